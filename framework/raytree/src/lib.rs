@@ -1,0 +1,1 @@
+//! Distributed tasks, actors and objects on one supervision tree.

@@ -1,0 +1,1 @@
+//! The supervision kit: child specs, strategies, stable addresses, probes, tree walk.

@@ -1,0 +1,1 @@
+//! The components of a runtime, every one a supervised actor.

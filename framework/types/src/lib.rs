@@ -1,0 +1,1 @@
+//! Ids, resources, specs, errors, limits and inspection records shared by every floor.

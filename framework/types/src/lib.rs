@@ -1,1 +1,21 @@
-//! Ids, resources, specs, errors, limits and inspection records shared by every floor.
+//! What every floor above speaks of: ids, resources, supervision policies, exits, errors, limits and the records an
+//! inspector reads.
+//!
+//! This crate decides nothing and starts nothing. It knows neither tokio nor ractor, so that a client of a cluster
+//! (a command line, a dashboard) can read its records without linking the system.
+
+pub mod error;
+pub mod exit;
+pub mod ids;
+pub mod inspect;
+pub mod limits;
+pub mod options;
+pub mod resources;
+pub mod supervision;
+
+pub use error::{Error, Result};
+pub use exit::{Cause, Exit, ExitKind};
+pub use ids::{ActorId, ActorIds, Incarnation, RuntimeId};
+pub use options::ActorOptions;
+pub use resources::{Demand, Resources};
+pub use supervision::{Backoff, Restart, RestartLimit, Shutdown, Strategy};

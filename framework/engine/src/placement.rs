@@ -1,0 +1,198 @@
+//! Placement on one node: who may start now, who waits for resources, who can never start.
+//!
+//! Invariants:
+//! - **PL-1 (no-overcommit):** what is granted never exceeds what exists.
+//! - **PL-2 (first-come):** among waiting demands that fit, the oldest is granted first; one that does not fit does
+//!   not hold back a smaller one behind it that shares no scarce resource with it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use raytree_types::{Demand, Resources};
+
+/// The books of one node.
+#[derive(Debug)]
+pub struct Placement<K> {
+    total: Resources,
+    free: Resources,
+    waiting: VecDeque<(K, Demand)>,
+}
+
+/// The answer to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may start; its placing and running resources are taken.
+    Granted,
+    /// It waits in line.
+    Waiting,
+    /// It can never start here.
+    Infeasible,
+}
+
+impl<K: Copy + PartialEq> Placement<K> {
+    /// A node with so much of everything.
+    #[must_use]
+    pub fn new(total: Resources) -> Self {
+        Self { free: total.clone(), total, waiting: VecDeque::new() }
+    }
+
+    /// All there is, used or not.
+    #[must_use]
+    pub fn total(&self) -> &Resources {
+        &self.total
+    }
+
+    /// What is free now.
+    #[must_use]
+    pub fn free(&self) -> &Resources {
+        &self.free
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Asks for `demand`.
+    pub fn request(&mut self, key: K, demand: &Demand) -> Verdict {
+        let need = needed(demand);
+        if !self.total.covers(&need) {
+            return Verdict::Infeasible;
+        }
+        // With others waiting the newcomer goes behind them: `next` decides.
+        if self.waiting.is_empty() && self.free.covers(&need) {
+            self.free.subtract(&need);
+            return Verdict::Granted;
+        }
+        self.waiting.push_back((key, demand.clone()));
+        Verdict::Waiting
+    }
+
+    /// The next one in line that may start now; its resources are taken.
+    pub fn next(&mut self) -> Option<K> {
+        // Resources that an older demand waits for are spoken for: a stream of small ones must not starve it.
+        let mut scarce: BTreeSet<String> = BTreeSet::new();
+        let position = self.waiting.iter().position(|(_, demand)| {
+            let need = needed(demand);
+            let clear = need.iter().all(|(name, _)| !scarce.contains(name));
+            if clear && self.free.covers(&need) {
+                return true;
+            }
+            let short = need.iter().filter(|(name, amount)| self.free.thousandths(name) < *amount);
+            scarce.extend(short.map(|(name, _)| name.to_owned()));
+            false
+        })?;
+        let (key, demand) = self.waiting.remove(position)?;
+        self.free.subtract(&needed(&demand));
+        Some(key)
+    }
+
+    /// The constructor of a granted one has returned: what it took only to be placed is free again.
+    pub fn placed(&mut self, demand: &Demand) {
+        self.free.add(&needed(demand).beyond(&demand.running));
+    }
+
+    /// One that was up has ended.
+    pub fn ended(&mut self, demand: &Demand) {
+        self.free.add(&demand.running);
+    }
+
+    /// A granted one ended before its constructor returned.
+    pub fn failed(&mut self, demand: &Demand) {
+        self.free.add(&needed(demand));
+    }
+
+    /// Takes one out of the line; false when it was not waiting.
+    pub fn withdraw(&mut self, key: K) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|(other, _)| *other != key);
+        self.waiting.len() < before
+    }
+}
+
+/// The larger of placing and running, resource by resource.
+fn needed(demand: &Demand) -> Resources {
+    let mut need = demand.running.clone();
+    need.add(&demand.placing.beyond(&demand.running));
+    need
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_plain_actor_takes_one_cpu_to_be_placed_and_none_to_run() {
+        let mut node = Placement::new(Resources::cpus(1.0));
+        let plain = Demand::default();
+        for key in 0..100 {
+            assert_eq!(node.request(key, &plain), Verdict::Granted);
+            assert_eq!(node.request(1000 + key, &plain), Verdict::Waiting);
+            assert!(node.withdraw(1000 + key));
+            node.placed(&plain);
+        }
+        assert_eq!(node.free(), &Resources::cpus(1.0));
+    }
+
+    #[test]
+    fn what_can_never_fit_is_said_at_once() {
+        let mut node = Placement::new(Resources::cpus(2.0));
+        let big = Demand::always(Resources::cpus(2.001));
+        assert_eq!(node.request(1, &big), Verdict::Infeasible);
+        let odd = Demand::always(Resources::none().custom("special_hardware", 1.0));
+        assert_eq!(node.request(2, &odd), Verdict::Infeasible);
+    }
+
+    #[test]
+    fn pl_2_an_old_large_demand_is_not_starved_and_does_not_block_others() {
+        let mut node = Placement::new(Resources::cpus(2.0).gpus(1.0));
+        let one = Demand::always(Resources::cpus(1.0));
+        let two = Demand::always(Resources::cpus(2.0));
+        let gpu = Demand::always(Resources::none().gpus(1.0));
+        assert_eq!(node.request(1, &one), Verdict::Granted);
+        assert_eq!(node.request(2, &two), Verdict::Waiting);
+        assert_eq!(node.request(3, &one), Verdict::Waiting);
+        assert_eq!(node.request(4, &gpu), Verdict::Waiting);
+        assert_eq!(node.next(), Some(4), "a GPU is not what the large one waits for");
+        assert_eq!(node.next(), None, "the small one stays behind the large one");
+        node.ended(&one);
+        assert_eq!(node.next(), Some(2));
+        node.ended(&two);
+        assert_eq!(node.next(), Some(3));
+    }
+
+    proptest! {
+        #[test]
+        fn pl_1_never_overcommits_and_gives_everything_back(
+            steps in prop::collection::vec((0u8..4, 0u32..3000, 0u32..3000), 1..200),
+        ) {
+            let total = Resources::cpus(2.0).gpus(1.0);
+            let mut node = Placement::new(total.clone());
+            let mut demands: Vec<Demand> = Vec::new();
+            let (mut placing, mut running): (Vec<usize>, Vec<usize>) = (vec![], vec![]);
+            for (what, a, b) in steps {
+                match what {
+                    0 => {
+                        let demand = Demand {
+                            placing: Resources::cpus(f64::from(a) / 1000.0),
+                            running: Resources::cpus(f64::from(b % 1000) / 1000.0),
+                        };
+                        demands.push(demand);
+                        if node.request(demands.len() - 1, &demands[demands.len() - 1]) == Verdict::Granted {
+                            placing.push(demands.len() - 1);
+                        }
+                    }
+                    1 => if let Some(key) = placing.pop() { node.placed(&demands[key]); running.push(key) },
+                    2 => if let Some(key) = running.pop() { node.ended(&demands[key]) },
+                    _ => if let Some(key) = placing.pop() { node.failed(&demands[key]) },
+                }
+                while let Some(key) = node.next() { placing.push(key) }
+                let mut used = node.free().clone();
+                placing.iter().for_each(|key| used.add(&needed(&demands[*key])));
+                running.iter().for_each(|key| used.add(&demands[*key].running));
+                prop_assert_eq!(&used, &total);
+            }
+        }
+    }
+}

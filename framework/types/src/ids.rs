@@ -1,0 +1,101 @@
+//! Names of things: small copyable ids that print the way an operator types them.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// One runtime (one embedded system, or one driver of a cluster). Unique within the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuntimeId(u32);
+
+impl RuntimeId {
+    /// An id never given before in this process.
+    #[must_use]
+    pub fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // A process that starts four billion runtimes has other problems; wrapping is harmless then.
+        Self(NEXT.fetch_add(1, Ordering::Relaxed) as u32)
+    }
+}
+
+impl fmt::Display for RuntimeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "runtime-{}", self.0)
+    }
+}
+
+/// One user actor, for ever: a restart gives it a new [`Incarnation`], never a new id.
+///
+/// Prints as `actor-1-2a`: the runtime's number, then a count in hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ActorId {
+    runtime: RuntimeId,
+    number: u64,
+}
+
+impl fmt::Display for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "actor-{}-{:x}", self.runtime.0, self.number)
+    }
+}
+
+/// Hands out the [`ActorId`]s of one runtime, in rising order.
+#[derive(Debug)]
+pub struct ActorIds {
+    runtime: RuntimeId,
+    next: AtomicU64,
+}
+
+impl ActorIds {
+    /// The ids of `runtime`, beginning with number 1.
+    #[must_use]
+    pub fn new(runtime: RuntimeId) -> Self {
+        Self { runtime, next: AtomicU64::new(1) }
+    }
+
+    /// An id never given before by this runtime.
+    pub fn next(&self) -> ActorId {
+        ActorId { runtime: self.runtime, number: self.next.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+/// Which life of an actor: how often it was placed on a worker, and how often it was restarted there since.
+///
+/// Ordered: every receiver refuses what an older incarnation says.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct Incarnation {
+    /// Placements so far; the first is 0.
+    pub placement: u32,
+    /// Restarts by the supervisor of that placement; the first life is 0.
+    pub restart: u32,
+}
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.placement, self.restart)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_print_as_typed() {
+        let ids = ActorIds::new(RuntimeId(7));
+        let (first, second) = (ids.next(), ids.next());
+        assert_ne!(first, second);
+        assert_eq!(first.to_string(), "actor-7-1");
+        assert_ne!(RuntimeId::next(), RuntimeId::next());
+    }
+
+    #[test]
+    fn a_new_placement_is_younger_than_any_local_restart() {
+        let restarted = Incarnation { placement: 0, restart: 9 };
+        let replaced = Incarnation { placement: 1, restart: 0 };
+        assert!(replaced > restarted);
+    }
+}

@@ -1,0 +1,121 @@
+//! What an inspector reads: plain records, versioned, independent of the system that fills them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::exit::ExitKind;
+
+/// Version of these records; raised when a field changes its meaning.
+pub const INSPECT_VERSION: u32 = 1;
+
+/// The state of an actor as its supervisor sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ActorState {
+    /// Its constructor has not returned yet.
+    Starting,
+    /// It handles messages.
+    Running,
+    /// It ended and waits for its next life.
+    Restarting,
+    /// It was asked to end.
+    Stopping,
+    /// It has ended for good, in order.
+    Stopped,
+    /// It has ended for good, by a failure.
+    Failed,
+}
+
+/// One thing that happened to an actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlightEvent {
+    /// Time since the recorder's clock began.
+    pub at: Duration,
+    /// What happened, in a few words.
+    pub what: String,
+}
+
+/// One row of the supervision tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeNode {
+    /// Its name among its siblings.
+    pub name: String,
+    /// The type of the actor.
+    pub type_name: String,
+    /// `one-for-one` and so on for a supervisor; nothing for a leaf.
+    pub strategy: Option<String>,
+    /// State.
+    pub state: ActorState,
+    /// Messages sent to it and not yet handled, the current one included.
+    pub queued: u64,
+    /// The bound on queued messages that need credit.
+    pub queue_limit: u64,
+    /// Messages handled over all its lives.
+    pub handled: u64,
+    /// How long it has been handling its current message.
+    pub busy_for: Option<Duration>,
+    /// The name of that message.
+    pub current: Option<String>,
+    /// Restarts over its whole existence.
+    pub restarts: u32,
+    /// Its last ends, newest last.
+    pub last_causes: Vec<ExitKind>,
+    /// Its flight recorder, oldest first.
+    pub recorder: Vec<FlightEvent>,
+    /// Its children, in start order.
+    pub children: Vec<TreeNode>,
+}
+
+impl TreeNode {
+    /// This row and all below it, parents first, with their depth (0 here).
+    pub fn walk(&self) -> Vec<(usize, &TreeNode)> {
+        let mut rows = Vec::new();
+        let mut open = vec![(0, self)];
+        while let Some((depth, node)) = open.pop() {
+            rows.push((depth, node));
+            open.extend(node.children.iter().rev().map(|child| (depth + 1, child)));
+        }
+        rows
+    }
+
+    /// The row at `path` below this one, e.g. `node/worker/actor_host`.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&TreeNode> {
+        let mut node = self;
+        for name in path.split('/').filter(|part| !part.is_empty()) {
+            node = node.children.iter().find(|child| child.name == name)?;
+        }
+        Some(node)
+    }
+
+    /// The tree as indented text, one line an actor: name, state, strategy, queue, handled, restarts.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for (depth, node) in self.walk() {
+            let indent = "  ".repeat(depth);
+            let strategy = node.strategy.as_deref().unwrap_or("");
+            text.push_str(&format!(
+                "{:<40} {:<12} {:<12} queued {:>5}  handled {:>8}  restarts {:>3}\n",
+                format!("{indent}{}", node.name),
+                format!("{:?}", node.state).to_lowercase(),
+                strategy,
+                node.queued,
+                node.handled,
+                node.restarts
+            ));
+        }
+        text
+    }
+}
+
+/// One moment of a whole supervision tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeSnapshot {
+    /// [`INSPECT_VERSION`].
+    pub version: u32,
+    /// How long the tree has existed.
+    pub uptime: Duration,
+    /// The root.
+    pub root: TreeNode,
+}

@@ -1,0 +1,161 @@
+//! What can go wrong, one sentence each.
+
+use crate::env::ContractViolation;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The result of this library's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong in this library.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No environment is registered under this id.
+    #[error("unknown environment `{id}`{}", near_hint(near))]
+    UnknownEnv {
+        /// The id asked for.
+        id: String,
+        /// Registered ids that look like it, nearest first.
+        near: Vec<String>,
+    },
+    /// Two registrations claim one id.
+    #[error("environment `{id}` is registered twice: at {first} and at {second}")]
+    DuplicateEnv {
+        /// The id.
+        id: String,
+        /// `file:line` of one registration.
+        first: String,
+        /// `file:line` of the other.
+        second: String,
+    },
+    /// An environment broke its contract at run time.
+    #[error("environment {index} broke its contract: {violation}")]
+    BrokenEnv {
+        /// Its index in the experiment.
+        index: usize,
+        /// The broken rule.
+        #[source]
+        violation: ContractViolation,
+    },
+    /// An environment has no snapshots, so it cannot be saved or moved.
+    #[error("environment {index} cannot be saved: it does not implement `snapshot` and `restore`")]
+    SnapshotUnsupported {
+        /// Its index in the experiment.
+        index: usize,
+    },
+    /// A snapshot does not fit the environments it is given to.
+    #[error("the snapshot does not fit: {reason}")]
+    SnapshotMismatch {
+        /// What differs.
+        reason: String,
+    },
+    /// An action does not fit the action space.
+    #[error("the action of environment {index} lies outside its space {space}")]
+    InvalidAction {
+        /// The environment's index in the experiment.
+        index: usize,
+        /// The action space.
+        space: String,
+    },
+    /// A number of actions that is not one per environment.
+    #[error("{got} action numbers given where {environments} environments take {expected}")]
+    ActionCount {
+        /// How many numbers were given.
+        got: usize,
+        /// How many are needed.
+        expected: usize,
+        /// How many environments there are.
+        environments: usize,
+    },
+    /// A call that must follow a reset came without one.
+    #[error(
+        "environment {index} was stepped without a reset: its episode has ended or never began"
+    )]
+    NeedsReset {
+        /// Its index in the experiment.
+        index: usize,
+    },
+    /// Slices that must agree in length do not.
+    #[error("`{name}` has {got} numbers where {expected} are needed")]
+    Length {
+        /// Which argument.
+        name: &'static str,
+        /// Its length.
+        got: usize,
+        /// The length it must have.
+        expected: usize,
+    },
+    /// A schedule that gives no value at some time.
+    #[error("invalid schedule: {reason}")]
+    InvalidSchedule {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The disk is full; what was written before stays.
+    #[error("no space left on the disk for {}", path.display())]
+    DiskFull {
+        /// The file being written.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A file or folder could not be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{} is damaged or foreign: {reason}", path.display())]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// Which field, and what is wrong with it.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Maps an input-output failure to [`DiskFull`](Self::DiskFull) or [`Io`](Self::Io), naming the file; for
+    /// `map_err`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    Self::DiskFull { path, source }
+                }
+                _ => Self::Io { action, path, source },
+            }
+        }
+    }
+
+    /// Checks the length of a slice argument.
+    pub(crate) fn check_len(name: &'static str, got: usize, expected: usize) -> Result<()> {
+        if got == expected { Ok(()) } else { Err(Self::Length { name, got, expected }) }
+    }
+}
+
+impl From<ContractViolation> for Error {
+    fn from(violation: ContractViolation) -> Self {
+        Self::BrokenEnv { index: 0, violation }
+    }
+}
+
+fn near_hint(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        [one] => format!(": did you mean `{one}`?"),
+        [first, rest @ ..] => {
+            let rest: Vec<String> = rest.iter().map(|id| format!("`{id}`")).collect();
+            format!(": did you mean `{first}`, or {}?", rest.join(", "))
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests from outside, in one binary.
+
+mod broken_envs;
+mod golden;
+mod vector;

@@ -1,1 +1,21 @@
 //! Small neural networks on the CPU: layers, optimisers, distributions, state.
+
+mod activation;
+mod buffer;
+mod combine;
+pub mod dist;
+pub mod init;
+mod linear;
+mod mlp;
+mod model;
+pub mod optim;
+mod product;
+
+pub use activation::{Act, Activation, sigmoid, softplus, tanh};
+pub use combine::{Beside, WithFree};
+pub use init::Init;
+pub use linear::Linear;
+pub use mlp::Mlp;
+pub use model::{Layer, Model, Net, TensorSpec};
+pub use optim::{Adam, Optimizer, clip_global_norm, global_norm};
+pub use rand_core::Rng;

@@ -1,0 +1,4 @@
+//! Integration tests of `raytree-nn`.
+
+mod mlp;
+mod support;

@@ -1,0 +1,96 @@
+//! The perceptron, alone and combined.
+
+use raytree_nn::{Activation, Beside, Layer, Mlp, Model, Net, WithFree};
+
+use crate::support::{check_vjp, normals, rng};
+
+fn every_activation() -> [Activation; 10] {
+    use Activation::*;
+    [Identity, Tanh, Relu, Sigmoid, Gelu, GeluTanh, Silu, Elu, LeakyRelu, Softplus]
+}
+
+#[test]
+fn gradients_agree_with_differences() {
+    for activation in every_activation() {
+        let mut mlp = Mlp::new(&[3, 7, 18, 2], activation);
+        check_vjp(&mut mlp, &normals(15, 3), 11, 2e-2);
+        let mut squashed = Mlp::new(&[3, 2], Activation::Tanh).output(activation);
+        check_vjp(&mut squashed, &normals(15, 3), 12, 2e-2);
+    }
+    let policy = WithFree::new(Mlp::new(&[3, 5, 2], Activation::Tanh), "log_std", 2, -0.5);
+    let value = Mlp::new(&[3, 4, 1], Activation::Silu);
+    check_vjp(&mut Beside::new(("policy", policy), ("value", value)), &normals(12, 4), 5, 2e-2);
+}
+
+#[test]
+fn inference_is_row_stable_and_equals_the_training_pass() {
+    for sizes in [&[4, 64, 64, 2][..], &[4, 64, 64, 1], &[23, 256, 256, 1], &[5, 17, 33], &[1, 1]] {
+        let mut net = Net::new(Mlp::new(sizes, Activation::Tanh), &mut rng(1));
+        assert_row_stable(&mut net, 256);
+    }
+}
+
+fn assert_row_stable(net: &mut dyn Model, most: usize) {
+    let (inputs, outputs) = (net.inputs(), net.outputs());
+    let x = normals(most * inputs, 9);
+    let mut alone = vec![0.0; most * outputs];
+    for row in 0..most {
+        net.forward(&x[row * inputs..][..inputs], 1, &mut alone[row * outputs..][..outputs]);
+    }
+    for rows in [1, 2, 3, 4, 7, 8, 16, 31, 64, 256] {
+        for start in 0..=most - rows {
+            let mut out = vec![0.0; rows * outputs];
+            net.forward(&x[start * inputs..][..rows * inputs], rows, &mut out);
+            let want = &alone[start * outputs..][..rows * outputs];
+            assert!(
+                out.iter().zip(want).all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{rows} {start}"
+            );
+        }
+    }
+    let mut out = vec![0.0; most * outputs];
+    net.forward_train(&x, most, &mut out);
+    assert_eq!(out, alone);
+}
+
+#[test]
+fn tensors_are_named_and_placed_without_gaps() {
+    let policy = WithFree::new(Mlp::new(&[3, 5, 2], Activation::Tanh), "log_std", 2, -0.5);
+    let both = Beside::new(("pi", policy), ("v", Mlp::new(&[3, 1], Activation::Tanh)));
+    let layout = both.layout();
+    let names: Vec<_> = layout.iter().map(|spec| spec.name.as_str()).collect();
+    let want = [
+        "pi.0.weight",
+        "pi.0.bias",
+        "pi.2.weight",
+        "pi.2.bias",
+        "pi.log_std",
+        "v.0.weight",
+        "v.0.bias",
+    ];
+    assert_eq!(names, want);
+    let mut at = 0;
+    for spec in &layout {
+        assert_eq!(spec.offset, at);
+        at += spec.len();
+    }
+    assert_eq!(at, both.param_len());
+}
+
+#[test]
+fn orthogonal_weights_are_orthogonal_and_repeatable() {
+    let mlp = || Mlp::new(&[64, 64, 3], Activation::Tanh).orthogonal(1.0, 0.5);
+    let net = Net::new(mlp(), &mut rng(1));
+    assert_eq!(net.params(), Net::new(mlp(), &mut rng(1)).params());
+    let (w, head) = (&net.params()[..64 * 64], &net.params()[64 * 65..64 * 68]);
+    for (rows, gain) in [(w, 1.0), (head, 0.25)] {
+        let rows: Vec<_> = rows.chunks(64).collect();
+        for (i, a) in rows.iter().enumerate() {
+            for (j, b) in rows.iter().enumerate() {
+                let dot: f32 = a.iter().zip(*b).map(|(a, b)| a * b).sum();
+                let want = if i == j { gain } else { 0.0 };
+                assert!((dot - want).abs() < 1e-5, "{i} {j}: {dot}");
+            }
+        }
+    }
+}

@@ -59,7 +59,7 @@ impl<K: Copy + PartialEq> Placement<K> {
         if !self.total.covers(&need) {
             return Verdict::Infeasible;
         }
-        // With others waiting the newcomer goes behind them: `next` decides.
+        // With others waiting the newcomer goes behind them: `grant_next` decides.
         if self.waiting.is_empty() && self.free.covers(&need) {
             self.free.subtract(&need);
             return Verdict::Granted;
@@ -69,7 +69,7 @@ impl<K: Copy + PartialEq> Placement<K> {
     }
 
     /// The next one in line that may start now; its resources are taken.
-    pub fn next(&mut self) -> Option<K> {
+    pub fn grant_next(&mut self) -> Option<K> {
         // Resources that an older demand waits for are spoken for: a stream of small ones must not starve it.
         let mut scarce: BTreeSet<String> = BTreeSet::new();
         let position = self.waiting.iter().position(|(_, demand)| {
@@ -154,12 +154,12 @@ mod tests {
         assert_eq!(node.request(2, &two), Verdict::Waiting);
         assert_eq!(node.request(3, &one), Verdict::Waiting);
         assert_eq!(node.request(4, &gpu), Verdict::Waiting);
-        assert_eq!(node.next(), Some(4), "a GPU is not what the large one waits for");
-        assert_eq!(node.next(), None, "the small one stays behind the large one");
+        assert_eq!(node.grant_next(), Some(4), "a GPU is not what the large one waits for");
+        assert_eq!(node.grant_next(), None, "the small one stays behind the large one");
         node.ended(&one);
-        assert_eq!(node.next(), Some(2));
+        assert_eq!(node.grant_next(), Some(2));
         node.ended(&two);
-        assert_eq!(node.next(), Some(3));
+        assert_eq!(node.grant_next(), Some(3));
     }
 
     proptest! {
@@ -187,7 +187,7 @@ mod tests {
                     2 => if let Some(key) = running.pop() { node.ended(&demands[key]) },
                     _ => if let Some(key) = placing.pop() { node.failed(&demands[key]) },
                 }
-                while let Some(key) = node.next() { placing.push(key) }
+                while let Some(key) = node.grant_next() { placing.push(key) }
                 let mut used = node.free().clone();
                 placing.iter().for_each(|key| used.add(&needed(&demands[*key])));
                 running.iter().for_each(|key| used.add(&demands[*key].running));

@@ -1,0 +1,361 @@
+//! Stable addresses: where to send, whatever life the actor is in.
+//!
+//! Invariants:
+//! - **AD-1 (parked):** what is sent while no life is up waits and is delivered to the next one, in order.
+//! - **AD-2 (bounded):** at most `limit` credited messages wait or are handled; the next sender is refused or waits.
+//! - **AD-3 (told):** a message that cannot be handled any more is dropped with its reply port, so its caller hears.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use ractor::{ActorRef, MessagingErr};
+use raytree_types::{ExitKind, limits};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::actor::Message;
+use crate::envelope::{Body, Credit, Envelope, Guard, Reply};
+use crate::probe::{Kind, Probe};
+
+/// The address of an actor, for its whole existence. Cloning is cheap; all clones are the same address.
+pub struct Addr<M> {
+    inner: Arc<Inner<M>>,
+}
+
+struct Inner<M> {
+    probe: Arc<Probe>,
+    route: RwLock<Route<M>>,
+    credits: Arc<Semaphore>,
+    limit: usize,
+    last: OnceLock<ExitKind>,
+}
+
+enum Route<M> {
+    /// No life is up: messages wait here.
+    Parked(Mutex<VecDeque<Envelope<M>>>),
+    /// A life is up.
+    Live(ActorRef<Envelope<M>>, u32),
+    /// There will be no further life.
+    Gone,
+}
+
+/// Why a message was not accepted. It comes back with the refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The bound of the mailbox is reached.
+    #[error("{limit} messages are waiting or running, which is the bound")]
+    Overloaded {
+        /// The bound.
+        limit: usize,
+    },
+    /// The actor has ended for good.
+    #[error("it has ended for good")]
+    Gone,
+}
+
+/// A refused message, whole, with the reason.
+pub struct SendError<M> {
+    /// Why.
+    pub reason: Refused,
+    /// The message.
+    pub message: M,
+}
+
+impl<M> fmt::Display for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the message was not accepted: {}", self.reason)
+    }
+}
+
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<M> std::error::Error for SendError<M> {}
+
+/// Why a call has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// It was not accepted.
+    #[error("the call was not accepted: {0}")]
+    Refused(#[from] Refused),
+    /// It was accepted, and dropped without an answer: the actor ended, or chose not to answer.
+    #[error("the call was dropped without an answer")]
+    Dropped,
+    /// No answer within the time given.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+}
+
+impl<M: Message> Addr<M> {
+    /// The address of a system actor that is not started yet.
+    #[must_use]
+    pub fn system<A>(name: &str) -> Self {
+        Self::new(name, short_type_name::<A>(), limits::SYSTEM_MAILBOX_MAX, Kind::System)
+    }
+
+    /// An address with a mailbox bound of its own. `type_name` is what the tree shows.
+    #[must_use]
+    pub fn new(name: &str, type_name: &'static str, limit: usize, kind: Kind) -> Self {
+        let probe = Probe::new(name.to_owned(), type_name, limit, kind);
+        let inner = Arc::new(Inner {
+            probe: Arc::clone(&probe),
+            route: RwLock::new(Route::Parked(Mutex::default())),
+            credits: Arc::new(Semaphore::new(limit)),
+            limit,
+            last: OnceLock::new(),
+        });
+        let (waker, closer) = (Arc::downgrade(&inner), Arc::downgrade(&inner));
+        probe.body.connect(
+            move || {
+                if let Some(inner) = waker.upgrade() {
+                    let guard = Guard::new(&inner.probe, None, None);
+                    inner.deliver(Envelope { body: Body::Wake, guard });
+                }
+            },
+            move |last| {
+                if let Some(inner) = closer.upgrade() {
+                    inner.close(last);
+                }
+            },
+        );
+        Self { inner }
+    }
+
+    /// Sends what must not be refused for load: replies, cancels, supervision, timers. Their number is bounded by the
+    /// protocol that uses them.
+    ///
+    /// # Errors
+    /// [`Refused::Gone`] when the actor has ended for good.
+    pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
+        self.give(message, None, None)
+    }
+
+    /// Sends new work if there is room.
+    ///
+    /// # Errors
+    /// [`Refused::Overloaded`] at the bound, [`Refused::Gone`] when the actor has ended for good.
+    pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
+        match self.try_credit() {
+            Ok(credit) => self.give(message, Some(credit), None),
+            Err(reason) => Err(SendError { reason, message }),
+        }
+    }
+
+    /// Sends new work, waiting for room.
+    ///
+    /// # Errors
+    /// [`Refused::Gone`] when the actor has ended for good.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it is ready sends nothing.
+    pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
+        match self.credit().await {
+            Ok(credit) => self.give(message, Some(credit), None),
+            Err(reason) => Err(SendError { reason, message }),
+        }
+    }
+
+    /// Asks and waits for the answer, at most `timeout`.
+    ///
+    /// # Errors
+    /// [`CallError`], one variant for each way of having no answer.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not take the call back.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        message: impl FnOnce(Reply<T>) -> M,
+        timeout: Duration,
+    ) -> Result<T, CallError> {
+        let (reply, answer) = Reply::pair();
+        self.try_send(message(reply)).map_err(|error| error.reason)?;
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(_)) => Err(CallError::Dropped),
+            Err(_) => Err(CallError::Timeout(timeout)),
+        }
+    }
+
+    /// A credit for one message, if there is one.
+    ///
+    /// # Errors
+    /// [`Refused`], as for [`Addr::try_send`].
+    pub fn try_credit(&self) -> Result<Credit, Refused> {
+        Arc::clone(&self.inner.credits).try_acquire_owned().map_err(|error| match error {
+            tokio::sync::TryAcquireError::NoPermits => {
+                self.inner.probe.note(format!("refused a sender: {} waiting", self.inner.limit));
+                Refused::Overloaded { limit: self.inner.limit }
+            }
+            tokio::sync::TryAcquireError::Closed => Refused::Gone,
+        })
+    }
+
+    /// A credit for one message, as soon as there is one.
+    ///
+    /// # Errors
+    /// [`Refused::Gone`] when the actor has ended for good.
+    pub async fn credit(&self) -> Result<Credit, Refused> {
+        Arc::clone(&self.inner.credits).acquire_owned().await.map_err(|_| Refused::Gone)
+    }
+
+    /// Sends with a credit obtained before.
+    ///
+    /// # Errors
+    /// [`Refused::Gone`] when the actor has ended for good.
+    pub fn send_with(&self, message: M, credit: Credit) -> Result<(), SendError<M>> {
+        self.give(message, Some(credit), None)
+    }
+
+    /// As [`Addr::cast`]; the receiver resolves when the message has been handled or dropped.
+    pub(crate) fn cast_acknowledged(
+        &self,
+        message: M,
+    ) -> Result<oneshot::Receiver<()>, SendError<M>> {
+        let (sender, receiver) = oneshot::channel();
+        self.give(message, None, Some(sender))?;
+        Ok(receiver)
+    }
+
+    fn give(
+        &self,
+        message: M,
+        credit: Option<Credit>,
+        handled: Option<oneshot::Sender<()>>,
+    ) -> Result<(), SendError<M>> {
+        let guard = Guard::new(&self.inner.probe, credit, handled);
+        match self.inner.deliver(Envelope { body: Body::Message(message), guard }) {
+            None => Ok(()),
+            Some(Envelope { body: Body::Message(message), .. }) => {
+                Err(SendError { reason: Refused::Gone, message })
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl<M: Send + 'static> Addr<M> {
+    /// Its probe.
+    #[must_use]
+    pub fn probe(&self) -> &Arc<Probe> {
+        &self.inner.probe
+    }
+
+    /// The bound of its mailbox.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.inner.limit
+    }
+
+    /// How it ended, once it has ended for good.
+    #[must_use]
+    pub fn last_exit(&self) -> Option<&ExitKind> {
+        self.inner.last.get()
+    }
+
+    /// A life is up: what was parked goes to it first (AD-1). It may replace an older one whose remains have not been
+    /// cleared away yet.
+    pub(crate) fn up(&self, actor: ActorRef<Envelope<M>>, life: u32) {
+        let mut route = self.inner.route.write();
+        match &mut *route {
+            Route::Gone => return,
+            Route::Live(..) => {}
+            Route::Parked(parked) => {
+                let parked = parked.get_mut();
+                while let Some(envelope) = parked.pop_front() {
+                    if let Err(MessagingErr::SendErr(envelope)) = actor.cast(envelope) {
+                        parked.push_front(envelope);
+                        return;
+                    }
+                }
+            }
+        }
+        *route = Route::Live(actor, life);
+    }
+
+    /// That life is no longer up.
+    pub(crate) fn down(&self, life: u32) {
+        let mut route = self.inner.route.write();
+        if matches!(&*route, Route::Live(_, live) if *live == life) {
+            *route = Route::Parked(Mutex::default());
+        }
+    }
+
+    /// There will be no further life. What is parked is dropped (AD-3).
+    pub fn close(&self, last: ExitKind) {
+        self.inner.close(last);
+    }
+}
+
+impl<M: Send + 'static> Inner<M> {
+    /// Gives the envelope back when there will be no life to handle it.
+    fn deliver(&self, envelope: Envelope<M>) -> Option<Envelope<M>> {
+        let (envelope, tried) = {
+            let route = self.route.read();
+            match &*route {
+                Route::Live(actor, life) => match actor.cast(envelope) {
+                    Err(MessagingErr::SendErr(envelope)) => (envelope, Some(*life)),
+                    _ => return None,
+                },
+                Route::Parked(_) => (envelope, None),
+                Route::Gone => return Some(envelope),
+            }
+        };
+        self.park(envelope, tried)
+    }
+
+    fn close(&self, last: ExitKind) {
+        _ = self.last.set(last);
+        self.credits.close();
+        let old = std::mem::replace(&mut *self.route.write(), Route::Gone);
+        // After the lock: a dropped reply port may run its caller's waker.
+        drop(old);
+    }
+
+    fn park(&self, envelope: Envelope<M>, tried: Option<u32>) -> Option<Envelope<M>> {
+        let mut route = self.route.write();
+        match &mut *route {
+            Route::Gone => Some(envelope),
+            Route::Parked(parked) => {
+                parked.get_mut().push_back(envelope);
+                None
+            }
+            // The life ended under us, and its guard has not said so yet.
+            Route::Live(_, life) if tried == Some(*life) => {
+                *route = Route::Parked(Mutex::new(VecDeque::from([envelope])));
+                None
+            }
+            // A new life came up between the two locks.
+            Route::Live(actor, _) => match actor.cast(envelope) {
+                Err(MessagingErr::SendErr(envelope)) => {
+                    *route = Route::Parked(Mutex::new(VecDeque::from([envelope])));
+                    None
+                }
+                _ => None,
+            },
+        }
+    }
+}
+
+impl<M> Clone for Addr<M> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<M> fmt::Debug for Addr<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Addr").field(&self.inner.probe.path()).finish()
+    }
+}
+
+/// The last part of a type's path: `Counter`, not `my_crate::actors::Counter`.
+pub(crate) fn short_type_name<A>() -> &'static str {
+    let full = std::any::type_name::<A>();
+    let head = full.split('<').next().unwrap_or(full);
+    head.rsplit("::").next().unwrap_or(full)
+}

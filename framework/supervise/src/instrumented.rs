@@ -1,0 +1,179 @@
+//! The one implementation of ractor's `Actor`: runs an [`Actor`] and keeps its probe.
+
+use std::marker::PhantomData;
+
+use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
+use raytree_types::ExitKind;
+use raytree_types::inspect::ActorState;
+
+use crate::actor::{Actor, Context, ExitError, Failure, Message};
+use crate::addr::Addr;
+use crate::envelope::{Body, Envelope};
+use crate::panics;
+use crate::probe::Probe;
+
+/// An [`Actor`] on ractor: counts its messages, knows what it is doing, catches its panics with their place.
+#[derive(Debug)]
+pub struct Instrumented<A> {
+    life: u32,
+    _actor: PhantomData<fn() -> A>,
+}
+
+impl<A> Instrumented<A> {
+    pub(crate) fn new(life: u32) -> Self {
+        Self { life, _actor: PhantomData }
+    }
+}
+
+/// The actor between its lives' events.
+#[derive(Debug)]
+pub struct Running<A: Actor> {
+    actor: Option<A>,
+    args: Option<A::Args>,
+    ctx: Context<A::Msg>,
+    _down: DownOnDrop<A::Msg>,
+}
+
+/// Parks the address however the life ends, also when its supervisor is gone already.
+#[derive(Debug)]
+struct DownOnDrop<M: Message>(Addr<M>, u32);
+
+impl<M: Message> Drop for DownOnDrop<M> {
+    fn drop(&mut self) {
+        self.0.down(self.1);
+    }
+}
+
+impl<A: Actor> ractor::Actor for Instrumented<A> {
+    type Msg = Envelope<A::Msg>;
+    type State = Running<A>;
+    type Arguments = (Addr<A::Msg>, A::Args);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        (addr, args): Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        // Nothing that can fail: an actor is linked only after this, and nobody would hear.
+        let down = DownOnDrop(addr.clone(), self.life);
+        let ctx = Context::new(addr, myself, self.life);
+        Ok(Running { actor: None, args: Some(args), ctx, _down: down })
+    }
+
+    async fn post_start(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let probe = state.ctx.addr.probe().clone();
+        if !probe.body.is_linked_now() {
+            return Err(exit(
+                &probe,
+                ExitKind::Killed { reason: "killed before it started".to_owned() },
+            ));
+        }
+        let Some(args) = state.args.take() else { return Ok(()) };
+        probe.begins("start");
+        let started = panics::watch(A::start(&state.ctx, args)).await;
+        let during = probe.ends().unwrap_or("start");
+        match started {
+            Ok(Ok(actor)) => {
+                state.actor = Some(actor);
+                probe.set_state(ActorState::Running);
+                state.ctx.addr.up(state.ctx.myself.clone(), self.life);
+                Ok(())
+            }
+            Ok(Err(Failure(kind))) => Err(exit(
+                &probe,
+                match *kind {
+                    ExitKind::Failed(cause) => ExitKind::Constructor(cause.during(during)),
+                    other => other,
+                },
+            )),
+            Err(cause) => Err(exit(&probe, ExitKind::Constructor(cause.during(during)))),
+        }
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        Envelope { body, guard }: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let Running { actor: Some(actor), ctx, .. } = state else { return Ok(()) };
+        let probe = ctx.addr.probe().clone();
+        let message = match body {
+            Body::Message(message) => message,
+            Body::Wake if !probe.body.takes_panic() => return Ok(()),
+            Body::Wake => return Err(exit(&probe, told_to_panic("idle"))),
+            Body::Failed(cause) => return Err(exit(&probe, ExitKind::Panicked(cause))),
+        };
+        let label = message.label();
+        probe.begins(label);
+        if probe.body.takes_panic() {
+            probe.ends();
+            return Err(exit(&probe, told_to_panic(label)));
+        }
+        let outcome = panics::watch(actor.handle(ctx, message)).await;
+        probe.ends();
+        drop(guard);
+        if !matches!(outcome, Ok(Ok(()))) {
+            // From now on messages wait for the next life.
+            ctx.addr.down(self.life);
+        }
+        match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Failure(kind))) => Err(exit(
+                &probe,
+                match *kind {
+                    ExitKind::Failed(cause) => ExitKind::Failed(cause.during(label)),
+                    other => other,
+                },
+            )),
+            Err(cause) => Err(exit(&probe, ExitKind::Panicked(cause.during(label)))),
+        }
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let Running { actor: Some(actor), ctx, .. } = state else { return Ok(()) };
+        let probe = ctx.addr.probe().clone();
+        match panics::catch(|| actor.child_event(ctx, event)) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Failure(kind))) => Err(exit(&probe, *kind)),
+            Err(cause) => Err(exit(&probe, ExitKind::Panicked(cause.during("child_event")))),
+        }
+    }
+
+    async fn post_stop(
+        &self,
+        _myself: ActorRef<Self::Msg>,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        let Running { actor: Some(actor), ctx, .. } = state else { return Ok(()) };
+        let probe = ctx.addr.probe().clone();
+        match panics::watch(actor.stopped(ctx)).await {
+            Ok(()) => Ok(()),
+            Err(cause) => Err(exit(&probe, ExitKind::Panicked(cause.during("stopped")))),
+        }
+    }
+}
+
+/// The *panic now* hook panics for real, so that what is tested is the real path.
+fn told_to_panic(label: &'static str) -> ExitKind {
+    #[expect(clippy::panic, reason = "the test hook whose purpose is to panic")]
+    let caught = panics::catch(|| -> () { panic!("told to panic now") });
+    match caught {
+        Err(cause) => ExitKind::Panicked(cause.during(label)),
+        Ok(()) => ExitKind::Stopped { reason: String::new() },
+    }
+}
+
+fn exit(probe: &Probe, kind: ExitKind) -> ActorProcessingErr {
+    probe.body.failed(&kind);
+    Box::new(ExitError(kind))
+}

@@ -53,14 +53,21 @@ pub mod envs;
 mod error;
 pub mod gae;
 pub mod loss;
+pub mod metrics;
+pub mod record;
 pub mod rng;
+pub mod run;
+pub mod schedule;
 pub mod space;
+pub mod stats;
 
 pub use env::{
     ContractViolation, Env, Step, VectorEnv, VectorOptions, check_env, make, make_vector,
 };
 pub use error::{Error, Result};
+pub use metrics::Report;
 pub use rng::{Rng, Stream};
+pub use schedule::Schedule;
 pub use space::{Action, ActionValue, Actions, Space};
 
 /// What a program that defines or trains on environments needs. Has no `Result`, so that glob imports of several
@@ -69,6 +76,7 @@ pub mod prelude {
     pub use crate::env::{Env, Step, VectorEnv, VectorOptions, check_env, make, make_vector};
     pub use crate::register_env;
     pub use crate::rng::{Rng, Stream};
+    pub use crate::schedule::Schedule;
     pub use crate::space::{Action, Actions, Space};
 }
 

@@ -13,7 +13,7 @@ pub enum ContractViolation {
     #[error("the action space {space} admits no action: {reason}")]
     EmptyActionSpace {
         /// The space.
-        space: Space,
+        space: String,
         /// Why.
         reason: &'static str,
     },
@@ -21,7 +21,7 @@ pub enum ContractViolation {
     #[error("the observation space {space} admits no observation: {reason}")]
     EmptyObservationSpace {
         /// The space.
-        space: Space,
+        space: String,
         /// Why.
         reason: &'static str,
     },
@@ -31,9 +31,9 @@ pub enum ContractViolation {
         /// `observation` or `action`.
         which: &'static str,
         /// The space at first.
-        before: Space,
+        before: String,
         /// The space later.
-        after: Space,
+        after: String,
     },
     /// A number of the observation was left as it was.
     #[error("{method} did not write number {at} of the observation")]
@@ -63,7 +63,7 @@ pub enum ContractViolation {
         /// Its value.
         value: f32,
         /// The space.
-        space: Space,
+        space: String,
     },
     /// A reward is infinite or NaN.
     #[error("the reward is {reward}, which is not finite")]
@@ -184,10 +184,14 @@ pub fn check_env_for<E: Env>(
     let env = build();
     let (observation_space, action_space) = (env.observation_space(), env.action_space());
     if let Some(reason) = action_space.flaw() {
-        return Err(ContractViolation::EmptyActionSpace { space: action_space, reason });
+        return Err(ContractViolation::EmptyActionSpace {
+            space: action_space.to_string(),
+            reason,
+        });
     }
     if let Some(reason) = observation_space.flaw() {
-        return Err(ContractViolation::EmptyObservationSpace { space: observation_space, reason });
+        let space = observation_space.to_string();
+        return Err(ContractViolation::EmptyObservationSpace { space, reason });
     }
     let mut first = Walk::new(env, 1);
     let episodes = check_values(&mut first, steps)?;
@@ -271,6 +275,7 @@ fn check_values<E: Env>(walk: &mut Walk<E>, steps: u32) -> Result<u32, ContractV
     ];
     for (which, before, after) in spaces {
         if before != after {
+            let (before, after) = (before.to_string(), after.to_string());
             return Err(ContractViolation::SpaceChanged { which, before, after });
         }
     }
@@ -288,7 +293,7 @@ fn check_observation(obs: &[f32], space: &Space, reset: bool) -> Result<(), Cont
             method: method(reset),
             at,
             value: obs[at],
-            space: space.clone(),
+            space: space.to_string(),
         }),
     }
 }

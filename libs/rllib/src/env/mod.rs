@@ -5,14 +5,14 @@ mod registry;
 mod render;
 mod single;
 mod vector;
+mod vectorized;
 
 pub use check::{ContractViolation, EnvReport, check_env, check_env_for};
 pub use registry::{EnvSpec, Registration, find, is_valid_env_id, make, make_vector, registered};
 pub use render::{Frame, Rgb};
 pub use single::SingleEnv;
-pub use vector::{
-    EnvSnapshot, EpisodeEnd, StepView, VectorEnv, VectorOptions, VectorSnapshot, Vectorized,
-};
+pub use vector::{EnvSnapshot, EpisodeEnd, StepView, VectorEnv, VectorOptions, VectorSnapshot};
+pub use vectorized::Vectorized;
 
 use crate::rng::Rng;
 use crate::space::{Action, Space};

@@ -1,7 +1,7 @@
 //! Imitation: behaviour cloning, and MARWIL, which imitates better actions more (Wang et al. 2018).
 
-use super::log_softmax;
 use super::ppo::choices_per_row;
+use super::{log_prob, softmax};
 use crate::error::{Error, Result};
 
 /// Settings of [`marwil`].
@@ -82,10 +82,10 @@ fn weighted_imitation(
     let outputs = logits.chunks_exact(choices).zip(grad_logits.chunks_exact_mut(choices));
     for (row, ((logits, grad), &action)) in outputs.zip(actions).enumerate() {
         let pull = weight(row) * scale;
-        log_softmax(logits, grad);
-        loss -= f64::from(pull * grad[action as usize]);
+        let log_sum = softmax(logits, grad);
+        loss -= f64::from(pull * log_prob(logits[action as usize], log_sum));
         for value in &mut *grad {
-            *value = pull * value.exp();
+            *value *= pull;
         }
         grad[action as usize] -= pull;
     }

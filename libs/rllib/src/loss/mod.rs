@@ -45,14 +45,26 @@ impl Normalizer {
     }
 }
 
-/// Turns a row of logits into log-probabilities, written to `log_probs`.
+/// Turns a row of logits into probabilities, written to `probs`. Returns the logarithm of the sum of exponentials,
+/// for [`log_prob`].
 #[inline]
-fn log_softmax(logits: &[f32], log_probs: &mut [f32]) {
+fn softmax(logits: &[f32], probs: &mut [f32]) -> f32 {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|&z| (z - max).exp()).sum();
-    let log_sum = max + sum.ln();
-    for (log_prob, &z) in log_probs.iter_mut().zip(logits) {
-        // A forbidden action has logit -inf; a finite bound keeps `p * log p` at 0 instead of NaN.
-        *log_prob = (z - log_sum).max(f32::MIN / 4.0);
+    let mut sum = 0.0;
+    for (prob, &logit) in probs.iter_mut().zip(logits) {
+        *prob = (logit - max).exp();
+        sum += *prob;
     }
+    let inverse = 1.0 / sum;
+    for prob in probs {
+        *prob *= inverse;
+    }
+    max + sum.ln()
+}
+
+/// The log-probability of one choice. A forbidden one has logit `-inf`: a finite bound keeps `p * log p` at 0 there
+/// instead of NaN.
+#[inline]
+fn log_prob(logit: f32, log_sum: f32) -> f32 {
+    (logit - log_sum).max(f32::MIN / 4.0)
 }

@@ -1,6 +1,6 @@
 //! The policy part of PPO (Schulman et al. 2017, <https://arxiv.org/abs/1707.06347>).
 
-use super::{Normalizer, log_softmax};
+use super::{Normalizer, log_prob, softmax};
 use crate::error::{Error, Result};
 
 /// Settings of the policy loss.
@@ -98,16 +98,17 @@ pub fn ppo_categorical(
     let steps = batch.actions.iter().zip(batch.old_log_probs.iter().zip(batch.advantages));
     let outputs = logits.chunks_exact(choices).zip(grad_logits.chunks_exact_mut(choices));
     for ((logits, grad), (&action, (&old, &advantage))) in outputs.zip(steps) {
-        log_softmax(logits, grad);
-        let slope = sums.add_row(config, grad[action as usize], old, advantage);
-        let entropy: f32 = grad.iter().map(|&log_prob| -log_prob.exp() * log_prob).sum();
+        let log_sum = softmax(logits, grad);
+        let taken = log_prob(logits[action as usize], log_sum);
+        let slope = sums.add_row(config, taken, old, advantage) * scale as f32;
+        let plogp = |(&prob, &logit): (&f32, &f32)| prob * log_prob(logit, log_sum);
+        let entropy = -grad.iter().zip(logits).map(plogp).sum::<f32>();
         sums.entropy += f64::from(entropy);
-        for value in &mut *grad {
-            let (log_prob, prob) = (*value, value.exp());
-            let bonus = config.entropy_coef * (log_prob + entropy);
-            *value = (bonus - slope) * prob * scale as f32;
+        let weight = config.entropy_coef * scale as f32;
+        for (value, &logit) in grad.iter_mut().zip(logits) {
+            *value *= weight * (log_prob(logit, log_sum) + entropy) - slope;
         }
-        grad[action as usize] += slope * scale as f32;
+        grad[action as usize] += slope;
     }
     Ok(sums.scaled(scale))
 }

@@ -3,6 +3,7 @@
 mod cartpole;
 mod gae;
 mod policy_gradient;
+mod running_stats;
 
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;

@@ -3,11 +3,13 @@
 //! PyTorch's conventions and default constants (`ELU` alpha 1, `LeakyReLU` slope 0.01, `Softplus` beta 1).
 
 use pulp::Arch;
+use serde::{Deserialize, Serialize};
 
 use crate::Layer;
 
 /// An element-wise activation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Activation {
     /// `x`.

@@ -1,9 +1,11 @@
 //! Starting values for parameters. The same generator gives the same values.
 
 use rand_core::Rng;
+use serde::{Deserialize, Serialize};
 
 /// A law for the starting values of a weight matrix `[outputs, inputs]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Init {
     /// PyTorch's default for linear and convolution layers: uniform on `±1/sqrt(inputs)`, weights and biases alike

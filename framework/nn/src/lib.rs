@@ -17,5 +17,7 @@ pub use init::Init;
 pub use linear::Linear;
 pub use mlp::Mlp;
 pub use model::{Layer, Model, Net, TensorSpec};
-pub use optim::{Adam, Optimizer, clip_global_norm, global_norm};
+pub use optim::{
+    AdaGrad, Adam, Optimizer, RmsProp, Schedule, Sgd, clip_global_norm, global_norm,
+};
 pub use rand_core::Rng;

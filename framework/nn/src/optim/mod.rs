@@ -2,11 +2,19 @@
 //!
 //! The update rules are PyTorch's, in single precision.
 
+mod adagrad;
 mod adam;
 mod clip;
+mod rmsprop;
+mod schedule;
+mod sgd;
 
+pub use adagrad::AdaGrad;
 pub use adam::Adam;
 pub use clip::{clip_global_norm, global_norm};
+pub use rmsprop::RmsProp;
+pub use schedule::Schedule;
+pub use sgd::Sgd;
 
 use std::fmt;
 

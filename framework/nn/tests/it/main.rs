@@ -1,4 +1,6 @@
 //! Integration tests of `raytree-nn`.
 
+mod distributions;
 mod mlp;
+mod optim;
 mod support;

@@ -3,6 +3,7 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use raytree_nn::{Layer, init};
+use serde_json::Value;
 
 /// A generator that always starts the same.
 pub(crate) fn rng(seed: u64) -> Xoshiro256PlusPlus {
@@ -70,4 +71,33 @@ pub(crate) fn check_vjp<L: Layer>(layer: &mut L, x: &[f32], seed: u64, tolerance
         moved[i] = x[i] - step;
         compare("dx", i, dx[i], plus, value(&params, &moved));
     }
+}
+
+/// One of the golden files, from the repository or from the folder that `RAYTREE_GOLDEN` names.
+pub(crate) fn golden(file: &str) -> Value {
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden");
+    let folder = std::env::var("RAYTREE_GOLDEN").unwrap_or_else(|_| here.to_owned());
+    let path = std::path::Path::new(&folder).join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// All numbers of a nested list, in order; truth values are 1 and 0.
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        Value::Number(number) => vec![number.as_f64().unwrap()],
+        Value::Bool(truth) => vec![f64::from(u8::from(*truth))],
+        other => panic!("not numbers: {other}"),
+    }
+}
+
+/// [`numbers`] in single precision.
+pub(crate) fn singles(value: &Value) -> Vec<f32> {
+    numbers(value).into_iter().map(|number| number as f32).collect()
+}
+
+/// [`singles`], one vector per item of the outer list.
+pub(crate) fn rows(value: &Value) -> Vec<Vec<f32>> {
+    value.as_array().unwrap().iter().map(singles).collect()
 }

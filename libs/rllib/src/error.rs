@@ -29,7 +29,14 @@ pub enum Error {
         /// `file:line` of the other.
         second: String,
     },
-    /// An environment broke its contract at run time.
+    /// An environment breaks its contract.
+    #[error("the environment breaks its contract: {violation}")]
+    ContractBroken {
+        /// The broken rule.
+        #[source]
+        violation: ContractViolation,
+    },
+    /// One of an experiment's environments broke its contract at run time.
     #[error("environment {index} broke its contract: {violation}")]
     BrokenEnv {
         /// Its index in the experiment.
@@ -145,7 +152,7 @@ impl Error {
 
 impl From<ContractViolation> for Error {
     fn from(violation: ContractViolation) -> Self {
-        Self::BrokenEnv { index: 0, violation }
+        Self::ContractBroken { violation }
     }
 }
 

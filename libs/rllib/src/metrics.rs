@@ -196,7 +196,8 @@ mod tests {
             env_steps_per_s
             sample_s
             update_s
-            elapsed_s"#]].assert_eq(&names.join("\n"));
+            elapsed_s"#]]
+        .assert_eq(&names.join("\n"));
         assert_eq!(Report::default().values().len(), METRICS.len());
     }
 }

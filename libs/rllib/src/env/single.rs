@@ -94,7 +94,7 @@ impl SingleEnv {
     /// Begins a new episode and returns its first observation.
     ///
     /// # Errors
-    /// [`Error::BrokenEnv`] if the observation is not finite.
+    /// [`Error::ContractBroken`] if the observation is not finite.
     pub fn reset(&mut self) -> Result<&[f32]> {
         self.env.reset(&mut self.rng, &mut self.obs);
         (self.steps, self.total, self.running) = (0, 0.0, true);
@@ -105,7 +105,7 @@ impl SingleEnv {
     /// Acts once.
     ///
     /// # Errors
-    /// [`Error::NeedsReset`] after the end of an episode, [`Error::InvalidAction`], or [`Error::BrokenEnv`].
+    /// [`Error::NeedsReset`] after the end of an episode, [`Error::InvalidAction`], or [`Error::ContractBroken`].
     pub fn step(&mut self, action: Action<'_>) -> Result<Step> {
         if !self.running {
             return Err(Error::NeedsReset { index: 0 });

@@ -1,12 +1,4 @@
-//! Many environments stepped in place.
-//!
-//! A [`VectorEnv`] holds a *range* of an experiment's environments. Each is identified by its index in the experiment
-//! and draws from its own stream, so eight environments behave the same, bit for bit, whether one vector holds all of
-//! them or four hold two each.
-//!
-//! When an episode ends, the environment is reset within the same step: `obs` then holds the first observation of the
-//! next episode and `final_obs` the last one of the ended episode, from which a truncated return is bootstrapped.
-//! Nothing is allocated per step (unless the environment itself does).
+//! Many environments stepped in place: the interface, see [`VectorEnv`].
 
 use super::Frame;
 use crate::error::Result;
@@ -114,7 +106,7 @@ pub struct StepView<'a> {
 pub struct EnvSnapshot {
     /// The environment's index in the experiment.
     pub index: usize,
-    /// What [`Env::snapshot`] returned.
+    /// What [`Env::snapshot`](crate::Env::snapshot) returned.
     pub env: Vec<u8>,
     /// Its random stream.
     pub rng: Rng,
@@ -130,7 +122,14 @@ pub struct EnvSnapshot {
 /// to vectors divided otherwise: each takes its own range.
 pub type VectorSnapshot = Vec<EnvSnapshot>;
 
-/// A range of an experiment's environments behind one virtual call per step. See the [module documentation](self).
+/// A range of an experiment's environments behind one virtual call per step.
+///
+/// Each environment is identified by its index in the experiment and draws from its own stream, so eight environments
+/// behave the same, bit for bit, whether one vector holds all of them or four hold two each.
+///
+/// When an episode ends, the environment is reset within the same step: [`StepView::obs`] then holds the first
+/// observation of the next episode and [`StepView::final_obs`] the last one of the ended episode, from which a truncated
+/// return is bootstrapped. Nothing is allocated per step, unless the environment itself does.
 pub trait VectorEnv: Send + fmt::Debug {
     /// What observations look like.
     fn observation_space(&self) -> &Space;
@@ -144,14 +143,14 @@ pub trait VectorEnv: Send + fmt::Debug {
     /// Begins a new episode in every environment. Streams go on where they are.
     ///
     /// # Errors
-    /// [`Error::BrokenEnv`] if an observation is not finite.
+    /// [`Error::BrokenEnv`](crate::Error::BrokenEnv) if an observation is not finite.
     fn reset(&mut self) -> Result<StepView<'_>>;
 
     /// Steps every environment once, in the order of indices.
     ///
     /// # Errors
-    /// [`Error::NeedsReset`] before the first reset; [`Error::ActionCount`] or [`Error::InvalidAction`], and then
-    /// nothing has moved; [`Error::BrokenEnv`] if an observation or a reward is not finite, after which only
+    /// [`Error::NeedsReset`](crate::Error::NeedsReset) before the first reset; [`Error::ActionCount`](crate::Error::ActionCount) or [`Error::InvalidAction`](crate::Error::InvalidAction), and then
+    /// nothing has moved; [`Error::BrokenEnv`](crate::Error::BrokenEnv) if an observation or a reward is not finite, after which only
     /// [`restore`](Self::restore) or [`reset`](Self::reset) makes sense.
     fn step(&mut self, actions: Actions<'_>) -> Result<StepView<'_>>;
 
@@ -161,14 +160,28 @@ pub trait VectorEnv: Send + fmt::Debug {
     /// All environments, to be continued bit for bit.
     ///
     /// # Errors
-    /// [`Error::SnapshotUnsupported`] if the environment has no snapshots, [`Error::NeedsReset`] before the first reset.
+    /// [`Error::SnapshotUnsupported`](crate::Error::SnapshotUnsupported) if the environment has no snapshots, [`Error::NeedsReset`](crate::Error::NeedsReset) before the first reset.
     fn snapshot(&self) -> Result<VectorSnapshot>;
 
     /// Continues from a snapshot that holds at least this range. Rewards and flags are cleared.
     ///
     /// # Errors
-    /// [`Error::SnapshotMismatch`] if it does not fit; the environments then stay as they were.
+    /// [`Error::SnapshotMismatch`](crate::Error::SnapshotMismatch) if it does not fit; the environments then stay as they were.
     fn restore(&mut self, snapshot: &[EnvSnapshot]) -> Result<()>;
+
+    /// One environment, by its position in the range, to be continued bit for bit.
+    ///
+    /// # Errors
+    /// As [`snapshot`](Self::snapshot); [`Error::SnapshotMismatch`](crate::Error::SnapshotMismatch) if there is no such
+    /// position.
+    fn snapshot_one(&self, position: usize) -> Result<EnvSnapshot>;
+
+    /// Continues one environment of the range from a snapshot with its index. Rewards and flags of the last step stay.
+    ///
+    /// # Errors
+    /// [`Error::SnapshotMismatch`](crate::Error::SnapshotMismatch) if it does not fit,
+    /// [`Error::NeedsReset`](crate::Error::NeedsReset) before the first reset; the environment then stays as it was.
+    fn restore_one(&mut self, snapshot: &EnvSnapshot) -> Result<()>;
 
     /// A picture of the environment at this position of the range, if it draws one.
     fn render(&self, position: usize) -> Option<Frame>;

@@ -154,36 +154,26 @@ impl<E: Env> Vectorized<E> {
         }
     }
 
-    fn restore_slots(&mut self, states: &[&EnvSnapshot]) -> Result<()> {
-        for (slot, state) in self.slots.iter_mut().zip(states) {
-            slot.env.restore(&state.env).map_err(|reason| Error::SnapshotMismatch {
-                reason: format!("environment {}: {reason}", state.index),
-            })?;
-            slot.rng = state.rng.clone();
-            slot.episode_return = state.episode_return;
-            slot.episode_steps = state.episode_steps;
-        }
-        Ok(())
-    }
-
-    /// The snapshots of this range, in order.
+    /// The snapshots of this range, in order, each of which fits.
     fn own_range<'a>(&self, snapshot: &'a [EnvSnapshot]) -> Result<Vec<&'a EnvSnapshot>> {
         let range = self.options.first..self.options.first + self.slots.len();
         let find = |index| {
-            let state = snapshot.iter().find(|state| state.index == index).ok_or_else(|| {
-                Error::SnapshotMismatch { reason: format!("it has no environment {index}") }
-            })?;
-            if state.obs.len() != self.obs_len {
-                let reason = format!(
-                    "the observation of environment {index} has {} numbers, not {}",
-                    state.obs.len(),
-                    self.obs_len
-                );
-                return Err(Error::SnapshotMismatch { reason });
-            }
+            let state = snapshot.iter().find(|state| state.index == index);
+            let state = state.ok_or_else(|| mismatch(format!("it has no environment {index}")))?;
+            self.check_fits(state)?;
             Ok(state)
         };
         range.map(find).collect()
+    }
+
+    fn check_fits(&self, state: &EnvSnapshot) -> Result<()> {
+        let (index, got, want) = (state.index, state.obs.len(), self.obs_len);
+        if got == want {
+            return Ok(());
+        }
+        let reason =
+            format!("the observation of environment {index} has {got} numbers, not {want}");
+        Err(mismatch(reason))
     }
 
     fn clear_step(&mut self) {
@@ -196,6 +186,16 @@ impl<E: Env> Vectorized<E> {
 }
 
 impl<E: Env> Slot<E> {
+    /// Continues from a snapshot; unchanged if it does not fit.
+    fn restore(&mut self, state: &EnvSnapshot) -> Result<()> {
+        let restored = self.env.restore(&state.env);
+        restored.map_err(|reason| mismatch(format!("environment {}: {reason}", state.index)))?;
+        self.rng = state.rng.clone();
+        self.episode_return = state.episode_return;
+        self.episode_steps = state.episode_steps;
+        Ok(())
+    }
+
     /// Closes the books of an episode and begins the next one.
     #[inline]
     fn end_episode(&mut self, index: usize, step: Step, obs: &mut [f32]) -> EpisodeEnd {
@@ -276,29 +276,16 @@ impl<E: Env> VectorEnv for Vectorized<E> {
     }
 
     fn snapshot(&self) -> Result<VectorSnapshot> {
-        if !self.started {
-            return Err(Error::NeedsReset { index: self.options.first });
-        }
-        let take = |(position, slot): (usize, &Slot<E>)| {
-            let index = self.options.first + position;
-            Ok(EnvSnapshot {
-                index,
-                env: slot.env.snapshot().ok_or(Error::SnapshotUnsupported { index })?,
-                rng: slot.rng.clone(),
-                episode_return: slot.episode_return,
-                episode_steps: slot.episode_steps,
-                obs: self.obs[position * self.obs_len..(position + 1) * self.obs_len].to_vec(),
-            })
-        };
-        self.slots.iter().enumerate().map(take).collect()
+        (0..self.slots.len()).map(|position| self.snapshot_one(position)).collect()
     }
 
     fn restore(&mut self, snapshot: &[EnvSnapshot]) -> Result<()> {
         let states = self.own_range(snapshot)?;
-        let before = self.snapshot().ok();
-        if let Err(error) = self.restore_slots(&states) {
-            if let Some(before) = before {
-                self.restore_slots(&before.iter().collect::<Vec<_>>())?;
+        let before = self.snapshot().unwrap_or_default();
+        let mut slots = self.slots.iter_mut().zip(&states);
+        if let Err(error) = slots.try_for_each(|(slot, state)| slot.restore(state)) {
+            for (slot, state) in self.slots.iter_mut().zip(&before) {
+                slot.restore(state)?;
             }
             return Err(error);
         }
@@ -307,6 +294,38 @@ impl<E: Env> VectorEnv for Vectorized<E> {
         }
         self.started = true;
         self.clear_step();
+        Ok(())
+    }
+
+    fn snapshot_one(&self, position: usize) -> Result<EnvSnapshot> {
+        let index = self.options.first + position;
+        let slot = self.slots.get(position);
+        let slot = slot.ok_or_else(|| mismatch(format!("there is no position {position}")))?;
+        if !self.started {
+            return Err(Error::NeedsReset { index });
+        }
+        Ok(EnvSnapshot {
+            index,
+            env: slot.env.snapshot().ok_or(Error::SnapshotUnsupported { index })?,
+            rng: slot.rng.clone(),
+            episode_return: slot.episode_return,
+            episode_steps: slot.episode_steps,
+            obs: self.obs[position * self.obs_len..(position + 1) * self.obs_len].to_vec(),
+        })
+    }
+
+    fn restore_one(&mut self, snapshot: &EnvSnapshot) -> Result<()> {
+        let index = snapshot.index;
+        if !self.started {
+            return Err(Error::NeedsReset { index });
+        }
+        self.check_fits(snapshot)?;
+        let position = index.wrapping_sub(self.options.first);
+        let slot = self.slots.get_mut(position);
+        let slot = slot.ok_or_else(|| mismatch(format!("environment {index} is not held here")))?;
+        slot.restore(snapshot)?;
+        let start = position * self.obs_len;
+        self.obs[start..start + self.obs_len].copy_from_slice(&snapshot.obs);
         Ok(())
     }
 
@@ -323,6 +342,10 @@ impl<E> fmt::Debug for Vectorized<E> {
             .field("action_space", &self.action_space)
             .finish_non_exhaustive()
     }
+}
+
+fn mismatch(reason: String) -> Error {
+    Error::SnapshotMismatch { reason }
 }
 
 /// Whether no number is infinite or NaN. Written over bits so that it runs many numbers at a time.

@@ -129,9 +129,9 @@ impl Env for CartPole {
     }
 }
 
-/// A picture of 240 x 160 pixels, 48 pixels per metre.
+/// A picture of 240 x 160 pixels, 40 pixels per metre; the pole is drawn longer than it is.
 fn draw([x, _, theta, _]: [f64; 4]) -> Frame {
-    const METRE: f64 = 48.0;
+    const METRE: f64 = 40.0;
     const FLOOR: f64 = 124.0;
     let mut frame = Frame::new(240, 160, [250, 250, 248]);
     let cart = 120.0 + x * METRE;
@@ -142,7 +142,7 @@ fn draw([x, _, theta, _]: [f64; 4]) -> Frame {
     }
     frame.fill_rect(cart - 20.0, FLOOR - 10.0, cart + 20.0, FLOOR + 10.0, [45, 55, 72]);
     let hinge = (cart, FLOOR - 10.0);
-    let reach = 2.0 * LENGTH * METRE * 1.6;
+    let reach = 2.0 * LENGTH * METRE * 1.9;
     let tip = (hinge.0 + reach * theta.sin(), hinge.1 - reach * theta.cos());
     frame.line(hinge, tip, 7.0, [202, 152, 101]);
     frame.fill_disc(hinge.0, hinge.1, 3.5, [129, 132, 203]);
@@ -175,4 +175,40 @@ fn write([x, _, theta, _]: [f64; 4]) -> String {
     track[at - 2..=at + 2].copy_from_slice(&['[', 'o', '=', 'o', ']']);
     text.extend(track);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_show_cart_and_pole() {
+        let cart = CartPole::with_state([1.0, 0.0, 0.2, 0.0]);
+        let frame = cart.render().unwrap();
+        assert_eq!((frame.width(), frame.height()), (240, 160));
+        assert_eq!(
+            frame.pixel(160, 130),
+            Some([45, 55, 72]),
+            "the cart is 1 m right of the centre"
+        );
+        assert_eq!(frame.pixel(169, 70), Some([202, 152, 101]), "the pole leans right");
+        expect_test::expect![[r#"
+                                                                   /
+                                                                /
+                                                             /
+                                                          /
+            -----------------------------------------[o=o]---------------"#]]
+        .assert_eq(&cart.render_text().unwrap());
+        assert!(CartPole::with_state([f64::NAN; 4]).render_text().is_some());
+    }
+
+    #[test]
+    fn a_snapshot_is_the_state() {
+        let cart = CartPole::with_state([1.0, -2.0, 0.2, f64::MIN_POSITIVE]);
+        let mut other = CartPole::new();
+        other.restore(&cart.snapshot().unwrap()).unwrap();
+        assert_eq!(other, cart);
+        assert!(other.restore(&[0; 31]).is_err());
+        assert_eq!(other, cart);
+    }
 }

@@ -92,6 +92,14 @@ impl RunFolder {
         write_json(&self.path.join("config.json"), config)
     }
 
+    /// Writes any other file of the run, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::DiskFull`].
+    pub fn write_file(&self, name: &str, contents: &[u8]) -> Result<()> {
+        write_atomically(&self.path.join(name), contents)
+    }
+
     /// Draws the learning curve to `curve.svg`.
     ///
     /// # Errors
@@ -132,6 +140,26 @@ fn timestamp(unix_s: u64) -> String {
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
+}
+
+/// The instructions of this machine that decide how numbers are rounded: curves are bit-equal only among machines that
+/// give the same answer.
+#[must_use]
+pub fn cpu_feature_level() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::is_x86_feature_detected!("avx512f") {
+            "x86-64 avx512f"
+        } else if std::is_x86_feature_detected!("fma") {
+            "x86-64 fma"
+        } else {
+            "x86-64"
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        std::env::consts::ARCH
+    }
 }
 
 /// Writes a whole file so that it is either the old one or the new one, never half of it: to a neighbour first, which

@@ -110,7 +110,7 @@ impl Env for Counter {
 }
 
 fn verdict(fault: Fault) -> String {
-    let error = check_env(|| Counter::new(fault)).expect_err("must be found");
+    let error = check_env(|| Counter::new(fault)).unwrap_err();
     let name = format!("{error:?}");
     name.split([' ', '{']).next().unwrap().to_owned()
 }
@@ -172,6 +172,8 @@ fn a_violation_says_what_and_which() {
     let text = error.to_string();
     assert!(text.starts_with("number 0 of the observation after step is 2"), "{text}");
     assert!(text.ends_with("outside Box(0, 20, [2])"), "{text}");
+    let text = Error::from(error).to_string();
+    assert!(text.starts_with("the environment breaks its contract: number 0 of"), "{text}");
 }
 
 /// Runs three environments of which the one at experiment index 11 is faulty.
@@ -225,7 +227,7 @@ fn a_single_environment_checks_too() {
     for _ in 0..4 {
         env.step(Action::Discrete(1)).unwrap();
     }
-    assert!(matches!(env.step(Action::Discrete(1)), Err(Error::BrokenEnv { .. })));
+    assert!(matches!(env.step(Action::Discrete(1)), Err(Error::ContractBroken { .. })));
 
     let mut env = SingleEnv::new(Box::new(Counter::new(Fault::None))).max_episode_steps(Some(7));
     env.reset().unwrap();

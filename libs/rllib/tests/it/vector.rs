@@ -173,6 +173,27 @@ fn a_snapshot_that_does_not_fit_changes_nothing() {
 }
 
 #[test]
+fn single_environments_can_be_moved() {
+    let mut choices = actions();
+    let (mut here, mut there) = (divided(1), divided(1));
+    trace(&mut here, &mut choices, 40);
+    for position in 0..ENVS {
+        let state = here[0].snapshot_one(position).unwrap();
+        there[0].restore_one(&state).unwrap();
+    }
+    let rest = trace(&mut here, &mut choices.clone(), 200);
+    assert_eq!(trace(&mut there, &mut choices, 200), rest);
+
+    let state = here[0].snapshot_one(3).unwrap();
+    let mut other = make_vector("CartPole-v1", VectorOptions::new(2)).unwrap();
+    assert!(matches!(other.restore_one(&state), Err(Error::NeedsReset { index: 3 })));
+    other.reset().unwrap();
+    for error in [other.restore_one(&state), other.snapshot_one(2).map(drop)] {
+        assert!(matches!(error, Err(Error::SnapshotMismatch { .. })));
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_a_typed_error() {
     let options = VectorOptions::new(2).first(4);
     let mut envs = Vectorized::new(|| Counter::new(Fault::NoSnapshots), options);

@@ -140,7 +140,7 @@ fn golden_cartpole_time_limit_and_spaces() {
         assert!(!step.terminated, "step {at}");
         close("reward", f64::from(step.reward), limit.last_reward, 0.0, 1e-8);
     }
-    for at in 0..4 {
-        close("last obs", f64::from(obs[at]), limit.last_observation[at], 0.0, 2e-6);
+    for (obs, want) in obs.into_iter().zip(limit.last_observation) {
+        close("last obs", f64::from(obs), want, 0.0, 2e-6);
     }
 }

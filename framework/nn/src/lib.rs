@@ -5,7 +5,9 @@ mod buffer;
 mod combine;
 pub mod dist;
 pub mod init;
+pub mod layers;
 mod linear;
+pub mod loss;
 mod mlp;
 mod model;
 pub mod optim;
@@ -14,6 +16,10 @@ mod product;
 pub use activation::{Act, Activation, sigmoid, softplus, tanh};
 pub use combine::{Beside, WithFree};
 pub use init::Init;
+pub use layers::{
+    BatchNorm, CausalAttention, Conv2d, Embedding, Gru, LayerNorm, LogSoftmax, Lstm, MaxPool2d,
+    Sequential, Softmax,
+};
 pub use linear::Linear;
 pub use mlp::Mlp;
 pub use model::{Layer, Model, Net, TensorSpec};

@@ -1,6 +1,7 @@
 //! Integration tests of `raytree-nn`.
 
 mod distributions;
+mod layers;
 mod mlp;
 mod optim;
 mod support;

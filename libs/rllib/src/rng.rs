@@ -119,19 +119,21 @@ impl Rng {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// The index drawn from `weights` (not negative, not all zero; they need not sum to 1). The last index when rounding
-    /// leaves a remainder, 0 for an empty slice.
+    /// The index drawn from `weights` (not negative, not all zero; they need not sum to 1). An index of weight 0 is never
+    /// drawn, unless all are; 0 for an empty slice.
     #[inline]
     pub fn weighted(&mut self, weights: &[f32]) -> usize {
         let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
         let mut left = self.uniform() * total;
-        for (index, &weight) in weights.iter().enumerate() {
+        let mut last = 0;
+        for (index, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
             left -= f64::from(weight);
+            last = index;
             if left < 0.0 {
-                return index;
+                break;
             }
         }
-        weights.len().saturating_sub(1)
+        last
     }
 
     /// Shuffles in place; every order is equally likely (Fisher and Yates).
@@ -234,6 +236,8 @@ mod tests {
         }
         assert_eq!(counts[1], 0);
         assert!((9_500..10_500).contains(&counts[0]), "{counts:?}");
+        assert_eq!((rng.weighted(&[]), rng.weighted(&[0.0, 0.0])), (0, 0));
+        assert!((0..1000).all(|_| rng.weighted(&[0.0, 1e-30, 0.0]) == 1));
     }
 
     #[test]

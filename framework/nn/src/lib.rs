@@ -4,6 +4,7 @@ mod activation;
 mod buffer;
 mod combine;
 pub mod dist;
+mod error;
 pub mod init;
 pub mod layers;
 mod linear;
@@ -12,9 +13,11 @@ mod mlp;
 mod model;
 pub mod optim;
 mod product;
+mod state;
 
 pub use activation::{Act, Activation, sigmoid, softplus, tanh};
 pub use combine::{Beside, WithFree};
+pub use error::StateError;
 pub use init::Init;
 pub use layers::{
     BatchNorm, CausalAttention, Conv2d, Embedding, Gru, LayerNorm, LogSoftmax, Lstm, MaxPool2d,
@@ -27,3 +30,4 @@ pub use optim::{
     AdaGrad, Adam, Optimizer, RmsProp, Schedule, Sgd, clip_global_norm, global_norm,
 };
 pub use rand_core::Rng;
+pub use state::State;

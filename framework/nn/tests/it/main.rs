@@ -4,4 +4,5 @@ mod distributions;
 mod layers;
 mod mlp;
 mod optim;
+mod state;
 mod support;

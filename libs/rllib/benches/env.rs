@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use floor::{ENVS, Floor};
 use raytree_rllib::env::Vectorized;
 use raytree_rllib::envs::CartPole;
-use raytree_rllib::loss::{PolicyBatch, PpoConfig, ppo_categorical};
+use raytree_rllib::loss::{PolicyBatch, PpoLossConfig, ppo_categorical};
 use raytree_rllib::{Actions, Env, Rng, Stream, VectorEnv, VectorOptions};
 use std::hint::black_box;
 
@@ -61,7 +61,7 @@ fn ppo_loss(criterion: &mut Criterion) {
         bencher.iter(|| {
             let batch =
                 PolicyBatch { actions: &actions, old_log_probs: &old, advantages: &advantages };
-            ppo_categorical(black_box(&logits), batch, &PpoConfig::default(), &mut grad)
+            ppo_categorical(black_box(&logits), batch, &PpoLossConfig::default(), &mut grad)
         });
     });
     group.finish();

@@ -6,8 +6,8 @@ use raytree_rllib::env::Vectorized;
 use raytree_rllib::envs::CartPole;
 use raytree_rllib::gae::{Rollout, gae};
 use raytree_rllib::loss::{
-    GaussianPolicy, Normalizer, PolicyBatch, PpoConfig, ValueBatch, ValueConfig, ppo_categorical,
-    ppo_gaussian, value_loss,
+    GaussianPolicy, Normalizer, PolicyBatch, PpoLossConfig, ValueBatch, ValueLossConfig,
+    ppo_categorical, ppo_gaussian, value_loss,
 };
 use raytree_rllib::stats::RunningStats;
 use raytree_rllib::{Actions, VectorEnv, VectorOptions};
@@ -75,7 +75,8 @@ fn no_allocation_per_step() {
             last_values: &ones[..8],
         };
         gae(rollout, 0.9, 0.9, &mut grads, &mut others).unwrap();
-        let config = PpoConfig { normalizer: Normalizer::of(&ones), ..PpoConfig::default() };
+        let config =
+            PpoLossConfig { normalizer: Normalizer::of(&ones), ..PpoLossConfig::default() };
         let (old_log_probs, advantages) = (&ones[..32], &ones[..32]);
         let batch = PolicyBatch { actions: &actions[..32], old_log_probs, advantages };
         ppo_categorical(&ones, batch, &config, &mut grads).unwrap();
@@ -83,7 +84,7 @@ fn no_allocation_per_step() {
         let policy = GaussianPolicy { mean: &ones, log_std: &ones[..2] };
         ppo_gaussian(policy, batch, &config, &mut grads, &mut others[..2]).unwrap();
         let batch = ValueBatch { targets: &ones, old_values: &ones };
-        value_loss(&ones, batch, &ValueConfig::default(), &mut grads).unwrap();
+        value_loss(&ones, batch, &ValueLossConfig::default(), &mut grads).unwrap();
         stats.update(&ones);
         stats.normalize(&mut grads, 5.0);
     });

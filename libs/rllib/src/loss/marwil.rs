@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// Settings of [`marwil`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MarwilConfig {
+pub struct MarwilLossConfig {
     /// How strongly advantages weigh; 0 imitates all actions alike. Default 1.
     pub beta: f32,
     /// Running mean of squared advantages, which scales them; above 0. Default 1.
@@ -15,7 +15,7 @@ pub struct MarwilConfig {
     pub value_coef: f32,
 }
 
-impl Default for MarwilConfig {
+impl Default for MarwilLossConfig {
     fn default() -> Self {
         Self { beta: 1.0, mean_square_advantage: 1.0, value_coef: 0.5 }
     }
@@ -40,7 +40,7 @@ pub struct MarwilLoss {
 pub fn marwil(
     (logits, values): (&[f32], &[f32]),
     (actions, returns): (&[u32], &[f32]),
-    config: &MarwilConfig,
+    config: &MarwilLossConfig,
     (grad_logits, grad_values): (&mut [f32], &mut [f32]),
 ) -> Result<MarwilLoss> {
     let rows = actions.len();

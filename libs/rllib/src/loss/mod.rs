@@ -10,9 +10,11 @@ mod marwil;
 mod ppo;
 mod value;
 
-pub use marwil::{MarwilConfig, MarwilLoss, behavior_cloning, marwil};
-pub use ppo::{GaussianPolicy, PolicyBatch, PolicyLoss, PpoConfig, ppo_categorical, ppo_gaussian};
-pub use value::{ValueBatch, ValueConfig, explained_variance, value_loss};
+pub use marwil::{MarwilLoss, MarwilLossConfig, behavior_cloning, marwil};
+pub use ppo::{
+    GaussianPolicy, PolicyBatch, PolicyLoss, PpoLossConfig, ppo_categorical, ppo_gaussian,
+};
+pub use value::{ValueBatch, ValueLossConfig, explained_variance, value_loss};
 
 /// How advantages are shifted and scaled before they enter a loss: `(advantage - mean) * scale`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 
 /// Settings of the policy loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PpoConfig {
+pub struct PpoLossConfig {
     /// How far the probability ratio may move from 1 before its gradient vanishes; above 0. Default 0.2.
     pub clip: f32,
     /// Weight of the entropy bonus in the gradient; at least 0. Default 0.
@@ -16,7 +16,7 @@ pub struct PpoConfig {
     pub rows_total: Option<usize>,
 }
 
-impl Default for PpoConfig {
+impl Default for PpoLossConfig {
     fn default() -> Self {
         Self { clip: 0.2, entropy_coef: 0.0, normalizer: Normalizer::IDENTITY, rows_total: None }
     }
@@ -61,7 +61,7 @@ impl PolicyLoss {
 
     /// Adds one row to the sums. Returns the derivative of the row's loss in the new log-probability.
     #[inline]
-    fn add_row(&mut self, config: &PpoConfig, log_prob: f32, old: f32, advantage: f32) -> f32 {
+    fn add_row(&mut self, config: &PpoLossConfig, log_prob: f32, old: f32, advantage: f32) -> f32 {
         let log_ratio = f64::from(log_prob) - f64::from(old);
         let precise_ratio = log_ratio.exp();
         let ratio = precise_ratio as f32;
@@ -85,7 +85,7 @@ impl PolicyLoss {
 pub fn ppo_categorical(
     logits: &[f32],
     batch: PolicyBatch<'_, u32>,
-    config: &PpoConfig,
+    config: &PpoLossConfig,
     grad_logits: &mut [f32],
 ) -> Result<PolicyLoss> {
     let rows = batch.actions.len();
@@ -143,7 +143,7 @@ pub struct GaussianPolicy<'a> {
 pub fn ppo_gaussian(
     policy: GaussianPolicy<'_>,
     batch: PolicyBatch<'_, f32>,
-    config: &PpoConfig,
+    config: &PpoLossConfig,
     grad_mean: &mut [f32],
     grad_log_std: &mut [f32],
 ) -> Result<PolicyLoss> {

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 /// Settings of the value loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ValueConfig {
+pub struct ValueLossConfig {
     /// Weight of the value loss in the gradient; at least 0. Default 0.5.
     pub coef: f32,
     /// How far a value may move from the old one before its gradient may vanish; `None` (default) for any distance.
@@ -13,7 +13,7 @@ pub struct ValueConfig {
     pub rows_total: Option<usize>,
 }
 
-impl Default for ValueConfig {
+impl Default for ValueLossConfig {
     fn default() -> Self {
         Self { coef: 0.5, clip: None, rows_total: None }
     }
@@ -24,7 +24,7 @@ impl Default for ValueConfig {
 pub struct ValueBatch<'a> {
     /// Value targets.
     pub targets: &'a [f32],
-    /// Values when the actions were taken; read only with [`ValueConfig::clip`].
+    /// Values when the actions were taken; read only with [`ValueLossConfig::clip`].
     pub old_values: &'a [f32],
 }
 
@@ -36,7 +36,7 @@ pub struct ValueBatch<'a> {
 pub fn value_loss(
     values: &[f32],
     batch: ValueBatch<'_>,
-    config: &ValueConfig,
+    config: &ValueLossConfig,
     grad_values: &mut [f32],
 ) -> Result<f64> {
     let rows = values.len();

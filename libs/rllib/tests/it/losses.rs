@@ -1,7 +1,7 @@
 //! Losses where the golden cases do not reach: gradients against finite differences, forbidden actions, bad lengths.
 
 use raytree_rllib::loss::{
-    Normalizer, PolicyBatch, PpoConfig, ValueBatch, ValueConfig, explained_variance,
+    Normalizer, PolicyBatch, PpoLossConfig, ValueBatch, ValueLossConfig, explained_variance,
     ppo_categorical, value_loss,
 };
 use raytree_rllib::{Error, Rng, Stream};
@@ -17,11 +17,11 @@ fn the_gradient_is_the_slope_of_the_loss() {
     let mut logits = normals(3 * ROWS, 0);
     let (old_log_probs, advantages) = (vec![-1.1; ROWS], normals(ROWS, 1));
     let actions: Vec<u32> = (0..ROWS as u32).map(|at| at % 3).collect();
-    let config = PpoConfig {
+    let config = PpoLossConfig {
         clip: 0.4,
         entropy_coef: 0.3,
         normalizer: Normalizer::of(&advantages),
-        ..PpoConfig::default()
+        ..PpoLossConfig::default()
     };
     let run = |logits: &[f32], grad: &mut [f32]| {
         let batch = PolicyBatch {
@@ -51,7 +51,7 @@ fn a_forbidden_action_gets_no_gradient() {
     let logits = [0.3, f32::NEG_INFINITY, -0.2];
     let mut grad = [f32::NAN; 3];
     let batch = PolicyBatch { actions: &[0], old_log_probs: &[-0.7], advantages: &[1.0] };
-    let config = PpoConfig { entropy_coef: 0.1, ..PpoConfig::default() };
+    let config = PpoLossConfig { entropy_coef: 0.1, ..PpoLossConfig::default() };
     let loss = ppo_categorical(&logits, batch, &config, &mut grad).unwrap();
     assert!(loss.entropy > 0.0 && loss.entropy < 2f64.ln());
     assert!(grad[1] == 0.0 && grad.iter().all(|x| x.is_finite()), "{grad:?}");
@@ -62,7 +62,7 @@ fn bad_lengths_are_named() {
     let run = |logits: &[f32], actions: &[u32], grads: usize| {
         let ones = vec![1.0; actions.len()];
         let batch = PolicyBatch { actions, old_log_probs: &ones, advantages: &ones };
-        ppo_categorical(logits, batch, &PpoConfig::default(), &mut vec![0.0; grads])
+        ppo_categorical(logits, batch, &PpoLossConfig::default(), &mut vec![0.0; grads])
             .map_err(|error| error.to_string())
     };
     assert!(run(&[0.0; 4], &[0, 1], 4).is_ok());
@@ -78,7 +78,7 @@ fn bad_lengths_are_named() {
         "`a row of logits` has 2 numbers where 3 are needed"
     );
     let batch = ValueBatch { targets: &[1.0], old_values: &[] };
-    let config = ValueConfig { clip: Some(0.2), ..ValueConfig::default() };
+    let config = ValueLossConfig { clip: Some(0.2), ..ValueLossConfig::default() };
     let error = value_loss(&[1.0], batch, &config, &mut [0.0]).unwrap_err();
     assert!(matches!(error, Error::Length { name: "old_values", .. }));
 }

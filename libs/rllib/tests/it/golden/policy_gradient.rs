@@ -1,7 +1,7 @@
 use super::{all_close_f32, close_f32, f32s, load};
 use raytree_rllib::loss::{
-    GaussianPolicy, MarwilConfig, Normalizer, PolicyBatch, PpoConfig, ValueBatch, ValueConfig,
-    behavior_cloning, marwil, ppo_categorical, ppo_gaussian, value_loss,
+    GaussianPolicy, MarwilLossConfig, Normalizer, PolicyBatch, PpoLossConfig, ValueBatch,
+    ValueLossConfig, behavior_cloning, marwil, ppo_categorical, ppo_gaussian, value_loss,
 };
 use serde::Deserialize;
 
@@ -80,13 +80,13 @@ fn check_ppo(what: &str, case: &Ppo, parts: usize) {
     } else {
         Normalizer::IDENTITY
     };
-    let config = PpoConfig {
+    let config = PpoLossConfig {
         clip: case.clip as f32,
         entropy_coef: case.entropy_coeff as f32,
         normalizer,
         rows_total: Some(rows),
     };
-    let value_config = ValueConfig {
+    let value_config = ValueLossConfig {
         coef: case.value_coeff as f32,
         clip: case.value_clip.map(|clip| clip as f32),
         rows_total: Some(rows),
@@ -148,7 +148,7 @@ fn golden_ppo_categorical() {
 fn golden_ppo_gaussian() {
     let case = load::<File>("algo_policy_gradient.json").ppo_gaussian;
     let rows = case.advantages.len();
-    let config = PpoConfig { clip: case.clip as f32, ..PpoConfig::default() };
+    let config = PpoLossConfig { clip: case.clip as f32, ..PpoLossConfig::default() };
     let (mean, actions) = (flat(&case.mean), flat(&case.actions));
     let (old, advantages) = (f32s(&case.old_log_probs), f32s(&case.advantages));
     let shared = f32s(&case.log_std);
@@ -158,7 +158,7 @@ fn golden_ppo_gaussian() {
         let mut grad_log_std = vec![f32::NAN; log_std.len()];
         let run = |entropy_coef, grad_mean: &mut [f32], grad_log_std: &mut [f32]| {
             let policy = GaussianPolicy { mean: &mean, log_std: &log_std };
-            let config = PpoConfig { entropy_coef, ..config };
+            let config = PpoLossConfig { entropy_coef, ..config };
             ppo_gaussian(policy, batch, &config, grad_mean, grad_log_std).unwrap()
         };
         let loss = run(0.0, &mut grad_mean, &mut grad_log_std);
@@ -181,7 +181,7 @@ fn golden_ppo_gaussian() {
 fn golden_marwil_and_behavior_cloning() {
     let case = load::<File>("algo_policy_gradient.json").marwil;
     let (logits, values) = (flat(&case.logits), f32s(&case.values));
-    let config = MarwilConfig {
+    let config = MarwilLossConfig {
         beta: case.beta as f32,
         mean_square_advantage: case.c2 as f32,
         value_coef: 0.5,

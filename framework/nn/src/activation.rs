@@ -15,7 +15,7 @@ pub enum Activation {
     /// `x`.
     #[default]
     Identity,
-    /// Hyperbolic tangent, by a rational approximation within 3e-7 of the true value.
+    /// Hyperbolic tangent, see [`tanh`].
     Tanh,
     /// `max(x, 0)`.
     Relu,
@@ -96,24 +96,23 @@ impl Activation {
     }
 }
 
-/// `tanh`, within 3e-7 of the true value; a ratio of two polynomials that vectorises.
+/// `tanh` within a relative error of 3.5e-7 everywhere, by a ratio of two polynomials that vectorises.
 ///
-/// The coefficients are those of Eigen's `ptanh` (a minimax fit on ±7.9, beyond which the result is constant).
-/// Not-a-number stays not-a-number.
+/// The ratio (degrees 9 and 8) was fitted to the least greatest relative error on ±8.7, where it is off by 1.5e-8; the
+/// rest is rounding. It never exceeds ±1. Not-a-number stays not-a-number.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
-    let x = x.clamp(-7.905_311, 7.905_311);
+    let x = x.clamp(-8.7, 8.7);
     let s = x * x;
-    let p = s * -2.760_768_4e-16 + 2.000_188e-13;
-    let p = s * p - 8.604_672e-11;
-    let p = s * p + 5.122_297e-8;
-    let p = s * p + 1.485_722_3e-5;
-    let p = s * p + 6.372_619_4e-4;
-    let p = s * p + 4.893_524_6e-3;
-    let q = s * 1.198_258_4e-6 + 1.185_347_1e-4;
-    let q = s * q + 2.268_434_6e-3;
-    let q = s * q + 4.893_525_3e-3;
-    x * p / q
+    let p = s * 1.389_656_9e-8 + 2.099_317_9e-5;
+    let p = s * p + 3.518_709_4e-3;
+    let p = s * p + 0.134_004_4;
+    let p = s * p + 1.0;
+    let q = s * 7.996_125_6e-7 + 3.323_587_6e-4;
+    let q = s * q + 2.596_476_9e-2;
+    let q = s * q + 0.467_337_6;
+    let q = s * q + 1.0;
+    (x * (p / q)).clamp(-1.0, 1.0)
 }
 
 /// `1 / (1 + exp(-x))`.

@@ -12,9 +12,6 @@ use pulp::{Arch, Simd, WithSimd};
 /// Columns per panel.
 pub(crate) const PANEL: usize = 16;
 
-/// Panels that a single row works on at once, to hide the latency of its additions.
-const WIDE: usize = 4;
-
 /// The left factor: element `(row, depth)` stands at `row * row_stride + depth * depth_stride`.
 #[derive(Clone, Copy)]
 pub(crate) struct Lhs<'a> {
@@ -247,4 +244,54 @@ fn load<S: Simd, const V: usize>(simd: S, line: &[f32; PANEL]) -> [S::f32s; V] {
     let mut out = [simd.splat_f32s(0.0); V];
     out.copy_from_slice(&vectors[..V]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(len: usize, salt: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 37 + salt * 11) % 101) as f32 / 50.0 - 1.0).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_shape_and_layout_agrees_with_the_definition(
+            rows in 1_usize..40, depth in 0_usize..40, width in 1_usize..40, add: bool,
+        ) {
+            let (a, b) = (numbers(rows * depth, 1), numbers(width * depth, 2));
+            let (bias, start) = (numbers(width, 3), numbers(rows * width, 4));
+            let sum = |r: usize, c: usize| -> f64 {
+                (0..depth).map(|d| f64::from(a[r * depth + d]) * f64::from(b[c * depth + d])).sum()
+            };
+            let transposed = |m: &[f32], r: usize, c: usize| -> Vec<f32> {
+                (0..r * c).map(|i| m[i % r * c + i / r]).collect()
+            };
+            let (a_t, b_t) = (transposed(&a, rows, depth), transposed(&b, width, depth));
+            let mut panels = Panels::default();
+            // Leftovers of a larger matrix must not shine through.
+            panels.pack(&numbers(50 * 50, 5), 50, 50);
+            let mut results = Vec::new();
+            for lhs in [Lhs::rows(&a, rows, depth), Lhs::columns(&a_t, rows)] {
+                panels.pack_transposed(&b, Some(&bias), depth, width);
+                let mut out = start.clone();
+                product(lhs, &panels, add, &mut out);
+                for (i, out) in out.iter().enumerate() {
+                    let base = f64::from(bias[i % width]) + if add { f64::from(start[i]) } else { 0.0 };
+                    prop_assert!((f64::from(*out) - base - sum(i / width, i % width)).abs() < 1e-4);
+                }
+                panels.pack(&b_t, depth, width);
+                let mut out = start.clone();
+                product(lhs, &panels, add, &mut out);
+                results.push(out);
+            }
+            prop_assert_eq!(&results[0], &results[1]);
+            for (i, out) in results[0].iter().enumerate() {
+                let base = if add { f64::from(start[i]) } else { 0.0 };
+                prop_assert!((f64::from(*out) - base - sum(i / width, i % width)).abs() < 1e-4);
+            }
+        }
+    }
 }

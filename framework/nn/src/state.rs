@@ -97,7 +97,8 @@ impl<'a> State<'a> {
             check_finite(&name, &values)?;
             let start = data.len();
             data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-            let info = json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, data.len()] });
+            let info =
+                json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, data.len()] });
             if !names.insert(name.clone()) {
                 return Err(StateError::DuplicateTensor { tensor: name });
             }
@@ -124,7 +125,8 @@ impl<'a> State<'a> {
         let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
         let mut found = BTreeMap::new();
         for (prefix, model) in &mut self.models {
-            let mut wanted = model.layout().into_iter().map(|s| (s.name, s.shape)).collect::<Vec<_>>();
+            let mut wanted =
+                model.layout().into_iter().map(|s| (s.name, s.shape)).collect::<Vec<_>>();
             model.visit_buffers(&mut |name, values| {
                 wanted.push((name.to_owned(), vec![values.len()]));
             });
@@ -137,7 +139,8 @@ impl<'a> State<'a> {
         let sizes: Vec<_> = self.models.iter().map(|(_, model)| model.params().len()).collect();
         for (prefix, optimizer) in &mut self.optimizers {
             let mut names = Vec::new();
-            optimizer.visit_state(&mut |name, values| names.push((path(prefix, name), values.len())));
+            optimizer
+                .visit_state(&mut |name, values| names.push((path(prefix, name), values.len())));
             for (name, len) in names {
                 let values = read_memory(&file, &name, len, &sizes)?;
                 found.insert(name, values);

@@ -130,10 +130,7 @@ impl Layer for Conv2d {
     fn layout(&self) -> Vec<TensorSpec> {
         let shape = [self.maps, self.channels, self.kernel, self.kernel];
         let weights = self.maps * self.patch();
-        vec![
-            TensorSpec::new("weight", &shape, 0),
-            TensorSpec::new("bias", &[self.maps], weights),
-        ]
+        vec![TensorSpec::new("weight", &shape, 0), TensorSpec::new("bias", &[self.maps], weights)]
     }
 
     fn param_len(&self) -> usize {

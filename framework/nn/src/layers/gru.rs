@@ -4,7 +4,7 @@ use rand_core::Rng;
 
 use super::recurrent::{Weights, time_major};
 use crate::product::Lhs;
-use crate::{Layer, TensorSpec, sigmoid};
+use crate::{Layer, TensorSpec, sigmoid, tanh};
 
 /// A layer of gated recurrent units (Cho et al. 2014), in PyTorch's variant: gates in the order reset, update, new, and
 /// the reset gate acts on the product with the last output, bias included.
@@ -123,19 +123,19 @@ impl Layer for Gru {
             0 => self.outputs[..batch * hidden].fill(0.0),
             _ => self.outputs[..batch * hidden].copy_from_slice(&self.start),
         }
-        self.weights.from_input(x, rows, &mut self.gates);
+        self.weights.perceive(x, rows, &mut self.gates);
         for step in 0..self.steps {
             let (before, after) = self.outputs.split_at_mut((step + 1) * batch * hidden);
             let before = &before[step * batch * hidden..];
             let recalled = &mut self.recalled[step * batch * 3 * hidden..][..batch * 3 * hidden];
-            self.weights.from_hidden(before, batch, recalled);
+            self.weights.recall(before, batch, recalled);
             for b in 0..batch {
                 let gates = &mut self.gates[(step * batch + b) * 3 * hidden..][..3 * hidden];
                 let recalled = &recalled[b * 3 * hidden..][..3 * hidden];
                 for j in 0..hidden {
                     let reset = sigmoid(gates[j] + recalled[j]);
                     let update = sigmoid(gates[hidden + j] + recalled[hidden + j]);
-                    let new = (gates[2 * hidden + j] + reset * recalled[2 * hidden + j]).tanh();
+                    let new = tanh(gates[2 * hidden + j] + reset * recalled[2 * hidden + j]);
                     let old = before[b * hidden + j];
                     after[b * hidden + j] = (1.0 - update) * new + update * old;
                     gates[j] = reset;

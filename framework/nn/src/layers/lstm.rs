@@ -4,7 +4,7 @@ use rand_core::Rng;
 
 use super::recurrent::{Weights, time_major};
 use crate::product::Lhs;
-use crate::{Layer, TensorSpec, sigmoid};
+use crate::{Layer, TensorSpec, sigmoid, tanh};
 
 /// A layer of long short-term memory (Hochreiter and Schmidhuber 1997); gates in PyTorch's order: input, forget,
 /// cell, output.
@@ -25,7 +25,7 @@ pub struct Lstm {
     cells: Vec<f32>,
     /// Outputs, likewise.
     outputs: Vec<f32>,
-    slopes: Vec<f32>,
+    recalled: Vec<f32>,
     d_output: Vec<f32>,
     d_cell: Vec<f32>,
 }
@@ -41,7 +41,7 @@ impl Lstm {
             gates: Vec::new(),
             cells: Vec::new(),
             outputs: Vec::new(),
-            slopes: Vec::new(),
+            recalled: Vec::new(),
             d_output: Vec::new(),
             d_cell: Vec::new(),
         }
@@ -102,7 +102,7 @@ impl Lstm {
             for j in 0..hidden {
                 let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gates[gate * hidden + j]);
                 let before = self.cells[row * hidden + j];
-                let squashed = self.cells[(row + batch) * hidden + j].tanh();
+                let squashed = tanh(self.cells[(row + batch) * hidden + j]);
                 let d_output = self.d_output[b * hidden + j];
                 let d_cell =
                     self.d_cell[b * hidden + j] + d_output * o * (1.0 - squashed * squashed);
@@ -145,25 +145,25 @@ impl Layer for Lstm {
         let (hidden, batch) = (self.weights.hidden, time_major(rows, self.steps));
         self.begin(batch);
         self.gates.resize(rows * 4 * hidden, 0.0);
-        self.slopes.resize(batch * 4 * hidden, 0.0);
-        self.weights.from_input(x, rows, &mut self.gates);
+        self.recalled.resize(batch * 4 * hidden, 0.0);
+        self.weights.perceive(x, rows, &mut self.gates);
         for step in 0..self.steps {
             let (before, after) = self.outputs.split_at_mut((step + 1) * batch * hidden);
             let before = &before[step * batch * hidden..];
-            self.weights.from_hidden(before, batch, &mut self.slopes);
+            self.weights.recall(before, batch, &mut self.recalled);
             for b in 0..batch {
                 let row = step * batch + b;
                 let gates = &mut self.gates[row * 4 * hidden..][..4 * hidden];
-                gates.iter_mut().zip(&self.slopes[b * 4 * hidden..]).for_each(|(g, h)| *g += h);
+                gates.iter_mut().zip(&self.recalled[b * 4 * hidden..]).for_each(|(g, h)| *g += h);
                 let (sigmoids, rest) = gates.split_at_mut(2 * hidden);
                 let (cells, output) = rest.split_at_mut(hidden);
                 sigmoids.iter_mut().chain(output).for_each(|g| *g = sigmoid(*g));
-                cells.iter_mut().for_each(|g| *g = g.tanh());
+                cells.iter_mut().for_each(|g| *g = tanh(*g));
                 for j in 0..hidden {
                     let kept = gates[hidden + j] * self.cells[row * hidden + j];
                     let cell = kept + gates[j] * gates[2 * hidden + j];
                     self.cells[(row + batch) * hidden + j] = cell;
-                    after[b * hidden + j] = gates[3 * hidden + j] * cell.tanh();
+                    after[b * hidden + j] = gates[3 * hidden + j] * tanh(cell);
                 }
             }
         }

@@ -165,7 +165,8 @@ impl Layer for BatchNorm {
             let (mean, scale, variance) = moments(self.column(x, column));
             let places = (column..x.len()).step_by(self.width);
             places.for_each(|at| {
-                out[at] = ((f64::from(x[at]) - mean) * scale) as f32 * weight[column] + bias[column];
+                out[at] =
+                    ((f64::from(x[at]) - mean) * scale) as f32 * weight[column] + bias[column];
             });
             let unbiased = variance * rows as f64 / rows.saturating_sub(1).max(1) as f64;
             self.mean[column] += self.momentum * (mean as f32 - self.mean[column]);

@@ -92,12 +92,12 @@ impl Weights {
     }
 
     /// What the input gives the gates, with its bias.
-    pub(super) fn from_input(&self, x: &[f32], rows: usize, gates: &mut [f32]) {
+    pub(super) fn perceive(&self, x: &[f32], rows: usize, gates: &mut [f32]) {
         product(Lhs::rows(x, rows, self.inputs), &self.input, false, gates);
     }
 
     /// What the last output gives the gates, with its bias.
-    pub(super) fn from_hidden(&self, hidden: &[f32], rows: usize, gates: &mut [f32]) {
+    pub(super) fn recall(&self, hidden: &[f32], rows: usize, gates: &mut [f32]) {
         product(Lhs::rows(hidden, rows, self.hidden), &self.state, false, gates);
     }
 

@@ -77,7 +77,9 @@ impl Schedule {
                 start + (end - start) * (time / steps.max(1) as f64).min(1.0)
             }
             Self::Cosine { start, end, steps } => wave(start, end, time / steps.max(1) as f64),
-            Self::Step { start, factor, every } => start * factor.powf((done / every.max(1)) as f64),
+            Self::Step { start, factor, every } => {
+                start * factor.powf((done / every.max(1)) as f64)
+            }
             Self::Exponential { start, factor } => start * factor.powf(time),
             Self::OneCycle { peak, steps, warmup } => {
                 let (start, end) = (peak / 25.0, peak / 25.0 / 1e4);

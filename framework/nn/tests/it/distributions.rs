@@ -95,7 +95,11 @@ fn check_grad(what: &str, x: &[f32], grad: &[f32], f: impl Fn(&[f32]) -> f32) {
         plus[i] += step;
         minus[i] -= step;
         let want = (f(&plus) - f(&minus)) / (2.0 * step);
-        assert!((grad[i] - want).abs() < 2e-3 * (1.0 + want.abs()), "{what}[{i}]: {} {want}", grad[i]);
+        assert!(
+            (grad[i] - want).abs() < 2e-3 * (1.0 + want.abs()),
+            "{what}[{i}]: {} {want}",
+            grad[i]
+        );
     }
 }
 

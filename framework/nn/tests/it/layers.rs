@@ -14,9 +14,9 @@ fn shape(value: &Value) -> Vec<usize> {
 
 /// `steps`, `batch` and so on from a case's name: the number behind `letter`.
 fn in_name(name: &str, letter: char) -> usize {
-    let part = name.split('_').find(|part| {
-        part.strip_prefix(letter).is_some_and(|rest| rest.parse::<usize>().is_ok())
-    });
+    let part = name
+        .split('_')
+        .find(|part| part.strip_prefix(letter).is_some_and(|rest| rest.parse::<usize>().is_ok()));
     part.unwrap()[1..].parse().unwrap()
 }
 
@@ -93,7 +93,8 @@ fn golden_nn_every_layer() {
         assert_eq!(layout.len(), expected.len(), "{name}: number of tensors");
         let mut params = Vec::new();
         for spec in &layout {
-            let tensor = expected.get(&spec.name).unwrap_or_else(|| panic!("{name}: {}", spec.name));
+            let tensor =
+                expected.get(&spec.name).unwrap_or_else(|| panic!("{name}: {}", spec.name));
             assert_eq!(shape(tensor), spec.shape, "{name}: {}", spec.name);
             assert_eq!(params.len(), spec.offset, "{name}: {}", spec.name);
             params.extend(singles(&tensor["value"]));

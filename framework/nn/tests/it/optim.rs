@@ -18,7 +18,11 @@ fn optimizer(name: &str, defaults: &Value) -> Box<dyn Optimizer> {
             assert_eq!(number("dampening"), 0.0);
             let sgd = Sgd::default().weight_decay(decay);
             let momentum = number("momentum");
-            Box::new(if truth("nesterov") { sgd.nesterov(momentum) } else { sgd.momentum(momentum) })
+            Box::new(if truth("nesterov") {
+                sgd.nesterov(momentum)
+            } else {
+                sgd.momentum(momentum)
+            })
         }
         "adam" | "adamw" | "amsgrad" => {
             let betas = singles(&defaults["betas"]);

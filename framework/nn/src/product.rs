@@ -12,6 +12,9 @@ use pulp::{Arch, Simd, WithSimd};
 /// Columns per panel.
 pub(crate) const PANEL: usize = 16;
 
+/// Panels that a single row works on at once: one row alone would wait for each of its additions.
+const WIDE: usize = 4;
+
 /// The left factor: element `(row, depth)` stands at `row * row_stride + depth * depth_stride`.
 #[derive(Clone, Copy)]
 pub(crate) struct Lhs<'a> {
@@ -139,21 +142,43 @@ impl Product<'_> {
         let Product { lhs, rhs, add, out } = self;
         let panel = (rhs.depth + 1) * PANEL;
         let mut tile = Tile { lhs, depth: rhs.depth, add, out, width: rhs.width };
+        // A single row left over is done last, by a kernel that works on several panels at once.
+        let (tiled, single) = match lhs.rows % 6 {
+            1 if lhs.depth_stride == 1 => (lhs.rows - 1, true),
+            _ => (lhs.rows, false),
+        };
         for (p, values) in rhs.values.chunks_exact(panel).enumerate() {
             let (values, _) = values.as_chunks::<PANEL>();
             let column = p * PANEL;
             let mut row = 0;
-            while row + 6 <= lhs.rows {
+            if V == 1 {
+                while row + 12 <= tiled {
+                    tile.at::<S, 12, V>(simd, row, column, values);
+                    row += 12;
+                }
+            }
+            while row + 6 <= tiled {
                 tile.at::<S, 6, V>(simd, row, column, values);
                 row += 6;
             }
-            match lhs.rows - row {
+            match tiled - row {
                 1 => tile.at::<S, 1, V>(simd, row, column, values),
                 2 => tile.at::<S, 2, V>(simd, row, column, values),
                 3 => tile.at::<S, 3, V>(simd, row, column, values),
                 4 => tile.at::<S, 4, V>(simd, row, column, values),
                 5 => tile.at::<S, 5, V>(simd, row, column, values),
                 _ => {}
+            }
+        }
+        if single {
+            let mut panels = rhs.values.chunks_exact(panel * WIDE);
+            for (group, values) in panels.by_ref().enumerate() {
+                tile.wide::<S, V>(simd, tiled, group * WIDE * PANEL, values);
+            }
+            let done = rhs.values.len() / (panel * WIDE) * WIDE;
+            for (p, values) in panels.remainder().chunks_exact(panel).enumerate() {
+                let (values, _) = values.as_chunks::<PANEL>();
+                tile.at::<S, 1, V>(simd, tiled, (done + p) * PANEL, values);
             }
         }
     }
@@ -210,6 +235,35 @@ impl Tile<'_, '_> {
         }
     }
 
+    /// One row by [`WIDE`] panels, each element summed as [`at`](Self::at) would.
+    #[inline(always)]
+    fn wide<S: Simd, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+        panels: &[f32],
+    ) {
+        let (lines, _) = panels.as_chunks::<PANEL>();
+        let height = self.depth + 1;
+        let panels: [&[[f32; PANEL]]; WIDE] =
+            core::array::from_fn(|p| &lines[p * height..][..height]);
+        let mut sums = panels.map(|panel| load::<S, V>(simd, &panel[0]));
+        let from = &self.lhs.values[row * self.lhs.row_stride..][..self.depth];
+        for (d, scale) in from.iter().enumerate() {
+            let scale = simd.splat_f32s(*scale);
+            for (panel, sums) in panels.iter().zip(&mut sums) {
+                let line = load::<S, V>(simd, &panel[d + 1]);
+                for (sum, line) in sums.iter_mut().zip(line) {
+                    *sum = simd.mul_add_e_f32s(scale, line, *sum);
+                }
+            }
+        }
+        for (p, sums) in sums.iter().enumerate() {
+            self.store::<S, V>(simd, row, column + p * PANEL, sums);
+        }
+    }
+
     #[inline(always)]
     fn store<S: Simd, const V: usize>(
         &mut self,
@@ -259,7 +313,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_shape_and_layout_agrees_with_the_definition(
-            rows in 1_usize..40, depth in 0_usize..40, width in 1_usize..40, add: bool,
+            rows in 1_usize..40, depth in 0_usize..40, width in 1_usize..150, add: bool,
         ) {
             let (a, b) = (numbers(rows * depth, 1), numbers(width * depth, 2));
             let (bias, start) = (numbers(width, 3), numbers(rows * width, 4));

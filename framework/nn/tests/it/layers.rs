@@ -2,11 +2,13 @@
 
 use raytree_nn::{
     Act, Activation, BatchNorm, CausalAttention, Conv2d, Embedding, Gru, Layer, LayerNorm, Linear,
-    LogSoftmax, Lstm, MaxPool2d, Mlp, Sequential, Softmax, loss,
+    LogSoftmax, Lstm, MaxPool2d, Mlp, Net, Sequential, Softmax, loss,
 };
 use serde_json::Value;
 
-use crate::support::{assert_close, check_vjp, golden, normals, numbers, singles};
+use crate::support::{
+    assert_close, assert_row_stable, check_vjp, golden, normals, numbers, rng, singles,
+};
 
 fn shape(value: &Value) -> Vec<usize> {
     value["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect()
@@ -209,4 +211,12 @@ fn batch_norm_infers_from_running_statistics() {
     norm.visit_buffers(&mut |name, values| buffers.push((name.to_owned(), values[0])));
     assert_eq!(buffers[0].0, "running_mean");
     assert!((buffers[1].1 - 14.0 / 3.0).abs() < 1e-4, "the unbiased variance");
+}
+
+#[test]
+fn inference_is_row_stable() {
+    assert_row_stable(&mut Net::new(network(), &mut rng(1)), 64);
+    assert_row_stable(&mut Net::new(Lstm::new(3, 20), &mut rng(2)), 64);
+    assert_row_stable(&mut Net::new(Gru::new(3, 20), &mut rng(3)), 64);
+    assert_row_stable(&mut Net::new(Softmax::new(5), &mut rng(4)), 64);
 }

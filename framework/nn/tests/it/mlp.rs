@@ -1,8 +1,11 @@
 //! The perceptron, alone and combined.
 
-use raytree_nn::{Activation, Beside, Layer, Mlp, Model, Net, WithFree, tanh};
+use raytree_nn::{
+    Activation, Adam, Beside, Layer, Mlp, Model, Net, Optimizer, WithFree, clip_global_norm, loss,
+    tanh,
+};
 
-use crate::support::{check_vjp, normals, rng};
+use crate::support::{assert_row_stable, check_vjp, normals, rng};
 
 fn every_activation() -> [Activation; 10] {
     use Activation::*;
@@ -28,29 +31,35 @@ fn inference_is_row_stable_and_equals_the_training_pass() {
         let mut net = Net::new(Mlp::new(sizes, Activation::Tanh), &mut rng(1));
         assert_row_stable(&mut net, 256);
     }
+    for activation in every_activation() {
+        let mlp = Mlp::new(&[3, 40, 5], activation).output(activation);
+        assert_row_stable(&mut Net::new(mlp, &mut rng(2)), 64);
+    }
+    let policy = WithFree::new(Mlp::new(&[3, 20, 2], Activation::Tanh), "log_std", 2, -0.5);
+    let value = Mlp::new(&[3, 30, 1], Activation::Relu);
+    let both = Beside::new(("policy", policy), ("value", value));
+    assert_row_stable(&mut Net::new(both, &mut rng(3)), 64);
 }
 
-fn assert_row_stable(net: &mut dyn Model, most: usize) {
-    let (inputs, outputs) = (net.inputs(), net.outputs());
-    let x = normals(most * inputs, 9);
-    let mut alone = vec![0.0; most * outputs];
-    for row in 0..most {
-        net.forward(&x[row * inputs..][..inputs], 1, &mut alone[row * outputs..][..outputs]);
-    }
-    for rows in [1, 2, 3, 4, 7, 8, 16, 31, 64, 256] {
-        for start in 0..=most - rows {
-            let mut out = vec![0.0; rows * outputs];
-            net.forward(&x[start * inputs..][..rows * inputs], rows, &mut out);
-            let want = &alone[start * outputs..][..rows * outputs];
-            assert!(
-                out.iter().zip(want).all(|(a, b)| a.to_bits() == b.to_bits()),
-                "{rows} {start}"
-            );
+#[test]
+fn training_twice_gives_the_same_bits() {
+    let train = || {
+        let mlp = Mlp::new(&[5, 33, 3], Activation::Silu).orthogonal(1.0, 0.1);
+        let (mut net, mut adam) = (Net::new(mlp, &mut rng(4)), Adam::default());
+        let (x, targets) = (normals(5 * 37, 5), normals(3 * 37, 6));
+        let (mut out, mut cotangent) = (targets.clone(), targets.clone());
+        let mut grad = vec![0.0; net.params().len()];
+        for _ in 0..20 {
+            net.forward_train(&x, 37, &mut out);
+            loss::mse(&out, &targets, &mut cotangent);
+            grad.fill(0.0);
+            net.vjp(&x, &cotangent, &mut grad, None);
+            clip_global_norm(&mut grad, 0.5);
+            adam.step(net.params_mut(), &grad, 1e-2);
         }
-    }
-    let mut out = vec![0.0; most * outputs];
-    net.forward_train(&x, most, &mut out);
-    assert_eq!(out, alone);
+        net.params().to_vec()
+    };
+    assert_eq!(train(), train());
 }
 
 #[test]

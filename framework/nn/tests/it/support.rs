@@ -2,7 +2,7 @@
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
-use raytree_nn::{Layer, init};
+use raytree_nn::{Layer, Model, init};
 use serde_json::Value;
 
 /// A generator that always starts the same.
@@ -100,4 +100,28 @@ pub(crate) fn singles(value: &Value) -> Vec<f32> {
 /// [`singles`], one vector per item of the outer list.
 pub(crate) fn rows(value: &Value) -> Vec<Vec<f32>> {
     value.as_array().unwrap().iter().map(singles).collect()
+}
+
+/// Fails unless a row's output bits are the same at every place of batches of many sizes up to `most`, and in training.
+pub(crate) fn assert_row_stable(net: &mut dyn Model, most: usize) {
+    let (inputs, outputs) = (net.inputs(), net.outputs());
+    let x = normals(most * inputs, 9);
+    let mut alone = vec![0.0; most * outputs];
+    for row in 0..most {
+        net.forward(&x[row * inputs..][..inputs], 1, &mut alone[row * outputs..][..outputs]);
+    }
+    for rows in [1, 2, 3, 4, 7, 8, 16, 31, 64, 256].into_iter().filter(|rows| *rows <= most) {
+        for start in 0..=most - rows {
+            let mut out = vec![0.0; rows * outputs];
+            net.forward(&x[start * inputs..][..rows * inputs], rows, &mut out);
+            let want = &alone[start * outputs..][..rows * outputs];
+            assert!(
+                out.iter().zip(want).all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{rows} {start}"
+            );
+        }
+    }
+    let mut out = vec![0.0; most * outputs];
+    net.forward_train(&x, most, &mut out);
+    assert_eq!(out, alone);
 }

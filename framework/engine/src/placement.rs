@@ -5,16 +5,21 @@
 //! - **PL-2 (first-come):** among waiting demands that fit, the oldest is granted first; one that does not fit does
 //!   not hold back a smaller one behind it that shares no scarce resource with it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::hash::Hash;
 
 use raytree_types::{Demand, Resources};
 
 /// The books of one node.
+///
+/// Those who wait stand in one line per distinct demand: programs have few of those, however many actors they start.
 #[derive(Debug)]
 pub struct Placement<K> {
     total: Resources,
     free: Resources,
-    waiting: VecDeque<(K, Demand)>,
+    lines: BTreeMap<Resources, VecDeque<(u64, K)>>,
+    waiting: HashSet<K>,
+    arrivals: u64,
 }
 
 /// The answer to a request.
@@ -28,11 +33,17 @@ pub enum Verdict {
     Infeasible,
 }
 
-impl<K: Copy + PartialEq> Placement<K> {
+impl<K: Copy + Eq + Hash> Placement<K> {
     /// A node with so much of everything.
     #[must_use]
     pub fn new(total: Resources) -> Self {
-        Self { free: total.clone(), total, waiting: VecDeque::new() }
+        Self {
+            free: total.clone(),
+            total,
+            lines: BTreeMap::new(),
+            waiting: HashSet::new(),
+            arrivals: 0,
+        }
     }
 
     /// All there is, used or not.
@@ -64,27 +75,49 @@ impl<K: Copy + PartialEq> Placement<K> {
             self.free.subtract(&need);
             return Verdict::Granted;
         }
-        self.waiting.push_back((key, demand.clone()));
+        self.arrivals += 1;
+        self.lines.entry(need).or_default().push_back((self.arrivals, key));
+        self.waiting.insert(key);
         Verdict::Waiting
     }
 
-    /// The next one in line that may start now; its resources are taken.
+    /// The next one that may start now; its resources are taken.
     pub fn grant_next(&mut self) -> Option<K> {
         // Resources that an older demand waits for are spoken for: a stream of small ones must not starve it.
-        let mut scarce: BTreeSet<String> = BTreeSet::new();
-        let position = self.waiting.iter().position(|(_, demand)| {
-            let need = needed(demand);
-            let clear = need.iter().all(|(name, _)| !scarce.contains(name));
-            if clear && self.free.covers(&need) {
-                return true;
+        let mut scarce: BTreeSet<&str> = BTreeSet::new();
+        let mut granted = None;
+        self.forget_withdrawn();
+        let mut fronts: Vec<(u64, &Resources)> = self
+            .lines
+            .iter()
+            .filter_map(|(need, line)| line.front().map(|(arrival, _)| (*arrival, need)))
+            .collect();
+        fronts.sort_unstable_by_key(|(arrival, _)| *arrival);
+        for (_, need) in fronts {
+            if need.iter().all(|(name, _)| !scarce.contains(name)) && self.free.covers(need) {
+                granted = Some(need.clone());
+                break;
             }
-            let short = need.iter().filter(|(name, amount)| self.free.thousandths(name) < *amount);
-            scarce.extend(short.map(|(name, _)| name.to_owned()));
-            false
-        })?;
-        let (key, demand) = self.waiting.remove(position)?;
-        self.free.subtract(&needed(&demand));
+            scarce.extend(need.iter().filter_map(|(name, amount)| {
+                (self.free.thousandths(name) < amount).then_some(name)
+            }));
+        }
+        let need = granted?;
+        let (_, key) = self.lines.get_mut(&need)?.pop_front()?;
+        self.waiting.remove(&key);
+        self.free.subtract(&need);
         Some(key)
+    }
+
+    /// Drops those at the head of a line who no longer wait, and empty lines.
+    fn forget_withdrawn(&mut self) {
+        let waiting = &self.waiting;
+        self.lines.retain(|_, line| {
+            while line.front().is_some_and(|(_, key)| !waiting.contains(key)) {
+                line.pop_front();
+            }
+            !line.is_empty()
+        });
     }
 
     /// The constructor of a granted one has returned: what it took only to be placed is free again.
@@ -104,9 +137,7 @@ impl<K: Copy + PartialEq> Placement<K> {
 
     /// Takes one out of the line; false when it was not waiting.
     pub fn withdraw(&mut self, key: K) -> bool {
-        let before = self.waiting.len();
-        self.waiting.retain(|(other, _)| *other != key);
-        self.waiting.len() < before
+        self.waiting.remove(&key)
     }
 }
 

@@ -1,1 +1,108 @@
 //! Distributed tasks, actors and objects on one supervision tree.
+//!
+//! This is the one crate an application names. Today it holds the embedded runtime and the actor trait; typed tasks and
+//! objects join them here.
+//!
+//! ```
+//! use raytree::prelude::*;
+//!
+//! struct Greeter;
+//! struct Greet(&'static str);
+//!
+//! impl Actor for Greeter {
+//!     type Args = ();
+//!     async fn start(_: (), _ctx: &ActorContext<Self>) -> Result<Self, BoxError> {
+//!         Ok(Self)
+//!     }
+//! }
+//! impl Query<Greet> for Greeter {
+//!     type Reply = String;
+//!     async fn query(&self, Greet(whom): Greet, _ctx: &ActorContext<Self>) -> String {
+//!         format!("hello {whom}")
+//!     }
+//! }
+//!
+//! raytree::run(async {
+//!     let greeter = raytree::spawn::<Greeter>((), ActorOptions::new())?;
+//!     assert_eq!(greeter.query(Greet("tree")).await?, "hello tree");
+//!     raytree::Result::Ok(())
+//! })??;
+//! # raytree::Result::Ok(())
+//! ```
+
+use std::future::Future;
+use std::panic::resume_unwind;
+
+pub use raytree_system::{
+    Actor, ActorContext, ActorHandle, BoxError, Call, Entered, Init, Lifecycle, Pending, Query,
+    Runtime, Status, current,
+};
+pub use raytree_types::{
+    ActorId, ActorOptions, Backoff, Cause, Error, Exit, ExitKind, Incarnation, Resources, Result,
+    inspect, limits,
+};
+
+/// The one glob of the facade: `use raytree::prelude::*`.
+pub mod prelude {
+    pub use crate::{
+        Actor, ActorContext, ActorHandle, ActorOptions, BoxError, Call, Exit, ExitKind, Pending,
+        Query, Resources, Runtime,
+    };
+}
+
+/// Options of a runtime that is about to start.
+///
+/// ```
+/// let runtime = raytree::init().cpus(4.0).resource("special_hardware", 4.0).start()?;
+/// assert_eq!(runtime.cluster_resources().to_string(), "4 CPU, 4 special_hardware");
+/// runtime.shutdown();
+/// # raytree::Result::Ok(())
+/// ```
+pub fn init() -> Init {
+    Init::new()
+}
+
+/// Starts an actor in the current runtime. See [`Runtime::spawn`].
+///
+/// # Errors
+/// [`Error::NoRuntime`] where there is none; else as [`Runtime::spawn`].
+pub fn spawn<A: Actor>(args: A::Args, options: ActorOptions) -> Result<ActorHandle<A>> {
+    current()?.spawn(args, options)
+}
+
+/// Runs a program: starts a runtime with all defaults, runs `main` on its user threads, shuts down in order.
+///
+/// # Errors
+/// What `Init::start` says when the runtime cannot be started.
+///
+/// # Panics
+/// With the panic of `main`, after the shutdown.
+pub fn run<T, F>(main: F) -> Result<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    run_on(init(), main)
+}
+
+/// As [`run`], on a runtime of your own making. What tests use: a private runtime each.
+///
+/// # Errors
+/// What `Init::start` says when the runtime cannot be started.
+///
+/// # Panics
+/// With the panic of `main`, after the shutdown.
+pub fn run_on<T, F>(init: Init, main: F) -> Result<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let runtime = init.start()?;
+    let ended = runtime.block_on(runtime.tokio().spawn(main));
+    runtime.shutdown();
+    match ended {
+        Ok(value) => Ok(value),
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        Err(_) => Err(Error::RuntimeGone { reason: "it ended before main did".to_owned() }),
+    }
+}

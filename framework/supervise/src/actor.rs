@@ -105,6 +105,12 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A [`Failure`] on its way through ractor.
 #[derive(Debug)]
 pub(crate) struct ExitError(pub(crate) ExitKind);

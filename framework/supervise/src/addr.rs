@@ -36,10 +36,13 @@ enum Route<M> {
     /// No life is up: messages wait here.
     Parked(Mutex<VecDeque<Envelope<M>>>),
     /// A life is up.
-    Live(ActorRef<Envelope<M>>, u32),
+    Live(ActorRef<Envelope<M>>, LifeToken),
     /// There will be no further life.
     Gone,
 }
+
+/// Tells lives apart over the whole process: a life number may repeat when a supervisor itself is restarted.
+pub(crate) type LifeToken = u64;
 
 /// Why a message was not accepted. It comes back with the refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -259,7 +262,7 @@ impl<M: Send + 'static> Addr<M> {
 
     /// A life is up: what was parked goes to it first (AD-1). It may replace an older one whose remains have not been
     /// cleared away yet.
-    pub(crate) fn up(&self, actor: ActorRef<Envelope<M>>, life: u32) {
+    pub(crate) fn up(&self, actor: ActorRef<Envelope<M>>, life: LifeToken) {
         let mut route = self.inner.route.write();
         match &mut *route {
             Route::Gone => return,
@@ -278,7 +281,7 @@ impl<M: Send + 'static> Addr<M> {
     }
 
     /// That life is no longer up.
-    pub(crate) fn down(&self, life: u32) {
+    pub(crate) fn down(&self, life: LifeToken) {
         let mut route = self.inner.route.write();
         if matches!(&*route, Route::Live(_, live) if *live == life) {
             *route = Route::Parked(Mutex::default());
@@ -316,7 +319,7 @@ impl<M: Send + 'static> Inner<M> {
         drop(old);
     }
 
-    fn park(&self, envelope: Envelope<M>, tried: Option<u32>) -> Option<Envelope<M>> {
+    fn park(&self, envelope: Envelope<M>, tried: Option<LifeToken>) -> Option<Envelope<M>> {
         let mut route = self.route.write();
         match &mut *route {
             Route::Gone => Some(envelope),

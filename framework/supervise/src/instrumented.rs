@@ -1,13 +1,14 @@
 //! The one implementation of ractor's `Actor`: runs an [`Actor`] and keeps its probe.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
 use raytree_types::ExitKind;
 use raytree_types::inspect::ActorState;
 
 use crate::actor::{Actor, Context, ExitError, Failure, Message};
-use crate::addr::Addr;
+use crate::addr::{Addr, LifeToken};
 use crate::envelope::{Body, Envelope};
 use crate::panics;
 use crate::probe::Probe;
@@ -16,12 +17,14 @@ use crate::probe::Probe;
 #[derive(Debug)]
 pub struct Instrumented<A> {
     life: u32,
+    token: LifeToken,
     _actor: PhantomData<fn() -> A>,
 }
 
 impl<A> Instrumented<A> {
     pub(crate) fn new(life: u32) -> Self {
-        Self { life, _actor: PhantomData }
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { life, token: NEXT.fetch_add(1, Ordering::Relaxed), _actor: PhantomData }
     }
 }
 
@@ -36,7 +39,7 @@ pub struct Running<A: Actor> {
 
 /// Parks the address however the life ends, also when its supervisor is gone already.
 #[derive(Debug)]
-struct DownOnDrop<M: Message>(Addr<M>, u32);
+struct DownOnDrop<M: Message>(Addr<M>, LifeToken);
 
 impl<M: Message> Drop for DownOnDrop<M> {
     fn drop(&mut self) {
@@ -55,7 +58,7 @@ impl<A: Actor> ractor::Actor for Instrumented<A> {
         (addr, args): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         // Nothing that can fail: an actor is linked only after this, and nobody would hear.
-        let down = DownOnDrop(addr.clone(), self.life);
+        let down = DownOnDrop(addr.clone(), self.token);
         let ctx = Context::new(addr, myself, self.life);
         Ok(Running { actor: None, args: Some(args), ctx, _down: down })
     }
@@ -80,7 +83,7 @@ impl<A: Actor> ractor::Actor for Instrumented<A> {
             Ok(Ok(actor)) => {
                 state.actor = Some(actor);
                 probe.set_state(ActorState::Running);
-                state.ctx.addr.up(state.ctx.myself.clone(), self.life);
+                state.ctx.addr.up(state.ctx.myself.clone(), self.token);
                 Ok(())
             }
             Ok(Err(Failure(kind))) => Err(exit(
@@ -119,7 +122,7 @@ impl<A: Actor> ractor::Actor for Instrumented<A> {
         drop(guard);
         if !matches!(outcome, Ok(Ok(()))) {
             // From now on messages wait for the next life.
-            ctx.addr.down(self.life);
+            ctx.addr.down(self.token);
         }
         match outcome {
             Ok(Ok(())) => Ok(()),

@@ -192,6 +192,14 @@ impl Probe {
         }
     }
 
+    /// Waits until the body that fills this place now, if any, has ended.
+    pub async fn body_ended(&self) {
+        if let Some(body) = self.live_body() {
+            // Without a timeout the wait cannot fail.
+            _ = body.wait(None).await;
+        }
+    }
+
     /// The bodies below this one that have not ended yet.
     pub(crate) fn live_below(&self) -> Vec<ActorCell> {
         let mut live = Vec::new();

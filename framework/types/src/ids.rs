@@ -34,6 +34,14 @@ pub struct ActorId {
     number: u64,
 }
 
+impl ActorId {
+    /// Its number within its runtime.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.number
+    }
+}
+
 impl fmt::Display for ActorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "actor-{}-{:x}", self.runtime.0, self.number)

@@ -24,7 +24,7 @@ pub const GPU: &str = "GPU";
 ///
 /// A bad number (negative, not finite, finer than a thousandth, above `1e12`) is kept as such with the caller's line,
 /// and refused with [`Error::BadOption`] where the resources are used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Resources {
     /// Thousandths by name; never zero.
     amounts: BTreeMap<String, u64>,
@@ -32,7 +32,7 @@ pub struct Resources {
     bad: Option<Box<BadAmount>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct BadAmount {
     name: String,
     value: String,

@@ -1,0 +1,19 @@
+//! The global control service: what the whole cluster knows. Embedded: the actor directory.
+
+pub(crate) mod directory;
+pub(crate) mod table;
+
+use std::sync::Weak;
+
+use raytree_supervise::{ChildSpec, SupervisorSpec};
+use raytree_types::Strategy;
+
+use crate::runtime::{Addrs, Shared};
+use directory::ActorDirectory;
+
+/// The GCS's subtree.
+pub(crate) fn spec(addrs: &Addrs, shared: &Weak<Shared>) -> SupervisorSpec {
+    let shared = shared.clone();
+    let directory = ChildSpec::actor::<ActorDirectory>(&addrs.directory, move || shared.clone());
+    SupervisorSpec::new(Strategy::OneForOne).child(directory)
+}

@@ -1,0 +1,22 @@
+//! A node: one machine's share of the system. Embedded there is one, in this process.
+
+pub(crate) mod scheduler;
+
+use std::sync::Weak;
+
+use raytree_supervise::{ChildSpec, SupervisorSpec};
+use raytree_types::Strategy;
+
+use crate::runtime::{Addrs, Shared};
+use crate::worker;
+use scheduler::LocalScheduler;
+
+/// The node's subtree. The worker comes after the scheduler it is fed by, and falls with it.
+pub(crate) fn spec(addrs: &Addrs, shared: &Weak<Shared>) -> SupervisorSpec {
+    let for_scheduler = shared.clone();
+    let scheduler =
+        ChildSpec::actor::<LocalScheduler>(&addrs.scheduler, move || for_scheduler.clone());
+    let (addrs_below, shared) = (addrs.clone(), shared.clone());
+    let worker = ChildSpec::supervisor(&addrs.worker, move || worker::spec(&addrs_below, &shared));
+    SupervisorSpec::new(Strategy::OneForOne).child(scheduler).child(worker)
+}

@@ -1,0 +1,156 @@
+//! Starting a runtime.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::available_parallelism;
+
+use parking_lot::Mutex;
+use raytree_engine::placement::Placement;
+use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
+use raytree_types::{ActorIds, Error, Resources, Result, RuntimeId, Strategy};
+use tokio::runtime::{Builder, Runtime as Tokio};
+
+use super::{Addrs, Runtime, Shared, ambient};
+use crate::gcs::table::ActorTable;
+use crate::{gcs, node};
+
+/// How a runtime is to be. Everything has a default.
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing runs before `start`"]
+pub struct Init {
+    resources: Resources,
+    cpus: Option<f64>,
+    threads: Option<usize>,
+}
+
+impl Init {
+    /// All defaults: as many CPUs as this process may use, and as many threads for user code.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// CPUs that may be handed out. Default: the parallelism of the machine. More than there are is allowed: it only
+    /// counts.
+    #[track_caller]
+    pub fn cpus(mut self, amount: f64) -> Self {
+        self.cpus = Some(amount);
+        self.resources = self.resources.custom(raytree_types::resources::CPU, amount);
+        self
+    }
+
+    /// GPUs that may be handed out. Default 0.
+    #[track_caller]
+    pub fn gpus(mut self, amount: f64) -> Self {
+        self.resources = self.resources.gpus(amount);
+        self
+    }
+
+    /// So much of a named resource.
+    #[track_caller]
+    pub fn resource(mut self, name: &str, amount: f64) -> Self {
+        self.resources = self.resources.custom(name, amount);
+        self
+    }
+
+    /// Threads for user code, 1 to 1,024. Default: the parallelism of the machine.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Starts the runtime. It becomes the process default if there is none.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`] for a bad number, [`Error::StartFailed`] when the system gives no threads.
+    pub fn start(self) -> Result<Runtime> {
+        let parallelism = available_parallelism().map_or(1, usize::from);
+        let resources = match self.cpus {
+            Some(_) => self.resources,
+            None => self.resources.custom(raytree_types::resources::CPU, parallelism as f64),
+        };
+        resources.checked()?;
+        let threads = self.threads.unwrap_or(parallelism);
+        if !(1..=1024).contains(&threads) {
+            return Err(Error::BadOption {
+                option: "threads".to_owned(),
+                value: threads.to_string(),
+                reason: "it is 1 to 1024".to_owned(),
+            });
+        }
+        // The clock begins with the first runtime.
+        _ = clock::now();
+        boot(resources, threads)
+    }
+}
+
+fn boot(resources: Resources, threads: usize) -> Result<Runtime> {
+    let id = RuntimeId::next();
+    let here: Arc<OnceLock<Weak<Shared>>> = Arc::new(OnceLock::new());
+    let system = tokio_runtime("raytree-system", 1, None)?;
+    let user = tokio_runtime("raytree-user", threads, Some(Arc::clone(&here)))?;
+    let addrs = Addrs {
+        gcs: Addr::system::<Supervisor>("gcs"),
+        directory: Addr::system::<gcs::directory::ActorDirectory>("actor_directory"),
+        node: Addr::system::<Supervisor>("node"),
+        scheduler: Addr::system::<node::scheduler::LocalScheduler>("local_scheduler"),
+        worker: Addr::system::<Supervisor>("worker"),
+        host: Addr::system::<Supervisor>("actor_host"),
+    };
+    let (system_handle, user_handle) = (system.handle().clone(), user.handle().clone());
+    let shared = Arc::new(Shared {
+        id,
+        ids: ActorIds::new(id),
+        addrs,
+        table: ActorTable::default(),
+        books: Mutex::new(Placement::new(resources)),
+        user: user_handle,
+        system: system_handle,
+        root: OnceLock::new(),
+        tokio: Mutex::new(Some((system, user))),
+        closing: AtomicBool::new(false),
+        end: OnceLock::new(),
+    });
+    // Set once, here.
+    _ = here.set(Arc::downgrade(&shared));
+    let root = start_tree(&shared)?;
+    watch(&shared, root.clone());
+    _ = shared.root.set(root);
+    ambient::offer_default(&shared);
+    Ok(Runtime::of(shared))
+}
+
+fn start_tree(shared: &Arc<Shared>) -> Result<Root> {
+    let (weak, addrs) = (Arc::downgrade(shared), shared.addrs.clone());
+    let (gcs_weak, gcs_addrs) = (weak.clone(), addrs.clone());
+    let gcs = ChildSpec::supervisor(&addrs.gcs, move || gcs::spec(&gcs_addrs, &gcs_weak));
+    let (node_weak, node_addrs) = (weak, addrs.clone());
+    let node = ChildSpec::supervisor(&addrs.node, move || node::spec(&node_addrs, &node_weak));
+    let spec = SupervisorSpec::new(Strategy::OneForOne).child(gcs).child(node);
+    let _entered = shared.system.enter();
+    Root::start("raytree", spec)
+        .map_err(|failure| Error::StartFailed { reason: failure.to_string() })
+}
+
+/// Ends the runtime when its tree ends, however that happens.
+fn watch(shared: &Arc<Shared>, root: Root) {
+    let weak = Arc::downgrade(shared);
+    shared.system.spawn(async move {
+        let kind = root.ended().await;
+        if let Some(shared) = weak.upgrade() {
+            shared.ended(&kind.to_string());
+        }
+    });
+}
+
+fn tokio_runtime(
+    name: &str,
+    threads: usize,
+    here: Option<Arc<OnceLock<Weak<Shared>>>>,
+) -> Result<Tokio> {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(threads).thread_name(name).enable_time();
+    if let Some(here) = here {
+        builder.on_thread_start(move || ambient::bind_thread(Arc::clone(&here)));
+    }
+    builder.build().map_err(|error| Error::StartFailed { reason: format!("no threads: {error}") })
+}

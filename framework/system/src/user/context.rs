@@ -1,0 +1,102 @@
+//! What an actor has of itself while it handles a call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use raytree_supervise::Addr;
+use raytree_types::{ActorId, ActorOptions, Cause, Incarnation, Result};
+
+use crate::runtime::Runtime;
+use crate::user::actor::{Actor, BoxError};
+use crate::user::handle::ActorHandle;
+use crate::user::job::HostedMsg;
+use crate::user::status::Cell;
+
+/// The actor's view of itself and of its runtime. Cheap to clone; valid for one life.
+pub struct ActorContext<A: Actor> {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) addr: Addr<HostedMsg<A>>,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) wish: Arc<Mutex<Option<Wish>>>,
+}
+
+/// What an actor wants of itself once the current handler has returned.
+pub(crate) enum Wish {
+    Stop(String),
+    Fail(Cause),
+}
+
+impl<A: Actor> ActorContext<A> {
+    /// Its own id.
+    #[must_use]
+    pub fn id(&self) -> ActorId {
+        self.cell.id
+    }
+
+    /// Which life this is.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.cell.name
+    }
+
+    /// The runtime it lives in.
+    ///
+    /// # Errors
+    /// `RuntimeGone` while the runtime is being torn down.
+    pub fn runtime(&self) -> Result<Runtime> {
+        self.cell.runtime.upgrade().map(Runtime::of).ok_or_else(|| self.cell.gone())
+    }
+
+    /// Starts a child: an actor that ends before this one does, and before this one is restarted.
+    ///
+    /// # Errors
+    /// As for [`Runtime::spawn`].
+    pub fn spawn<B: Actor>(&self, args: B::Args, options: ActorOptions) -> Result<ActorHandle<B>> {
+        self.runtime()?.spawn_owned(args, options, Some(self.cell.id))
+    }
+
+    /// Ends this actor in order, once the current handler has returned. Queued calls are not handled.
+    pub fn stop(&self, reason: &str) {
+        *self.wish.lock() = Some(Wish::Stop(reason.to_owned()));
+    }
+
+    /// Fails this actor, once the current handler has returned: its supervisor restarts it if it has restarts left.
+    pub fn fail(&self, error: impl Into<BoxError>) {
+        let error: BoxError = error.into();
+        *self.wish.lock() = Some(Wish::Fail(Cause::of_error(error.as_ref(), "")));
+    }
+
+    /// A handle on itself. It counts like any other: an actor that keeps one lives until it ends itself.
+    #[must_use]
+    pub fn handle(&self) -> ActorHandle<A> {
+        let lease = self.cell.lease();
+        ActorHandle { addr: self.addr.clone(), lease }
+    }
+}
+
+impl<A: Actor> Clone for ActorContext<A> {
+    fn clone(&self) -> Self {
+        Self {
+            cell: Arc::clone(&self.cell),
+            addr: self.addr.clone(),
+            incarnation: self.incarnation,
+            wish: Arc::clone(&self.wish),
+        }
+    }
+}
+
+impl<A: Actor> fmt::Debug for ActorContext<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActorContext")
+            .field("actor", &self.cell)
+            .field("incarnation", &self.incarnation)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! Calls on their way to an actor, with the message type erased.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use raytree_supervise::Credit;
+use raytree_types::Exit;
+use tokio::sync::oneshot;
+
+use crate::user::actor::{Actor, Call, Query};
+use crate::user::context::ActorContext;
+
+/// A boxed future.
+pub(crate) type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What a hosted actor is sent.
+pub(crate) enum HostedMsg<A: Actor> {
+    /// Runs alone.
+    Call(Box<dyn CallJob<A>>),
+    /// May overlap with others of its kind.
+    Query(Box<dyn QueryJob<A>>),
+    /// A child has ended a life.
+    ChildExited(Box<Exit>),
+    /// An overlapping handler has returned and wants something of the actor.
+    Settle,
+}
+
+impl<A: Actor> From<&HostedMsg<A>> for &'static str {
+    fn from(message: &HostedMsg<A>) -> Self {
+        match message {
+            HostedMsg::Call(job) => job.label(),
+            HostedMsg::Query(job) => job.label(),
+            HostedMsg::ChildExited(_) => "child_exited",
+            HostedMsg::Settle => "settle",
+        }
+    }
+}
+
+/// One `&mut self` call.
+pub(crate) trait CallJob<A: Actor>: Send {
+    fn label(&self) -> &'static str;
+    fn run<'a>(self: Box<Self>, actor: &'a mut A, ctx: &'a ActorContext<A>) -> Boxed<'a>;
+}
+
+/// One `&self` call.
+pub(crate) trait QueryJob<A: Actor>: Send {
+    fn label(&self) -> &'static str;
+    /// Where nothing overlaps: without sharing.
+    fn run<'a>(self: Box<Self>, actor: &'a A, ctx: &'a ActorContext<A>) -> Boxed<'a>;
+    /// Where others may run meanwhile.
+    fn run_shared(self: Box<Self>, actor: Arc<A>, ctx: ActorContext<A>) -> Boxed<'static>;
+}
+
+/// A message with the way back. The credit is held until the handler has ended.
+pub(crate) struct Job<M, R> {
+    pub(crate) message: M,
+    pub(crate) reply: oneshot::Sender<R>,
+    pub(crate) credit: Credit,
+}
+
+impl<A, M> CallJob<A> for Job<M, A::Reply>
+where
+    A: Call<M>,
+    M: Send + 'static,
+{
+    fn label(&self) -> &'static str {
+        short::<M>()
+    }
+
+    fn run<'a>(self: Box<Self>, actor: &'a mut A, ctx: &'a ActorContext<A>) -> Boxed<'a> {
+        Box::pin(async move {
+            let Self { message, reply, credit } = *self;
+            // A caller that no longer waits is not an error.
+            _ = reply.send(actor.call(message, ctx).await);
+            drop(credit);
+        })
+    }
+}
+
+impl<A, M> QueryJob<A> for Job<M, A::Reply>
+where
+    A: Query<M>,
+    M: Send + 'static,
+{
+    fn label(&self) -> &'static str {
+        short::<M>()
+    }
+
+    fn run<'a>(self: Box<Self>, actor: &'a A, ctx: &'a ActorContext<A>) -> Boxed<'a> {
+        Box::pin(async move {
+            let Self { message, reply, credit } = *self;
+            _ = reply.send(actor.query(message, ctx).await);
+            drop(credit);
+        })
+    }
+
+    fn run_shared(self: Box<Self>, actor: Arc<A>, ctx: ActorContext<A>) -> Boxed<'static> {
+        Box::pin(async move {
+            let Self { message, reply, credit } = *self;
+            let answer = actor.query(message, &ctx).await;
+            // Before the answer is out, so that a caller who goes on to `call` finds the actor alone.
+            drop((actor, ctx));
+            _ = reply.send(answer);
+            drop(credit);
+        })
+    }
+}
+
+/// The last part of a type's path.
+pub(crate) fn short<T>() -> &'static str {
+    let full = std::any::type_name::<T>();
+    let head = full.split('<').next().unwrap_or(full);
+    head.rsplit("::").next().unwrap_or(full)
+}

@@ -1,0 +1,101 @@
+//! The answer to a call, while it is under way.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use raytree_types::{Error, Result};
+use tokio::sync::oneshot;
+
+use crate::user::status::{Cell, Lifecycle};
+
+/// How long a call whose answer was dropped waits to be told why. The end of an actor is known within microseconds;
+/// this only bounds the wait should that record be lost.
+const REASON_WITHIN: Duration = Duration::from_secs(10);
+
+/// The answer of an actor: a future. The call was sent when it was made; dropping this does not take it back.
+#[must_use = "a call runs also when its answer is not awaited; say `_ =` if that is meant"]
+pub struct Pending<R> {
+    cell: Arc<Cell>,
+    /// Lives of the callee that had ended when the call was made.
+    exits: u64,
+    stage: Stage<R>,
+}
+
+enum Stage<R> {
+    Refused(Option<Error>),
+    Waiting(oneshot::Receiver<R>),
+    /// The answer was dropped: the actor has ended, and the supervisor is about to say how.
+    Asking(Pin<Box<dyn Future<Output = Error> + Send>>),
+}
+
+impl<R> Pending<R> {
+    pub(crate) fn refused(cell: Arc<Cell>, error: Error) -> Self {
+        Self { cell, exits: 0, stage: Stage::Refused(Some(error)) }
+    }
+
+    pub(crate) fn waiting(cell: Arc<Cell>, exits: u64, answer: oneshot::Receiver<R>) -> Self {
+        Self { cell, exits, stage: Stage::Waiting(answer) }
+    }
+
+    /// The answer, if it comes within `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when it does not; the call may still run. Else as for awaiting it.
+    pub async fn timeout(self, limit: Duration) -> Result<R> {
+        let name = self.cell.name.clone();
+        match tokio::time::timeout(limit, self).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::Timeout { what: format!("a call to {name}"), after: limit }),
+        }
+    }
+}
+
+// Nothing in it is pinned in place.
+impl<R> Unpin for Pending<R> {}
+
+impl<R> Future for Pending<R> {
+    type Output = Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        let Self { cell, exits, stage } = &mut *self;
+        loop {
+            match stage {
+                Stage::Refused(error) => {
+                    let again = || Error::CallDropped { actor: cell.id, name: cell.name.clone() };
+                    return Poll::Ready(Err(error.take().unwrap_or_else(again)));
+                }
+                Stage::Waiting(answer) => match ready!(Pin::new(answer).poll(cx)) {
+                    Ok(value) => return Poll::Ready(Ok(value)),
+                    Err(_) => {
+                        let reason = why(Arc::clone(cell), *exits);
+                        *stage = Stage::Asking(Box::pin(reason));
+                    }
+                },
+                Stage::Asking(reason) => return Poll::Ready(Err(ready!(reason.as_mut().poll(cx)))),
+            }
+        }
+    }
+}
+
+/// The end that cost the call its answer.
+async fn why(cell: Arc<Cell>, exits: u64) -> Error {
+    let mut status = cell.watch();
+    // A body's mailbox is gone before its end is announced, so the end that cost this call its answer is yet to come,
+    // or came after the call.
+    let known =
+        status.wait_for(|status| status.exits > exits || status.lifecycle == Lifecycle::Dead);
+    match tokio::time::timeout(REASON_WITHIN, known).await {
+        Ok(Ok(_)) => cell.gone(),
+        Ok(Err(_)) | Err(_) => Error::CallDropped { actor: cell.id, name: cell.name.clone() },
+    }
+}
+
+impl<R> fmt::Debug for Pending<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").field("callee", &self.cell).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,174 @@
+//! The life of an actor as its handles see it: states, ends, and the cell all handles share.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use raytree_supervise::{Probe, clock};
+use raytree_types::{ActorId, ActorOptions, Error, Exit, ExitKind, Incarnation, Resources};
+use tokio::sync::watch;
+
+use crate::runtime::Shared;
+use crate::user::handle::Lease;
+
+/// Where an actor is in its existence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Waits for resources.
+    Pending,
+    /// Its constructor runs.
+    Starting,
+    /// It handles calls.
+    Alive,
+    /// A life has ended; another follows.
+    Restarting,
+    /// It has ended for good.
+    Dead,
+}
+
+/// Lifecycle with its history.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Now.
+    pub lifecycle: Lifecycle,
+    /// The present, or last, life.
+    pub incarnation: Incarnation,
+    /// Lives that have ended.
+    pub exits: u64,
+    /// The newest end.
+    pub last_exit: Option<Arc<Exit>>,
+}
+
+/// What is shared by the handles of an actor, its host and the directory.
+pub(crate) struct Cell {
+    pub(crate) id: ActorId,
+    pub(crate) name: String,
+    pub(crate) options: ActorOptions,
+    pub(crate) owner: Option<ActorId>,
+    pub(crate) probe: Arc<Probe>,
+    pub(crate) runtime: Weak<Shared>,
+    status: watch::Sender<Status>,
+    lease: Mutex<Weak<Lease>>,
+}
+
+impl Cell {
+    pub(crate) fn new(
+        id: ActorId,
+        name: String,
+        options: ActorOptions,
+        owner: Option<ActorId>,
+        probe: Arc<Probe>,
+        runtime: Weak<Shared>,
+    ) -> Self {
+        let (status, _) = watch::channel(Status {
+            lifecycle: Lifecycle::Pending,
+            incarnation: Incarnation::default(),
+            exits: 0,
+            last_exit: None,
+        });
+        let lease = Mutex::new(Weak::new());
+        Self { id, name, options, owner, probe, runtime, status, lease }
+    }
+
+    /// The one lease that all handles share.
+    pub(crate) fn lease(self: &Arc<Self>) -> Arc<Lease> {
+        let mut shared = self.lease.lock();
+        shared.upgrade().unwrap_or_else(|| {
+            let lease = Arc::new(Lease(Arc::clone(self)));
+            *shared = Arc::downgrade(&lease);
+            lease
+        })
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    pub(crate) fn exits(&self) -> u64 {
+        self.status.borrow().exits
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.status.borrow().lifecycle == Lifecycle::Dead
+    }
+
+    pub(crate) fn set(&self, lifecycle: Lifecycle) {
+        self.status.send_if_modified(|status| {
+            // Dead is for ever.
+            let change = status.lifecycle != Lifecycle::Dead && status.lifecycle != lifecycle;
+            if change {
+                status.lifecycle = lifecycle;
+            }
+            change
+        });
+    }
+
+    pub(crate) fn begins(&self, incarnation: Incarnation) {
+        self.status.send_modify(|status| {
+            if status.lifecycle != Lifecycle::Dead {
+                status.incarnation = incarnation;
+                status.lifecycle = Lifecycle::Starting;
+            }
+        });
+    }
+
+    /// A life has ended. The record that everybody is told.
+    pub(crate) fn exited(&self, kind: ExitKind, restarts: u32, will_restart: bool) -> Arc<Exit> {
+        let exit = Arc::new(Exit {
+            actor: self.id,
+            name: self.name.clone(),
+            incarnation: self.status.borrow().incarnation,
+            kind,
+            restarts,
+            will_restart,
+        });
+        self.status.send_modify(|status| {
+            status.exits += 1;
+            status.last_exit = Some(Arc::clone(&exit));
+            status.lifecycle = if will_restart { Lifecycle::Restarting } else { Lifecycle::Dead };
+        });
+        exit
+    }
+
+    /// What a caller is told who cannot be answered any more.
+    pub(crate) fn died(&self, exit: &Exit) -> Error {
+        Error::ActorDied {
+            actor: self.id,
+            name: self.name.clone(),
+            kind: Box::new(exit.kind.clone()),
+            will_restart: exit.will_restart,
+        }
+    }
+
+    /// What a caller is told when the actor is gone, or its runtime.
+    pub(crate) fn gone(&self) -> Error {
+        if let Some(exit) = &self.status.borrow().last_exit {
+            return self.died(exit);
+        }
+        match self.runtime.upgrade() {
+            Some(runtime) => runtime.gone(),
+            None => Error::RuntimeGone { reason: "it was dropped".to_owned() },
+        }
+    }
+
+    pub(crate) fn infeasible(&self, exists: &Resources) -> Error {
+        let demand = self.options.demand();
+        let mut asked = demand.running.clone();
+        asked.add(&demand.placing.beyond(&demand.running));
+        Error::Infeasible { name: self.name.clone(), asked, exists: exists.clone() }
+    }
+
+    pub(crate) fn note(&self, what: &str) {
+        self.probe.note(what);
+        tracing::debug!(actor = %self.id, name = self.name, at = ?clock::now(), "{what}");
+    }
+}
+
+impl std::fmt::Debug for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cell").field("id", &self.id).field("name", &self.name).finish()
+    }
+}

@@ -1,0 +1,157 @@
+//! The body of a user's actor: runs the user's handlers under the kit.
+//!
+//! - **Parent:** `actor_host` (one-for-one; transient, within the actor's own restarts).
+//! - **Children:** none linked; actors it owns are siblings under the host and edges in the directory.
+//! - **After a restart:** a new value from the kept arguments; queued calls of the old life are lost and their callers told.
+//! - **Tells:** its callers, by answering or by ending.
+//!
+//! Invariants:
+//! - **HA-1 (exclusive):** while a `&mut self` handler runs, no other handler of the actor does.
+//! - **HA-2 (in-order):** handlers begin in the order in which their calls arrived.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use parking_lot::Mutex;
+use raytree_supervise::{self as kit, Context, Failure};
+use raytree_types::{Cause, Exit, Incarnation};
+use tokio::sync::Semaphore;
+
+use crate::runtime::ambient;
+use crate::user::actor::Actor;
+use crate::user::context::{ActorContext, Wish};
+use crate::user::job::{CallJob, HostedMsg, QueryJob};
+use crate::user::status::Cell;
+
+/// What each life is made from.
+pub(crate) struct HostedArgs<A: Actor> {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) args: A::Args,
+    /// The first incarnation of this placement.
+    pub(crate) first: Incarnation,
+}
+
+/// See the [module documentation](self).
+pub(crate) struct Hosted<A: Actor> {
+    actor: Arc<A>,
+    ctx: ActorContext<A>,
+    /// One permit per handler that may overlap; all of them make a `&mut self` handler.
+    turns: Arc<Semaphore>,
+    width: u32,
+}
+
+impl<A: Actor> kit::Actor for Hosted<A> {
+    type Msg = HostedMsg<A>;
+    type Args = HostedArgs<A>;
+
+    async fn start(
+        ctx: &Context<HostedMsg<A>>,
+        HostedArgs { cell, args, first }: HostedArgs<A>,
+    ) -> Result<Self, Failure> {
+        let incarnation = Incarnation { restart: ctx.life(), ..first };
+        cell.begins(incarnation);
+        let width = cell.options.concurrency();
+        let mine = ActorContext {
+            cell: Arc::clone(&cell),
+            addr: ctx.addr().clone(),
+            incarnation,
+            wish: Arc::new(Mutex::new(None)),
+        };
+        let started = ambient::as_actor(cell.id, A::start(args, &mine)).await;
+        let actor = started.map_err(|error| Failure::of(Cause::of_error(error.as_ref(), "")))?;
+        let hosted = Self {
+            actor: Arc::new(actor),
+            ctx: mine,
+            turns: Arc::new(Semaphore::new(width)),
+            // At most `limits::MAX_CONCURRENCY_MAX`.
+            width: u32::try_from(width).unwrap_or(u32::MAX),
+        };
+        hosted.settle(ctx)?;
+        Ok(hosted)
+    }
+
+    async fn handle(
+        &mut self,
+        ctx: &Context<HostedMsg<A>>,
+        message: HostedMsg<A>,
+    ) -> Result<(), Failure> {
+        match message {
+            HostedMsg::Call(job) => self.call(job).await?,
+            HostedMsg::Query(job) => self.query(ctx, job).await,
+            HostedMsg::ChildExited(exit) => self.child_exited(*exit).await?,
+            HostedMsg::Settle => {}
+        }
+        self.settle(ctx)
+    }
+
+    async fn stopped(&mut self, _ctx: &Context<HostedMsg<A>>) {
+        let id = self.ctx.id();
+        // An overlapping handler that never returns is ended by the stop's deadline.
+        if let Ok((actor, ctx)) = self.alone().await {
+            ambient::as_actor(id, actor.stopped(ctx)).await;
+        }
+    }
+}
+
+impl<A: Actor> Hosted<A> {
+    async fn call(&mut self, job: Box<dyn CallJob<A>>) -> Result<(), Failure> {
+        let id = self.ctx.id();
+        let (actor, ctx) = self.alone().await?;
+        ambient::as_actor(id, job.run(actor, ctx)).await;
+        Ok(())
+    }
+
+    async fn child_exited(&mut self, exit: Exit) -> Result<(), Failure> {
+        let id = self.ctx.id();
+        let (actor, ctx) = self.alone().await?;
+        ambient::as_actor(id, actor.child_exited(exit, ctx)).await;
+        Ok(())
+    }
+
+    async fn query(&mut self, ctx: &Context<HostedMsg<A>>, job: Box<dyn QueryJob<A>>) {
+        let id = self.ctx.id();
+        if self.width == 1 {
+            ambient::as_actor(id, job.run(&self.actor, &self.ctx)).await;
+            return;
+        }
+        // The semaphore is never closed.
+        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return };
+        let wish = Arc::clone(&self.ctx.wish);
+        let body = job.run_shared(Arc::clone(&self.actor), self.ctx.clone());
+        let mut body = Box::pin(ambient::as_actor(id, body));
+        // The first step is taken here: handlers begin in order (HA-2), and a short one needs no task.
+        if poll_fn(|cx| Poll::Ready(body.as_mut().poll(cx))).await.is_pending() {
+            ctx.pipe(async move {
+                body.await;
+                drop(turn);
+                wish.lock().is_some().then_some(HostedMsg::Settle)
+            });
+        }
+    }
+
+    /// Waits until no overlapping handler runs; then the actor is exclusively ours (HA-1).
+    async fn alone(&mut self) -> Result<(&mut A, &ActorContext<A>), Failure> {
+        if self.width > 1 {
+            // The permits go back at once: nothing else can begin while we hold `&mut self`.
+            let all = self.turns.acquire_many(self.width).await;
+            drop(all);
+        }
+        let actor = Arc::get_mut(&mut self.actor).ok_or_else(|| {
+            Failure::message("a handler that has returned still shares the actor")
+        })?;
+        Ok((actor, &self.ctx))
+    }
+
+    /// Does what a handler asked for.
+    fn settle(&self, ctx: &Context<HostedMsg<A>>) -> Result<(), Failure> {
+        match self.ctx.wish.lock().take() {
+            None => Ok(()),
+            Some(Wish::Stop(reason)) => {
+                ctx.stop(&reason);
+                Ok(())
+            }
+            Some(Wish::Fail(cause)) => Err(Failure::of(cause)),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The worker: where user code runs. Embedded it shares the process with everything else, on a tokio runtime of its own.
+
+pub(crate) mod host;
+pub(crate) mod hosted;
+pub(crate) mod launch;
+
+use std::sync::Weak;
+
+use raytree_supervise::{ChildSpec, SupervisorSpec};
+use raytree_types::Strategy;
+
+use crate::runtime::{Addrs, Shared};
+
+/// The worker's subtree: the actor host.
+pub(crate) fn spec(addrs: &Addrs, shared: &Weak<Shared>) -> SupervisorSpec {
+    let (host, shared) = (addrs.host.clone(), shared.clone());
+    let host = ChildSpec::supervisor(&host, move || host::spec(&shared));
+    SupervisorSpec::new(Strategy::OneForOne).child(host)
+}

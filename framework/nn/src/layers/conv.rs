@@ -83,26 +83,27 @@ impl Conv2d {
         self.channels * self.kernel * self.kernel
     }
 
-    /// Calls `f(index into the patches, index into the image)` for each element of a patch that lies on the image.
-    fn for_each_pixel(&self, mut f: impl FnMut(usize, usize)) {
+    /// Calls `f(index into the patches, index into the image, length)` for each run of pixels that a line of a patch
+    /// shares with the image.
+    fn for_each_run(&self, mut f: impl FnMut(usize, usize, usize)) {
         let [_, out_height, out_width] = self.output_shape();
-        let (k, patch) = (self.kernel, self.patch());
+        let (k, patch, pad) = (self.kernel, self.patch(), self.padding);
         for oy in 0..out_height {
+            // The kernel's rows and columns that lie on the image.
+            let top = oy * self.stride;
+            let rows = pad.saturating_sub(top)..k.min((self.height + pad).saturating_sub(top));
             for ox in 0..out_width {
-                let base = (oy * out_width + ox) * patch;
+                let left = ox * self.stride;
+                let first = pad.saturating_sub(left);
+                let len = k.min((self.width + pad).saturating_sub(left)).saturating_sub(first);
+                if len == 0 {
+                    continue;
+                }
+                let base = (oy * out_width + ox) * patch + first;
                 for c in 0..self.channels {
-                    for ky in 0..k {
-                        let y = oy * self.stride + ky;
-                        if y < self.padding || y - self.padding >= self.height {
-                            continue;
-                        }
-                        let line = (c * self.height + y - self.padding) * self.width;
-                        for kx in 0..k {
-                            let x = ox * self.stride + kx;
-                            if x >= self.padding && x - self.padding < self.width {
-                                f(base + (c * k + ky) * k + kx, line + x - self.padding);
-                            }
-                        }
+                    for ky in rows.clone() {
+                        let line = (c * self.height + top + ky - pad) * self.width;
+                        f(base + (c * k + ky) * k, line + left + first - pad, len);
                     }
                 }
             }
@@ -111,9 +112,15 @@ impl Conv2d {
 
     fn cut(&mut self, image: &[f32]) {
         let mut patches = std::mem::take(&mut self.patches);
-        patches.clear();
         patches.resize(self.places() * self.patch(), 0.0);
-        self.for_each_pixel(|to, from| patches[to] = image[from]);
+        if self.padding > 0 {
+            patches.fill(0.0);
+        }
+        self.for_each_run(|to, from, len| {
+            for (to, from) in patches[to..to + len].iter_mut().zip(&image[from..from + len]) {
+                *to = *from;
+            }
+        });
         self.patches = patches;
     }
 }
@@ -189,7 +196,10 @@ impl Layer for Conv2d {
                 product(lhs, &self.weights, false, &mut self.patches);
                 let dx = &mut dx[i * inputs..][..inputs];
                 dx.fill(0.0);
-                self.for_each_pixel(|from, to| dx[to] += self.patches[from]);
+                self.for_each_run(|from, to, len| {
+                    let patch = &self.patches[from..from + len];
+                    dx[to..to + len].iter_mut().zip(patch).for_each(|(dx, p)| *dx += p);
+                });
             }
         }
     }

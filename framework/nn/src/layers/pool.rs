@@ -27,19 +27,28 @@ impl MaxPool2d {
     /// Calls `f(index into the output, index of the largest pixel of its square)` for one image.
     fn for_each_square(&self, image: &[f32], mut f: impl FnMut(usize, usize)) {
         let [channels, height, width] = self.output_shape();
-        for place in 0..channels * height * width {
-            let (c, y, x) = (place / (height * width), place / width % height, place % width);
-            let corner = (c * self.height + y * self.kernel) * self.width + x * self.kernel;
-            let mut best = corner;
-            for dy in 0..self.kernel {
-                for at in corner + dy * self.width..corner + dy * self.width + self.kernel {
-                    if image[at] > image[best] {
-                        best = at;
-                    }
+        let mut place = 0;
+        for c in 0..channels {
+            for y in 0..height {
+                let line = (c * self.height + y * self.kernel) * self.width;
+                for corner in (line..).step_by(self.kernel).take(width) {
+                    f(place, self.largest(image, corner));
+                    place += 1;
                 }
             }
-            f(place, best);
         }
+    }
+
+    fn largest(&self, image: &[f32], corner: usize) -> usize {
+        let mut best = corner;
+        for line in (corner..).step_by(self.width).take(self.kernel) {
+            for (at, value) in image[line..line + self.kernel].iter().enumerate() {
+                if *value > image[best] {
+                    best = line + at;
+                }
+            }
+        }
+        best
     }
 }
 

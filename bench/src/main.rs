@@ -1,2 +1,67 @@
-//! Benchmark rows.
-fn main() {}
+//! Benchmark rows of the whole system: `cargo run --release -p raytree-bench -- actors|rl [--rows a,b] [--quick]`.
+//!
+//! One line a figure, `row value unit`, and its bare floor from the same run as `row.floor value unit`: the same work
+//! with no framework around it. Figures are medians over repeats. What counts is the ratio of the two lines; absolute
+//! figures belong to the machine.
+
+#![expect(clippy::print_stdout, reason = "the rows are the product of this program")]
+
+mod actors;
+mod child;
+mod report;
+mod rl;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+
+use report::Report;
+
+/// Prints benchmark rows with their bare floors.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Which group: `actors`, `rl`, or `all`.
+    #[arg(default_value = "all")]
+    group: String,
+    /// Only these rows, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<String>,
+    /// Fewer and shorter repeats: to see that everything runs, not to quote.
+    #[arg(long)]
+    quick: bool,
+    /// Internal: what a child process of a benchmark does.
+    #[arg(long, hide = true)]
+    child: Option<child::Role>,
+    /// Internal: the seed of a child process.
+    #[arg(long, hide = true, default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if let Some(role) = args.child {
+        return role.run(args.seed);
+    }
+    let mut known = Vec::new();
+    let mut groups: Vec<(&str, report::Row)> = Vec::new();
+    for (group, rows) in [("actors", actors::ROWS), ("rl", rl::ROWS)] {
+        known.extend(rows.iter().map(|row| row.name));
+        if args.group == group || args.group == "all" {
+            groups.extend(rows.iter().map(|row| (group, *row)));
+        }
+    }
+    if groups.is_empty() {
+        bail!("unknown group {}: it is actors, rl or all", args.group);
+    }
+    if let Some(unknown) = args.rows.iter().find(|row| !known.contains(&row.as_str())) {
+        bail!("unknown row {unknown}: the rows are {}", known.join(", "));
+    }
+    for (_, row) in groups {
+        if args.rows.is_empty() || args.rows.iter().any(|name| name == row.name) {
+            let mut report = Report::new(args.quick);
+            (row.run)(&mut report)?;
+            report.lines().iter().for_each(|line| println!("{line}"));
+        }
+    }
+    Ok(())
+}

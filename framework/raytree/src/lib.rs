@@ -25,9 +25,9 @@
 //! raytree::run(async {
 //!     let greeter = raytree::spawn::<Greeter>((), ActorOptions::new())?;
 //!     assert_eq!(greeter.query(Greet("tree")).await?, "hello tree");
-//!     raytree::Result::Ok(())
+//!     Ok::<(), raytree::Error>(())
 //! })??;
-//! # raytree::Result::Ok(())
+//! # Ok::<(), raytree::Error>(())
 //! ```
 
 use std::future::Future;
@@ -56,7 +56,7 @@ pub mod prelude {
 /// let runtime = raytree::init().cpus(4.0).resource("special_hardware", 4.0).start()?;
 /// assert_eq!(runtime.cluster_resources().to_string(), "4 CPU, 4 special_hardware");
 /// runtime.shutdown();
-/// # raytree::Result::Ok(())
+/// # Ok::<(), raytree::Error>(())
 /// ```
 pub fn init() -> Init {
     Init::new()

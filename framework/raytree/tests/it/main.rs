@@ -1,5 +1,7 @@
 //! The facade as a user meets it: actors, their failures, their resources, many runtimes in one process.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 mod actors;
 mod failures;
 mod placement;

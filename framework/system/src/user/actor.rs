@@ -47,10 +47,10 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///     counter.call(Add(5));
 ///     assert_eq!(counter.call(Add(5)).await?, 20);
 ///     assert_eq!(counter.query(Value).await?, 20);
-///     raytree_types::Result::Ok(())
+///     Ok::<(), raytree_types::Error>(())
 /// })?;
 /// runtime.shutdown();
-/// # raytree_types::Result::Ok(())
+/// # Ok::<(), raytree_types::Error>(())
 /// ```
 pub trait Actor: Sized + Send + Sync + 'static {
     /// What it is constructed from. Kept, and cloned for each life.

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::support::*;
 
 #[test]
-fn calls_of_one_caller_are_handled_in_order() {
+fn ha_2_calls_of_one_caller_are_handled_in_order() {
     with_runtime(1.0, |runtime| async move {
         let (notes, _heard) = Notes::new();
         let subject = runtime.spawn::<Subject>(("a", notes), ActorOptions::new())?;
@@ -23,7 +23,7 @@ fn calls_of_one_caller_are_handled_in_order() {
 }
 
 #[test]
-fn queries_overlap_up_to_max_concurrency_and_calls_run_alone() {
+fn ha_1_ha_2_queries_overlap_up_to_max_concurrency_and_calls_run_alone() {
     with_runtime(1.0, |runtime| async move {
         let (notes, mut heard) = Notes::new();
         let options = ActorOptions::new().max_concurrency(2);

@@ -3,11 +3,11 @@
 //! [`Supervision`] is told what happens ([`Input`]) and when, and answers what to do ([`Effect`]). It owns no actor.
 //!
 //! Invariants, each with a test that cites it:
-//! - **SE-1 (one-life):** a child is never started while an earlier life of it has not ended.
-//! - **SE-2 (reverse-stop):** unless children are independent, at most one is being stopped, the youngest first.
-//! - **SE-3 (start-order):** a group is started one by one, each after the one before is up.
-//! - **SE-4 (intensity):** more than `max` counted restarts within the window stop everything and report the child.
-//! - **SE-5 (no-lost-end):** every child that was adopted is reported ended exactly once, or is abandoned once.
+//! - **SD-1 (one-life):** a child is never started while an earlier life of it has not ended.
+//! - **SD-2 (reverse-stop):** unless children are independent, at most one is being stopped, the youngest first.
+//! - **SD-3 (start-order):** a group is started one by one, each after the one before is up.
+//! - **SD-4 (intensity):** more than `max` counted restarts within the window stop everything and report the child.
+//! - **SD-5 (no-lost-end):** every child that was adopted is reported ended exactly once, or is abandoned once.
 
 mod child;
 mod group;
@@ -220,7 +220,7 @@ impl Supervision {
         }
         self.children.insert(key, Child::new(policy));
         match &mut self.mode {
-            // Children in steady state start at once; group starts keep their order (SE-3).
+            // Children in steady state start at once; group starts keep their order (SD-3).
             Mode::Steady if self.policy.strategy == Strategy::OneForOne => {
                 self.start(key, effects);
             }
@@ -321,7 +321,7 @@ impl Supervision {
 
     fn start(&mut self, key: ChildKey, effects: &mut Vec<Effect>) {
         let Some(child) = self.children.get_mut(&key) else { return };
-        debug_assert!(!child.is_live(), "SE-1: child {key} started while it lives");
+        debug_assert!(!child.is_live(), "SD-1: child {key} started while it lives");
         child.begin();
         effects.push(Effect::Start(key, child.life));
     }
@@ -393,7 +393,7 @@ impl Supervision {
     }
 
     /// A killed child has not ended. One that is to be removed is left behind; one that is to live again is waited
-    /// for (SE-1): two lives of one actor are worse than none.
+    /// for (SD-1): two lives of one actor are worse than none.
     fn grace_over(&mut self, key: ChildKey, life: Life, effects: &mut Vec<Effect>) {
         let Some(child) = self.children.get(&key) else { return };
         let stuck = child.life == life && matches!(child.phase, Phase::Stopping { .. });

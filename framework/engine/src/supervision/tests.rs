@@ -55,7 +55,7 @@ fn one_for_one_restarts_only_the_one_that_failed() {
 }
 
 #[test]
-fn se_2_se_3_one_for_all_stops_youngest_first_and_starts_oldest_first() {
+fn sd_2_se_3_one_for_all_stops_youngest_first_and_starts_oldest_first() {
     let mut engine = Supervision::new(group(Strategy::OneForAll));
     adopt_up(&mut engine, 0..3, ChildPolicy::default());
     check(
@@ -115,7 +115,7 @@ fn transient_and_temporary_children() {
 }
 
 #[test]
-fn se_4_the_fourth_restart_in_the_window_gives_up_in_order() {
+fn sd_4_the_fourth_restart_in_the_window_gives_up_in_order() {
     let mut engine = Supervision::new(group(Strategy::OneForOne));
     let eager = ChildPolicy { backoff: Backoff::NONE, ..ChildPolicy::default() };
     adopt_up(&mut engine, 0..2, eager);
@@ -139,7 +139,7 @@ fn se_4_the_fourth_restart_in_the_window_gives_up_in_order() {
 }
 
 #[test]
-fn se_4_slow_failures_never_exceed_the_window() {
+fn sd_4_slow_failures_never_exceed_the_window() {
     let mut engine = Supervision::new(group(Strategy::OneForOne));
     adopt_up(&mut engine, 0..1, ChildPolicy::default());
     for life in 0..100 {
@@ -211,7 +211,7 @@ impl World {
             match effect {
                 Effect::Start(key, life) => {
                     let before = self.bodies.insert(key, (life, false));
-                    assert!(before.is_none(), "SE-1: two lives of {key}");
+                    assert!(before.is_none(), "SD-1: two lives of {key}");
                 }
                 Effect::Stop(key, _) | Effect::Kill(key) => {
                     assert!(self.bodies.contains_key(&key), "told a dead child {key} to end");
@@ -228,7 +228,7 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
     #[test]
-    fn se_1_se_5_random_failures_never_double_a_life_nor_lose_an_end(
+    fn sd_1_se_5_random_failures_never_double_a_life_nor_lose_an_end(
         strategy in prop_oneof![
             Just(Strategy::OneForOne),
             Just(Strategy::OneForAll),
@@ -286,7 +286,7 @@ proptest! {
         }
         prop_assert_eq!(world.done, 1, "exactly one Done");
         for key in 1..=adopted {
-            prop_assert_eq!(world.ended.get(&key), Some(&1), "SE-5: child {}", key);
+            prop_assert_eq!(world.ended.get(&key), Some(&1), "SD-5: child {}", key);
         }
     }
 }

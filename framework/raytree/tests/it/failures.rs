@@ -112,7 +112,7 @@ fn a_parent_that_asks_hears_of_every_end_of_its_child() {
 }
 
 #[test]
-fn ad_4_a_parent_ends_its_children_first_youngest_first() {
+fn di_1_a_parent_ends_its_children_first_youngest_first() {
     with_runtime(1.0, |runtime| async move {
         let (notes, mut heard) = Notes::new();
         let parent = runtime.spawn::<Subject>(("p", notes), ActorOptions::new())?;

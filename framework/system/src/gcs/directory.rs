@@ -6,7 +6,7 @@
 //! - **Tells:** the actor host (end this child), the node's books (place this one again).
 //!
 //! Invariants:
-//! - **AD-4 (owner-last):** in an ordered end every actor ends after the actors it owns.
+//! - **DI-1 (owner-last):** in an ordered end every actor ends after the actors it owns.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -114,7 +114,7 @@ impl ActorDirectory {
 
 type Ends = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Ends what `id` owns, youngest first, then `id` itself; ready when it is dead (AD-4).
+/// Ends what `id` owns, youngest first, then `id` itself; ready when it is dead (DI-1).
 fn end_tree(runtime: Arc<Shared>, id: ActorId, ending: Ending) -> Ends {
     Box::pin(async move {
         let Some(cell) = runtime.table.cell(id) else { return };

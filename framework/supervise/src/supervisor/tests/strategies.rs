@@ -122,7 +122,7 @@ async fn transient_and_temporary_children_stay_down_when_they_should() {
 }
 
 #[tokio::test]
-async fn se_4_a_crash_loop_takes_the_supervisor_down_and_its_supervisor_starts_it_anew() {
+async fn sd_4_a_crash_loop_takes_the_supervisor_down_and_its_supervisor_starts_it_anew() {
     let (log, mut events) = Log::new();
     let (a, _) = dummy("a", &log);
     let inner = Addr::system::<Supervisor>("inner");

@@ -99,6 +99,91 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A setting lies outside its range.
+    #[error("`{field}` is {value}, but must be {allowed}")]
+    Config {
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        allowed: String,
+    },
+    /// A configuration file has a key that no setting has.
+    #[error("{} has the unknown key `{key}`{}", path.display(), near_hint(near))]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Settings that look like it, nearest first.
+        near: Vec<String>,
+    },
+    /// There is no preset for this environment.
+    #[error("there is no preset for `{env}`, only for {}", known.join(", "))]
+    UnknownPreset {
+        /// The environment asked for.
+        env: String,
+        /// The environments that have one.
+        known: Vec<&'static str>,
+    },
+    /// The algorithm cannot act in such a space.
+    #[error("{algorithm} does not act in {space}: it takes Discrete or Box actions")]
+    UnsupportedSpace {
+        /// The algorithm.
+        algorithm: &'static str,
+        /// The action space.
+        space: String,
+    },
+    /// A custom network does not have the inputs or outputs that were asked for.
+    #[error("the custom network has {got} {what} where {expected} are needed")]
+    BadNetwork {
+        /// `inputs` or `outputs`.
+        what: &'static str,
+        /// How many it has.
+        got: usize,
+        /// How many it must have.
+        expected: usize,
+    },
+    /// Learning ran into numbers that are not finite. Parameters stay as they were before the step.
+    #[error("training diverged in iteration {iteration}: {cause}")]
+    Diverged {
+        /// The iteration, counted from 1.
+        iteration: u64,
+        /// What was not finite, and where.
+        cause: String,
+    },
+    /// An env runner kept failing, or is gone for good.
+    #[error(
+        "env runner {runner} (environments {first} to {last}) failed {attempts} times in one rollout: {source}"
+    )]
+    RunnerLost {
+        /// Its number, from 0.
+        runner: usize,
+        /// Its first environment.
+        first: usize,
+        /// Its last environment.
+        last: usize,
+        /// How often the rollout was tried.
+        attempts: u32,
+        /// The end of the last try.
+        #[source]
+        source: raytree::Error,
+    },
+    /// A part of the algorithm kept failing, or is gone for good.
+    #[error("the {part} failed {attempts} times in one iteration: {source}")]
+    PartLost {
+        /// Which part.
+        part: &'static str,
+        /// How often it was asked.
+        attempts: u32,
+        /// The end of the last try.
+        #[source]
+        source: raytree::Error,
+    },
+    /// The runtime refused or lost a call.
+    #[error(transparent)]
+    Runtime(#[from] raytree::Error),
     /// The disk is full; what was written before stays.
     #[error("no space left on the disk for {}", path.display())]
     DiskFull {

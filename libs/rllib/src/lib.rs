@@ -48,12 +48,14 @@
 //! # }
 //! ```
 
+mod clock;
 pub mod env;
 pub mod envs;
 mod error;
 pub mod gae;
 pub mod loss;
 pub mod metrics;
+pub mod ppo;
 pub mod record;
 pub mod rng;
 pub mod run;
@@ -66,6 +68,7 @@ pub use env::{
 };
 pub use error::{Error, Result};
 pub use metrics::Report;
+pub use ppo::{Evaluation, NetworkSpec, Policy, Ppo, PpoConfig};
 pub use rng::{Rng, Stream};
 pub use schedule::Schedule;
 pub use space::{Action, ActionValue, Actions, Space};

@@ -60,6 +60,24 @@ impl Schedule {
             Repr::Piecewise { points } => piecewise(points, env_steps),
         }
     }
+
+    /// The smallest and the largest value it takes; NaN if one of them is not a number.
+    #[must_use]
+    pub fn bounds(&self) -> (f64, f64) {
+        let over = |values: &[f64]| {
+            let whole = if values.iter().any(|value| value.is_nan()) { f64::NAN } else { 0.0 };
+            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            (low + whole, high + whole)
+        };
+        match &self.0 {
+            Repr::Constant(value) => over(&[*value]),
+            Repr::Linear { from, to } => over(&[*from, *to]),
+            Repr::Piecewise { points } => {
+                over(&points.iter().map(|(_, value)| *value).collect::<Vec<_>>())
+            }
+        }
+    }
 }
 
 fn piecewise(points: &[(u64, f64)], at: u64) -> f64 {

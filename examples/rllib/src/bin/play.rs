@@ -1,0 +1,94 @@
+//! Watches what was learned: `cargo run --release --bin play -- runs/<run>/checkpoints/<step>`.
+//!
+//! Needs no runtime: a policy is a value that maps observations to actions.
+
+#![expect(clippy::print_stdout, reason = "a program says what it found")]
+
+use anyhow::Context;
+use clap::Parser;
+use raytree_rllib::env::SingleEnv;
+use raytree_rllib::record::GifRecorder;
+use raytree_rllib::{Policy, Rng, Stream, make};
+use std::path::{Path, PathBuf};
+
+/// Plays episodes with the policy of a checkpoint.
+#[derive(Parser)]
+struct Flags {
+    /// Checkpoint folder (with spec.json and model.safetensors)
+    checkpoint: PathBuf,
+    /// Episodes to play
+    #[arg(long, default_value_t = 3)]
+    episodes: u64,
+    /// Seed of the episodes
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Draw actions from the policy's distribution instead of taking the most likely one
+    #[arg(long)]
+    sample: bool,
+    /// Record the first episode to an animated GIF
+    #[arg(long, value_name = "FILE.gif")]
+    record: Option<PathBuf>,
+    /// Show every so many steps as text; 0 for none
+    #[arg(long, default_value_t = 0)]
+    show_every: u32,
+}
+
+/// Frames per second of recordings.
+const FRAMES_PER_S: u32 = 50;
+
+fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    let mut policy = Policy::load(&flags.checkpoint)?;
+    println!("{} after {} environment steps", policy.env(), policy.env_steps());
+    for episode in 0..flags.episodes {
+        let stream = Stream::Evaluation(u64::MAX - episode);
+        let mut env = make(policy.env())?.stream(flags.seed, stream);
+        let recording = flags.record.as_deref().filter(|_| episode == 0);
+        play(&mut policy, &mut env, &flags, recording)?;
+        println!(
+            "episode {}: return {:.1} in {} steps",
+            episode + 1,
+            env.episode_return(),
+            env.episode_steps()
+        );
+        if let Some(path) = recording {
+            println!("recorded {}", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn play(
+    policy: &mut Policy,
+    env: &mut SingleEnv,
+    flags: &Flags,
+    recording: Option<&Path>,
+) -> anyhow::Result<()> {
+    let mut rng = Rng::stream(flags.seed, Stream::Custom(0));
+    env.reset()?;
+    let mut gif = match recording {
+        Some(path) => {
+            let first = env.render().with_context(|| format!("{} draws nothing", policy.env()))?;
+            Some(GifRecorder::create(path, &first, FRAMES_PER_S)?)
+        }
+        None => None,
+    };
+    loop {
+        if let (Some(gif), Some(frame)) = (&mut gif, env.render()) {
+            gif.push(&frame)?;
+        }
+        if flags.show_every > 0 && env.episode_steps() % flags.show_every == 0 {
+            println!("{}", env.render_text().unwrap_or_default());
+        }
+        let action = match flags.sample {
+            true => policy.sample(env.obs(), &mut rng)?,
+            false => policy.act(env.obs())?,
+        };
+        let step = env.step(action.as_action())?;
+        if step.terminated || step.truncated {
+            break;
+        }
+    }
+    gif.map_or(Ok(()), GifRecorder::finish)?;
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Stepping a range of environments by a policy: what an env runner does, without the actor around it.
+
+use super::config::PpoConfig;
+use super::head::{ActionBuffer, Head, copy_rows};
+use super::network::{NetworkFactory, write_weights};
+use super::rollout::{EnvState, Rollout, Shape};
+use crate::env::{VectorEnv, VectorOptions, make_vector};
+use crate::error::{Error, Result};
+use crate::rng::{Rng, Stream};
+use raytree_nn::Model;
+use std::ops::Range;
+
+/// The environments `first..first + n` of an experiment, and a copy of its network.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    envs: Box<dyn VectorEnv>,
+    model: Box<dyn Model>,
+    head: Head,
+    policy_rngs: Vec<Rng>,
+    shape: Shape,
+    /// Output rows of the network.
+    outputs: Vec<f32>,
+    /// The actions of one step, as drawn and as carried out.
+    drawn: ActionBuffer,
+    carried_out: ActionBuffer,
+    started: bool,
+}
+
+impl Sampler {
+    pub(super) fn new(
+        config: &PpoConfig,
+        factory: &NetworkFactory,
+        range: Range<usize>,
+    ) -> Result<Self> {
+        let count = range.len();
+        let options = VectorOptions::new(count).first(range.start).seed(config.seed);
+        let envs = make_vector(&config.env, options)?;
+        let head = Head::of(envs.action_space())?;
+        let spec = factory.spec();
+        let rng = |index: usize| Rng::stream(config.seed, Stream::Policy(index as u64));
+        Ok(Self {
+            envs,
+            model: factory.model(),
+            policy_rngs: range.map(rng).collect(),
+            shape: Shape { steps: config.rollout_steps, envs: count, obs_len: spec.inputs },
+            outputs: vec![0.0; count * spec.outputs()],
+            drawn: head.buffer(count),
+            carried_out: head.buffer(count),
+            head,
+            started: false,
+        })
+    }
+
+    /// Room for what [`sample`](Self::sample) writes.
+    pub(super) fn room(&self) -> Rollout {
+        Rollout::new(self.shape, &self.head)
+    }
+
+    /// Whether a rollout has the size that this sampler fills.
+    pub(super) fn fits(&self, rollout: &Rollout) -> bool {
+        rollout.shape == self.shape
+    }
+
+    /// Continues from these states, one per environment, in order.
+    pub(super) fn restore(&mut self, states: &[EnvState]) -> Result<()> {
+        let range = self.envs.options().first..self.envs.options().first + self.shape.envs;
+        let own: Vec<_> = states.iter().filter(|state| range.contains(&state.env.index)).collect();
+        let envs: Vec<_> = own.iter().map(|state| state.env.clone()).collect();
+        self.envs.restore(&envs)?;
+        self.policy_rngs = own.into_iter().map(|state| state.policy_rng.clone()).collect();
+        self.started = true;
+        Ok(())
+    }
+
+    /// Samples one rollout with these weights. Allocates nothing per step.
+    pub(super) fn sample(&mut self, weights: &[f32], to: &mut Rollout) -> Result<()> {
+        write_weights(&mut *self.model, weights);
+        if !self.started {
+            self.envs.reset()?;
+            self.started = true;
+        }
+        to.episodes.clear();
+        to.truncation_values.fill(0.0);
+        for step in 0..self.shape.steps {
+            self.step(step, to)?;
+        }
+        let Self { envs, model, outputs, .. } = self;
+        model.forward(envs.view().obs, self.shape.envs, outputs);
+        let rows = outputs.chunks_exact(model.outputs());
+        for (value, row) in to.last_values.iter_mut().zip(rows) {
+            *value = row[row.len() - 1];
+        }
+        to.after = self.states()?;
+        Ok(())
+    }
+
+    /// One step of every environment into row block `step`.
+    fn step(&mut self, step: usize, to: &mut Rollout) -> Result<()> {
+        let Shape { envs: count, obs_len, .. } = self.shape;
+        let (first, width) = (step * count, self.model.outputs());
+        let obs = self.envs.view().obs;
+        copy_rows(&mut to.obs, first, obs, 0..count, obs_len);
+        self.model.forward(obs, count, &mut self.outputs);
+        let rows = self.outputs.chunks_exact(width).zip(&mut self.policy_rngs);
+        let mut sound = 0.0;
+        for (position, (row, rng)) in rows.enumerate() {
+            let (policy, value) = (&row[..width - 1], row[width - 1]);
+            let log_prob = self.head.sample(policy, rng, &mut self.drawn, position);
+            to.log_probs[first + position] = log_prob;
+            to.values[first + position] = value;
+            // Stays 0 as long as both are finite.
+            sound += 0.0 * log_prob + 0.0 * value;
+        }
+        if sound.is_nan() {
+            return Err(Error::Diverged {
+                iteration: 0,
+                cause: format!("the network's outputs in step {step} of a rollout are not finite"),
+            });
+        }
+        let action_len = self.head.action_len();
+        to.actions.copy_rows(first, &self.drawn, 0..count, action_len);
+        self.carried_out.copy_rows(0, &self.drawn, 0..count, action_len);
+        self.head.confine(&mut self.carried_out);
+        let view = self.envs.step(self.carried_out.lend())?;
+        copy_rows(&mut to.rewards, first, view.rewards, 0..count, 1);
+        copy_rows(&mut to.terminated, first, view.terminated, 0..count, 1);
+        copy_rows(&mut to.truncated, first, view.truncated, 0..count, 1);
+        to.episodes.extend(view.episodes.iter().map(|episode| (step, *episode)));
+        for (position, _) in view.truncated.iter().enumerate().filter(|(_, cut)| **cut) {
+            let last = &view.final_obs[position * obs_len..(position + 1) * obs_len];
+            // Row-stable inference: a row alone has the bits it has in a batch.
+            self.model.forward(last, 1, &mut self.outputs[..width]);
+            to.truncation_values[first + position] = self.outputs[width - 1];
+        }
+        Ok(())
+    }
+
+    /// The environments now; `None` if they cannot be saved.
+    fn states(&self) -> Result<Option<Vec<EnvState>>> {
+        let envs = match self.envs.snapshot() {
+            Ok(envs) => envs,
+            Err(Error::SnapshotUnsupported { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let rngs = self.policy_rngs.iter().cloned();
+        let states = envs.into_iter().zip(rngs);
+        Ok(Some(states.map(|(env, policy_rng)| EnvState { env, policy_rng }).collect()))
+    }
+}

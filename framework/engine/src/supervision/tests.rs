@@ -55,7 +55,7 @@ fn one_for_one_restarts_only_the_one_that_failed() {
 }
 
 #[test]
-fn sd_2_se_3_one_for_all_stops_youngest_first_and_starts_oldest_first() {
+fn sd_2_sd_3_one_for_all_stops_youngest_first_and_starts_oldest_first() {
     let mut engine = Supervision::new(group(Strategy::OneForAll));
     adopt_up(&mut engine, 0..3, ChildPolicy::default());
     check(
@@ -228,7 +228,7 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
     #[test]
-    fn sd_1_se_5_random_failures_never_double_a_life_nor_lose_an_end(
+    fn sd_1_sd_5_random_failures_never_double_a_life_nor_lose_an_end(
         strategy in prop_oneof![
             Just(Strategy::OneForOne),
             Just(Strategy::OneForAll),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
+use raytree_rllib::PpoConfig;
 
 /// A role of a child process; it prints one number.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -14,11 +15,13 @@ pub(crate) enum Role {
     Idle,
     /// No runtime; prints its resident memory.
     Bare,
+    /// PPO on CartPole until an evaluation reaches 475; prints the environment steps that took, or the budget + 1.
+    Solve,
 }
 
 impl Role {
     /// The child's side.
-    pub(crate) fn run(self, _seed: u64) -> Result<()> {
+    pub(crate) fn run(self, seed: u64) -> Result<()> {
         match self {
             Self::Idle => {
                 let runtime = raytree::init().start()?;
@@ -27,6 +30,7 @@ impl Role {
                 runtime.shutdown();
             }
             Self::Bare => println!("{}", resident_mib()?),
+            Self::Solve => println!("{}", solve(seed)?),
         }
         Ok(())
     }
@@ -58,6 +62,20 @@ impl Role {
         let line = line?;
         line.trim().parse().with_context(|| format!("a child process printed {line:?}"))
     }
+}
+
+/// The training of the row `ppo_cartpole_time_to_475`, at the preset's settings.
+fn solve(seed: u64) -> Result<u64> {
+    let outcome = raytree::run(async move {
+        let config = PpoConfig::tuned("CartPole-v1")?.seed(seed).without_run_folder();
+        let budget = config.total_env_steps;
+        let mut ppo = config.build().await?;
+        let outcome = ppo.train(|_| {}).await?;
+        ppo.shutdown().await?;
+        let solved = outcome.evaluation.is_some_and(|evaluation| evaluation.mean() >= 475.0);
+        Ok::<_, raytree_rllib::Error>(if solved { outcome.env_steps } else { budget + 1 })
+    })??;
+    Ok(outcome)
 }
 
 /// Resident memory of this process, in MiB.

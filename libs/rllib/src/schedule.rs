@@ -19,7 +19,10 @@ use serde::{Deserialize, Serialize};
 pub struct Schedule(Repr);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a schedule is a number, { from, to } or { points = [[steps, value], ..] }"
+)]
 enum Repr {
     Constant(f64),
     Linear { from: f64, to: f64 },

@@ -118,12 +118,13 @@ impl Call<Save> for Algorithm {
 }
 
 impl Call<Load> for Algorithm {
-    type Reply = Result<()>;
+    /// Environment steps of the training so far.
+    type Reply = Result<u64>;
 
-    async fn call(&mut self, Load(path): Load, _ctx: &ActorContext<Self>) -> Result<()> {
+    async fn call(&mut self, Load(path): Load, _ctx: &ActorContext<Self>) -> Result<u64> {
         self.training = Training::load(&path, &self.config, &self.factory)?;
         self.history += 1;
-        Ok(())
+        Ok(self.training.progress.env_steps)
     }
 }
 

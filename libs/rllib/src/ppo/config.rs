@@ -166,7 +166,7 @@ impl PpoConfig {
         count("envs", self.envs, ENVS_MAX)?;
         count("rollout_steps", self.rollout_steps, ROLLOUT_STEPS_MAX)?;
         if self.batch_rows() > BATCH_ROWS_MAX {
-            let allowed = format!("at most {BATCH_ROWS_MAX} times `envs` together");
+            let allowed = format!("at most {BATCH_ROWS_MAX} after multiplying by `envs`");
             return Err(refuse("rollout_steps", self.rollout_steps, allowed));
         }
         if self.env_runners == 0 || self.env_runners > self.envs {

@@ -167,10 +167,10 @@ impl PpoConfig {
     ) -> Result<Ppo> {
         let out = self.out.clone();
         let (algorithm, config) = self.start(Arc::new(network)).await?;
-        algorithm.call(Load(path.as_ref().to_owned())).await??;
+        let env_steps = algorithm.call(Load(path.as_ref().to_owned())).await??;
         // Only now: a checkpoint that does not fit leaves no empty run behind.
         let log = out.map(|out| RunLog::create(&out, &config)).transpose()?;
-        Ok(Ppo { algorithm, config, log, evaluation: None, env_steps: 0 })
+        Ok(Ppo { algorithm, config, log, evaluation: None, env_steps })
     }
 
     async fn start(
@@ -234,17 +234,20 @@ impl Ppo {
             return Ok(None);
         };
         let before = std::mem::replace(&mut self.env_steps, report.env_steps);
+        if evaluation.is_some() {
+            self.evaluation.clone_from(&evaluation);
+        }
         if let Some(log) = &mut self.log {
-            log.report(&report, evaluation.as_ref())?;
+            let logged = log.report(&report, evaluation.as_ref());
             let every = self.config.checkpoint_every;
             let due = every > 0 && report.env_steps / every > before / every;
             if due || done {
                 let path = log.checkpoint_path(report.env_steps);
-                log.draw()?;
                 self.algorithm.call(Save(path)).await??;
+                log.draw()?;
             }
+            logged?;
         }
-        self.evaluation = evaluation.or(self.evaluation.take());
         Ok(Some(report))
     }
 
@@ -286,7 +289,9 @@ impl Ppo {
     /// # Errors
     /// [`Error::BadFile`](crate::Error::BadFile), naming file and field; the training then stays as it was.
     pub async fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        self.algorithm.call(Load(path.as_ref().to_owned())).await?
+        self.env_steps = self.algorithm.call(Load(path.as_ref().to_owned())).await??;
+        self.evaluation = None;
+        Ok(())
     }
 
     /// What was learned so far: the network's parameters, then its buffers.

@@ -46,7 +46,7 @@ impl PpoConfig {
         let bad = |reason: String| Error::BadFile { path: path.to_owned(), reason };
         let file: Map<String, Value> = Figment::from(Toml::string(&text))
             .extract()
-            .map_err(|error| bad(error.to_string().trim().to_owned()))?;
+            .map_err(|error| bad(one_line(&error.to_string())))?;
         let json = |config: &Self| serde_json::to_value(config).map_err(|e| bad(e.to_string()));
         let mut config = self;
         for (key, value) in file {
@@ -60,6 +60,13 @@ impl PpoConfig {
         }
         Ok(config)
     }
+}
+
+/// What the parser says, without its drawing of the place.
+fn one_line(message: &str) -> String {
+    let told =
+        |line: &&str| !line.is_empty() && !line.contains('|') && !line.starts_with("in TOML");
+    message.lines().map(str::trim).filter(told).collect::<Vec<_>>().join(": ")
 }
 
 fn unknown_key(path: &Path, key: &str, known: &Value) -> Error {

@@ -146,17 +146,7 @@ impl Training {
     pub(super) fn load(path: &Path, config: &PpoConfig, factory: &NetworkFactory) -> Result<Self> {
         let Checkpoint { spec, tensors } = read(path)?;
         let bad_spec = |reason: String| bad(path, "spec.json", reason);
-        for (field, got, want) in [
-            ("env", spec.config.env.clone(), config.env.clone()),
-            ("envs", spec.config.envs.to_string(), config.envs.to_string()),
-            ("seed", spec.config.seed.to_string(), config.seed.to_string()),
-        ] {
-            if got != want {
-                return Err(bad_spec(format!(
-                    "`config.{field}` is {got}, but {want} was asked for"
-                )));
-            }
-        }
+        check_same(&spec.config, config).map_err(bad_spec)?;
         let mut model = factory.model();
         // A network of the same shapes only: the file must have each tensor.
         let mut adam = Adam::default();
@@ -201,6 +191,21 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint<TrainingSpec>> {
 pub(super) fn load_weights(path: &Path, tensors: &[u8], model: &mut dyn Model) -> Result<()> {
     let loaded = State::new().model("", model).load(tensors);
     loaded.map(drop).map_err(|error| bad(path, "model.safetensors", error))
+}
+
+/// What must not differ between a checkpoint and the training that goes on from it.
+fn check_same(saved: &PpoConfig, asked: &PpoConfig) -> Result<(), String> {
+    let same = |field: &str, got: String, want: String| match got == want {
+        true => Ok(()),
+        false => Err(format!("`config.{field}` is {got}, but {want} was asked for")),
+    };
+    same("env", saved.env.clone(), asked.env.clone())?;
+    same("envs", saved.envs.to_string(), asked.envs.to_string())?;
+    same("seed", saved.seed.to_string(), asked.seed.to_string())?;
+    same("hidden", format!("{:?}", saved.hidden), format!("{:?}", asked.hidden))?;
+    same("activation", format!("{:?}", saved.activation), format!("{:?}", asked.activation))?;
+    let shared = |config: &PpoConfig| config.shared_network.to_string();
+    same("shared_network", shared(saved), shared(asked))
 }
 
 /// Tries the states on environments that nobody else uses.

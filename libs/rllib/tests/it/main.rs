@@ -5,4 +5,5 @@
 mod broken_envs;
 mod golden;
 mod losses;
+mod ppo;
 mod vector;

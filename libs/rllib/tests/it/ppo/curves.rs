@@ -1,0 +1,140 @@
+//! One seed, one curve, bit for bit (AL-2): the promise that everything else in the design serves.
+
+use super::envs::panicked;
+use super::*;
+
+#[test]
+fn al_2_the_number_of_runners_does_not_change_the_curve() {
+    let one = with_runtime(curve(short(12)));
+    assert_eq!(one.reports.len(), 12);
+    // Also uneven divisions.
+    for runners in [2, 3, 4, 8] {
+        let more = with_runtime(curve(short(12).env_runners(runners)));
+        assert!(one == more, "{runners} runners");
+    }
+    let other = with_runtime(curve(short(12).seed(12)));
+    assert!(one.weights != other.weights, "another seed is another curve");
+}
+
+/// Also ER-1 (same-rollout), EG-1 (env-order) and LE-1 (same-update): whoever dies, the answer is the one it would have
+/// been.
+#[test]
+fn al_2_a_panicking_part_does_not_change_the_curve() {
+    let undisturbed = with_runtime(curve(short(12)));
+    for (runners, victims) in [
+        (1, vec!["env_runner-0"]),
+        (4, vec!["env_runner-2"]),
+        (2, vec!["env_runner-0", "env_runner-1"]),
+        (2, vec!["learner"]),
+        (2, vec!["env_runner_group"]),
+        (2, vec!["env_runner-1", "learner", "env_runner_group"]),
+    ] {
+        let names = victims.clone();
+        let disturbed = with_runtime(async move {
+            let mut ppo = short(12).env_runners(runners).build().await.unwrap();
+            let mut reports = Vec::new();
+            for at in 0..12 {
+                if [0, 5, 8].contains(&at) {
+                    for name in &victims {
+                        panic_now(name).await;
+                    }
+                }
+                reports.push(bits(&ppo.step().await.unwrap().unwrap()));
+            }
+            if let [only] = &victims[..] {
+                // Runners of a restarted group count anew.
+                assert_eq!(restarts(only).await, 3, "{only}");
+            }
+            let Curve { weights, .. } = finish(&mut ppo).await.unwrap();
+            Curve { reports, weights }
+        });
+        assert!(undisturbed == disturbed, "{runners} runners, {names:?} panicked");
+    }
+}
+
+#[test]
+fn er_1_a_rollout_lost_to_a_panicking_environment_is_redone() {
+    let config = || {
+        let config = PpoConfig { env: "PanicsOnce-v0".to_owned(), ..short(12) };
+        config.check_env(false).env_runners(2)
+    };
+    let disturbed = with_runtime(curve(config()));
+    assert!(panicked());
+    let undisturbed = with_runtime(curve(config()));
+    assert!(disturbed == undisturbed);
+    // The environment draws and moves as CartPole does.
+    assert!(undisturbed == with_runtime(curve(short(12))));
+}
+
+/// EV-1 (apart): whether, how often and how wide evaluations run does not change training, nor does the number of
+/// environments that they run in change them.
+#[test]
+fn ev_1_evaluations_do_not_disturb_training() {
+    let weights = |config: PpoConfig| with_runtime(curve(config)).weights;
+    let without = weights(short(10));
+    assert!(without == weights(short(10).evaluation_every(256)));
+    let returns = |envs: usize, panics: bool| {
+        with_runtime(async move {
+            let mut ppo = short(3).evaluation_envs(envs).build().await.unwrap();
+            finish(&mut ppo).await.unwrap();
+            let first = ppo.evaluate(7).await.unwrap();
+            if panics {
+                panic_now("evaluator").await;
+            }
+            let second = ppo.evaluate(7).await.unwrap();
+            assert_ne!(first.returns, second.returns, "fresh episodes");
+            [first, second]
+        })
+    };
+    let narrow = returns(1, false);
+    assert_eq!(narrow, returns(7, false));
+    assert_eq!(narrow, returns(3, true), "a lost evaluation is asked for again");
+}
+
+#[test]
+fn al_2_a_restored_training_goes_on_bit_for_bit() {
+    let whole = with_runtime(curve(short(12)));
+    for runners in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("half");
+        let saved = path.clone();
+        let mut first = with_runtime(async move {
+            let mut ppo = short(12).build().await.unwrap();
+            let mut reports = Vec::new();
+            for _ in 0..5 {
+                reports.push(bits(&ppo.step().await.unwrap().unwrap()));
+            }
+            ppo.save(&saved).await.unwrap();
+            reports
+        });
+        let second = with_runtime(async move {
+            let mut ppo = match runners {
+                1 => Ppo::restore(&path).await.unwrap(),
+                _ => short(12).env_runners(runners).restore(&path).await.unwrap(),
+            };
+            // A panic right after a restore must find the restored state, too.
+            panic_now("learner").await;
+            finish(&mut ppo).await.unwrap()
+        });
+        first.extend(second.reports);
+        assert!(whole == Curve { reports: first, weights: second.weights }, "{runners} runners");
+    }
+}
+
+/// Going back to a checkpoint within one training redoes the same iterations.
+#[test]
+fn al_2_loading_goes_back_in_time() {
+    with_runtime(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("early");
+        let mut ppo = short(8).env_runners(2).build().await.unwrap();
+        ppo.step().await.unwrap();
+        ppo.step().await.unwrap();
+        ppo.save(&path).await.unwrap();
+        let once = finish(&mut ppo).await.unwrap();
+        ppo.load(&path).await.unwrap();
+        let twice = finish(&mut ppo).await.unwrap();
+        assert_eq!(once.reports.len(), 6);
+        assert!(once == twice);
+    });
+}

@@ -1,7 +1,8 @@
 //! Reinforcement learning on supervised actors.
 //!
 //! Bottom up: a researcher fills in an [`Env`], registers it by a Gymnasium-style id ([`register_env!`]) and checks it
-//! ([`check_env`]); a [`VectorEnv`] steps many copies in place; [`gae`] and [`loss`] turn what they saw into gradients.
+//! ([`check_env`]); a [`VectorEnv`] steps many copies in place; [`gae`] and [`loss`] turn what they saw into gradients;
+//! [`Ppo`] does all that on supervised actors; a [`Policy`] uses what was learned.
 //!
 //! Everything random is drawn from a stream named by its purpose ([`rng`]), so one seed gives one learning curve,
 //! whatever the number of env runners.
@@ -77,6 +78,7 @@ pub use space::{Action, ActionValue, Actions, Space};
 /// libraries do not collide.
 pub mod prelude {
     pub use crate::env::{Env, Step, VectorEnv, VectorOptions, check_env, make, make_vector};
+    pub use crate::ppo::{Policy, Ppo, PpoConfig};
     pub use crate::register_env;
     pub use crate::rng::{Rng, Stream};
     pub use crate::schedule::Schedule;

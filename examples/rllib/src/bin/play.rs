@@ -28,9 +28,9 @@ struct Flags {
     /// Record the first episode to an animated GIF
     #[arg(long, value_name = "FILE.gif")]
     record: Option<PathBuf>,
-    /// Show every so many steps as text; 0 for none
-    #[arg(long, default_value_t = 0)]
-    show_every: u32,
+    /// Show the episodes as text, every so many steps
+    #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "25")]
+    ascii: Option<u32>,
 }
 
 /// Frames per second of recordings.
@@ -77,7 +77,7 @@ fn play(
         if let (Some(gif), Some(frame)) = (&mut gif, env.render()) {
             gif.push(&frame)?;
         }
-        if flags.show_every > 0 && env.episode_steps() % flags.show_every == 0 {
+        if flags.ascii.is_some_and(|every| env.episode_steps().is_multiple_of(every.max(1))) {
             println!("{}", env.render_text().unwrap_or_default());
         }
         let action = match flags.sample {

@@ -204,7 +204,6 @@ impl Ppo {
     }
 
     /// The settings.
-    #[must_use]
     pub fn config(&self) -> &PpoConfig {
         &self.config
     }

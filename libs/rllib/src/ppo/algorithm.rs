@@ -4,7 +4,7 @@
 //! - **Children:** `EnvRunnerGroup`, `Learner`, `Evaluator`.
 //! - **After a restart:** there is none. When a child is restarted, the message that was lost with it is sent again, with
 //!   all it needs to be answered bit for bit as the first time.
-//! - **Tells:** nobody; it answers `Step`, `RunEvaluation`, `Save`, `Load`.
+//! - **Tells:** nobody; it answers `Step`, `RunEvaluation`, `Walk`, `Save`, `Load`, `Weights`.
 //!
 //! Invariants:
 //! - **AL-1 (whole-iterations):** a failed iteration leaves the training as it was before it; the next step redoes it.
@@ -12,13 +12,14 @@
 //!   across a checkpoint.
 
 use super::config::PpoConfig;
-use super::env_runner::Position;
+use super::env_runner::{Position, Walk};
 use super::env_runner_group::{Collect, EnvRunnerGroup, GroupArgs};
 use super::evaluator::{Evaluate, Evaluation, Evaluator};
 use super::learner::{Learner, Update, Updated};
 use super::network::NetworkFactory;
 use super::retry::{Lost, RESTARTS_MAX, ask_again};
 use super::rollout::Rollout;
+use super::sampler::Walked;
 use super::training::Training;
 use super::update::{Rates, UpdateStats};
 use crate::clock::Moment;
@@ -106,6 +107,15 @@ impl Call<RunEvaluation> for Algorithm {
         _ctx: &ActorContext<Self>,
     ) -> Result<Evaluation> {
         self.evaluate(episodes).await
+    }
+}
+
+impl Call<Walk> for Algorithm {
+    type Reply = Result<Walked>;
+
+    async fn call(&mut self, walk: Walk, _ctx: &ActorContext<Self>) -> Result<Walked> {
+        let answer = ask_again(self.group.call(walk), || self.group.call(walk)).await;
+        answer.unwrap_or_else(|lost| Err(part_lost("env runner group", lost)))
     }
 }
 

@@ -4,7 +4,7 @@
 //! - **Children:** none.
 //! - **After a restart:** nothing is left; the next `Sample` carries the states of its environments, from which the lost
 //!   rollout is redone bit for bit.
-//! - **Tells:** nobody; it answers `Sample`.
+//! - **Tells:** nobody; it answers `Sample` and `Walk`.
 //!
 //! Invariants:
 //! - **ER-1 (same-rollout):** the answer to a `Sample` depends on the message and the arguments only, not on what this or
@@ -16,7 +16,7 @@ use super::alone::Alone;
 use super::config::PpoConfig;
 use super::network::NetworkFactory;
 use super::rollout::{EnvState, Rollout};
-use super::sampler::Sampler;
+use super::sampler::{Sampler, Walked};
 use super::update::LearnerState;
 use crate::error::{Error, Result};
 use raytree::{Actor, ActorContext, BoxError, Call};
@@ -59,6 +59,10 @@ pub(super) struct Sample {
     pub(super) room: Option<Rollout>,
 }
 
+/// Steps each environment so often with random actions, from the beginning of its streams.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk(pub(super) usize);
+
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct EnvRunner {
@@ -82,6 +86,16 @@ impl Call<Sample> for EnvRunner {
 
     async fn call(&mut self, sample: Sample, _ctx: &ActorContext<Self>) -> Result<Rollout> {
         self.sample(sample)
+    }
+}
+
+impl Call<Walk> for EnvRunner {
+    type Reply = Result<Walked>;
+
+    async fn call(&mut self, Walk(steps): Walk, _ctx: &ActorContext<Self>) -> Result<Walked> {
+        self.position = None;
+        self.go_to(None)?;
+        self.sampler.get().walk(steps)
     }
 }
 

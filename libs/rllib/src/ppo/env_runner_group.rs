@@ -3,7 +3,7 @@
 //! - **Parent:** `Algorithm` (restarted after a panic, up to 1,000 times over a training).
 //! - **Children:** one `EnvRunner` per range of environments.
 //! - **After a restart:** it has new runners, which take their states from the next `Collect`.
-//! - **Tells:** nobody; it answers `Collect`.
+//! - **Tells:** nobody; it answers `Collect` and `Walk`.
 //!
 //! Invariants:
 //! - **EG-1 (env-order):** a joined rollout has its columns in the order of environments and its episodes in the order of
@@ -11,11 +11,12 @@
 //! - **EG-2 (bounded-redo):** a rollout is asked of a runner at most 3 times; then the error names runner and cause.
 
 use super::config::PpoConfig;
-use super::env_runner::{EnvRunner, EnvRunnerArgs, Position, Sample};
+use super::env_runner::{EnvRunner, EnvRunnerArgs, Position, Sample, Walk};
 use super::head::Head;
 use super::network::NetworkFactory;
 use super::retry::{Lost, RESTARTS_MAX, ask_again};
 use super::rollout::{EnvState, Rollout, Shape};
+use super::sampler::Walked;
 use super::update::LearnerState;
 use crate::error::{Error, Result};
 use raytree::{Actor, ActorContext, ActorHandle, ActorOptions, BoxError, Call};
@@ -89,7 +90,27 @@ impl Call<Collect> for EnvRunnerGroup {
     }
 }
 
+impl Call<Walk> for EnvRunnerGroup {
+    type Reply = Result<Walked>;
+
+    async fn call(&mut self, walk: Walk, _ctx: &ActorContext<Self>) -> Result<Walked> {
+        self.walk(walk).await
+    }
+}
+
 impl EnvRunnerGroup {
+    /// Whoever walked takes its states from the next `Sample`.
+    async fn walk(&mut self, walk: Walk) -> Result<Walked> {
+        let asked: Vec<_> = self.runners.iter().map(|runner| runner.handle.call(walk)).collect();
+        let mut whole = Ok(Walked::default());
+        for ((number, runner), first) in self.runners.iter().enumerate().zip(asked) {
+            let answer = ask_again(first, || runner.handle.call(walk)).await;
+            let answer = answer.unwrap_or_else(|lost| Err(runner.lost(number, lost)));
+            whole = whole.and_then(|whole| answer.map(|part| whole.join(part)));
+        }
+        whole
+    }
+
     async fn collect(
         &mut self,
         Collect { position, learner, states, room }: Collect,
@@ -134,9 +155,11 @@ impl Runner {
         sample: impl Fn(Option<Rollout>) -> Sample,
     ) -> Result<Rollout> {
         let answer = ask_again(first, || self.handle.call(sample(None))).await;
-        answer.unwrap_or_else(|Lost { attempts, source }| {
-            let (first, last) = (self.range.start, self.range.end.saturating_sub(1));
-            Err(Error::RunnerLost { runner: number, first, last, attempts, source })
-        })
+        answer.unwrap_or_else(|lost| Err(self.lost(number, lost)))
+    }
+
+    fn lost(&self, runner: usize, Lost { attempts, source }: Lost) -> Error {
+        let (first, last) = (self.range.start, self.range.end.saturating_sub(1));
+        Error::RunnerLost { runner, first, last, attempts, source }
     }
 }

@@ -116,6 +116,23 @@ impl ActionBuffer {
         }
     }
 
+    /// Draws row `at` from the whole space.
+    #[inline]
+    pub(super) fn set_random(&mut self, at: usize, space: &Space, rng: &mut Rng) {
+        match (self, space) {
+            (Self::Choices(choices), Space::Discrete { n }) => {
+                // The high half of a product: its bias is below n / 2^32.
+                choices[at] = ((rng.next_u64() >> 32) * u64::from(*n) >> 32) as u32;
+            }
+            (Self::Reals(reals), _) => {
+                if let ActionValue::Continuous(values) = space.sample(rng) {
+                    copy_rows(reals, at, &values, 0..1, values.len());
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The first row as a value of its own.
     pub(super) fn first(&self) -> ActionValue {
         match self {

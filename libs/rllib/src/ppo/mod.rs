@@ -65,15 +65,18 @@ pub use evaluator::Evaluation;
 pub use network::NetworkSpec;
 pub use policy::Policy;
 
+use crate::clock::Moment;
 use crate::env::{self, Env, check_env_for};
 use crate::error::Result;
 use crate::metrics::Report;
 use algorithm::{Algorithm, Load, RunEvaluation, Save, Step, Stepped, Weights};
+use env_runner::Walk;
 use env_runner_group::GroupArgs;
 use log::RunLog;
 use network::{BuildNetwork, NetworkFactory};
 use raytree::{ActorHandle, ActorOptions};
 use raytree_nn::Model;
+use sampler::Walked;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -120,6 +123,19 @@ pub struct Outcome {
     pub training_s: f64,
     /// The last evaluation, if there was any.
     pub evaluation: Option<Evaluation>,
+}
+
+/// What random actions bring: what a learning curve is to be compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Baseline {
+    /// Environment steps taken, over all environments.
+    pub env_steps: u64,
+    /// Episodes completed.
+    pub episodes: u64,
+    /// Mean return of those; none if there were none.
+    pub return_mean: Option<f64>,
+    /// Seconds it took.
+    pub elapsed_s: f64,
 }
 
 impl PpoConfig {
@@ -272,6 +288,18 @@ impl Ppo {
     /// [`Error::BrokenEnv`](crate::Error::BrokenEnv) or [`Error::PartLost`](crate::Error::PartLost).
     pub async fn evaluate(&self, episodes: usize) -> Result<Evaluation> {
         self.algorithm.call(RunEvaluation(episodes)).await?
+    }
+
+    /// Steps each environment `steps` times with random actions, divided among the env runners as in training, which is
+    /// not disturbed. The same for any number of runners.
+    ///
+    /// # Errors
+    /// [`Error::BrokenEnv`](crate::Error::BrokenEnv) or [`Error::RunnerLost`](crate::Error::RunnerLost).
+    pub async fn random_baseline(&self, steps: usize) -> Result<Baseline> {
+        let began = Moment::now();
+        let Walked { env_steps, episodes, returns } = self.algorithm.call(Walk(steps)).await??;
+        let return_mean = (episodes > 0).then(|| returns.iter().sum::<f64>() / episodes as f64);
+        Ok(Baseline { env_steps, episodes, return_mean, elapsed_s: began.seconds() })
     }
 
     /// Writes a checkpoint: a folder with `model.safetensors` and `spec.json`, from which the curve goes on bit for bit.

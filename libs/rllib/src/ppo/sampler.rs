@@ -26,6 +26,25 @@ pub(super) struct Sampler {
     started: bool,
 }
 
+/// What random actions brought.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Walked {
+    pub(super) env_steps: u64,
+    pub(super) episodes: u64,
+    /// Sum over episodes, per environment, so that adding them up does not depend on their division.
+    pub(super) returns: Vec<f64>,
+}
+
+impl Walked {
+    /// Adds the environments that follow.
+    pub(super) fn join(mut self, mut next: Self) -> Self {
+        self.env_steps += next.env_steps;
+        self.episodes += next.episodes;
+        self.returns.append(&mut next.returns);
+        self
+    }
+}
+
 impl Sampler {
     pub(super) fn new(
         config: &PpoConfig,
@@ -133,6 +152,26 @@ impl Sampler {
             to.truncation_values[first + position] = self.outputs[width - 1];
         }
         Ok(())
+    }
+
+    /// Steps every environment so often with random actions, from where its streams are.
+    pub(super) fn walk(&mut self, steps: usize) -> Result<Walked> {
+        self.envs.reset()?;
+        self.started = true;
+        let mut walked = Walked { returns: vec![0.0; self.shape.envs], ..Walked::default() };
+        let first = self.envs.options().first;
+        let space = self.envs.action_space().clone();
+        for _ in 0..steps {
+            for (position, rng) in self.policy_rngs.iter_mut().enumerate() {
+                self.drawn.set_random(position, &space, rng);
+            }
+            for episode in self.envs.step(self.drawn.lend())?.episodes {
+                walked.episodes += 1;
+                walked.returns[episode.env - first] += episode.episode_return;
+            }
+        }
+        walked.env_steps = (steps * self.shape.envs) as u64;
+        Ok(walked)
     }
 
     /// The environments now; `None` if they cannot be saved.

@@ -91,6 +91,24 @@ fn ev_1_evaluations_do_not_disturb_training() {
     assert_eq!(narrow, returns(3, true), "a lost evaluation is asked for again");
 }
 
+/// ER-2 (own-streams): neither does the number of runners change what random actions bring, nor do these disturb training.
+#[test]
+fn er_2_a_random_baseline_does_not_disturb_training() {
+    let baseline = |runners: usize| {
+        with_runtime(async move {
+            let mut ppo = short(4).env_runners(runners).build().await.unwrap();
+            ppo.step().await.unwrap();
+            let baseline = ppo.random_baseline(500).await.unwrap();
+            let rest = finish(&mut ppo).await.unwrap();
+            (baseline.env_steps, baseline.episodes, baseline.return_mean.unwrap(), rest.weights)
+        })
+    };
+    let (env_steps, episodes, mean, weights) = baseline(1);
+    assert!(env_steps == 4000 && episodes > 100 && (18.0..27.0).contains(&mean), "{mean}");
+    assert!((env_steps, episodes, mean, weights.clone()) == baseline(3));
+    assert!(weights == with_runtime(curve(short(4))).weights);
+}
+
 #[test]
 fn al_2_a_restored_training_goes_on_bit_for_bit() {
     let whole = with_runtime(curve(short(12)));

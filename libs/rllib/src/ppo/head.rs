@@ -122,7 +122,7 @@ impl ActionBuffer {
         match (self, space) {
             (Self::Choices(choices), Space::Discrete { n }) => {
                 // The high half of a product: its bias is below n / 2^32.
-                choices[at] = ((rng.next_u64() >> 32) * u64::from(*n) >> 32) as u32;
+                choices[at] = (((rng.next_u64() >> 32) * u64::from(*n)) >> 32) as u32;
             }
             (Self::Reals(reals), _) => {
                 if let ActionValue::Continuous(values) = space.sample(rng) {

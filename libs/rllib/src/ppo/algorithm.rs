@@ -1,14 +1,14 @@
-//! Algorithm: the course of a training, one iteration after another.
+//! Algorithm: the course of one iteration: sample, update, evaluate.
 //!
-//! - **Parent:** whoever built the [`Ppo`](super::Ppo) (not restarted: its caller is told, and checkpoints stay).
+//! - **Parent:** whoever built the [`Ppo`](super::Ppo) (restarted after a panic, up to 1,000 times over a training).
 //! - **Children:** `EnvRunnerGroup`, `Learner`, `Evaluator`.
-//! - **After a restart:** there is none. When a child is restarted, the message that was lost with it is sent again, with
-//!   all it needs to be answered bit for bit as the first time.
-//! - **Tells:** nobody; it answers `Step`, `RunEvaluation`, `Walk`, `Save`, `Load`, `Weights`.
+//! - **After a restart:** it has new children and nothing else to remember: the training lies with the [`Ppo`](super::Ppo),
+//!   which sends it along. When a child is restarted, the message that was lost with it is sent again in the same way.
+//! - **Tells:** nobody; it answers `Iterate`, `RunEvaluation` and `Walk`.
 //!
 //! Invariants:
-//! - **AL-1 (whole-iterations):** a failed iteration leaves the training as it was before it; the next step redoes it.
-//! - **AL-2 (same-curve):** one seed gives one curve, bit for bit, for any number of runners, whichever child panics, and
+//! - **AL-1 (whole-iterations):** a failed or abandoned iteration leaves the training as it was; the next step redoes it.
+//! - **AL-2 (same-curve):** one seed gives one curve, bit for bit, for any number of runners, whichever actor panics, and
 //!   across a checkpoint.
 
 use super::config::PpoConfig;
@@ -16,58 +16,47 @@ use super::env_runner::{Position, Walk};
 use super::env_runner_group::{Collect, EnvRunnerGroup, GroupArgs};
 use super::evaluator::{Evaluate, Evaluation, Evaluator};
 use super::learner::{Learner, Update, Updated};
-use super::network::NetworkFactory;
 use super::retry::{Lost, RESTARTS_MAX, ask_again};
 use super::rollout::Rollout;
 use super::sampler::Walked;
 use super::training::Training;
-use super::update::{Rates, UpdateStats};
+use super::update::{LearnerState, Rates};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::metrics::Report;
 use raytree::{Actor, ActorContext, ActorHandle, ActorOptions, BoxError, Call};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Trains for one iteration.
 #[derive(Debug)]
-pub(super) struct Step;
+pub(super) struct Iterate {
+    pub(super) history: u64,
+    pub(super) training: Training,
+}
 
 /// What an iteration brought.
 #[derive(Debug)]
-pub(super) struct Stepped {
+pub(super) struct Iterated {
+    pub(super) training: Training,
     pub(super) report: Report,
     pub(super) evaluation: Option<Evaluation>,
-    /// Nothing is left to do.
-    pub(super) done: bool,
 }
 
-/// Plays so many greedy episodes.
-#[derive(Debug)]
-pub(super) struct RunEvaluation(pub(super) usize);
-
-/// Writes a checkpoint.
-#[derive(Debug)]
-pub(super) struct Save(pub(super) PathBuf);
-
-/// Goes on from a checkpoint.
-#[derive(Debug)]
-pub(super) struct Load(pub(super) PathBuf);
-
-/// The learned weights: parameters, then buffers.
-#[derive(Debug)]
-pub(super) struct Weights;
+/// Plays greedy episodes.
+#[derive(Clone, Debug)]
+pub(super) struct RunEvaluation {
+    pub(super) learner: Arc<LearnerState>,
+    pub(super) number: u64,
+    pub(super) episodes: usize,
+}
 
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct Algorithm {
     config: Arc<PpoConfig>,
-    factory: NetworkFactory,
     group: ActorHandle<EnvRunnerGroup>,
     learner: ActorHandle<Learner>,
     evaluator: ActorHandle<Evaluator>,
-    training: Training,
-    history: u64,
     /// The last batch, to be written over.
     room: Option<Rollout>,
 }
@@ -78,35 +67,28 @@ impl Actor for Algorithm {
     async fn start(args: GroupArgs, ctx: &ActorContext<Self>) -> Result<Self, BoxError> {
         let options = |name: &str| ActorOptions::new().name(name).restarts(RESTARTS_MAX);
         Ok(Self {
-            training: Training::new(&args.config, &args.factory)?,
             group: ctx.spawn(args.clone(), options("env_runner_group"))?,
             learner: ctx.spawn(args.clone(), options("learner"))?,
             evaluator: ctx.spawn(args.clone(), options("evaluator"))?,
             config: args.config,
-            factory: args.factory,
-            history: 0,
             room: None,
         })
     }
 }
 
-impl Call<Step> for Algorithm {
-    type Reply = Result<Option<Stepped>>;
+impl Call<Iterate> for Algorithm {
+    type Reply = Result<Iterated>;
 
-    async fn call(&mut self, _: Step, _ctx: &ActorContext<Self>) -> Result<Option<Stepped>> {
-        self.step().await
+    async fn call(&mut self, iterate: Iterate, _ctx: &ActorContext<Self>) -> Result<Iterated> {
+        self.iterate(iterate).await
     }
 }
 
 impl Call<RunEvaluation> for Algorithm {
     type Reply = Result<Evaluation>;
 
-    async fn call(
-        &mut self,
-        RunEvaluation(episodes): RunEvaluation,
-        _ctx: &ActorContext<Self>,
-    ) -> Result<Evaluation> {
-        self.evaluate(episodes).await
+    async fn call(&mut self, run: RunEvaluation, _ctx: &ActorContext<Self>) -> Result<Evaluation> {
+        self.evaluate(&run).await
     }
 }
 
@@ -119,92 +101,36 @@ impl Call<Walk> for Algorithm {
     }
 }
 
-impl Call<Save> for Algorithm {
-    type Reply = Result<()>;
-
-    async fn call(&mut self, Save(path): Save, _ctx: &ActorContext<Self>) -> Result<()> {
-        self.training.save(&path, &self.config, &self.factory)
-    }
-}
-
-impl Call<Load> for Algorithm {
-    /// Environment steps of the training so far.
-    type Reply = Result<u64>;
-
-    async fn call(&mut self, Load(path): Load, _ctx: &ActorContext<Self>) -> Result<u64> {
-        self.training = Training::load(&path, &self.config, &self.factory)?;
-        self.history += 1;
-        Ok(self.training.progress.env_steps)
-    }
-}
-
-impl Call<Weights> for Algorithm {
-    type Reply = Vec<f32>;
-
-    async fn call(&mut self, _: Weights, _ctx: &ActorContext<Self>) -> Vec<f32> {
-        self.training.learner.weights.clone()
-    }
-}
-
 impl Algorithm {
-    async fn step(&mut self) -> Result<Option<Stepped>> {
-        if self.done() {
-            return Ok(None);
-        }
+    async fn iterate(&mut self, Iterate { history, mut training }: Iterate) -> Result<Iterated> {
+        let position = Position { history, iteration: training.progress.iteration };
+        let rates = training.rates(&self.config);
         let began = Moment::now();
-        let iterated = self.iterate().await;
-        if iterated.is_err() {
-            // Whoever got ahead goes back (AL-1).
-            self.history += 1;
-        }
-        let mut report = iterated?;
-        let evaluation = if self.evaluation_is_due() {
-            Some(self.evaluate(self.config.evaluation_episodes).await?)
-        } else {
-            None
-        };
-        if let (Some(evaluation), Some(goal)) = (&evaluation, self.config.stop_at_return) {
-            self.training.progress.stopped = evaluation.mean() >= goal;
-        }
-        self.training.progress.elapsed_s += began.seconds();
-        report.elapsed_s = self.training.progress.elapsed_s;
-        report.evaluation_return_mean = evaluation.as_ref().map(Evaluation::mean);
-        Ok(Some(Stepped { report, evaluation, done: self.done() }))
-    }
-
-    fn done(&self) -> bool {
-        let progress = &self.training.progress;
-        progress.stopped || progress.env_steps >= self.config.total_env_steps
-    }
-
-    /// Every `evaluation_every` steps, and at the end.
-    fn evaluation_is_due(&self) -> bool {
-        let every = self.config.evaluation_every;
-        let (now, rows) = (self.training.progress.env_steps, self.config.batch_rows() as u64);
-        every > 0 && (now / every > (now - rows.min(now)) / every || self.done())
-    }
-
-    /// Samples and updates. On an error the training is as it was.
-    async fn iterate(&mut self) -> Result<Report> {
-        let position =
-            Position { history: self.history, iteration: self.training.progress.iteration };
-        let rates = self.training.rates(&self.config);
-        let began = Moment::now();
-        let batch = Arc::new(self.collect(position).await?);
+        let batch = Arc::new(self.collect(position, &training).await?);
         let sample_s = began.seconds();
-        let Updated { stats, state } = self.update(position, &batch, rates).await?;
+        let Updated { stats, state } = self.update(position, &training, &batch, rates).await?;
         let update_s = began.seconds() - sample_s;
-        self.training.advance(&batch, state);
-        let report = self.report(&stats, rates, [sample_s, update_s], batch.rows());
+        training.advance(&batch, state);
+        let rows = batch.rows() as f64;
         self.room = Arc::into_inner(batch);
-        Ok(report)
+        let evaluation = self.evaluate_if_due(&mut training).await?;
+        training.progress.elapsed_s += began.seconds();
+        let report = Report {
+            sample_s: Some(sample_s),
+            update_s: Some(update_s),
+            env_steps_per_s: Some(rows / (sample_s + update_s).max(f64::MIN_POSITIVE)),
+            elapsed_s: training.progress.elapsed_s,
+            evaluation_return_mean: evaluation.as_ref().map(Evaluation::mean),
+            ..training.report(&stats, rates)
+        };
+        Ok(Iterated { training, report, evaluation })
     }
 
-    async fn collect(&mut self, position: Position) -> Result<Rollout> {
+    async fn collect(&mut self, position: Position, training: &Training) -> Result<Rollout> {
         let collect = |room| Collect {
             position,
-            learner: Arc::clone(&self.training.learner),
-            states: self.training.envs.clone(),
+            learner: Arc::clone(&training.learner),
+            states: training.envs.clone(),
             room,
         };
         let first = self.group.call(collect(self.room.take()));
@@ -215,6 +141,7 @@ impl Algorithm {
     async fn update(
         &self,
         position: Position,
+        training: &Training,
         batch: &Arc<Rollout>,
         rates: Rates,
     ) -> Result<Updated> {
@@ -223,41 +150,41 @@ impl Algorithm {
                 position,
                 batch: Arc::clone(batch),
                 rates,
-                state: Arc::clone(&self.training.learner),
+                state: Arc::clone(&training.learner),
             })
         };
         let answer = ask_again(update(), update).await;
         answer.unwrap_or_else(|lost| Err(part_lost("learner", lost)))
     }
 
-    async fn evaluate(&mut self, episodes: usize) -> Result<Evaluation> {
-        let number = self.training.progress.evaluations;
+    /// Every `evaluation_every` steps, and at the end.
+    async fn evaluate_if_due(&self, training: &mut Training) -> Result<Option<Evaluation>> {
+        let (every, rows) = (self.config.evaluation_every, self.config.batch_rows() as u64);
+        let now = training.progress.env_steps;
+        let due = every > 0
+            && (now / every > now.saturating_sub(rows) / every || training.done(&self.config));
+        if !due {
+            return Ok(None);
+        }
+        let run = training.next_evaluation(self.config.evaluation_episodes);
+        let evaluation = self.evaluate(&run).await?;
+        if let Some(goal) = self.config.stop_at_return {
+            training.progress.stopped = evaluation.mean() >= goal;
+        }
+        Ok(Some(evaluation))
+    }
+
+    async fn evaluate(&self, run: &RunEvaluation) -> Result<Evaluation> {
         let evaluate = || {
-            let learner = Arc::clone(&self.training.learner);
+            let RunEvaluation { learner, number, episodes } = run.clone();
             self.evaluator.call(Evaluate { learner, number, episodes })
         };
         let answer = ask_again(evaluate(), evaluate).await;
-        let evaluation = answer.unwrap_or_else(|lost| Err(part_lost("evaluator", lost)))?;
-        self.training.progress.evaluations += 1;
-        Ok(evaluation)
-    }
-
-    fn report(
-        &self,
-        stats: &UpdateStats,
-        rates: Rates,
-        [sample_s, update_s]: [f64; 2],
-        rows: usize,
-    ) -> Report {
-        Report {
-            sample_s: Some(sample_s),
-            update_s: Some(update_s),
-            env_steps_per_s: Some(rows as f64 / (sample_s + update_s).max(f64::MIN_POSITIVE)),
-            ..self.training.report(stats, rates)
-        }
+        answer.unwrap_or_else(|lost| Err(part_lost("evaluator", lost)))
     }
 }
 
-fn part_lost(part: &'static str, Lost { attempts, source }: Lost) -> Error {
+/// The error of a part that did not answer.
+pub(super) fn part_lost(part: &'static str, Lost { attempts, source }: Lost) -> Error {
     Error::PartLost { part, attempts, source }
 }

@@ -69,16 +69,18 @@ use crate::clock::Moment;
 use crate::env::{self, Env, check_env_for};
 use crate::error::Result;
 use crate::metrics::Report;
-use algorithm::{Algorithm, Load, RunEvaluation, Save, Step, Stepped, Weights};
+use algorithm::{Algorithm, Iterate, Iterated, part_lost};
 use env_runner::Walk;
 use env_runner_group::GroupArgs;
 use log::RunLog;
 use network::{BuildNetwork, NetworkFactory};
 use raytree::{ActorHandle, ActorOptions};
 use raytree_nn::Model;
+use retry::{RESTARTS_MAX, ask_again};
 use sampler::Walked;
 use std::path::Path;
 use std::sync::Arc;
+use training::Training;
 
 /// A training with PPO.
 ///
@@ -102,14 +104,18 @@ use std::sync::Arc;
 /// ```
 ///
 /// # Cancel safety
-/// What was asked goes on when the future of a method is dropped; the next call waits for it.
+/// Dropping the future of [`step`](Self::step) abandons the iteration: the training stays as it was before it, and the next
+/// step redoes it.
 #[derive(Debug)]
 pub struct Ppo {
     algorithm: ActorHandle<Algorithm>,
     config: Arc<PpoConfig>,
+    factory: NetworkFactory,
+    training: Training,
+    /// Raised when the course of the training was broken: see [`env_runner::Position`].
+    history: u64,
     log: Option<RunLog>,
     evaluation: Option<Evaluation>,
-    env_steps: u64,
 }
 
 /// What a whole training brought.
@@ -157,9 +163,9 @@ impl PpoConfig {
         self,
         network: impl Fn(&NetworkSpec) -> Box<dyn Model> + Send + Sync + 'static,
     ) -> Result<Ppo> {
-        let (algorithm, config) = self.start(Arc::new(network)).await?;
-        let log = config.out.as_deref().map(|out| RunLog::create(out, &config)).transpose()?;
-        Ok(Ppo { algorithm, config, log, evaluation: None, env_steps: 0 })
+        let mut ppo = self.start(Arc::new(network)).await?;
+        ppo.open_log()?;
+        Ok(ppo)
     }
 
     /// Goes on from a checkpoint, with these settings: all but `env`, `envs` and `seed` may differ from the saved ones.
@@ -181,18 +187,14 @@ impl PpoConfig {
         path: impl AsRef<Path>,
         network: impl Fn(&NetworkSpec) -> Box<dyn Model> + Send + Sync + 'static,
     ) -> Result<Ppo> {
-        let out = self.out.clone();
-        let (algorithm, config) = self.start(Arc::new(network)).await?;
-        let env_steps = algorithm.call(Load(path.as_ref().to_owned())).await??;
+        let mut ppo = self.start(Arc::new(network)).await?;
+        ppo.load(path).await?;
         // Only now: a checkpoint that does not fit leaves no empty run behind.
-        let log = out.map(|out| RunLog::create(&out, &config)).transpose()?;
-        Ok(Ppo { algorithm, config, log, evaluation: None, env_steps })
+        ppo.open_log()?;
+        Ok(ppo)
     }
 
-    async fn start(
-        self,
-        network: Arc<BuildNetwork>,
-    ) -> Result<(ActorHandle<Algorithm>, Arc<Self>)> {
+    async fn start(self, network: Arc<BuildNetwork>) -> Result<Ppo> {
         self.validate()?;
         let registration = env::find(&self.env)?;
         if self.check_env {
@@ -201,11 +203,13 @@ impl PpoConfig {
         let env = registration.build();
         let spec = NetworkSpec::new(&self, &env.observation_space(), &env.action_space())?;
         let factory = NetworkFactory::new(spec, network)?;
+        let training = Training::new(&self, &factory)?;
         let config = Arc::new(self);
-        let args = GroupArgs { config: Arc::clone(&config), factory };
-        let algorithm = raytree::spawn(args, ActorOptions::new().name("ppo"))?;
+        let args = GroupArgs { config: Arc::clone(&config), factory: factory.clone() };
+        let options = ActorOptions::new().name("ppo").restarts(RESTARTS_MAX);
+        let algorithm = raytree::spawn(args, options)?;
         algorithm.ready().await?;
-        Ok((algorithm, config))
+        Ok(Ppo { algorithm, config, factory, training, history: 0, log: None, evaluation: None })
     }
 }
 
@@ -245,25 +249,45 @@ impl Ppo {
     /// then as it was before the iteration. [`Error::DiskFull`](crate::Error::DiskFull) or
     /// [`Error::Io`](crate::Error::Io) from the run folder: the iteration counts, and training may go on.
     pub async fn step(&mut self) -> Result<Option<Report>> {
-        let Some(Stepped { report, evaluation, done }) = self.algorithm.call(Step).await?? else {
+        if self.training.done(&self.config) {
             return Ok(None);
-        };
-        let before = std::mem::replace(&mut self.env_steps, report.env_steps);
+        }
+        let iterate = || Iterate { history: self.history, training: self.training.clone() };
+        let answer = ask_again(self.algorithm.call(iterate()), || self.algorithm.call(iterate()));
+        let answer = answer.await.unwrap_or_else(|lost| Err(part_lost("algorithm", lost)));
+        if answer.is_err() {
+            // Whoever got ahead goes back.
+            self.history += 1;
+        }
+        let Iterated { training, report, evaluation } = answer?;
+        self.training = training;
         if evaluation.is_some() {
             self.evaluation.clone_from(&evaluation);
         }
-        if let Some(log) = &mut self.log {
-            let logged = log.report(&report, evaluation.as_ref());
-            let every = self.config.checkpoint_every;
-            let due = every > 0 && report.env_steps / every > before / every;
-            if due || done {
-                let path = log.checkpoint_path(report.env_steps);
-                self.algorithm.call(Save(path)).await??;
-                log.draw()?;
-            }
-            logged?;
-        }
+        self.log(&report, evaluation.as_ref())?;
         Ok(Some(report))
+    }
+
+    /// Writes down what an iteration brought. The iteration counts also if that fails.
+    fn log(&mut self, report: &Report, evaluation: Option<&Evaluation>) -> Result<()> {
+        let done = self.training.done(&self.config);
+        let Some(log) = &mut self.log else { return Ok(()) };
+        let logged = log.report(report, evaluation);
+        let (every, rows) = (self.config.checkpoint_every, self.config.batch_rows() as u64);
+        let due = |now: u64| every > 0 && now / every > now.saturating_sub(rows) / every;
+        if done || due(report.env_steps) {
+            let path = log.checkpoint_path(report.env_steps);
+            self.training.save(&path, &self.config, &self.factory)?;
+            log.draw()?;
+        }
+        logged
+    }
+
+    fn open_log(&mut self) -> Result<()> {
+        if let Some(out) = &self.config.out {
+            self.log = Some(RunLog::create(out, &self.config)?);
+        }
+        Ok(())
     }
 
     /// Trains to the end, telling `listen` of each iteration.
@@ -286,8 +310,10 @@ impl Ppo {
     ///
     /// # Errors
     /// [`Error::BrokenEnv`](crate::Error::BrokenEnv) or [`Error::PartLost`](crate::Error::PartLost).
-    pub async fn evaluate(&self, episodes: usize) -> Result<Evaluation> {
-        self.algorithm.call(RunEvaluation(episodes)).await?
+    pub async fn evaluate(&mut self, episodes: usize) -> Result<Evaluation> {
+        let run = self.training.next_evaluation(episodes);
+        let call = || self.algorithm.call(run.clone());
+        ask_again(call(), call).await.unwrap_or_else(|lost| Err(part_lost("algorithm", lost)))
     }
 
     /// Steps each environment `steps` times with random actions, divided among the env runners as in training, which is
@@ -297,7 +323,10 @@ impl Ppo {
     /// [`Error::BrokenEnv`](crate::Error::BrokenEnv) or [`Error::RunnerLost`](crate::Error::RunnerLost).
     pub async fn random_baseline(&self, steps: usize) -> Result<Baseline> {
         let began = Moment::now();
-        let Walked { env_steps, episodes, returns } = self.algorithm.call(Walk(steps)).await??;
+        let call = || self.algorithm.call(Walk(steps));
+        let answer = ask_again(call(), call).await;
+        let Walked { env_steps, episodes, returns } =
+            answer.unwrap_or_else(|lost| Err(part_lost("algorithm", lost)))?;
         let return_mean = (episodes > 0).then(|| returns.iter().sum::<f64>() / episodes as f64);
         Ok(Baseline { env_steps, episodes, return_mean, elapsed_s: began.seconds() })
     }
@@ -308,7 +337,7 @@ impl Ppo {
     /// # Errors
     /// [`Error::DiskFull`](crate::Error::DiskFull) or [`Error::Io`](crate::Error::Io); one at the same path is untouched.
     pub async fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.algorithm.call(Save(path.as_ref().to_owned())).await?
+        self.training.save(path.as_ref(), &self.config, &self.factory)
     }
 
     /// Goes on from a checkpoint of the same experiment.
@@ -316,17 +345,22 @@ impl Ppo {
     /// # Errors
     /// [`Error::BadFile`](crate::Error::BadFile), naming file and field; the training then stays as it was.
     pub async fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        self.env_steps = self.algorithm.call(Load(path.as_ref().to_owned())).await??;
+        self.training = Training::load(path.as_ref(), &self.config, &self.factory)?;
+        self.history += 1;
         self.evaluation = None;
         Ok(())
     }
 
     /// What was learned so far: the network's parameters, then its buffers.
-    ///
-    /// # Errors
-    /// [`Error::Runtime`](crate::Error::Runtime) if the algorithm is gone.
-    pub async fn weights(&self) -> Result<Vec<f32>> {
-        Ok(self.algorithm.call(Weights).await?)
+    #[must_use]
+    pub fn weights(&self) -> &[f32] {
+        &self.training.learner.weights
+    }
+
+    /// Environment steps sampled so far.
+    #[must_use]
+    pub fn env_steps(&self) -> u64 {
+        self.training.progress.env_steps
     }
 
     /// Ends the algorithm and its parts in order, and draws the learning curve.

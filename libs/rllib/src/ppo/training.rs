@@ -1,5 +1,6 @@
 //! How far a training has come: what is between two iterations, and how it is saved.
 
+use super::algorithm::RunEvaluation;
 use super::config::PpoConfig;
 use super::head::Head;
 use super::network::{NetworkFactory, read_memory, read_weights, write_memory, write_weights};
@@ -66,6 +67,18 @@ impl Training {
     pub(super) fn new(config: &PpoConfig, factory: &NetworkFactory) -> Result<Self> {
         let learner = Arc::new(Updater::new(config, factory)?.state());
         Ok(Self { progress: Progress::default(), learner, envs: None })
+    }
+
+    /// Whether the end was reached.
+    pub(super) fn done(&self, config: &PpoConfig) -> bool {
+        self.progress.stopped || self.progress.env_steps >= config.total_env_steps
+    }
+
+    /// An evaluation of what was learned so far, with streams that no other evaluation of this training draws from.
+    pub(super) fn next_evaluation(&mut self, episodes: usize) -> RunEvaluation {
+        let number = self.progress.evaluations;
+        self.progress.evaluations += 1;
+        RunEvaluation { learner: Arc::clone(&self.learner), number, episodes }
     }
 
     /// Learning rate and clip range of the next iteration.

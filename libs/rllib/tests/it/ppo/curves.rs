@@ -16,6 +16,26 @@ fn al_2_the_number_of_runners_does_not_change_the_curve() {
     assert!(one.weights != other.weights, "another seed is another curve");
 }
 
+/// Dropping the future of a step in the middle of it leaves the training as it was (AL-1).
+#[test]
+fn al_1_an_abandoned_step_is_redone() {
+    let undisturbed = with_runtime(curve(short(12)));
+    let disturbed = with_runtime(async {
+        let mut ppo = short(12).env_runners(2).build().await.unwrap();
+        let mut reports = Vec::new();
+        while reports.len() < 12 {
+            let soon = Duration::from_micros(300 * reports.len() as u64);
+            match tokio::time::timeout(soon, ppo.step()).await {
+                Ok(report) => reports.push(bits(&report.unwrap().unwrap())),
+                Err(_) => reports.push(bits(&ppo.step().await.unwrap().unwrap())),
+            }
+        }
+        let Curve { weights, .. } = finish(&mut ppo).await.unwrap();
+        Curve { reports, weights }
+    });
+    assert!(undisturbed == disturbed);
+}
+
 /// Also ER-1 (same-rollout), EG-1 (env-order) and LE-1 (same-update): whoever dies, the answer is the one it would have
 /// been.
 #[test]
@@ -27,7 +47,9 @@ fn al_2_a_panicking_part_does_not_change_the_curve() {
         (2, vec!["env_runner-0", "env_runner-1"]),
         (2, vec!["learner"]),
         (2, vec!["env_runner_group"]),
+        (2, vec!["ppo"]),
         (2, vec!["env_runner-1", "learner", "env_runner_group"]),
+        (2, vec!["ppo", "learner"]),
     ] {
         let names = victims.clone();
         let disturbed = with_runtime(async move {

@@ -56,7 +56,7 @@ async fn finish(ppo: &mut Ppo) -> Result<Curve> {
     while let Some(report) = ppo.step().await? {
         reports.push(bits(&report));
     }
-    let weights = ppo.weights().await?.into_iter().map(f32::to_bits).collect();
+    let weights = ppo.weights().iter().copied().map(f32::to_bits).collect();
     Ok(Curve { reports, weights })
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - **PL-1 (no-overcommit):** what is granted never exceeds what exists.
-//! - **PL-2 (first-come):** among waiting demands that fit, the oldest is granted first; one that does not fit does
-//!   not hold back a smaller one behind it that shares no scarce resource with it.
+//! - **PL-2 (first-come):** among waiting demands the oldest is granted first; one that does not fit keeps all it names
+//!   for itself, so that nothing younger starves it, and holds up nobody who asks for none of that.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::Hash;
@@ -70,6 +70,9 @@ impl<K: Copy + Eq + Hash> Placement<K> {
         if !self.total.covers(&need) {
             return Verdict::Infeasible;
         }
+        if need.is_none() {
+            return Verdict::Granted;
+        }
         // With others waiting the newcomer goes behind them: `grant_next` decides.
         if self.waiting.is_empty() && self.free.covers(&need) {
             self.free.subtract(&need);
@@ -83,8 +86,8 @@ impl<K: Copy + Eq + Hash> Placement<K> {
 
     /// The next one that may start now; its resources are taken.
     pub fn grant_next(&mut self) -> Option<K> {
-        // Resources that an older demand waits for are spoken for: a stream of small ones must not starve it.
-        let mut scarce: BTreeSet<&str> = BTreeSet::new();
+        // What an older demand waits for is spoken for: a stream of small ones must not starve it.
+        let mut spoken_for: BTreeSet<&str> = BTreeSet::new();
         let mut granted = None;
         self.forget_withdrawn();
         let mut fronts: Vec<(u64, &Resources)> = self
@@ -94,13 +97,12 @@ impl<K: Copy + Eq + Hash> Placement<K> {
             .collect();
         fronts.sort_unstable_by_key(|(arrival, _)| *arrival);
         for (_, need) in fronts {
-            if need.iter().all(|(name, _)| !scarce.contains(name)) && self.free.covers(need) {
+            let free = need.iter().all(|(name, _)| !spoken_for.contains(name));
+            if free && self.free.covers(need) {
                 granted = Some(need.clone());
                 break;
             }
-            scarce.extend(need.iter().filter_map(|(name, amount)| {
-                (self.free.thousandths(name) < amount).then_some(name)
-            }));
+            spoken_for.extend(need.iter().map(|(name, _)| name));
         }
         let need = granted?;
         let (_, key) = self.lines.get_mut(&need)?.pop_front()?;
@@ -137,7 +139,17 @@ impl<K: Copy + Eq + Hash> Placement<K> {
 
     /// Takes one out of the line; false when it was not waiting.
     pub fn withdraw(&mut self, key: K) -> bool {
-        self.waiting.remove(&key)
+        let waited = self.waiting.remove(&key);
+        let standing: usize = self.lines.values().map(VecDeque::len).sum();
+        // The lines are swept when most of those in them have left.
+        if waited && standing > 2 * self.waiting.len() + 16 {
+            let waiting = &self.waiting;
+            self.lines.retain(|_, line| {
+                line.retain(|(_, key)| waiting.contains(key));
+                !line.is_empty()
+            });
+        }
+        waited
     }
 }
 
@@ -196,12 +208,13 @@ mod tests {
     proptest! {
         #[test]
         fn pl_1_never_overcommits_and_gives_everything_back(
-            steps in prop::collection::vec((0u8..4, 0u32..3000, 0u32..3000), 1..200),
+            steps in prop::collection::vec((0u8..5, 0u32..3000, 0u32..3000), 1..200),
         ) {
             let total = Resources::cpus(2.0).gpus(1.0);
             let mut node = Placement::new(total.clone());
             let mut demands: Vec<Demand> = Vec::new();
             let (mut placing, mut running): (Vec<usize>, Vec<usize>) = (vec![], vec![]);
+            let mut waiting: Vec<usize> = vec![];
             for (what, a, b) in steps {
                 match what {
                     0 => {
@@ -210,15 +223,24 @@ mod tests {
                             running: Resources::cpus(f64::from(b % 1000) / 1000.0),
                         };
                         demands.push(demand);
-                        if node.request(demands.len() - 1, &demands[demands.len() - 1]) == Verdict::Granted {
-                            placing.push(demands.len() - 1);
+                        let key = demands.len() - 1;
+                        match node.request(key, &demands[key]) {
+                            Verdict::Granted => placing.push(key),
+                            Verdict::Waiting => waiting.push(key),
+                            Verdict::Infeasible => {}
                         }
                     }
                     1 => if let Some(key) = placing.pop() { node.placed(&demands[key]); running.push(key) },
                     2 => if let Some(key) = running.pop() { node.ended(&demands[key]) },
-                    _ => if let Some(key) = placing.pop() { node.failed(&demands[key]) },
+                    3 => if let Some(key) = placing.pop() { node.failed(&demands[key]) },
+                    _ => if let Some(key) = waiting.pop() { prop_assert!(node.withdraw(key)) },
                 }
-                while let Some(key) = node.grant_next() { placing.push(key) }
+                while let Some(key) = node.grant_next() {
+                    prop_assert!(waiting.contains(&key), "granted one that does not wait");
+                    waiting.retain(|other| *other != key);
+                    placing.push(key);
+                }
+                prop_assert_eq!(node.waiting(), waiting.len());
                 let mut used = node.free().clone();
                 placing.iter().for_each(|key| used.add(&needed(&demands[*key])));
                 running.iter().for_each(|key| used.add(&demands[*key].running));

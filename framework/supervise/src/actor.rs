@@ -7,10 +7,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use ractor::{ActorCell, ActorRef, SupervisionEvent};
 use raytree_types::{Cause, ExitKind};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::addr::Addr;
 use crate::envelope::{Body, Envelope, Guard};
+use crate::life::Part;
 use crate::{clock, panics};
 
 /// A message of a system actor: an enum that derives `strum::IntoStaticStr`, so that a probe can name what is handled.
@@ -128,12 +129,13 @@ pub struct Context<M> {
     pub(crate) addr: Addr<M>,
     pub(crate) myself: ActorRef<Envelope<M>>,
     pub(crate) life: u32,
+    part: Part,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl<M: Message> Context<M> {
-    pub(crate) fn new(addr: Addr<M>, myself: ActorRef<Envelope<M>>, life: u32) -> Self {
-        Self { addr, myself, life, tasks: Mutex::new(JoinSet::new()) }
+    pub(crate) fn new(addr: Addr<M>, myself: ActorRef<Envelope<M>>, life: u32, part: Part) -> Self {
+        Self { addr, myself, life, part, tasks: Mutex::new(JoinSet::new()) }
     }
 
     /// Its own stable address.
@@ -154,45 +156,38 @@ impl<M: Message> Context<M> {
     }
 
     /// Starts work beside the actor. Its result comes back as a message to this very life; a panic in it fails the
-    /// actor; when the life ends, the work is cancelled at its next await point.
+    /// actor before its next message; when the life ends, the work is cancelled at its next await point, and the life is
+    /// not over before it is gone.
     pub fn pipe(&self, work: impl Future<Output = Option<M>> + Send + 'static) {
+        // The handle would cancel it early.
+        _ = self.start(work);
+    }
+
+    /// Sends `message` to this life after `delay`, unless the handle is told to abort before.
+    pub fn send_after(&self, delay: Duration, message: M) -> AbortHandle {
+        self.start(async move {
+            tokio::time::sleep(delay).await;
+            Some(message)
+        })
+    }
+
+    fn start(&self, work: impl Future<Output = Option<M>> + Send + 'static) -> AbortHandle {
         let (myself, probe) = (self.myself.clone(), self.addr.probe().clone());
+        let part = self.part.clone();
         let mut tasks = self.tasks.lock();
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            let body = match panics::watch(work).await {
-                Ok(Some(message)) => Body::Message(message),
-                Ok(None) => return,
-                Err(cause) => Body::Failed(cause.during("piped work")),
-            };
-            // The life may have ended meanwhile; its result then interests nobody.
-            _ = myself.cast(Envelope { body, guard: Guard::new(&probe, None, None) });
-        });
-    }
-
-    /// Sends `message` to this life after `delay`.
-    pub fn send_after(&self, delay: Duration, message: M) {
-        self.pipe(async move {
-            tokio::time::sleep(delay).await;
-            Some(message)
-        });
-    }
-
-    /// Sends a message every `period`. A tick waits until the one before it has been handled: a slow actor gets late
-    /// ticks, never a heap of them.
-    pub fn send_interval(&self, period: Duration, message: impl Fn() -> M + Send + 'static)
-    where
-        M: Send,
-    {
-        let addr = self.addr.clone();
-        self.pipe(async move {
-            loop {
-                tokio::time::sleep(period).await;
-                let Ok(handled) = addr.cast_acknowledged(message()) else { return None };
-                // An error here means that the message was dropped, which also ends the wait.
-                _ = handled.await;
+            match panics::watch(work).await {
+                Ok(Some(message)) => {
+                    let guard = Guard::new(&probe, None);
+                    // The life may have ended meanwhile; the result then interests nobody.
+                    _ = myself.cast(Envelope { body: Body::Message(message), guard });
+                }
+                Ok(None) => {}
+                Err(cause) => probe.body.work_failed(cause.during("piped work")),
             }
-        });
+            drop(part);
+        })
     }
 
     /// Time on the clock that supervision uses.

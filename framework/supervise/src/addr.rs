@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use ractor::{ActorRef, MessagingErr};
 use raytree_types::{ExitKind, limits};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use crate::actor::Message;
 use crate::envelope::{Body, Credit, Envelope, Guard, Reply};
@@ -33,12 +33,18 @@ struct Inner<M> {
 }
 
 enum Route<M> {
-    /// No life is up: messages wait here.
-    Parked(Mutex<VecDeque<Envelope<M>>>),
+    /// No life is up: messages wait here. With `drain` the next life is to end once it has handled them.
+    Parked { waiting: Mutex<VecDeque<Envelope<M>>>, drain: bool },
     /// A life is up.
     Live(ActorRef<Envelope<M>>, LifeToken),
     /// There will be no further life.
     Gone,
+}
+
+impl<M> Route<M> {
+    fn parked(waiting: VecDeque<Envelope<M>>) -> Self {
+        Self::Parked { waiting: Mutex::new(waiting), drain: false }
+    }
 }
 
 /// Tells lives apart over the whole process: a life number may repeat when a supervisor itself is restarted.
@@ -107,7 +113,7 @@ impl<M: Message> Addr<M> {
         let probe = Probe::new(name.to_owned(), type_name, limit, kind);
         let inner = Arc::new(Inner {
             probe: Arc::clone(&probe),
-            route: RwLock::new(Route::Parked(Mutex::default())),
+            route: RwLock::new(Route::parked(VecDeque::new())),
             credits: Arc::new(Semaphore::new(limit)),
             limit,
             last: OnceLock::new(),
@@ -116,7 +122,7 @@ impl<M: Message> Addr<M> {
         probe.body.connect(
             move || {
                 if let Some(inner) = waker.upgrade() {
-                    let guard = Guard::new(&inner.probe, None, None);
+                    let guard = Guard::new(&inner.probe, None);
                     inner.deliver(Envelope { body: Body::Wake, guard });
                 }
             },
@@ -135,7 +141,7 @@ impl<M: Message> Addr<M> {
     /// # Errors
     /// [`Refused::Gone`] when the actor has ended for good.
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
-        self.give(message, None, None)
+        self.give(message, None)
     }
 
     /// Sends new work if there is room.
@@ -144,7 +150,7 @@ impl<M: Message> Addr<M> {
     /// [`Refused::Overloaded`] at the bound, [`Refused::Gone`] when the actor has ended for good.
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match self.try_credit() {
-            Ok(credit) => self.give(message, Some(credit), None),
+            Ok(credit) => self.give(message, Some(credit)),
             Err(reason) => Err(SendError { reason, message }),
         }
     }
@@ -158,7 +164,7 @@ impl<M: Message> Addr<M> {
     /// Dropping the future before it is ready sends nothing.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
         match self.credit().await {
-            Ok(credit) => self.give(message, Some(credit), None),
+            Ok(credit) => self.give(message, Some(credit)),
             Err(reason) => Err(SendError { reason, message }),
         }
     }
@@ -191,7 +197,7 @@ impl<M: Message> Addr<M> {
     pub fn try_credit(&self) -> Result<Credit, Refused> {
         Arc::clone(&self.inner.credits).try_acquire_owned().map_err(|error| match error {
             tokio::sync::TryAcquireError::NoPermits => {
-                self.inner.probe.note(format!("refused a sender: {} waiting", self.inner.limit));
+                self.inner.probe.refused();
                 Refused::Overloaded { limit: self.inner.limit }
             }
             tokio::sync::TryAcquireError::Closed => Refused::Gone,
@@ -206,31 +212,8 @@ impl<M: Message> Addr<M> {
         Arc::clone(&self.inner.credits).acquire_owned().await.map_err(|_| Refused::Gone)
     }
 
-    /// Sends with a credit obtained before.
-    ///
-    /// # Errors
-    /// [`Refused::Gone`] when the actor has ended for good.
-    pub fn send_with(&self, message: M, credit: Credit) -> Result<(), SendError<M>> {
-        self.give(message, Some(credit), None)
-    }
-
-    /// As [`Addr::cast`]; the receiver resolves when the message has been handled or dropped.
-    pub(crate) fn cast_acknowledged(
-        &self,
-        message: M,
-    ) -> Result<oneshot::Receiver<()>, SendError<M>> {
-        let (sender, receiver) = oneshot::channel();
-        self.give(message, None, Some(sender))?;
-        Ok(receiver)
-    }
-
-    fn give(
-        &self,
-        message: M,
-        credit: Option<Credit>,
-        handled: Option<oneshot::Sender<()>>,
-    ) -> Result<(), SendError<M>> {
-        let guard = Guard::new(&self.inner.probe, credit, handled);
+    fn give(&self, message: M, credit: Option<Credit>) -> Result<(), SendError<M>> {
+        let guard = Guard::new(&self.inner.probe, credit);
         match self.inner.deliver(Envelope { body: Body::Message(message), guard }) {
             None => Ok(()),
             Some(Envelope { body: Body::Message(message), .. }) => {
@@ -264,27 +247,42 @@ impl<M: Send + 'static> Addr<M> {
     /// cleared away yet.
     pub(crate) fn up(&self, actor: ActorRef<Envelope<M>>, life: LifeToken) {
         let mut route = self.inner.route.write();
+        let mut drain_now = false;
         match &mut *route {
             Route::Gone => return,
             Route::Live(..) => {}
-            Route::Parked(parked) => {
-                let parked = parked.get_mut();
-                while let Some(envelope) = parked.pop_front() {
+            Route::Parked { waiting, drain } => {
+                drain_now = *drain;
+                let waiting = waiting.get_mut();
+                while let Some(envelope) = waiting.pop_front() {
                     if let Err(MessagingErr::SendErr(envelope)) = actor.cast(envelope) {
-                        parked.push_front(envelope);
+                        waiting.push_front(envelope);
                         return;
                     }
                 }
             }
         }
+        if drain_now {
+            // Fails only when the life is ending already.
+            _ = actor.get_cell().drain();
+        }
         *route = Route::Live(actor, life);
+    }
+
+    /// The present life, or the one that is about to come up, is to end once everything sent so far is handled.
+    pub(crate) fn drain(&self) {
+        match &mut *self.inner.route.write() {
+            Route::Live(actor, _) => _ = actor.get_cell().drain(),
+            Route::Parked { drain, .. } => *drain = true,
+            Route::Gone => {}
+        }
     }
 
     /// That life is no longer up.
     pub(crate) fn down(&self, life: LifeToken) {
         let mut route = self.inner.route.write();
         if matches!(&*route, Route::Live(_, live) if *live == life) {
-            *route = Route::Parked(Mutex::default());
+            *route = Route::parked(VecDeque::new());
         }
     }
 
@@ -304,7 +302,7 @@ impl<M: Send + 'static> Inner<M> {
                     Err(MessagingErr::SendErr(envelope)) => (envelope, Some(*life)),
                     _ => return None,
                 },
-                Route::Parked(_) => (envelope, None),
+                Route::Parked { .. } => (envelope, None),
                 Route::Gone => return Some(envelope),
             }
         };
@@ -323,19 +321,19 @@ impl<M: Send + 'static> Inner<M> {
         let mut route = self.route.write();
         match &mut *route {
             Route::Gone => Some(envelope),
-            Route::Parked(parked) => {
-                parked.get_mut().push_back(envelope);
+            Route::Parked { waiting, .. } => {
+                waiting.get_mut().push_back(envelope);
                 None
             }
             // The life ended under us, and its guard has not said so yet.
             Route::Live(_, life) if tried == Some(*life) => {
-                *route = Route::Parked(Mutex::new(VecDeque::from([envelope])));
+                *route = Route::parked(VecDeque::from([envelope]));
                 None
             }
             // A new life came up between the two locks.
             Route::Live(actor, _) => match actor.cast(envelope) {
                 Err(MessagingErr::SendErr(envelope)) => {
-                    *route = Route::Parked(Mutex::new(VecDeque::from([envelope])));
+                    *route = Route::parked(VecDeque::from([envelope]));
                     None
                 }
                 _ => None,
@@ -357,7 +355,8 @@ impl<M> fmt::Debug for Addr<M> {
 }
 
 /// The last part of a type's path: `Counter`, not `my_crate::actors::Counter`.
-pub(crate) fn short_type_name<A>() -> &'static str {
+#[must_use]
+pub fn short_type_name<A>() -> &'static str {
     let full = std::any::type_name::<A>();
     let head = full.split('<').next().unwrap_or(full);
     head.rsplit("::").next().unwrap_or(full)

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use raytree_types::Cause;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::probe::Probe;
@@ -23,8 +22,6 @@ pub(crate) enum Body<M> {
     Message(M),
     /// Nothing: look at your probe.
     Wake,
-    /// Work piped to this actor panicked.
-    Failed(Cause),
 }
 
 /// Counts one queued message while it lives.
@@ -32,17 +29,12 @@ pub(crate) enum Body<M> {
 pub(crate) struct Guard {
     probe: Arc<Probe>,
     _credit: Option<Credit>,
-    _handled: Option<oneshot::Sender<()>>,
 }
 
 impl Guard {
-    pub(crate) fn new(
-        probe: &Arc<Probe>,
-        credit: Option<Credit>,
-        handled: Option<oneshot::Sender<()>>,
-    ) -> Self {
+    pub(crate) fn new(probe: &Arc<Probe>, credit: Option<Credit>) -> Self {
         probe.sent();
-        Self { probe: Arc::clone(probe), _credit: credit, _handled: handled }
+        Self { probe: Arc::clone(probe), _credit: credit }
     }
 }
 

@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ractor::{ActorProcessingErr, ActorRef, SupervisionEvent};
-use raytree_types::ExitKind;
 use raytree_types::inspect::ActorState;
+use raytree_types::{Cause, ExitKind};
 
 use crate::actor::{Actor, Context, ExitError, Failure, Message};
 use crate::addr::{Addr, LifeToken};
 use crate::envelope::{Body, Envelope};
+use crate::life::Part;
 use crate::panics;
 use crate::probe::Probe;
 
@@ -50,16 +51,16 @@ impl<M: Message> Drop for DownOnDrop<M> {
 impl<A: Actor> ractor::Actor for Instrumented<A> {
     type Msg = Envelope<A::Msg>;
     type State = Running<A>;
-    type Arguments = (Addr<A::Msg>, A::Args);
+    type Arguments = (Addr<A::Msg>, Part, A::Args);
 
     async fn pre_start(
         &self,
         myself: ActorRef<Self::Msg>,
-        (addr, args): Self::Arguments,
+        (addr, part, args): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         // Nothing that can fail: an actor is linked only after this, and nobody would hear.
         let down = DownOnDrop(addr.clone(), self.token);
-        let ctx = Context::new(addr, myself, self.life);
+        let ctx = Context::new(addr, myself, self.life, part);
         Ok(Running { actor: None, args: Some(args), ctx, _down: down })
     }
 
@@ -100,40 +101,13 @@ impl<A: Actor> ractor::Actor for Instrumented<A> {
     async fn handle(
         &self,
         _myself: ActorRef<Self::Msg>,
-        Envelope { body, guard }: Self::Msg,
+        envelope: Self::Msg,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let Running { actor: Some(actor), ctx, .. } = state else { return Ok(()) };
-        let probe = ctx.addr.probe().clone();
-        let message = match body {
-            Body::Message(message) => message,
-            Body::Wake if !probe.body.takes_panic() => return Ok(()),
-            Body::Wake => return Err(exit(&probe, told_to_panic("idle"))),
-            Body::Failed(cause) => return Err(exit(&probe, ExitKind::Panicked(cause))),
-        };
-        let label = message.label();
-        probe.begins(label);
-        if probe.body.takes_panic() {
-            probe.ends();
-            return Err(exit(&probe, told_to_panic(label)));
-        }
-        let outcome = panics::watch(actor.handle(ctx, message)).await;
-        probe.ends();
-        drop(guard);
-        if !matches!(outcome, Ok(Ok(()))) {
-            // From now on messages wait for the next life.
-            ctx.addr.down(self.token);
-        }
-        match outcome {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(Failure(kind))) => Err(exit(
-                &probe,
-                match *kind {
-                    ExitKind::Failed(cause) => ExitKind::Failed(cause.during(label)),
-                    other => other,
-                },
-            )),
-            Err(cause) => Err(exit(&probe, ExitKind::Panicked(cause.during(label)))),
+        let probe = state.ctx.addr.probe().clone();
+        match state.step(&probe, envelope).await {
+            Ok(()) => Ok(()),
+            Err(kind) => Err(state.fail(self.token, &probe, kind)),
         }
     }
 
@@ -145,11 +119,12 @@ impl<A: Actor> ractor::Actor for Instrumented<A> {
     ) -> Result<(), ActorProcessingErr> {
         let Running { actor: Some(actor), ctx, .. } = state else { return Ok(()) };
         let probe = ctx.addr.probe().clone();
-        match panics::catch(|| actor.child_event(ctx, event)) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(Failure(kind))) => Err(exit(&probe, *kind)),
-            Err(cause) => Err(exit(&probe, ExitKind::Panicked(cause.during("child_event")))),
-        }
+        let kind = match panics::catch(|| actor.child_event(ctx, event)) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(Failure(kind))) => *kind,
+            Err(cause) => ExitKind::Panicked(cause.during("child_event")),
+        };
+        Err(state.fail(self.token, &probe, kind))
     }
 
     async fn post_stop(
@@ -157,12 +132,66 @@ impl<A: Actor> ractor::Actor for Instrumented<A> {
         _myself: ActorRef<Self::Msg>,
         state: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
+        let probe = state.ctx.addr.probe().clone();
         let Running { actor: Some(actor), ctx, .. } = state else { return Ok(()) };
-        let probe = ctx.addr.probe().clone();
-        match panics::watch(actor.stopped(ctx)).await {
+        let stopped = match probe.body.takes_failed_work() {
+            Some(cause) => Err(cause),
+            None => panics::watch(actor.stopped(ctx)).await,
+        };
+        // The user's `Drop` runs here, on the actor's own thread, and its panic is a failure of the actor.
+        let forgotten = state.forget();
+        match stopped.and(forgotten) {
             Ok(()) => Ok(()),
             Err(cause) => Err(exit(&probe, ExitKind::Panicked(cause.during("stopped")))),
         }
+    }
+}
+
+impl<A: Actor> Running<A> {
+    async fn step(
+        &mut self,
+        probe: &Probe,
+        Envelope { body, guard }: Envelope<A::Msg>,
+    ) -> Result<(), ExitKind> {
+        let Self { actor: Some(actor), ctx, .. } = self else { return Ok(()) };
+        if let Some(cause) = probe.body.takes_failed_work() {
+            return Err(ExitKind::Panicked(cause));
+        }
+        let message = match body {
+            Body::Message(message) => message,
+            Body::Wake if probe.body.takes_panic() => return Err(told_to_panic("idle")),
+            Body::Wake => return Ok(()),
+        };
+        let label = message.label();
+        if probe.body.takes_panic() {
+            return Err(told_to_panic(label));
+        }
+        probe.begins(label);
+        let outcome = panics::watch(actor.handle(ctx, message)).await;
+        probe.ends();
+        drop(guard);
+        match outcome {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Failure(kind))) => Err(match *kind {
+                ExitKind::Failed(cause) => ExitKind::Failed(cause.during(label)),
+                other => other,
+            }),
+            Err(cause) => Err(ExitKind::Panicked(cause.during(label))),
+        }
+    }
+
+    /// From now on messages wait for the next life, and the value is gone before anybody hears of the end.
+    fn fail(&mut self, token: LifeToken, probe: &Probe, kind: ExitKind) -> ActorProcessingErr {
+        self.ctx.addr.down(token);
+        // A second panic, in the value's `Drop`, changes nothing about the cause.
+        _ = self.forget();
+        exit(probe, kind)
+    }
+
+    /// Drops the actor's value, here and now.
+    fn forget(&mut self) -> Result<(), Cause> {
+        let actor = self.actor.take();
+        panics::catch(|| drop(actor))
     }
 }
 

@@ -17,13 +17,14 @@ mod addr;
 pub mod clock;
 mod envelope;
 mod instrumented;
+mod life;
 pub mod panics;
 mod probe;
 mod recorder;
 mod supervisor;
 
 pub use actor::{Actor, Context, Failure, Message};
-pub use addr::{Addr, CallError, Refused, SendError};
+pub use addr::{Addr, CallError, Refused, SendError, short_type_name};
 pub use envelope::{Credit, Reply};
 pub use instrumented::Instrumented;
 pub use probe::{Kind, Probe};

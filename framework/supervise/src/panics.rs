@@ -43,6 +43,8 @@ pub fn install_hook() {
 /// The cause of the panic, with its place.
 pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Cause> {
     let outer = WATCHED.replace(true);
+    // What an earlier panic left, that somebody else caught.
+    LAST.take();
     let result = panic::catch_unwind(AssertUnwindSafe(body));
     WATCHED.set(outer);
     result.map_err(|payload| cause_of(payload.as_ref()))
@@ -76,11 +78,9 @@ impl<F: Future> Future for Watched<F> {
 }
 
 fn cause_of(payload: &(dyn Any + Send)) -> Cause {
-    let noted = LAST.with(|last| last.borrow_mut().take());
-    let (message, place) = match noted {
-        Some((message, place)) => (message, Some(place)),
-        None => (message_of(payload), None),
-    };
+    let message = message_of(payload);
+    // A panic that was caught and resumed has passed no hook the second time: its place is then unknown.
+    let place = LAST.take().filter(|(noted, _)| *noted == message).map(|(_, place)| place);
     Cause { place, type_name: "panic".to_owned(), ..Cause::message(message) }
 }
 

@@ -1,7 +1,8 @@
 //! Probes: what can be known of an actor without asking it.
 //!
-//! A probe belongs to a place in the tree, not to a life: it survives restarts. Actors and senders write it with a
-//! few atomic operations per message; a reader walks the probes and disturbs nobody, also when an actor is stuck.
+//! A probe belongs to a place in the tree, not to a life: it survives restarts. A message costs a few atomic operations,
+//! two uncontended locks and two looks at the clock. A reader walks the probes, asks no actor, and holds no lock for
+//! longer than it takes to copy one row.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -10,12 +11,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use ractor::{ActorCell, ActorStatus};
+use ractor::ActorCell;
 use raytree_engine::supervision::ChildKey;
 use raytree_types::inspect::{ActorState, INSPECT_VERSION, TreeNode, TreeSnapshot};
-use raytree_types::{ExitKind, Strategy, limits};
+use raytree_types::{Cause, ExitKind, Strategy, limits};
 
 use crate::clock;
+use crate::life::{self, LifeEnd, Part};
 use crate::recorder::Recorder;
 
 /// What an actor is to the system; decides the size of its flight recorder.
@@ -35,6 +37,7 @@ pub struct Probe {
     queue_limit: u64,
     queued: AtomicU64,
     handled: AtomicU64,
+    refused: AtomicU64,
     restarts: AtomicU32,
     state: AtomicU8,
     current: Mutex<Option<(&'static str, Duration)>>,
@@ -49,10 +52,15 @@ pub struct Probe {
 #[derive(Default)]
 pub(crate) struct Body {
     cell: Mutex<Option<ActorCell>>,
+    end: Mutex<Option<Arc<LifeEnd>>>,
     /// Its supervisor hears of its end: ractor links an actor some time after it was spawned.
     linked: AtomicBool,
-    kill_when_linked: AtomicBool,
+    /// It was told to end at once.
+    killed: AtomicBool,
     panic_now: AtomicBool,
+    /// Work that it piped has panicked: looked at before each message.
+    work_failed: AtomicBool,
+    work_cause: Mutex<Option<Cause>>,
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
     close: OnceLock<Box<dyn Fn(ExitKind) + Send + Sync>>,
     /// How the life failed, where it said so itself.
@@ -77,6 +85,7 @@ impl Probe {
             queue_limit: queue_limit as u64,
             queued: AtomicU64::new(0),
             handled: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
             restarts: AtomicU32::new(0),
             state: AtomicU8::new(ActorState::Starting as u8),
             current: Mutex::new(None),
@@ -110,7 +119,7 @@ impl Probe {
         self.queued.load(Ordering::Relaxed)
     }
 
-    /// Messages handled over all its lives.
+    /// Messages handled over all its lives, the start of each life included.
     #[must_use]
     pub fn handled(&self) -> u64 {
         self.handled.load(Ordering::Relaxed)
@@ -183,46 +192,46 @@ impl Probe {
             queued: self.queued(),
             queue_limit: self.queue_limit,
             handled: self.handled(),
+            refused: self.refused.load(Ordering::Relaxed),
             busy_for: current.map(|(_, since)| clock::now().saturating_sub(since)),
             current: current.map(|(label, _)| label.to_owned()),
             restarts: self.restarts(),
             last_causes: self.last_causes(),
             recorder: self.recorder.read(),
-            children: self.children.read().values().map(|child| child.read()).collect(),
+            children: self.children().iter().map(|child| child.read()).collect(),
         }
     }
 
-    /// Waits until the body that fills this place now, if any, has ended.
-    pub async fn body_ended(&self) {
-        if let Some(body) = self.live_body() {
-            // Without a timeout the wait cannot fail.
-            _ = body.wait(None).await;
+    fn children(&self) -> Vec<Arc<Probe>> {
+        self.children.read().values().cloned().collect()
+    }
+
+    /// Waits until the life that fills this place now, if any, is over: its value and the work it piped are gone.
+    pub async fn life_over(&self) {
+        let end = self.body.end.lock().clone();
+        if let Some(end) = end {
+            end.wait().await;
         }
     }
 
-    /// The bodies below this one that have not ended yet.
-    pub(crate) fn live_below(&self) -> Vec<ActorCell> {
-        let mut live = Vec::new();
-        for child in self.children.read().values() {
-            live.extend(child.live_body());
-            live.extend(child.live_below());
+    /// The ends of the lives below this one that are not over yet.
+    pub(crate) fn lives_below(&self) -> Vec<Arc<LifeEnd>> {
+        let mut lives = Vec::new();
+        for child in self.children() {
+            lives.extend(child.body.end.lock().clone().filter(|end| !end.is_over()));
+            lives.extend(child.lives_below());
         }
-        live
+        lives
     }
 
     /// Closes every address below this one: the tree has ended, however it did.
     pub(crate) fn close_below(&self, last: &ExitKind) {
-        let children: Vec<Arc<Probe>> = self.children.read().values().cloned().collect();
-        for child in children {
+        for child in self.children() {
             if let Some(close) = child.body.close.get() {
                 close(last.clone());
             }
             child.close_below(last);
         }
-    }
-
-    pub(crate) fn live_body(&self) -> Option<ActorCell> {
-        self.body.cell.lock().clone().filter(|cell| cell.get_status() != ActorStatus::Stopped)
     }
 
     pub(crate) fn set_strategy(&self, strategy: Strategy) {
@@ -245,6 +254,10 @@ impl Probe {
 
     pub(crate) fn orphan_all(&self) {
         self.children.write().clear();
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn sent(&self) {
@@ -301,33 +314,38 @@ impl Body {
         self.failure.lock().clone()
     }
 
-    pub(crate) fn spawned(&self, cell: ActorCell) {
-        *self.cell.lock() = Some(cell);
+    /// A new life is about to be spawned; its first part.
+    pub(crate) fn before_spawn(&self) -> Part {
+        self.linked.store(false, Ordering::SeqCst);
+        self.killed.store(false, Ordering::SeqCst);
+        self.work_failed.store(false, Ordering::SeqCst);
+        let (part, end) = life::begin();
+        *self.end.lock() = Some(end);
+        part
     }
 
-    pub(crate) fn before_spawn(&self) {
-        self.linked.store(false, Ordering::SeqCst);
-        self.kill_when_linked.store(false, Ordering::SeqCst);
+    pub(crate) fn spawned(&self, cell: ActorCell) {
+        *self.cell.lock() = Some(cell);
     }
 
     /// The life is linked to its supervisor; false when it was killed before that.
     pub(crate) fn is_linked_now(&self) -> bool {
         self.linked.store(true, Ordering::SeqCst);
-        !self.kill_when_linked.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn is_linked(&self) -> bool {
-        self.linked.load(Ordering::SeqCst)
+        !self.was_killed()
     }
 
     /// Kills the life; one that is not linked yet is killed as soon as it is, so that its supervisor hears of it.
     pub(crate) fn kill(&self) {
-        self.kill_when_linked.store(true, Ordering::SeqCst);
-        if self.is_linked()
-            && let Some(cell) = self.cell.lock().clone()
+        self.killed.store(true, Ordering::SeqCst);
+        if self.linked.load(Ordering::SeqCst)
+            && let Some(cell) = self.cell()
         {
             cell.kill();
         }
+    }
+
+    pub(crate) fn was_killed(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
     }
 
     pub(crate) fn cell(&self) -> Option<ActorCell> {
@@ -337,6 +355,22 @@ impl Body {
     pub(crate) fn takes_panic(&self) -> bool {
         // One relaxed load per message in the common case.
         self.panic_now.load(Ordering::Relaxed) && self.panic_now.swap(false, Ordering::SeqCst)
+    }
+
+    pub(crate) fn work_failed(&self, cause: Cause) {
+        *self.work_cause.lock() = Some(cause);
+        self.work_failed.store(true, Ordering::SeqCst);
+        if let Some(wake) = self.wake.get() {
+            wake();
+        }
+    }
+
+    pub(crate) fn takes_failed_work(&self) -> Option<Cause> {
+        if !self.work_failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.work_failed.store(false, Ordering::SeqCst);
+        self.work_cause.lock().take()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::exit::{Cause, ExitKind};
+use crate::exit::ExitKind;
 use crate::ids::ActorId;
 use crate::resources::Resources;
 
@@ -94,19 +94,12 @@ pub enum Error {
         /// What failed.
         reason: String,
     },
-    /// A part of the system failed, and the cause is not the caller's.
-    #[error("{component} failed: {cause}")]
-    System {
-        /// Which part.
-        component: String,
-        /// Why.
-        cause: Box<Cause>,
-    },
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Cause;
     use crate::ids::{ActorIds, RuntimeId};
 
     #[test]

@@ -46,10 +46,13 @@ pub struct TreeNode {
     pub strategy: Option<String>,
     /// State.
     pub state: ActorState,
-    /// Messages sent to it and not yet handled, the current one included.
+    /// Messages sent to it and not yet taken up or handled in turn; a `&self` handler that overlaps with others counts
+    /// until it first waits.
     pub queued: u64,
     /// The bound on queued messages that need credit.
     pub queue_limit: u64,
+    /// Messages refused because the bound was reached.
+    pub refused: u64,
     /// Messages handled over all its lives.
     pub handled: u64,
     /// How long it has been handling its current message.

@@ -37,3 +37,20 @@ pub const NAME_BYTES_MAX: usize = 128;
 
 /// The largest amount of one resource: keeps every sum of thousandths far from overflow.
 pub const RESOURCE_MAX: f64 = 1e12;
+
+/// How long an ordered shutdown of a runtime may take before everything left is killed: twice the longest a single
+/// actor may take by default.
+pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long a graceful stop of a user actor may take by default, its queued calls included. Ray's figure.
+pub const ACTOR_STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often the end of an actor is asked for again: the one who was asked may have died of something else. Far above
+/// the microseconds it takes, far below what a person notices.
+pub const END_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// How long a runtime may take to come up; it takes a fraction of a millisecond.
+pub const START_WITHIN: Duration = Duration::from_secs(10);
+
+/// Threads for user code of one runtime.
+pub const USER_THREADS_MAX: usize = 1024;

@@ -126,7 +126,7 @@ impl ActorOptions {
         self
     }
 
-    /// Its parent's `on_child_exit` hears of every end of it. Default: only its callers do.
+    /// Its parent's `child_exited` hears of every end of it. Default: only its callers do.
     pub fn tell_parent(mut self) -> Self {
         self.tell_parent = true;
         self
@@ -192,7 +192,7 @@ impl ActorOptions {
     /// How a graceful stop ends it.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
-        Shutdown::Drain(self.stop_within.unwrap_or(Duration::from_secs(30)))
+        Shutdown::Drain(self.stop_within.unwrap_or(limits::ACTOR_STOP_WITHIN))
     }
 
     /// Whether its parent hears of its ends.

@@ -107,6 +107,8 @@ pub enum Shutdown {
     Stop(Duration),
     /// Asked to finish everything queued first, killed when it has not ended after this long.
     Drain(Duration),
+    /// Asked to stop, and waited for: what it waits for in turn has bounds of its own. For supervisors.
+    Wait,
     /// Killed at once.
     Kill,
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use raytree_types::Strategy;
+use raytree_types::{Strategy, limits};
 
 use super::child::{After, Phase};
 use super::{ChildKey, Effect, Mode, Supervision, Timer};
@@ -157,8 +157,8 @@ impl Supervision {
                     self.stop(key, After::Remove, false, effects);
                     return false;
                 }
-                Phase::Stopping { killed, .. } => {
-                    self.for_good(key, killed);
+                Phase::Stopping { .. } => {
+                    self.for_good(key, effects);
                     return false;
                 }
                 Phase::Idle | Phase::Down | Phase::Waiting => {
@@ -178,7 +178,7 @@ impl Supervision {
         for key in keys {
             match self.children[&key].phase {
                 Phase::Starting | Phase::Running => self.stop(key, After::Remove, false, effects),
-                Phase::Stopping { killed, .. } => self.for_good(key, killed),
+                Phase::Stopping { .. } => self.for_good(key, effects),
                 Phase::Idle | Phase::Down | Phase::Waiting => {
                     self.remove(key, super::EndReason::Stopped, effects);
                 }
@@ -186,10 +186,15 @@ impl Supervision {
         }
     }
 
-    /// A child that was being stopped to live again is now being stopped to end.
-    fn for_good(&mut self, key: ChildKey, killed: bool) {
-        if let Some(child) = self.children.get_mut(&key) {
+    /// A child that was being stopped to live again is now being stopped to end. If it was killed already its grace may
+    /// be over unnoticed, so that begins again.
+    pub(super) fn for_good(&mut self, key: ChildKey, effects: &mut Vec<Effect>) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        if let Phase::Stopping { after: After::Restart, killed } = child.phase {
             child.phase = Phase::Stopping { after: After::Remove, killed };
+            if killed {
+                effects.push(Effect::Arm(Timer::Grace(key, child.life), limits::KILL_GRACE));
+            }
         }
     }
 }

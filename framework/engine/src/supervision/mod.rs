@@ -331,7 +331,7 @@ impl Supervision {
         match child.phase {
             Phase::Starting | Phase::Running => self.stop(key, After::Remove, kill, effects),
             Phase::Stopping { killed, .. } => {
-                child.phase = Phase::Stopping { after: After::Remove, killed };
+                self.for_good(key, effects);
                 if kill && !killed {
                     self.kill(key, effects);
                 }
@@ -350,7 +350,10 @@ impl Supervision {
                 effects.push(Effect::Stop(key, child.policy.shutdown));
                 effects.push(Effect::Arm(Timer::Deadline(key, child.life), deadline));
             }
-            Shutdown::Stop(_) | Shutdown::Drain(_) | Shutdown::Kill => self.kill(key, effects),
+            Shutdown::Wait if !kill => effects.push(Effect::Stop(key, Shutdown::Wait)),
+            Shutdown::Stop(_) | Shutdown::Drain(_) | Shutdown::Wait | Shutdown::Kill => {
+                self.kill(key, effects);
+            }
         }
     }
 

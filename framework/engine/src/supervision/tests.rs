@@ -187,6 +187,24 @@ fn a_child_that_misses_its_deadline_is_killed_then_left_behind() {
 }
 
 #[test]
+fn a_child_that_never_ends_holds_up_neither_a_shutdown_nor_its_own_end() {
+    let mut engine = Supervision::new(group(Strategy::OneForAll));
+    adopt_up(&mut engine, 0..2, ChildPolicy::default());
+    engine.step(crash(0, 0), seconds(1));
+    engine.step(Input::Timer(Timer::Deadline(1, 0)), seconds(6));
+    // The recovery waits for the old body, however long that takes (SD-1).
+    check(engine.step(Input::Timer(Timer::Grace(1, 0)), seconds(11)), expect![""]);
+    check(engine.step(Input::Shutdown, seconds(20)), expect!["Arm(Grace(1, 0), 5s)"]);
+    check(
+        engine.step(Input::Timer(Timer::Grace(1, 0)), seconds(25)),
+        expect![[r#"
+            Ended(1, Abandoned)
+            Ended(0, Stopped)
+            Done { failed: None }"#]],
+    );
+}
+
+#[test]
 fn independent_children_are_stopped_together() {
     let policy = GroupPolicy { independent: true, ..group(Strategy::OneForOne) };
     let mut engine = Supervision::new(policy);
@@ -271,14 +289,17 @@ proptest! {
             let effects = engine.step(input, now);
             world.carry_out(effects, now);
         }
-        // The end: everything is told to go, every body obeys, every timer fires.
+        // The end: everything is told to go, every second body obeys, every timer fires.
         let effects = engine.step(Input::Shutdown, now);
         world.carry_out(effects, now);
         for _ in 0..10_000 {
             if world.done > 0 { break }
-            let next = world.bodies.pop_last();
+            let next = world.bodies.iter().rev().find(|(key, _)| *key % 2 == 0).map(|(key, body)| (*key, *body));
             let input = match next {
-                Some((key, (life, _))) => Input::Exited { key, life, normal: true },
+                Some((key, (life, _))) => {
+                    world.bodies.remove(&key);
+                    Input::Exited { key, life, normal: true }
+                }
                 None => match world.timers.pop() { Some((_, timer)) => Input::Timer(timer), None => break },
             };
             let effects = engine.step(input, now);

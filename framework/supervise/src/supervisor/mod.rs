@@ -21,12 +21,16 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use ractor::actor::messages::BoxedState;
 use ractor::{ActorId, SupervisionEvent};
 use raytree_engine::supervision::{ChildKey, Effect, EndReason, Input, Life, Supervision, Timer};
 use raytree_types::inspect::ActorState;
-use raytree_types::{Cause, ExitKind, RestartLimit, Shutdown};
+use raytree_types::{Cause, ExitKind, RestartLimit, Shutdown, limits};
+use tokio::task::AbortHandle;
 
 use crate::actor::{Actor, Context, ExitError, Failure};
 use spec::{ChildSpec, SupervisorSpec};
@@ -78,11 +82,15 @@ pub struct Supervisor {
 
 struct Child {
     spec: ChildSpec,
+    /// Not part of the supervisor's own spec: it does not live again with the supervisor's next life.
+    added: bool,
     life: Life,
     body: Option<ActorId>,
     last: ExitKind,
-    /// What the one who ended it said.
-    kill_reason: Option<String>,
+    /// What the one who ended it said, and whether it was to end at once.
+    end: Option<(bool, String)>,
+    /// Deadlines and waits that concern it.
+    timers: Vec<AbortHandle>,
 }
 
 impl Actor for Supervisor {
@@ -104,7 +112,7 @@ impl Actor for Supervisor {
             gave_up: None,
         };
         for child in spec.children {
-            supervisor.adopt(ctx, child)?;
+            supervisor.adopt(ctx, child, false)?;
         }
         Ok(supervisor)
     }
@@ -115,7 +123,7 @@ impl Actor for Supervisor {
         message: SupervisorMsg,
     ) -> Result<(), Failure> {
         match message {
-            SupervisorMsg::StartChild(spec) => self.adopt(ctx, *spec),
+            SupervisorMsg::StartChild(spec) => self.adopt(ctx, *spec, true),
             SupervisorMsg::EndChild { tag, kill, reason } => self.end(ctx, tag, kill, reason),
             SupervisorMsg::Shutdown => self.shut_down(ctx),
             SupervisorMsg::Fired(timer) => self.step(ctx, Input::Timer(timer)),
@@ -130,21 +138,16 @@ impl Actor for Supervisor {
     ) -> Result<(), Failure> {
         match event {
             SupervisionEvent::ActorStarted(cell) => self.started(ctx, cell.get_id()),
-            SupervisionEvent::ActorTerminated(cell, _state, reason) => {
+            SupervisionEvent::ActorTerminated(cell, remains, reason) => {
                 let reason = reason.unwrap_or_default();
-                // ractor's own words for an end that was not in order.
-                let kind = match reason.as_str() {
-                    "killed" | "actor_task_cancelled" => ExitKind::Killed { reason },
-                    _ => ExitKind::Stopped { reason },
-                };
-                self.exited(ctx, cell.get_id(), kind)
+                self.exited(ctx, cell.get_id(), Ended::Ended { reason, remains })
             }
             SupervisionEvent::ActorFailed(cell, error) => {
                 let kind = match error.downcast::<ExitError>() {
                     Ok(exit) => exit.0,
                     Err(error) => ExitKind::Failed(Cause::message(error.to_string())),
                 };
-                self.exited(ctx, cell.get_id(), kind)
+                self.exited(ctx, cell.get_id(), Ended::Failed(kind))
             }
             SupervisionEvent::ProcessGroupChanged(_) | SupervisionEvent::PidLifecycleEvent(_) => {
                 Ok(())
@@ -153,8 +156,20 @@ impl Actor for Supervisor {
     }
 }
 
+/// An end as ractor tells it.
+enum Ended {
+    Failed(ExitKind),
+    Ended { reason: String, remains: Option<BoxedState> },
+}
+
 impl Supervisor {
-    fn adopt(&mut self, ctx: &Context<SupervisorMsg>, mut spec: ChildSpec) -> Result<(), Failure> {
+    fn adopt(
+        &mut self,
+        ctx: &Context<SupervisorMsg>,
+        mut spec: ChildSpec,
+        added: bool,
+    ) -> Result<(), Failure> {
+        spec.adopted = true;
         if self.engine.is_closing() {
             let last = ExitKind::Stopped { reason: "its supervisor is shutting down".to_owned() };
             tell_end(&mut spec, EndReason::Stopped, &last);
@@ -168,8 +183,8 @@ impl Supervisor {
             self.by_tag.insert(tag, key);
         }
         let last = ExitKind::Stopped { reason: "never started".to_owned() };
-        let child = Child { spec, life: 0, body: None, last, kill_reason: None };
-        self.children.insert(key, child);
+        let (end, timers) = (None, Vec::new());
+        self.children.insert(key, Child { spec, added, life: 0, body: None, last, end, timers });
         self.step(ctx, Input::Adopt(key, policy))
     }
 
@@ -182,7 +197,7 @@ impl Supervisor {
     ) -> Result<(), Failure> {
         let Some(&key) = self.by_tag.get(&tag) else { return Ok(()) };
         if let Some(child) = self.children.get_mut(&key) {
-            child.kill_reason = Some(reason);
+            child.end = Some((kill, reason));
         }
         self.step(ctx, Input::End(key, kill))
     }
@@ -207,28 +222,33 @@ impl Supervisor {
         &mut self,
         ctx: &Context<SupervisorMsg>,
         body: ActorId,
-        kind: ExitKind,
+        ended: Ended,
     ) -> Result<(), Failure> {
         let Some(key) = self.by_body.remove(&body) else { return Ok(()) };
         let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
-        let kind = match (kind, child.kill_reason.take()) {
-            (ExitKind::Killed { .. }, Some(reason)) => ExitKind::Killed { reason },
-            (ExitKind::Stopped { .. }, Some(reason)) => ExitKind::Stopped { reason },
-            (kind, _) => kind,
-        };
-        let probe = child.spec.body.probe();
+        let probe = Arc::clone(child.spec.body.probe());
+        let (kind, remains) = child.read_end(ended);
         probe.exited(&kind);
         log_exit(&probe.path(), &kind);
         let before = child.spec.observer.as_mut().and_then(|o| o.exited(child.life, &kind));
         child.last = kind;
         child.body = None;
-        let (life, below) = (child.life, probe.live_below());
-        if below.is_empty() && before.is_none() {
-            return self.subtree_ended(ctx, key, life);
-        }
-        // ractor has told everything below to end, and does not wait for it. We do (SU-1).
+        let (life, below) = (child.life, probe.lives_below());
+        let buried = remains.map(|remains| child.spec.body.bury(remains));
+        // ractor has told everything below to end, and does not wait for it. We do (SU-1): for the life itself however
+        // long it takes, because two lives of one actor are worse than none; for those below as long as for any killed
+        // actor, because one that hangs must not hold up all the others.
         ctx.pipe(async move {
-            join_all(below.iter().map(|cell| cell.wait(None))).await;
+            if let Some(buried) = buried {
+                // It catches its own panics; an error means that its runtime is gone.
+                _ = buried.await;
+            }
+            probe.life_over().await;
+            let all = join_all(below.iter().map(|end| end.wait()));
+            if tokio::time::timeout(limits::KILL_GRACE, all).await.is_err() {
+                let late = below.iter().filter(|end| !end.is_over()).count();
+                probe.note(format!("left {late} behind below that did not end"));
+            }
             if let Some(before) = before {
                 before.await;
             }
@@ -267,7 +287,7 @@ impl Supervisor {
                 child.spec.body.probe().set_state(ActorState::Stopping);
                 child.spec.body.probe().body.kill();
             }),
-            Effect::Arm(timer, after) => ctx.send_after(after, SupervisorMsg::Fired(timer)),
+            Effect::Arm(timer, after) => self.arm(ctx, timer, after),
             Effect::Restarting { key, restarts, after } => self.with(key, |child| {
                 child.spec.body.probe().restarting(restarts, after);
                 if let Some(observer) = &mut child.spec.observer {
@@ -294,11 +314,19 @@ impl Supervisor {
     ) -> Result<(), Failure> {
         let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
         child.life = life;
+        child.stop_timers();
         child.spec.body.probe().set_state(ActorState::Starting);
         let cell = child.spec.body.spawn(ctx.cell(), life)?;
         child.body = Some(cell.get_id());
         self.by_body.insert(cell.get_id(), key);
         Ok(())
+    }
+
+    fn arm(&mut self, ctx: &Context<SupervisorMsg>, timer: Timer, after: Duration) {
+        let handle = ctx.send_after(after, SupervisorMsg::Fired(timer));
+        if let Timer::Restart(key, _) | Timer::Deadline(key, _) | Timer::Grace(key, _) = timer {
+            self.with(key, |child| child.timers.push(handle));
+        }
     }
 
     fn ended(&mut self, ctx: &Context<SupervisorMsg>, key: ChildKey, reason: EndReason) {
@@ -321,16 +349,19 @@ impl Supervisor {
             let chain = vec![child.last.to_string()];
             self.gave_up = Some(Cause { chain, ..Cause::message(text) });
         }
-        let last = match (reason, child.kill_reason.take()) {
+        child.stop_timers();
+        let last = match (reason, child.end.take()) {
             (EndReason::Abandoned, _) => ExitKind::Killed {
                 reason: "killed, and did not end in time: its thread is abandoned".to_owned(),
             },
-            (EndReason::Stopped, Some(reason)) => ExitKind::Killed { reason },
-            _ => child.last,
+            // Told to end between two lives.
+            (EndReason::Stopped, Some((true, reason))) => ExitKind::Killed { reason },
+            (EndReason::Stopped, Some((false, reason))) => ExitKind::Stopped { reason },
+            _ => child.last.clone(),
         };
         // A child of our spec that ends because we do will live again if we do: its address stays open, and the end
         // of the whole tree closes it (SU-2).
-        if self.engine.is_closing() && child.spec.tag.is_none() {
+        if self.engine.is_closing() && !child.added {
             child.spec.body.probe().set_state(end_state(&last));
             return;
         }
@@ -349,20 +380,49 @@ impl Supervisor {
 /// next life; those added later do so only if their observer takes them over (SU-2).
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let added = self.children.drain().map(|(_, child)| child.spec).filter(|s| s.tag.is_some());
-        for mut spec in added {
-            let taken_over = spec.observer.as_mut().is_some_and(|observer| observer.orphaned());
-            if !taken_over {
-                let last = ExitKind::HostDied(Cause::message("its supervisor ended"));
-                tell_end(&mut spec, EndReason::Stopped, &last);
-            }
+        for (_, mut child) in self.children.drain().filter(|(_, child)| child.added) {
+            orphan(&mut child.spec);
         }
+    }
+}
+
+impl Child {
+    /// What an end means, given what was asked for.
+    fn read_end(&mut self, ended: Ended) -> (ExitKind, Option<BoxedState>) {
+        let (reason, remains) = match ended {
+            Ended::Failed(kind) => return (kind, None),
+            Ended::Ended { reason, remains } => (reason, remains),
+        };
+        let asked = self.end.take().map(|(_, reason)| reason);
+        // ractor's word for both; only ours is a kill when an actor calls its own reason that.
+        let killed = reason == "actor_task_cancelled" || self.spec.body.probe().body.was_killed();
+        let reason = asked.unwrap_or(reason);
+        if killed {
+            (ExitKind::Killed { reason }, remains)
+        } else {
+            // Its value is gone already; what is left is ours.
+            (ExitKind::Stopped { reason }, None)
+        }
+    }
+
+    fn stop_timers(&mut self) {
+        self.timers.drain(..).for_each(|timer| timer.abort());
+    }
+}
+
+/// The child's supervisor has failed, or died before it took the child on.
+fn orphan(spec: &mut ChildSpec) {
+    let taken_over = spec.observer.as_mut().is_some_and(|observer| observer.orphaned());
+    if !taken_over {
+        let last = ExitKind::HostDied(Cause::message("its supervisor ended"));
+        tell_end(spec, EndReason::Stopped, &last);
     }
 }
 
 fn tell_end(spec: &mut ChildSpec, reason: EndReason, last: &ExitKind) {
     spec.body.probe().set_state(end_state(last));
     spec.body.close(last.clone());
+    spec.body.probe().close_below(last);
     if let Some(observer) = &mut spec.observer {
         observer.ended(reason, last);
     }

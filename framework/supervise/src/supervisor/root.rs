@@ -28,10 +28,11 @@ impl Root {
         panics::install_hook();
         let limit = raytree_types::limits::SYSTEM_MAILBOX_MAX;
         let addr = Addr::new(name, "Supervisor", limit, Kind::System);
+        let part = addr.probe().body.before_spawn();
         let (actor, _started) = ActorRuntime::<Instrumented<Supervisor>>::spawn_instant(
             None,
             Instrumented::new(0),
-            (addr.clone(), spec),
+            (addr.clone(), part, spec),
         )?;
         addr.probe().body.spawned(actor.get_cell());
         Ok(Self { addr })

@@ -1,18 +1,23 @@
 //! Child specs: what a supervisor must know to start, end and restart a child.
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
+use ractor::actor::messages::BoxedState;
 use ractor::{ActorCell, ActorRuntime};
 use raytree_engine::supervision::{Budget, ChildPolicy, GroupPolicy};
 use raytree_types::{Backoff, ExitKind, Restart, RestartLimit, Shutdown, Strategy};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::observer::Observer;
 use super::{Supervisor, SupervisorMsg};
 use crate::actor::{Actor, Failure};
 use crate::addr::Addr;
+use crate::envelope::{Body, Envelope, Guard};
 use crate::instrumented::Instrumented;
+use crate::panics;
 use crate::probe::Probe;
 
 /// One child. Defaults: permanent, counted against the supervisor, 5 s to stop.
@@ -22,6 +27,8 @@ pub struct ChildSpec {
     pub(super) body: Box<dyn ChildBody>,
     pub(super) observer: Option<Box<dyn Observer>>,
     pub(super) tag: Option<u64>,
+    /// A supervisor has it: from then on the supervisor tells the observer.
+    pub(super) adopted: bool,
 }
 
 impl ChildSpec {
@@ -34,19 +41,17 @@ impl ChildSpec {
         Self::of(Box::new(body))
     }
 
-    /// A supervisor behind `addr`; `spec` describes it anew for each life.
-    ///
-    /// It has 30 s to end its children in order before it is killed with what is left of them.
+    /// A supervisor behind `addr`; `spec` describes it anew for each life. It is waited for when it shuts down: each of
+    /// its children has a deadline of its own.
     pub fn supervisor(
         addr: &Addr<SupervisorMsg>,
         spec: impl FnMut() -> SupervisorSpec + Send + 'static,
     ) -> Self {
-        Self::actor::<Supervisor>(addr, spec)
-            .shutdown(Shutdown::Stop(std::time::Duration::from_secs(30)))
+        Self::actor::<Supervisor>(addr, spec).shutdown(Shutdown::Wait)
     }
 
     fn of(body: Box<dyn ChildBody>) -> Self {
-        Self { policy: ChildPolicy::default(), body, observer: None, tag: None }
+        Self { policy: ChildPolicy::default(), body, observer: None, tag: None, adopted: false }
     }
 
     /// Which ends lead to a restart.
@@ -89,6 +94,16 @@ impl ChildSpec {
     pub fn on(mut self, runtime: Handle) -> Self {
         self.body.run_on(runtime);
         self
+    }
+}
+
+/// A spec that was sent to a supervisor which died before it read the message: its observer is told, as if the child had
+/// died with the supervisor.
+impl Drop for ChildSpec {
+    fn drop(&mut self) {
+        if !self.adopted && self.tag.is_some() {
+            super::orphan(self);
+        }
     }
 }
 
@@ -142,6 +157,8 @@ pub(super) trait ChildBody: Send {
     fn spawn(&mut self, supervisor: ActorCell, life: u32) -> Result<ActorCell, Failure>;
     /// Asks the current life to end in order.
     fn stop(&self, drain: bool);
+    /// Drops what is left of a killed life where its code runs; ready when that is done.
+    fn bury(&self, remains: BoxedState) -> JoinHandle<()>;
     /// There will be no further life.
     fn close(&self, last: ExitKind);
 }
@@ -163,13 +180,13 @@ impl<A: Actor> ChildBody for ActorBody<A> {
 
     fn spawn(&mut self, supervisor: ActorCell, life: u32) -> Result<ActorCell, Failure> {
         let args = (self.args)();
-        self.addr.probe().body.before_spawn();
+        let part = self.addr.probe().body.before_spawn();
         // ractor spawns on the runtime that is entered.
         let _entered = self.runtime.as_ref().map(Handle::enter);
         let (actor, _started) = ActorRuntime::<Instrumented<A>>::spawn_linked_instant(
             None,
             Instrumented::new(life),
-            (self.addr.clone(), args),
+            (self.addr.clone(), part, args),
             supervisor,
         )?;
         let cell = actor.get_cell();
@@ -178,19 +195,29 @@ impl<A: Actor> ChildBody for ActorBody<A> {
     }
 
     fn stop(&self, drain: bool) {
-        // A supervisor ends its own children first; ractor's stop would kill them.
-        let any: &dyn std::any::Any = &self.addr;
-        if let Some(supervisor) = any.downcast_ref::<Addr<SupervisorMsg>>()
-            && supervisor.cast(SupervisorMsg::Shutdown).is_ok()
-        {
-            return;
-        }
-        let body = &self.addr.probe().body;
-        let Some(cell) = body.cell() else { return };
-        // Draining an actor that is not linked yet would keep it from ever being linked.
-        let drained = drain && body.is_linked() && cell.drain().is_ok();
-        if !drained {
+        let Some(cell) = self.addr.probe().body.cell() else { return };
+        if TypeId::of::<A>() == TypeId::of::<Supervisor>() {
+            // It ends its own children first; ractor's stop would kill them. To this very life, not to its address: the
+            // next life must not hear of it. Refused when the life is ending already.
+            let guard = Guard::new(self.addr.probe(), None);
+            let body = Body::Message(SupervisorMsg::Shutdown);
+            _ = cell.send_message(Envelope { body, guard });
+        } else if drain {
+            self.addr.drain();
+        } else {
             cell.stop(Some("stopped by its supervisor".to_owned()));
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the supervisor awaits it as piped work")]
+    fn bury(&self, remains: BoxedState) -> JoinHandle<()> {
+        let bury = async move {
+            // The panic of a `Drop` has nobody left to blame.
+            _ = panics::catch(|| drop(remains));
+        };
+        match &self.runtime {
+            Some(runtime) => runtime.spawn(bury),
+            None => tokio::spawn(bury),
         }
     }
 

@@ -9,7 +9,7 @@ use super::support::*;
 use crate::Root;
 use crate::addr::{Addr, CallError, Refused};
 use crate::envelope::Reply;
-use crate::probe::Kind;
+use crate::probe::{Kind, Probe};
 
 #[tokio::test]
 async fn ad_3_a_root_that_gives_up_says_why_and_every_waiter_is_told() {
@@ -104,7 +104,7 @@ async fn a_panic_in_piped_work_fails_the_actor() {
 
 #[tokio::test]
 async fn the_tree_walk_shows_what_ractor_links() {
-    let (root, [a, b, _c], mut events) = three(Strategy::RestForOne);
+    let (root, [a, b, c], mut events) = three(Strategy::RestForOne);
     events.expect(&["a up 0", "b up 0", "c up 0"]).await;
     assert_eq!(life(&a).await, 0);
     let snapshot = root.probe().snapshot();
@@ -113,9 +113,10 @@ async fn the_tree_walk_shows_what_ractor_links() {
     assert_eq!(names, ["root", "a", "b", "c"]);
     assert_eq!(snapshot.root.strategy.as_deref(), Some("rest-for-one"));
     assert_eq!(b.probe().path(), "root/b");
-    let linked = root.probe().live_body().expect("a root body").get_children();
+    let body = |probe: &Probe| probe.body.cell().expect("a body");
+    let linked = body(root.probe()).get_children();
     let mut linked: Vec<_> = linked.iter().map(ractor::ActorCell::get_id).collect();
-    let mut walked: Vec<_> = root.probe().live_below().iter().map(|c| c.get_id()).collect();
+    let mut walked: Vec<_> = [&a, &b, &c].map(|addr| body(addr.probe()).get_id()).into();
     linked.sort();
     walked.sort();
     assert_eq!(linked, walked);

@@ -182,7 +182,7 @@ async fn su_1_a_supervisor_that_panics_is_restarted_after_its_whole_subtree_has_
         }));
     let root = Root::start("root", spec).expect("a root");
     events.expect(&["a up 0"]).await;
-    let before = a.probe().live_body().expect("a body");
+    let before = a.probe().body.cell().expect("a body");
     inner.probe().panic_now();
     events.expect(&["a up 0"]).await;
     assert_eq!(before.get_status(), ractor::ActorStatus::Stopped, "the old body ended first");
@@ -242,4 +242,91 @@ async fn a_child_killed_before_it_is_linked_is_still_reported() {
         ended += u32::from(events.next().await.starts_with("ended"));
     }
     assert!(root.shutdown(GENEROUS).await.is_normal());
+}
+
+#[tokio::test]
+async fn sd_1_a_new_life_begins_after_the_old_ones_value_and_work_are_gone() {
+    let (_root, [a, ..], mut events) = three(Strategy::OneForOne);
+    events.expect(&["a up 0", "b up 0", "c up 0"]).await;
+    tell(&a, DummyMsg::Leave("the work is gone"));
+    tell(&a, DummyMsg::Panic);
+    // The work that life 0 piped is dropped, and says so, before life 1 begins.
+    events.expect(&["the work is gone", "a up 1"]).await;
+}
+
+#[tokio::test]
+async fn a_shutdown_meant_for_one_life_of_a_supervisor_does_not_reach_the_next() {
+    let (log, mut events) = Log::new();
+    let (a, _) = dummy("a", &log);
+    let (b, sb) = dummy("b", &log);
+    let inner = Addr::system::<Supervisor>("inner");
+    let again = (a, log.clone());
+    let inner_spec = ChildSpec::supervisor(&inner, move || {
+        let (addr, log) = again.clone();
+        let make = move || -> Make { ("a", log.clone(), |_| Ok(())) };
+        SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::actor::<Dummy>(&addr, make))
+    });
+    let spec = SupervisorSpec::new(Strategy::OneForAll).child(sb).child(inner_spec);
+    let root = Root::start("root", spec).expect("a root");
+    events.expect(&["b up 0", "a up 0"]).await;
+    // Both fail at the same moment: the stop that b's failure asks of inner meets a dying one.
+    inner.probe().panic_now();
+    b.probe().panic_now();
+    events.expect(&["b up 1", "a up 0"]).await;
+    assert_eq!(life(&b).await, 1);
+    assert!(root.shutdown(GENEROUS).await.is_normal());
+    events.expect(&["a stopped", "b stopped"]).await;
+    assert_eq!(inner.probe().restarts() + b.probe().restarts(), 1);
+}
+
+#[tokio::test]
+async fn su_2_what_is_below_a_supervisor_that_will_not_live_again_is_closed() {
+    let (log, mut events) = Log::new();
+    let (a, _) = dummy("a", &log);
+    let inner = Addr::system::<Supervisor>("inner");
+    let again = (a.clone(), log.clone());
+    let inner_spec = ChildSpec::supervisor(&inner, move || {
+        let (addr, log) = again.clone();
+        let make = move || -> Make { ("a", log.clone(), |_| Ok(())) };
+        SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::actor::<Dummy>(&addr, make))
+    });
+    let spec =
+        SupervisorSpec::new(Strategy::OneForOne).child(inner_spec.restart(Restart::Temporary));
+    let root = Root::start("root", spec).expect("a root");
+    events.expect(&["a up 0"]).await;
+    let waiting = a.call(DummyMsg::HangHolding, GENEROUS);
+    let fail = async { inner.probe().panic_now() };
+    let (waited, ()) = tokio::join!(waiting, fail);
+    assert_eq!(waited, Err(CallError::Dropped));
+    let late = a.call(DummyMsg::Life, GENEROUS).await;
+    assert!(matches!(late, Err(CallError::Dropped | CallError::Refused(Refused::Gone))));
+    assert!(root.shutdown(GENEROUS).await.is_normal());
+}
+
+#[tokio::test]
+async fn a_child_whose_start_dies_with_its_supervisor_is_reported_once() {
+    let (log, mut events) = Log::new();
+    let inner = Addr::system::<Supervisor>("inner");
+    let inner_spec =
+        ChildSpec::supervisor(&inner, || SupervisorSpec::new(Strategy::OneForOne).independent());
+    let root =
+        Root::start("root", SupervisorSpec::new(Strategy::OneForOne).child(inner_spec)).unwrap();
+    for tag in 0..100 {
+        let (_, spec) = dummy("brief", &log);
+        let spec = spec.tag(tag).observer(Noting(log.clone(), None));
+        inner.cast(SupervisorMsg::StartChild(Box::new(spec))).unwrap();
+        if tag == 50 {
+            inner.probe().panic_now();
+        }
+    }
+    while inner.probe().restarts() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(root.shutdown(GENEROUS).await.is_normal());
+    let mut ended = 0;
+    while ended < 100 {
+        ended += u32::from(events.next().await.starts_with("ended"));
+    }
+    drop(log);
+    assert!(events.is_empty(), "nobody ended twice");
 }

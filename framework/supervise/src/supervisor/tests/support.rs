@@ -23,6 +23,8 @@ pub(super) enum DummyMsg {
     Life(Reply<u32>),
     Panic,
     PanicHolding(Reply<()>),
+    HangHolding(Reply<()>),
+    Leave(&'static str),
     Fail,
     Quit,
     Hang,
@@ -47,10 +49,23 @@ impl Log {
 
 pub(super) struct Events(mpsc::Receiver<String>);
 
+struct NoteOnDrop(Log, &'static str);
+
+impl Drop for NoteOnDrop {
+    fn drop(&mut self) {
+        self.0.note(self.1.to_owned());
+    }
+}
+
 impl Events {
     pub(super) async fn next(&mut self) -> String {
         let next = tokio::time::timeout(GENEROUS, self.0.recv()).await;
         next.expect("an event in time").expect("someone who notes")
+    }
+
+    /// Nothing more is noted, and nobody is left who could.
+    pub(super) fn is_empty(&mut self) -> bool {
+        !matches!(self.0.try_recv(), Ok(note) if note.starts_with("ended"))
     }
 
     pub(super) async fn expect(&mut self, events: &[&str]) {
@@ -80,6 +95,15 @@ impl Actor for Dummy {
         match message {
             DummyMsg::Life(reply) => reply.send(ctx.life()),
             DummyMsg::Panic => panic!("bad shard map"),
+            DummyMsg::HangHolding(_reply) => std::future::pending().await,
+            DummyMsg::Leave(note) => {
+                let note = NoteOnDrop(self.log.clone(), note);
+                ctx.pipe(async move {
+                    std::future::pending::<()>().await;
+                    drop(note);
+                    None
+                });
+            }
             DummyMsg::PanicHolding(_reply) => panic!("with a caller waiting"),
             DummyMsg::Fail => return Err(Failure::message("no such shard")),
             DummyMsg::Quit => ctx.stop("had enough"),

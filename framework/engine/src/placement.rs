@@ -66,7 +66,7 @@ impl<K: Copy + Eq + Hash> Placement<K> {
 
     /// Asks for `demand`.
     pub fn request(&mut self, key: K, demand: &Demand) -> Verdict {
-        let need = needed(demand);
+        let need = demand.needed();
         if !self.total.covers(&need) {
             return Verdict::Infeasible;
         }
@@ -124,7 +124,7 @@ impl<K: Copy + Eq + Hash> Placement<K> {
 
     /// The constructor of a granted one has returned: what it took only to be placed is free again.
     pub fn placed(&mut self, demand: &Demand) {
-        self.free.add(&needed(demand).beyond(&demand.running));
+        self.free.add(&demand.needed().beyond(&demand.running));
     }
 
     /// One that was up has ended.
@@ -134,7 +134,7 @@ impl<K: Copy + Eq + Hash> Placement<K> {
 
     /// A granted one ended before its constructor returned.
     pub fn failed(&mut self, demand: &Demand) {
-        self.free.add(&needed(demand));
+        self.free.add(&demand.needed());
     }
 
     /// Takes one out of the line; false when it was not waiting.
@@ -151,13 +151,6 @@ impl<K: Copy + Eq + Hash> Placement<K> {
         }
         waited
     }
-}
-
-/// The larger of placing and running, resource by resource.
-fn needed(demand: &Demand) -> Resources {
-    let mut need = demand.running.clone();
-    need.add(&demand.placing.beyond(&demand.running));
-    need
 }
 
 #[cfg(test)]
@@ -242,7 +235,7 @@ mod tests {
                 }
                 prop_assert_eq!(node.waiting(), waiting.len());
                 let mut used = node.free().clone();
-                placing.iter().for_each(|key| used.add(&needed(&demands[*key])));
+                placing.iter().for_each(|key| used.add(&demands[*key].needed()));
                 running.iter().for_each(|key| used.add(&demands[*key].running));
                 prop_assert_eq!(&used, &total);
             }

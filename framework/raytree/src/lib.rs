@@ -39,7 +39,7 @@ pub use raytree_system::{
 };
 pub use raytree_types::{
     ActorId, ActorOptions, Backoff, Cause, Error, Exit, ExitKind, Incarnation, Resources, Result,
-    inspect, limits,
+    RuntimeId, inspect, limits,
 };
 
 /// The one glob of the facade: `use raytree::prelude::*`.

@@ -4,7 +4,7 @@
 //! raytree                       one-for-one     the root
 //! ├─ gcs                        one-for-one     what the whole cluster knows
 //! │  └─ actor_directory                         who lives, who owns whom
-//! └─ node                       rest-for-one    one machine (embedded: this process)
+//! └─ node                       one-for-one     one machine (embedded: this process)
 //!    ├─ local_scheduler                         who may start here
 //!    └─ worker                  one-for-one     where user code runs
 //!       └─ actor_host           one-for-one     the user's actors
@@ -21,9 +21,9 @@ mod runtime;
 mod user;
 mod worker;
 
+pub use runtime::Runtime;
 pub use runtime::ambient::{Entered, current};
 pub use runtime::start::Init;
-pub use runtime::{Runtime, SHUTDOWN_DEADLINE};
 pub use user::actor::{Actor, BoxError, Call, Query};
 pub use user::context::ActorContext;
 pub use user::handle::ActorHandle;

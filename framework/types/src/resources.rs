@@ -192,6 +192,14 @@ impl Demand {
     pub fn always(resources: Resources) -> Self {
         Self { placing: resources.clone(), running: resources }
     }
+
+    /// What must be free for a placement: the larger of the two, resource by resource.
+    #[must_use]
+    pub fn needed(&self) -> Resources {
+        let mut need = self.running.clone();
+        need.add(&self.placing.beyond(&self.running));
+        need
+    }
 }
 
 fn thousandths(amount: f64) -> Option<u64> {

@@ -4,6 +4,7 @@
 
 mod actors;
 mod failures;
+mod hardship;
 mod placement;
 mod runtimes;
 mod support;

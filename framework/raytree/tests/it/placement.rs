@@ -89,3 +89,22 @@ fn a_constructor_that_fails_gives_its_cpu_back() {
         Ok(())
     });
 }
+
+#[test]
+fn ls_1_nobody_waits_who_could_start() {
+    with_runtime(2.0, |runtime| async move {
+        let (notes, _heard) = Notes::new();
+        let spawn = |options| runtime.spawn::<Subject>(("a", notes.clone()), options);
+        let one = ActorOptions::new().cpus(1.0);
+        let holder = spawn(one.clone())?;
+        let blocked = spawn(ActorOptions::new().cpus(2.0))?;
+        // Nothing is asked for, so nothing is waited for.
+        spawn(ActorOptions::new().cpus(0.0))?.ready().await?;
+        let behind = spawn(one)?;
+        assert_eq!(behind.status().lifecycle, Lifecycle::Pending, "the older one comes first");
+        blocked.stop().await?;
+        behind.ready().await?;
+        holder.stop().await?;
+        Ok(())
+    });
+}

@@ -89,6 +89,8 @@ struct Child {
     last: ExitKind,
     /// What the one who ended it said, and whether it was to end at once.
     end: Option<(bool, String)>,
+    /// It is between two lives.
+    between: bool,
     /// Deadlines and waits that concern it.
     timers: Vec<AbortHandle>,
 }
@@ -183,8 +185,17 @@ impl Supervisor {
             self.by_tag.insert(tag, key);
         }
         let last = ExitKind::Stopped { reason: "never started".to_owned() };
-        let (end, timers) = (None, Vec::new());
-        self.children.insert(key, Child { spec, added, life: 0, body: None, last, end, timers });
+        let child = Child {
+            spec,
+            added,
+            life: 0,
+            body: None,
+            last,
+            end: None,
+            between: true,
+            timers: Vec::new(),
+        };
+        self.children.insert(key, child);
         self.step(ctx, Input::Adopt(key, policy))
     }
 
@@ -289,6 +300,7 @@ impl Supervisor {
             }),
             Effect::Arm(timer, after) => self.arm(ctx, timer, after),
             Effect::Restarting { key, restarts, after } => self.with(key, |child| {
+                child.between = true;
                 child.spec.body.probe().restarting(restarts, after);
                 if let Some(observer) = &mut child.spec.observer {
                     observer.restarting(restarts, after);
@@ -314,6 +326,7 @@ impl Supervisor {
     ) -> Result<(), Failure> {
         let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
         child.life = life;
+        child.between = false;
         child.stop_timers();
         child.spec.body.probe().set_state(ActorState::Starting);
         let cell = child.spec.body.spawn(ctx.cell(), life)?;
@@ -354,9 +367,13 @@ impl Supervisor {
             (EndReason::Abandoned, _) => ExitKind::Killed {
                 reason: "killed, and did not end in time: its thread is abandoned".to_owned(),
             },
-            // Told to end between two lives.
-            (EndReason::Stopped, Some((true, reason))) => ExitKind::Killed { reason },
-            (EndReason::Stopped, Some((false, reason))) => ExitKind::Stopped { reason },
+            // Told to end between two lives; else its own end is the one that counts.
+            (EndReason::Stopped, Some((true, reason))) if child.between => {
+                ExitKind::Killed { reason }
+            }
+            (EndReason::Stopped, Some((false, reason))) if child.between => {
+                ExitKind::Stopped { reason }
+            }
             _ => child.last.clone(),
         };
         // A child of our spec that ends because we do will live again if we do: its address stays open, and the end
@@ -389,11 +406,11 @@ impl Drop for Supervisor {
 impl Child {
     /// What an end means, given what was asked for.
     fn read_end(&mut self, ended: Ended) -> (ExitKind, Option<BoxedState>) {
+        let asked = self.end.take().map(|(_, reason)| reason);
         let (reason, remains) = match ended {
             Ended::Failed(kind) => return (kind, None),
             Ended::Ended { reason, remains } => (reason, remains),
         };
-        let asked = self.end.take().map(|(_, reason)| reason);
         // ractor's word for both; only ours is a kill when an actor calls its own reason that.
         let killed = reason == "actor_task_cancelled" || self.spec.body.probe().body.was_killed();
         let reason = asked.unwrap_or(reason);

@@ -2,41 +2,51 @@
 //!
 //! - **Parent:** `gcs` (one-for-one; permanent; 5 restarts in 30 s).
 //! - **Children:** none.
-//! - **After a restart:** the actor table belongs to the runtime and is whole; ends that were under way are begun again.
+//! - **After a restart:** nothing is lost. What is to be done is written into the actor table, which belongs to the
+//!   runtime, before the directory is told; it begins anew whatever it finds there.
 //! - **Tells:** the actor host (end this child), the node's books (place this one again).
 //!
 //! Invariants:
 //! - **DI-1 (owner-last):** in an ordered end every actor ends after the actors it owns.
+//! - **DI-2 (ends-are-final):** an actor that was told to end is dead in the end, whoever dies on the way.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use futures_util::future::join_all;
 use raytree_supervise::{Actor, Context, Failure, Reply, SupervisorMsg};
-use raytree_types::{ActorId, Cause, ExitKind};
+use raytree_types::{ActorId, Cause, ExitKind, limits};
 
 use crate::gcs::table::Ending;
 use crate::runtime::Shared;
 use crate::user::status::Lifecycle;
-use crate::worker::host::announce;
 
 /// What the directory can be told.
 #[derive(strum::IntoStaticStr)]
 pub(crate) enum DirectoryMsg {
-    /// The last handle of an actor is gone.
-    Released(ActorId),
-    /// End an actor and what it owns.
-    End { id: ActorId, kill: bool, reason: String },
+    /// An actor and what it owns are to end, as the table says.
+    End(ActorId),
+    /// That was done.
+    Ended(ActorId, bool),
     /// An actor's host died; it has a life left.
     Replace(ActorId),
+    /// That was done.
+    Replaced(ActorId),
     /// End all actors in order; answer when none is left.
     EndAll(Reply<()>),
 }
 
+// A message is under 1 KiB or it is a reference.
+const _: () = assert!(size_of::<DirectoryMsg>() <= 64);
+
 /// See the [module documentation](self).
 pub(crate) struct ActorDirectory {
     runtime: Weak<Shared>,
+    /// Ends under way, with whether they are kills.
+    ending: HashSet<(ActorId, bool)>,
+    replacing: HashSet<ActorId>,
 }
 
 impl Actor for ActorDirectory {
@@ -44,10 +54,14 @@ impl Actor for ActorDirectory {
     type Args = Weak<Shared>;
 
     async fn start(ctx: &Context<DirectoryMsg>, runtime: Weak<Shared>) -> Result<Self, Failure> {
-        let directory = Self { runtime };
-        let under_way = directory.runtime.upgrade().map(|r| r.table.endings()).unwrap_or_default();
-        for (id, ending) in under_way {
-            directory.begin(ctx, id, ending);
+        let mut directory = Self { runtime, ending: HashSet::new(), replacing: HashSet::new() };
+        if let Some(runtime) = directory.runtime.upgrade() {
+            for id in runtime.table.orphans() {
+                directory.replace(ctx, id);
+            }
+            for (id, ending) in runtime.table.endings() {
+                directory.end(ctx, id, ending);
+            }
         }
         Ok(directory)
     }
@@ -58,9 +72,10 @@ impl Actor for ActorDirectory {
         message: DirectoryMsg,
     ) -> Result<(), Failure> {
         match message {
-            DirectoryMsg::Released(id) => self.end(ctx, id, false, "its last handle was dropped"),
-            DirectoryMsg::End { id, kill, reason } => self.end(ctx, id, kill, &reason),
+            DirectoryMsg::End(id) => self.end_as_written(ctx, id),
+            DirectoryMsg::Ended(id, kill) => _ = self.ending.remove(&(id, kill)),
             DirectoryMsg::Replace(id) => self.replace(ctx, id),
+            DirectoryMsg::Replaced(id) => _ = self.replacing.remove(&id),
             DirectoryMsg::EndAll(reply) => self.end_all(ctx, reply),
         }
         Ok(())
@@ -68,42 +83,53 @@ impl Actor for ActorDirectory {
 }
 
 impl ActorDirectory {
-    fn end(&self, ctx: &Context<DirectoryMsg>, id: ActorId, kill: bool, reason: &str) {
-        let ending = Ending { kill, reason: reason.to_owned() };
+    fn end_as_written(&mut self, ctx: &Context<DirectoryMsg>, id: ActorId) {
         let Some(runtime) = self.runtime.upgrade() else { return };
-        if runtime.table.ending(id, ending.clone()) {
-            self.begin(ctx, id, ending);
+        if let Some(ending) = runtime.table.placing(id).and_then(|placing| placing.ending) {
+            self.end(ctx, id, ending);
         }
     }
 
-    fn begin(&self, ctx: &Context<DirectoryMsg>, id: ActorId, ending: Ending) {
+    fn end(&mut self, ctx: &Context<DirectoryMsg>, id: ActorId, ending: Ending) {
         let Some(runtime) = self.runtime.upgrade() else { return };
+        if !self.ending.insert((id, ending.kill)) {
+            return;
+        }
         ctx.pipe(async move {
+            let kill = ending.kill;
             end_tree(runtime, id, ending).await;
-            None
+            Some(DirectoryMsg::Ended(id, kill))
         });
     }
 
-    fn replace(&self, ctx: &Context<DirectoryMsg>, id: ActorId) {
+    fn replace(&mut self, ctx: &Context<DirectoryMsg>, id: ActorId) {
         let Some(runtime) = self.runtime.upgrade() else { return };
-        let Some(cell) = runtime.table.cell(id) else { return };
+        let Some(placing) = runtime.table.placing(id) else { return };
+        if !self.replacing.insert(id) {
+            return;
+        }
         ctx.pipe(async move {
-            // One incarnation at a time: the old body must be gone.
-            cell.probe.body_ended().await;
-            let children = runtime.table.children(id);
-            end_children(Arc::clone(&runtime), children, false).await;
-            let restarts = runtime.table.launch(id).map_or(0, |(_, _, restarts)| restarts);
+            // One incarnation at a time: the old life must be over, and what it owned with it.
+            placing.cell.probe.life_over().await;
+            end_children(Arc::clone(&runtime), runtime.table.children(id), false).await;
             let kind = ExitKind::HostDied(Cause::message("its host ended"));
-            announce(&Arc::downgrade(&runtime), &cell, kind, restarts.saturating_sub(1), true);
-            runtime.place(&cell);
-            None
+            let before = placing.restarts.saturating_sub(1);
+            runtime.table.replaced(id);
+            if runtime.table.placing(id).is_some_and(|now| now.ending.is_some()) {
+                runtime.finish(id, kind);
+            } else {
+                runtime.announce(&placing.cell, kind, before, true);
+                runtime.place(&placing.cell);
+            }
+            Some(DirectoryMsg::Replaced(id))
         });
     }
 
     fn end_all(&self, ctx: &Context<DirectoryMsg>, reply: Reply<()>) {
         let Some(runtime) = self.runtime.upgrade() else { return };
         ctx.pipe(async move {
-            let ending = Ending { kill: false, reason: "the runtime is shutting down".to_owned() };
+            let reason = "the runtime is shutting down".to_owned();
+            let ending = Ending { kill: false, released: false, reason };
             let roots = runtime.table.roots().into_iter();
             join_all(roots.map(|id| end_tree(Arc::clone(&runtime), id, ending.clone()))).await;
             reply.send(());
@@ -118,31 +144,40 @@ type Ends = Pin<Box<dyn Future<Output = ()> + Send>>;
 fn end_tree(runtime: Arc<Shared>, id: ActorId, ending: Ending) -> Ends {
     Box::pin(async move {
         let Some(cell) = runtime.table.cell(id) else { return };
+        runtime.table.ending(id, ending.clone());
         if !ending.kill {
-            let children = runtime.table.children(id);
-            end_children(Arc::clone(&runtime), children, false).await;
+            end_children(Arc::clone(&runtime), runtime.table.children(id), false).await;
         }
-        if runtime.withdraw(id) {
-            let kind = ExitKind::Stopped { reason: ending.reason };
-            cell.exited(kind.clone(), 0, false);
-            runtime.close(id, kind);
-            return;
+        let mut status = cell.watch();
+        let Ending { kill, released, reason } = ending;
+        while !cell.is_dead() {
+            // One whose last handle is gone finishes its queue, and for that it has to be placed first.
+            let has_work = released && cell.probe.queued() > 0;
+            if !has_work && runtime.withdraw(id) {
+                runtime.finish(id, ended_in_line(kill, &reason));
+                return;
+            }
+            let end = SupervisorMsg::EndChild { tag: id.number(), kill, reason: reason.clone() };
+            // Refused only when the whole tree has ended, and then everybody has been told. Asked again, because the
+            // host may die of something else before it reads this (DI-2).
+            _ = runtime.addrs.host.cast(end);
+            let dead = status.wait_for(|status| status.lifecycle == Lifecycle::Dead);
+            _ = tokio::time::timeout(limits::END_AGAIN_AFTER, dead).await;
         }
-        let Ending { kill, reason } = ending;
-        let end = SupervisorMsg::EndChild { tag: id.number(), kill, reason };
-        // Refused only when the whole tree has ended, and then everybody has been told.
-        _ = runtime.addrs.host.cast(end);
-        drop(runtime);
-        // The host kills what does not end in time, and reports what it has to leave behind.
-        _ = cell.watch().wait_for(|status| status.lifecycle == Lifecycle::Dead).await;
     })
+}
+
+fn ended_in_line(kill: bool, reason: &str) -> ExitKind {
+    let reason = reason.to_owned();
+    if kill { ExitKind::Killed { reason } } else { ExitKind::Stopped { reason } }
 }
 
 /// Ends the actors in `children` and what they own, youngest first.
 pub(crate) fn end_children(runtime: Arc<Shared>, children: Vec<ActorId>, kill: bool) -> Ends {
     Box::pin(async move {
         for child in children.into_iter().rev() {
-            let ending = Ending { kill, reason: "its parent ended".to_owned() };
+            let reason = "its parent ended".to_owned();
+            let ending = Ending { kill, released: false, reason };
             end_tree(Arc::clone(&runtime), child, ending).await;
         }
     })

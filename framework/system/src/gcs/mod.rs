@@ -9,11 +9,14 @@ use raytree_supervise::{ChildSpec, SupervisorSpec};
 use raytree_types::Strategy;
 
 use crate::runtime::{Addrs, Shared};
+use crate::worker::host::PartUp;
 use directory::ActorDirectory;
 
 /// The GCS's subtree.
 pub(crate) fn spec(addrs: &Addrs, shared: &Weak<Shared>) -> SupervisorSpec {
-    let shared = shared.clone();
-    let directory = ChildSpec::actor::<ActorDirectory>(&addrs.directory, move || shared.clone());
+    let for_directory = shared.clone();
+    let directory =
+        ChildSpec::actor::<ActorDirectory>(&addrs.directory, move || for_directory.clone())
+            .observer(PartUp(shared.clone()));
     SupervisorSpec::new(Strategy::OneForOne).child(directory)
 }

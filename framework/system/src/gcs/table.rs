@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use raytree_types::{ActorId, Error, Exit, Result, limits};
+use raytree_types::{ActorId, Error, Exit, ExitKind, Result, limits};
 
 use crate::user::status::Cell;
 use crate::worker::launch::Launch;
@@ -23,7 +23,14 @@ pub(crate) enum Held {
 
 #[derive(Default)]
 pub(crate) struct ActorTable {
-    entries: Mutex<HashMap<ActorId, Entry>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: HashMap<ActorId, Entry>,
+    /// The runtime has ended: nothing comes in any more.
+    closed: bool,
 }
 
 struct Entry {
@@ -33,24 +40,43 @@ struct Entry {
     held: Held,
     placement: u32,
     restarts: u32,
+    /// It is to end. Written before anybody is told, so that nobody who dies can forget it.
     ending: Option<Ending>,
+    /// Its host died, and it is to be placed again. Written before anybody is told.
+    replace: bool,
 }
 
 /// An end that was asked for and is under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
+    /// At its next await point, queued calls unhandled.
     pub(crate) kill: bool,
+    /// Because its last handle is gone: one that still waits for resources handles its queue first.
+    pub(crate) released: bool,
     pub(crate) reason: String,
+}
+
+/// How to start an actor now.
+pub(crate) struct Placing {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) launch: Arc<dyn Launch>,
+    pub(crate) placement: u32,
+    pub(crate) restarts: u32,
+    pub(crate) ending: Option<Ending>,
 }
 
 impl ActorTable {
     pub(crate) fn insert(&self, cell: Arc<Cell>, launch: Arc<dyn Launch>) -> Result<()> {
-        let mut entries = self.entries.lock();
+        let Inner { entries, closed } = &mut *self.inner.lock();
+        if *closed {
+            return Err(cell.gone());
+        }
         if entries.len() >= limits::ACTORS_MAX {
             return Err(Error::TooManyActors { limit: limits::ACTORS_MAX });
         }
         if let Some(owner) = cell.owner {
-            let Some(parent) = entries.get_mut(&owner) else { return Err(cell.gone()) };
+            let parent = entries.get_mut(&owner).filter(|parent| parent.ending.is_none());
+            let Some(parent) = parent else { return Err(parent_ended(owner)) };
             if !cell.options.is_detached() {
                 parent.children.insert(cell.id);
             }
@@ -62,41 +88,49 @@ impl ActorTable {
             placement: 0,
             restarts: 0,
             ending: None,
+            replace: false,
             cell: Arc::clone(&cell),
         };
         entries.insert(cell.id, entry);
         Ok(())
     }
 
-    pub(crate) fn remove(&self, id: ActorId) -> Option<Arc<dyn Launch>> {
-        let mut entries = self.entries.lock();
+    /// Takes an actor out; its launcher and the children it leaves behind.
+    pub(crate) fn remove(&self, id: ActorId) -> Option<(Arc<dyn Launch>, BTreeSet<ActorId>)> {
+        let entries = &mut self.inner.lock().entries;
         let entry = entries.remove(&id)?;
         if let Some(parent) = entry.cell.owner.and_then(|owner| entries.get_mut(&owner)) {
             parent.children.remove(&id);
         }
-        Some(entry.launch)
+        Some((entry.launch, entry.children))
     }
 
     pub(crate) fn cell(&self, id: ActorId) -> Option<Arc<Cell>> {
-        self.entries.lock().get(&id).map(|entry| Arc::clone(&entry.cell))
+        self.inner.lock().entries.get(&id).map(|entry| Arc::clone(&entry.cell))
     }
 
-    /// How to start `id` now: its launcher, its placement number and the restarts it has used up.
-    pub(crate) fn launch(&self, id: ActorId) -> Option<(Arc<dyn Launch>, u32, u32)> {
-        let entries = self.entries.lock();
+    /// How to start `id` now.
+    pub(crate) fn placing(&self, id: ActorId) -> Option<Placing> {
+        let entries = &self.inner.lock().entries;
         let entry = entries.get(&id)?;
-        Some((Arc::clone(&entry.launch), entry.placement, entry.restarts))
+        Some(Placing {
+            cell: Arc::clone(&entry.cell),
+            launch: Arc::clone(&entry.launch),
+            placement: entry.placement,
+            restarts: entry.restarts,
+            ending: entry.ending.clone(),
+        })
     }
 
     /// Its living children, oldest first.
     pub(crate) fn children(&self, id: ActorId) -> Vec<ActorId> {
-        let entries = self.entries.lock();
+        let entries = &self.inner.lock().entries;
         entries.get(&id).map(|entry| entry.children.iter().copied().collect()).unwrap_or_default()
     }
 
     /// Actors without a living parent, oldest first.
     pub(crate) fn roots(&self) -> Vec<ActorId> {
-        let entries = self.entries.lock();
+        let entries = &self.inner.lock().entries;
         let orphan = |entry: &Entry| match entry.cell.owner {
             None => true,
             Some(owner) => {
@@ -111,21 +145,38 @@ impl ActorTable {
 
     /// Notes what it holds; what it held before.
     pub(crate) fn hold(&self, id: ActorId, held: Held) -> Option<Held> {
-        let mut entries = self.entries.lock();
+        let entries = &mut self.inner.lock().entries;
         entries.get_mut(&id).map(|entry| std::mem::replace(&mut entry.held, held))
     }
 
-    /// Its host died: the next life is a new placement.
-    pub(crate) fn orphaned(&self, id: ActorId, restarts: u32) {
-        if let Some(entry) = self.entries.lock().get_mut(&id) {
-            entry.placement += 1;
-            entry.restarts = restarts;
+    /// Its host died: the next life is a new placement. False when there is to be none, because it is ending.
+    pub(crate) fn orphaned(&self, id: ActorId, restarts: u32) -> bool {
+        let entries = &mut self.inner.lock().entries;
+        let Some(entry) = entries.get_mut(&id).filter(|entry| entry.ending.is_none()) else {
+            return false;
+        };
+        entry.placement += 1;
+        entry.restarts = restarts;
+        entry.replace = true;
+        true
+    }
+
+    /// It is about to be placed again.
+    pub(crate) fn replaced(&self, id: ActorId) {
+        if let Some(entry) = self.inner.lock().entries.get_mut(&id) {
+            entry.replace = false;
         }
+    }
+
+    /// Actors that are to be placed again.
+    pub(crate) fn orphans(&self) -> Vec<ActorId> {
+        let entries = &self.inner.lock().entries;
+        entries.iter().filter(|(_, entry)| entry.replace).map(|(id, _)| *id).collect()
     }
 
     /// Notes that an end was asked for; false when it was asked for before, and not less urgently.
     pub(crate) fn ending(&self, id: ActorId, ending: Ending) -> bool {
-        let mut entries = self.entries.lock();
+        let entries = &mut self.inner.lock().entries;
         let Some(entry) = entries.get_mut(&id) else { return false };
         let news = entry.ending.as_ref().is_none_or(|old| ending.kill && !old.kill);
         if news {
@@ -136,25 +187,39 @@ impl ActorTable {
 
     /// Ends that are under way.
     pub(crate) fn endings(&self) -> Vec<(ActorId, Ending)> {
-        let entries = self.entries.lock();
+        let entries = &self.inner.lock().entries;
         entries.iter().filter_map(|(id, entry)| Some((*id, entry.ending.clone()?))).collect()
     }
 
     /// Tells `parent` of its child's end.
     pub(crate) fn tell(&self, parent: ActorId, exit: &Exit) {
-        let launch = self.entries.lock().get(&parent).map(|entry| Arc::clone(&entry.launch));
+        let launch = {
+            let entries = &self.inner.lock().entries;
+            entries.get(&parent).map(|entry| Arc::clone(&entry.launch))
+        };
         if let Some(launch) = launch {
             launch.child_exited(exit);
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.lock().len()
+        self.inner.lock().entries.len()
     }
 
-    /// Takes everything out: the runtime has ended.
-    pub(crate) fn drain(&self) -> Vec<(Arc<Cell>, Arc<dyn Launch>)> {
-        let mut entries = self.entries.lock();
+    /// Takes everything out, for good: the runtime has ended.
+    pub(crate) fn close(&self) -> Vec<(Arc<Cell>, Arc<dyn Launch>)> {
+        let Inner { entries, closed } = &mut *self.inner.lock();
+        *closed = true;
         entries.drain().map(|(_, entry)| (entry.cell, entry.launch)).collect()
+    }
+}
+
+/// A child cannot be born to a parent that has ended or is ending.
+fn parent_ended(parent: ActorId) -> Error {
+    Error::ActorDied {
+        actor: parent,
+        name: "the parent".to_owned(),
+        kind: Box::new(ExitKind::Stopped { reason: "it has ended, or is ending".to_owned() }),
+        will_restart: false,
     }
 }

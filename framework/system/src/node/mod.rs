@@ -11,11 +11,12 @@ use crate::runtime::{Addrs, Shared};
 use crate::worker;
 use scheduler::LocalScheduler;
 
-/// The node's subtree. The worker comes after the scheduler it is fed by, and falls with it.
+/// The node's subtree: the scheduler and the worker. They share nothing but the books, so neither falls with the other.
 pub(crate) fn spec(addrs: &Addrs, shared: &Weak<Shared>) -> SupervisorSpec {
     let for_scheduler = shared.clone();
     let scheduler =
-        ChildSpec::actor::<LocalScheduler>(&addrs.scheduler, move || for_scheduler.clone());
+        ChildSpec::actor::<LocalScheduler>(&addrs.scheduler, move || for_scheduler.clone())
+            .observer(worker::host::PartUp(shared.clone()));
     let (addrs_below, shared) = (addrs.clone(), shared.clone());
     let worker = ChildSpec::supervisor(&addrs.worker, move || worker::spec(&addrs_below, &shared));
     SupervisorSpec::new(Strategy::OneForOne).child(scheduler).child(worker)

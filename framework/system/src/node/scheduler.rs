@@ -21,6 +21,9 @@ pub(crate) enum SchedulerMsg {
     Freed,
 }
 
+// A message is under 1 KiB or it is a reference.
+const _: () = assert!(size_of::<SchedulerMsg>() <= 64);
+
 /// See the [module documentation](self).
 pub(crate) struct LocalScheduler {
     runtime: Weak<Shared>,

@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
-use raytree_types::{ActorId, Error, Result};
+use raytree_types::{Error, Result};
 
 use super::{Runtime, Shared};
 
@@ -15,11 +15,7 @@ type Here = Arc<OnceLock<Weak<Shared>>>;
 
 thread_local! {
     static THREAD: RefCell<Option<Here>> = const { RefCell::new(None) };
-    static ENTERED: RefCell<Vec<Weak<Shared>>> = const { RefCell::new(Vec::new()) };
-}
-
-tokio::task_local! {
-    static ACTOR: ActorId;
+    static ENTERED: RefCell<Vec<(u64, Weak<Shared>)>> = const { RefCell::new(Vec::new()) };
 }
 
 static DEFAULT: Mutex<Option<Weak<Shared>>> = Mutex::new(None);
@@ -27,17 +23,28 @@ static DEFAULT: Mutex<Option<Weak<Shared>>> = Mutex::new(None);
 /// The current runtime.
 ///
 /// # Errors
-/// [`Error::NoRuntime`] when there is none.
+/// [`Error::NoRuntime`] when there is none; [`Error::RuntimeGone`] on a thread of one that is ending.
 pub fn current() -> Result<Runtime> {
-    let thread = THREAD.with_borrow(|here| here.as_ref().and_then(|here| here.get().cloned()));
-    let entered = || ENTERED.with_borrow(|stack| stack.last().cloned());
+    if let Some(own) = THREAD.with_borrow(|here| here.as_ref().and_then(|here| here.get().cloned()))
+    {
+        // Never somebody else's: an actor must not outlive its own runtime in another one.
+        return match own.upgrade() {
+            Some(shared) if !shared.is_closing() => Ok(Runtime::of(shared)),
+            Some(shared) => Err(shared.gone()),
+            None => Err(Error::RuntimeGone { reason: "it was dropped".to_owned() }),
+        };
+    }
+    let entered = ENTERED.with_borrow(|stack| stack.last().map(|(_, weak)| weak.clone()));
     let default = || DEFAULT.lock().clone();
     let live = |weak: Weak<Shared>| weak.upgrade().filter(|shared| !shared.is_closing());
-    let shared = thread
-        .and_then(live)
-        .or_else(|| entered().and_then(live))
-        .or_else(|| default().and_then(live));
+    let shared = entered.and_then(live).or_else(|| default().and_then(live));
     shared.map(Runtime::of).ok_or(Error::NoRuntime)
+}
+
+/// True on a thread that runs this runtime's user code.
+pub(super) fn is_own_thread(shared: &Arc<Shared>) -> bool {
+    let own = THREAD.with_borrow(|here| here.as_ref().and_then(|here| here.get().cloned()));
+    own.is_some_and(|own| Weak::ptr_eq(&own, &Arc::downgrade(shared)))
 }
 
 /// Makes `shared` the process default unless another one is alive.
@@ -54,27 +61,26 @@ pub(super) fn bind_thread(here: Here) {
     THREAD.set(Some(here));
 }
 
-/// Runs a handler, so that it is known whose handler it is.
-pub(crate) async fn as_actor<F: Future>(id: ActorId, handler: F) -> F::Output {
-    ACTOR.scope(id, handler).await
-}
-
 /// Keeps a runtime current on this thread. Made by [`Runtime::enter`].
 pub struct Entered {
+    number: u64,
     // Belongs to this thread's stack.
     _not_send: PhantomData<*const ()>,
 }
 
 impl Entered {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        ENTERED.with_borrow_mut(|stack| stack.push(Arc::downgrade(shared)));
-        Self { _not_send: PhantomData }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        ENTERED.with_borrow_mut(|stack| stack.push((number, Arc::downgrade(shared))));
+        Self { number, _not_send: PhantomData }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        ENTERED.with_borrow_mut(|stack| _ = stack.pop());
+        // Guards may be dropped in any order.
+        ENTERED.with_borrow_mut(|stack| stack.retain(|(number, _)| *number != self.number));
     }
 }
 

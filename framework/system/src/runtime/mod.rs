@@ -5,34 +5,31 @@ pub(crate) mod start;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_engine::placement::{Placement, Verdict};
-use raytree_supervise::{Addr, Kind, Probe, Root, SupervisorMsg};
+use raytree_supervise::{Addr, Kind, Probe, Root, SupervisorMsg, clock, short_type_name};
 use raytree_types::inspect::TreeSnapshot;
 use raytree_types::{
-    ActorId, ActorIds, ActorOptions, Error, ExitKind, Resources, Result, RuntimeId,
+    ActorId, ActorIds, ActorOptions, Cause, Error, ExitKind, Resources, Result, RuntimeId, limits,
 };
 use tokio::runtime::{Handle, Runtime as Tokio};
+use tokio::sync::OnceCell;
 
 use crate::gcs::directory::DirectoryMsg;
-use crate::gcs::table::{ActorTable, Held};
+use crate::gcs::table::{ActorTable, Ending, Held};
 use crate::node::scheduler::SchedulerMsg;
 use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
-use crate::user::job::short;
 use crate::user::status::Cell;
-use crate::worker::launch::Launcher;
+use crate::worker::launch::{Launch, Launcher};
 use ambient::Entered;
 
-/// How long an ordered shutdown may take before everything left is killed.
-pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(60);
-
-/// A running system. Clones are the same system; when the last one is dropped it ends at once, without the order that
-/// [`Runtime::shutdown`] gives it.
+/// A running system. Clones are the same system; when the last one is dropped it ends without the order that
+/// [`Runtime::shutdown`] gives it: every waiting caller is told, code that runs is left at its next await point.
 #[derive(Clone)]
 pub struct Runtime {
     shared: Arc<Shared>,
@@ -50,8 +47,15 @@ pub(crate) struct Shared {
     root: OnceLock<Root>,
     tokio: Mutex<Option<(Tokio, Tokio)>>,
     closing: AtomicBool,
+    ordered_end: OnceCell<()>,
     end: OnceLock<String>,
+    /// Parts of the tree that have come up, and who waits for all of them.
+    parts_up: AtomicU32,
+    all_up: Mutex<Option<SyncSender<()>>>,
 }
+
+/// The leaves of the tree at its start: directory, scheduler, host.
+const PARTS: u32 = 3;
 
 /// The stable addresses of the system's own actors.
 #[derive(Clone)]
@@ -96,17 +100,20 @@ impl Runtime {
             return Err(shared.gone());
         }
         let id = shared.ids.next();
-        let name = options.given_name().unwrap_or_else(|| short::<A>()).to_owned();
+        let type_name = short_type_name::<A>();
+        let name = options.given_name().unwrap_or(type_name).to_owned();
         let bound = options.mailbox_bound();
-        let addr = Addr::new(&format!("{name}#{:x}", id.number()), short::<A>(), bound, Kind::User);
+        let addr = Addr::new(&format!("{name}#{:x}", id.number()), type_name, bound, Kind::User);
         let probe = Arc::clone(addr.probe());
         let weak = Arc::downgrade(shared);
         let cell = Arc::new(Cell::new(id, name, options, owner, probe, weak));
+        let args = Arc::new(args);
         let launcher = Launcher { addr: addr.clone(), args, cell: Arc::clone(&cell) };
         shared.table.insert(Arc::clone(&cell), Arc::new(launcher))?;
         if shared.place(&cell) == Verdict::Infeasible {
-            shared.table.remove(id);
-            return Err(cell.infeasible(shared.books.lock().total()));
+            let error = cell.infeasible(shared.books.lock().total());
+            shared.finish(id, ExitKind::Stopped { reason: error.to_string() });
+            return Err(error);
         }
         Ok(ActorHandle { addr, lease: cell.lease() })
     }
@@ -162,27 +169,36 @@ impl Runtime {
     }
 
     /// Ends it in order, blocking this thread: actors first, children before parents, then the system. What does not
-    /// end within [`SHUTDOWN_DEADLINE`] is killed. In async code use [`Runtime::stop`].
+    /// end within [`limits::SHUTDOWN_DEADLINE`] is killed. A second call waits for the first. In async code use
+    /// [`Runtime::stop`].
     pub fn shutdown(self) {
-        let (done, wait) = std::sync::mpsc::sync_channel(1);
+        let (done, wait) = sync_channel(1);
         let shared = Arc::clone(&self.shared);
         self.shared.system.spawn(async move {
             shared.end().await;
             // Nobody waits when the waiting thread was torn down.
             _ = done.send(());
         });
-        // An error means that the runtime was torn down meanwhile, which is what was wanted.
-        _ = wait.recv();
-        self.shared.release();
+        if ambient::is_own_thread(&self.shared) {
+            // The actors that are to end may need this very thread. It goes on living: it cannot end itself.
+            _ = tokio::task::block_in_place(|| wait.recv());
+        } else {
+            // An error means that the runtime was torn down meanwhile, which is what was wanted.
+            _ = wait.recv();
+            self.shared.release();
+        }
     }
 
-    /// As [`Runtime::shutdown`], for async code.
+    /// As [`Runtime::shutdown`], for async code. Awaited in a handler of one of its own actors it waits for that very
+    /// handler, until the deadline kills it.
     pub async fn stop(self) {
         let shared = Arc::clone(&self.shared);
         let ended = self.shared.system.spawn(async move { shared.end().await });
         // An error means that the runtime was torn down meanwhile.
         _ = ended.await;
-        self.shared.release();
+        if !ambient::is_own_thread(&self.shared) {
+            self.shared.release();
+        }
     }
 }
 
@@ -202,7 +218,11 @@ impl Shared {
         let verdict = self.books.lock().request(cell.id, &cell.options.demand());
         match verdict {
             Verdict::Granted => self.launch(cell.id),
-            Verdict::Waiting => cell.note("waits for resources"),
+            Verdict::Waiting => {
+                cell.note("waits for resources");
+                // It stands behind others who may wait for something else.
+                self.wake_scheduler();
+            }
             Verdict::Infeasible => {}
         }
         verdict
@@ -210,25 +230,42 @@ impl Shared {
 
     /// Starts an actor whose resources are taken.
     pub(crate) fn launch(self: &Arc<Self>, id: ActorId) {
-        let Some((launch, placement, restarts)) = self.table.launch(id) else { return };
+        let Some(placing) = self.table.placing(id) else { return };
         self.table.hold(id, Held::Placing);
-        let spec = launch.spec(self, placement, restarts);
-        if self.addrs.host.cast(SupervisorMsg::StartChild(Box::new(spec))).is_err() {
-            self.close(id, ExitKind::Stopped { reason: "the runtime has ended".to_owned() });
+        if let Some(Ending { released, reason, .. }) = placing.ending
+            && !(released && placing.cell.probe.queued() > 0)
+        {
+            self.give_back(&placing.cell);
+            self.finish(id, ExitKind::Stopped { reason });
+            return;
+        }
+        let spec = placing.launch.spec(self, placing.placement, placing.restarts);
+        // Refused when the whole tree has ended: then the spec, dropped, tells its observer.
+        _ = self.addrs.host.cast(SupervisorMsg::StartChild(Box::new(spec)));
+    }
+
+    /// The constructor of an actor has returned, or failed and will be tried again.
+    pub(crate) fn placed(&self, cell: &Cell) {
+        if self.table.hold(cell.id, Held::Running) == Some(Held::Placing) {
+            self.freed(|books| books.placed(&cell.options.demand()));
         }
     }
 
     /// Something was given back; whoever waits for it is started by the scheduler.
-    pub(crate) fn freed(&self, give: impl FnOnce(&mut Placement<ActorId>)) {
+    fn freed(&self, give: impl FnOnce(&mut Placement<ActorId>)) {
         let waiting = {
             let mut books = self.books.lock();
             give(&mut books);
             books.waiting() > 0
         };
         if waiting {
-            // Refused only when the whole tree has ended.
-            _ = self.addrs.scheduler.cast(SchedulerMsg::Freed);
+            self.wake_scheduler();
         }
+    }
+
+    fn wake_scheduler(&self) {
+        // Refused only when the whole tree has ended.
+        _ = self.addrs.scheduler.cast(SchedulerMsg::Freed);
     }
 
     /// Gives back whatever `cell` holds, once.
@@ -243,23 +280,67 @@ impl Shared {
 
     /// Takes an actor out of the line of those who wait.
     pub(crate) fn withdraw(&self, id: ActorId) -> bool {
-        self.books.lock().withdraw(id)
+        let (waited, others) = {
+            let mut books = self.books.lock();
+            (books.withdraw(id), books.waiting() > 0)
+        };
+        if waited && others {
+            self.wake_scheduler();
+        }
+        waited
+    }
+
+    /// An actor is to end: written down first, so that nobody who dies can forget it.
+    pub(crate) fn end_actor(&self, id: ActorId, ending: Ending) {
+        if self.table.ending(id, ending) {
+            // Refused only when the whole tree has ended.
+            _ = self.addrs.directory.cast(DirectoryMsg::End(id));
+        }
+    }
+
+    /// The last handle of an actor is gone, unless it has just handed out another.
+    pub(crate) fn released(&self, cell: &Cell) {
+        if cell.is_released() {
+            let reason = "its last handle was dropped".to_owned();
+            self.end_actor(cell.id, Ending { kill: false, released: true, reason });
+        }
     }
 
     /// Forgets an actor that has ended.
-    pub(crate) fn bury(&self, id: ActorId) {
-        for child in self.table.children(id) {
-            // A child that was born while its parent ended.
+    pub(crate) fn bury(&self, id: ActorId) -> Option<Arc<dyn Launch>> {
+        let (launch, left_behind) = self.table.remove(id)?;
+        for child in left_behind {
+            // Born while its parent ended.
             let reason = "its parent ended".to_owned();
-            _ = self.addrs.directory.cast(DirectoryMsg::End { id: child, kill: false, reason });
+            self.end_actor(child, Ending { kill: false, released: false, reason });
         }
-        self.table.remove(id);
+        Some(launch)
     }
 
-    /// Forgets an actor that never started, and closes its address.
-    pub(crate) fn close(&self, id: ActorId, kind: ExitKind) {
-        if let Some(launch) = self.table.remove(id) {
-            launch.close(kind);
+    /// The end of an actor that no host has.
+    pub(crate) fn finish(&self, id: ActorId, kind: ExitKind) {
+        let Some(cell) = self.table.cell(id) else { return };
+        if let Some(launch) = self.bury(id) {
+            launch.close(kind.clone());
+        }
+        self.announce(&cell, kind, 0, false);
+    }
+
+    /// Tells the callers of an actor, and its parent if it asked, that a life of it has ended.
+    pub(crate) fn announce(&self, cell: &Cell, kind: ExitKind, restarts: u32, will_restart: bool) {
+        let exit = cell.exited(kind, restarts, will_restart);
+        if let (Some(exit), Some(owner), true) = (exit, cell.owner, cell.options.tells_parent()) {
+            self.table.tell(owner, &exit);
+        }
+    }
+
+    /// A part of the tree is up; whoever started the runtime waits for all of them.
+    pub(crate) fn part_is_up(&self) {
+        if self.parts_up.fetch_add(1, Ordering::AcqRel) + 1 == PARTS
+            && let Some(waiting) = self.all_up.lock().take()
+        {
+            // Nobody waits any more when the start has timed out.
+            _ = waiting.send(());
         }
     }
 
@@ -270,16 +351,23 @@ impl Shared {
         }
     }
 
+    /// The ordered end. Whoever asks second waits for the first.
     async fn end(&self) {
-        if self.closing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        // An error means that the directory is gone or too slow; the tree's own shutdown then ends the actors.
-        _ = self.addrs.directory.call(DirectoryMsg::EndAll, SHUTDOWN_DEADLINE).await;
-        if let Some(root) = self.root.get() {
-            root.shutdown(SHUTDOWN_DEADLINE).await;
-        }
-        self.ended("it was shut down");
+        self.ordered_end
+            .get_or_init(|| async {
+                self.closing.store(true, Ordering::Release);
+                let began = clock::now();
+                // Most of the time is for the user's actors. An error means that the directory is gone or too slow; the
+                // tree's own shutdown then ends the actors.
+                let share = limits::SHUTDOWN_DEADLINE * 3 / 4;
+                _ = self.addrs.directory.call(DirectoryMsg::EndAll, share).await;
+                if let Some(root) = self.root.get() {
+                    let left = limits::SHUTDOWN_DEADLINE.saturating_sub(clock::now() - began);
+                    root.shutdown(left).await;
+                }
+                self.ended("it was shut down");
+            })
+            .await;
     }
 
     /// Tells everybody who still waits.
@@ -287,10 +375,9 @@ impl Shared {
         self.closing.store(true, Ordering::Release);
         // The first reason stays.
         _ = self.end.set(reason.to_owned());
-        for (cell, launch) in self.table.drain() {
-            let kind = ExitKind::HostDied(raytree_types::Cause::message(format!(
-                "its runtime ended: {reason}"
-            )));
+        for (cell, launch) in self.table.close() {
+            let text = format!("its runtime ended: {reason}");
+            let kind = ExitKind::HostDied(Cause::message(text));
             cell.exited(kind.clone(), 0, false);
             launch.close(kind);
         }

@@ -1,14 +1,16 @@
 //! Starting a runtime.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
 use raytree_engine::placement::Placement;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
-use raytree_types::{ActorIds, Error, Resources, Result, RuntimeId, Strategy};
+use raytree_types::{ActorIds, Error, Resources, Result, RuntimeId, Strategy, limits};
 use tokio::runtime::{Builder, Runtime as Tokio};
+use tokio::sync::OnceCell;
 
 use super::{Addrs, Runtime, Shared, ambient};
 use crate::gcs::table::ActorTable;
@@ -70,11 +72,11 @@ impl Init {
         };
         resources.checked()?;
         let threads = self.threads.unwrap_or(parallelism);
-        if !(1..=1024).contains(&threads) {
+        if !(1..=limits::USER_THREADS_MAX).contains(&threads) {
             return Err(Error::BadOption {
                 option: "threads".to_owned(),
                 value: threads.to_string(),
-                reason: "it is 1 to 1024".to_owned(),
+                reason: format!("it is 1 to {}", limits::USER_THREADS_MAX),
             });
         }
         // The clock begins with the first runtime.
@@ -96,6 +98,7 @@ fn boot(resources: Resources, threads: usize) -> Result<Runtime> {
         worker: Addr::system::<Supervisor>("worker"),
         host: Addr::system::<Supervisor>("actor_host"),
     };
+    let (all_up, wait) = sync_channel(1);
     let (system_handle, user_handle) = (system.handle().clone(), user.handle().clone());
     let shared = Arc::new(Shared {
         id,
@@ -108,13 +111,19 @@ fn boot(resources: Resources, threads: usize) -> Result<Runtime> {
         root: OnceLock::new(),
         tokio: Mutex::new(Some((system, user))),
         closing: AtomicBool::new(false),
+        ordered_end: OnceCell::new(),
         end: OnceLock::new(),
+        parts_up: AtomicU32::new(0),
+        all_up: Mutex::new(Some(all_up)),
     });
     // Set once, here.
     _ = here.set(Arc::downgrade(&shared));
     let root = start_tree(&shared)?;
     watch(&shared, root.clone());
     _ = shared.root.set(root);
+    wait.recv_timeout(limits::START_WITHIN).map_err(|_| Error::StartFailed {
+        reason: format!("its parts did not come up within {:?}", limits::START_WITHIN),
+    })?;
     ambient::offer_default(&shared);
     Ok(Runtime::of(shared))
 }

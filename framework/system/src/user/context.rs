@@ -46,7 +46,7 @@ impl<A: Actor> ActorContext<A> {
         &self.cell.name
     }
 
-    /// The runtime it lives in.
+    /// The runtime it lives in. An actor that keeps it in its state keeps the runtime alive until it is shut down.
     ///
     /// # Errors
     /// `RuntimeGone` while the runtime is being torn down.
@@ -54,7 +54,8 @@ impl<A: Actor> ActorContext<A> {
         self.cell.runtime.upgrade().map(Runtime::of).ok_or_else(|| self.cell.gone())
     }
 
-    /// Starts a child: an actor that ends before this one does, and before this one is restarted.
+    /// Starts a child: an actor that ends before this one does, and before this one is restarted. `raytree::spawn` called
+    /// in a handler starts an actor that nobody owns.
     ///
     /// # Errors
     /// As for [`Runtime::spawn`].
@@ -62,15 +63,22 @@ impl<A: Actor> ActorContext<A> {
         self.runtime()?.spawn_owned(args, options, Some(self.cell.id))
     }
 
-    /// Ends this actor in order, once the current handler has returned. Queued calls are not handled.
+    /// Ends this actor in order, once the current handler has returned. Queued calls are not handled. May be called from
+    /// a task of the actor's own; a context of an earlier life does nothing.
     pub fn stop(&self, reason: &str) {
-        *self.wish.lock() = Some(Wish::Stop(reason.to_owned()));
+        self.wish(Wish::Stop(reason.to_owned()));
     }
 
     /// Fails this actor, once the current handler has returned: its supervisor restarts it if it has restarts left.
     pub fn fail(&self, error: impl Into<BoxError>) {
         let error: BoxError = error.into();
-        *self.wish.lock() = Some(Wish::Fail(Cause::of_error(error.as_ref(), "")));
+        self.wish(Wish::Fail(Cause::of_error(error.as_ref(), "")));
+    }
+
+    fn wish(&self, wish: Wish) {
+        *self.wish.lock() = Some(wish);
+        // For an actor that is idle: this may be a task that the actor started. Refused when it has ended.
+        _ = self.addr.cast(HostedMsg::Settle);
     }
 
     /// A handle on itself. It counts like any other: an actor that keeps one lives until it ends itself.

@@ -7,7 +7,7 @@ use raytree_supervise::{Addr, Probe, Refused};
 use raytree_types::{ActorId, Error, Exit, ExitKind, Result};
 use tokio::sync::oneshot;
 
-use crate::gcs::directory::DirectoryMsg;
+use crate::gcs::table::Ending;
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::job::{HostedMsg, Job};
 use crate::user::pending::Pending;
@@ -27,8 +27,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let Some(runtime) = self.0.runtime.upgrade() else { return };
         if !self.0.options.is_detached() && !self.0.is_dead() {
-            // Refused only when the whole tree has ended.
-            _ = runtime.addrs.directory.cast(DirectoryMsg::Released(self.0.id));
+            runtime.released(&self.0);
         }
     }
 }
@@ -150,7 +149,8 @@ impl<A: Actor> ActorHandle<A> {
         exit.map(|exit| (*exit).clone()).ok_or_else(|| self.cell().gone())
     }
 
-    /// Ends it in order: its children first, then what is queued, then its `stopped`. Waits for the end.
+    /// Ends it in order: its children first, one after the other, then what is queued, then its `stopped`. Waits for the
+    /// end. One that still waits for resources ends at once, and its queued calls are told.
     ///
     /// # Errors
     /// [`Error::RuntimeGone`] when the runtime ends first.
@@ -166,9 +166,8 @@ impl<A: Actor> ActorHandle<A> {
 
     fn end(&self, kill: bool, reason: &str) {
         if let Some(runtime) = self.cell().runtime.upgrade() {
-            let end = DirectoryMsg::End { id: self.id(), kill, reason: reason.to_owned() };
-            // Refused only when the whole tree has ended.
-            _ = runtime.addrs.directory.cast(end);
+            runtime
+                .end_actor(self.id(), Ending { kill, released: false, reason: reason.to_owned() });
         }
     }
 
@@ -208,7 +207,7 @@ impl<A: Actor> ActorHandle<A> {
         &self.lease.0
     }
 
-    /// How the actor ended, as far as its address knows.
+    /// How its newest life ended.
     #[must_use]
     pub fn last_exit(&self) -> Option<ExitKind> {
         self.cell().status().last_exit.map(|exit| exit.kind.clone())

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use raytree_supervise::Credit;
+use raytree_supervise::{Credit, short_type_name};
 use raytree_types::Exit;
 use tokio::sync::oneshot;
 
@@ -65,7 +65,7 @@ where
     M: Send + 'static,
 {
     fn label(&self) -> &'static str {
-        short::<M>()
+        short_type_name::<M>()
     }
 
     fn run<'a>(self: Box<Self>, actor: &'a mut A, ctx: &'a ActorContext<A>) -> Boxed<'a> {
@@ -84,7 +84,7 @@ where
     M: Send + 'static,
 {
     fn label(&self) -> &'static str {
-        short::<M>()
+        short_type_name::<M>()
     }
 
     fn run<'a>(self: Box<Self>, actor: &'a A, ctx: &'a ActorContext<A>) -> Boxed<'a> {
@@ -105,11 +105,4 @@ where
             drop(credit);
         })
     }
-}
-
-/// The last part of a type's path.
-pub(crate) fn short<T>() -> &'static str {
-    let full = std::any::type_name::<T>();
-    let head = full.split('<').next().unwrap_or(full);
-    head.rsplit("::").next().unwrap_or(full)
 }

@@ -8,13 +8,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use raytree_types::{Error, Result};
+use tokio::sync::futures::OwnedNotified;
 use tokio::sync::oneshot;
 
 use crate::user::status::{Cell, Lifecycle};
-
-/// How long a call whose answer was dropped waits to be told why. The end of an actor is known within microseconds;
-/// this only bounds the wait should that record be lost.
-const REASON_WITHIN: Duration = Duration::from_secs(10);
 
 /// The answer of an actor: a future. The call was sent when it was made; dropping this does not take it back.
 #[must_use = "a call runs also when its answer is not awaited; say `_ =` if that is meant"]
@@ -27,7 +24,11 @@ pub struct Pending<R> {
 
 enum Stage<R> {
     Refused(Option<Error>),
-    Waiting(oneshot::Receiver<R>),
+    Waiting {
+        answer: oneshot::Receiver<R>,
+        /// An actor may die and leave its mailbox behind in a thread that is stuck.
+        death: Option<Pin<Box<OwnedNotified>>>,
+    },
     /// The answer was dropped: the actor has ended, and the supervisor is about to say how.
     Asking(Pin<Box<dyn Future<Output = Error> + Send>>),
 }
@@ -38,7 +39,7 @@ impl<R> Pending<R> {
     }
 
     pub(crate) fn waiting(cell: Arc<Cell>, exits: u64, answer: oneshot::Receiver<R>) -> Self {
-        Self { cell, exits, stage: Stage::Waiting(answer) }
+        Self { cell, exits, stage: Stage::Waiting { answer, death: None } }
     }
 
     /// The answer, if it comes within `limit`.
@@ -68,11 +69,22 @@ impl<R> Future for Pending<R> {
                     let again = || Error::CallDropped { actor: cell.id, name: cell.name.clone() };
                     return Poll::Ready(Err(error.take().unwrap_or_else(again)));
                 }
-                Stage::Waiting(answer) => match ready!(Pin::new(answer).poll(cx)) {
-                    Ok(value) => return Poll::Ready(Ok(value)),
-                    Err(_) => {
+                Stage::Waiting { answer, death } => match Pin::new(&mut *answer).poll(cx) {
+                    Poll::Ready(Ok(value)) => return Poll::Ready(Ok(value)),
+                    Poll::Ready(Err(_)) => {
                         let reason = why(Arc::clone(cell), *exits);
                         *stage = Stage::Asking(Box::pin(reason));
+                    }
+                    Poll::Pending => {
+                        let notify = || Box::pin(Arc::clone(&cell.death).notified_owned());
+                        let death = death.get_or_insert_with(notify);
+                        let dead = death.as_mut().poll(cx).is_ready() || cell.is_dead();
+                        // The answer may have come just before the end.
+                        return match (dead, answer.try_recv()) {
+                            (_, Ok(value)) => Poll::Ready(Ok(value)),
+                            (true, Err(_)) => Poll::Ready(Err(cell.gone())),
+                            (false, Err(_)) => Poll::Pending,
+                        };
                     }
                 },
                 Stage::Asking(reason) => return Poll::Ready(Err(ready!(reason.as_mut().poll(cx)))),
@@ -81,17 +93,15 @@ impl<R> Future for Pending<R> {
     }
 }
 
-/// The end that cost the call its answer.
+/// The end that cost the call its answer: the newest that is known once there is one after the call.
 async fn why(cell: Arc<Cell>, exits: u64) -> Error {
+    // A body's mailbox is gone before its end is announced, so that end is yet to come, or came after the call.
     let mut status = cell.watch();
-    // A body's mailbox is gone before its end is announced, so the end that cost this call its answer is yet to come,
-    // or came after the call.
-    let known =
-        status.wait_for(|status| status.exits > exits || status.lifecycle == Lifecycle::Dead);
-    match tokio::time::timeout(REASON_WITHIN, known).await {
-        Ok(Ok(_)) => cell.gone(),
-        Ok(Err(_)) | Err(_) => Error::CallDropped { actor: cell.id, name: cell.name.clone() },
-    }
+    let known = status
+        .wait_for(|status| status.exits > exits || status.lifecycle == Lifecycle::Dead)
+        .await
+        .is_ok();
+    if known { cell.gone() } else { Error::CallDropped { actor: cell.id, name: cell.name.clone() } }
 }
 
 impl<R> fmt::Debug for Pending<R> {

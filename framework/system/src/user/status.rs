@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use raytree_supervise::{Probe, clock};
 use raytree_types::{ActorId, ActorOptions, Error, Exit, ExitKind, Incarnation, Resources};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::runtime::Shared;
 use crate::user::handle::Lease;
@@ -47,6 +47,8 @@ pub(crate) struct Cell {
     pub(crate) probe: Arc<Probe>,
     pub(crate) runtime: Weak<Shared>,
     status: watch::Sender<Status>,
+    /// Wakes whoever waits for an answer when the actor ends for good.
+    pub(crate) death: Arc<Notify>,
     lease: Mutex<Weak<Lease>>,
 }
 
@@ -66,7 +68,8 @@ impl Cell {
             last_exit: None,
         });
         let lease = Mutex::new(Weak::new());
-        Self { id, name, options, owner, probe, runtime, status, lease }
+        let death = Arc::new(Notify::new());
+        Self { id, name, options, owner, probe, runtime, status, death, lease }
     }
 
     /// The one lease that all handles share.
@@ -115,22 +118,41 @@ impl Cell {
         });
     }
 
-    /// A life has ended. The record that everybody is told.
-    pub(crate) fn exited(&self, kind: ExitKind, restarts: u32, will_restart: bool) -> Arc<Exit> {
-        let exit = Arc::new(Exit {
-            actor: self.id,
-            name: self.name.clone(),
-            incarnation: self.status.borrow().incarnation,
-            kind,
-            restarts,
-            will_restart,
-        });
-        self.status.send_modify(|status| {
+    /// A life has ended. The record that everybody is told; none when it was dead already.
+    pub(crate) fn exited(
+        &self,
+        kind: ExitKind,
+        restarts: u32,
+        will_restart: bool,
+    ) -> Option<Arc<Exit>> {
+        let mut record = None;
+        self.status.send_if_modified(|status| {
+            if status.lifecycle == Lifecycle::Dead {
+                return false;
+            }
+            let exit = Arc::new(Exit {
+                actor: self.id,
+                name: self.name.clone(),
+                incarnation: status.incarnation,
+                kind,
+                restarts,
+                will_restart,
+            });
             status.exits += 1;
             status.last_exit = Some(Arc::clone(&exit));
             status.lifecycle = if will_restart { Lifecycle::Restarting } else { Lifecycle::Dead };
+            record = Some(exit);
+            true
         });
-        exit
+        if !will_restart {
+            self.death.notify_waiters();
+        }
+        record
+    }
+
+    /// Nobody holds a handle.
+    pub(crate) fn is_released(&self) -> bool {
+        self.lease.lock().strong_count() == 0
     }
 
     /// What a caller is told who cannot be answered any more.
@@ -155,9 +177,7 @@ impl Cell {
     }
 
     pub(crate) fn infeasible(&self, exists: &Resources) -> Error {
-        let demand = self.options.demand();
-        let mut asked = demand.running.clone();
-        asked.add(&demand.placing.beyond(&demand.running));
+        let asked = self.options.demand().needed();
         Error::Infeasible { name: self.name.clone(), asked, exists: exists.clone() }
     }
 

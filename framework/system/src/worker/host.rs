@@ -4,7 +4,7 @@
 //! - **Children:** the hosted user actors, one-for-one, each with its own restart budget: a crash loop of one actor
 //!   ends that actor and nobody else.
 //! - **After a restart:** its actors have died with it; those with restarts left are placed again by the directory,
-//!   behind the same address; the others are reported dead.
+//!   behind the same address; the others are reported dead. An actor that had not begun to live loses no restart.
 //! - **Tells:** through [`HostObserver`]: the status of each actor, its parent, the node's books, the directory.
 //!
 //! Invariants:
@@ -19,59 +19,47 @@ use raytree_supervise::{BeforeRestart, Observer, SupervisorSpec};
 use raytree_types::{ExitKind, Strategy};
 
 use crate::gcs::directory::{DirectoryMsg, end_children};
-use crate::gcs::table::Held;
 use crate::runtime::Shared;
 use crate::user::status::{Cell, Lifecycle};
 
 /// The host, without actors yet.
-pub(crate) fn spec(_shared: &Weak<Shared>) -> SupervisorSpec {
+pub(crate) fn spec() -> SupervisorSpec {
     SupervisorSpec::new(Strategy::OneForOne).independent()
 }
 
-/// Carries what the host decides about one actor to everybody else.
+/// Carries what the host decides about one placement of one actor to everybody else.
 pub(crate) struct HostObserver {
     cell: Arc<Cell>,
     runtime: Weak<Shared>,
+    placement: u32,
+    /// Restarts used up, over all placements.
+    restarts: u32,
     /// The end whose consequence is not decided yet.
     exit: Option<ExitKind>,
-    restarts: u32,
 }
 
 impl HostObserver {
-    pub(crate) fn new(cell: Arc<Cell>, runtime: Weak<Shared>, restarts: u32) -> Self {
-        Self { cell, runtime, exit: None, restarts }
+    pub(crate) fn new(
+        cell: Arc<Cell>,
+        runtime: Weak<Shared>,
+        placement: u32,
+        restarts: u32,
+    ) -> Self {
+        Self { cell, runtime, placement, restarts, exit: None }
     }
 
-    fn restarts_left(&self) -> bool {
-        self.restarts < self.cell.options.restarts_max()
-    }
-
-    fn publish(&self, kind: ExitKind, will_restart: bool) {
-        announce(&self.runtime, &self.cell, kind, self.restarts, will_restart);
-    }
-}
-
-/// Tells the callers of an actor, and its parent if it asked, that a life of it has ended.
-pub(crate) fn announce(
-    runtime: &Weak<Shared>,
-    cell: &Cell,
-    kind: ExitKind,
-    restarts: u32,
-    will_restart: bool,
-) {
-    let exit = cell.exited(kind, restarts, will_restart);
-    let Some(runtime) = runtime.upgrade() else { return };
-    if let (Some(owner), true) = (cell.owner, cell.options.tells_parent()) {
-        runtime.table.tell(owner, &exit);
+    /// Some life of this placement has begun.
+    fn has_begun(&self) -> bool {
+        let status = self.cell.status();
+        status.lifecycle != Lifecycle::Pending && status.incarnation.placement == self.placement
     }
 }
 
 impl Observer for HostObserver {
     fn started(&mut self, _life: u32) {
         self.cell.set(Lifecycle::Alive);
-        let Some(runtime) = self.runtime.upgrade() else { return };
-        if runtime.table.hold(self.cell.id, Held::Running) == Some(Held::Placing) {
-            runtime.freed(|books| books.placed(&self.cell.options.demand()));
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.placed(&self.cell);
         }
     }
 
@@ -86,21 +74,27 @@ impl Observer for HostObserver {
         Some(end_children(runtime, children, kill))
     }
 
-    fn restarting(&mut self, restarts: u32, _after: Duration) {
+    fn restarting(&mut self, _restarts: u32, _after: Duration) {
         let kind = self.exit.take().unwrap_or(ExitKind::Stopped { reason: String::new() });
-        self.publish(kind, true);
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.announce(&self.cell, kind, self.restarts, true);
+            // A constructor that keeps failing must not keep the place that it takes only to be placed.
+            runtime.placed(&self.cell);
+        }
         self.restarts += 1;
-        debug_assert!(self.restarts >= restarts, "the host counts from this placement on");
     }
 
     fn orphaned(&mut self) -> bool {
         let Some(runtime) = self.runtime.upgrade() else { return false };
-        if !self.restarts_left() || runtime.is_closing() {
+        let restarts = self.restarts + u32::from(self.has_begun());
+        let was_over = self.exit.as_ref().is_some_and(ExitKind::is_normal);
+        let last = was_over || restarts > self.cell.options.restarts_max();
+        if last || runtime.is_closing() || !runtime.table.orphaned(self.cell.id, restarts) {
             return false;
         }
         // The directory announces this end once the old body is gone, and not before: see `Pending`.
-        runtime.table.orphaned(self.cell.id, self.restarts + 1);
         runtime.give_back(&self.cell);
+        // Lost with a dying directory, it is found again in the table.
         runtime.addrs.directory.cast(DirectoryMsg::Replace(self.cell.id)).is_ok()
     }
 
@@ -109,6 +103,17 @@ impl Observer for HostObserver {
         // Whoever hears of the end finds everything given back.
         runtime.give_back(&self.cell);
         runtime.bury(self.cell.id);
-        self.publish(last.clone(), false);
+        runtime.announce(&self.cell, last.clone(), self.restarts, false);
+    }
+}
+
+/// The rest of a runtime hears that a part of its tree is up.
+pub(crate) struct PartUp(pub(crate) Weak<Shared>);
+
+impl Observer for PartUp {
+    fn started(&mut self, _life: u32) {
+        if let Some(runtime) = self.0.upgrade() {
+            runtime.part_is_up();
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! - **Tells:** its callers, by answering or by ending.
 //!
 //! Invariants:
-//! - **HA-1 (exclusive):** while a `&mut self` handler runs, no other handler of the actor does.
+//! - **HA-1 (exclusive):** while a `&mut self` handler runs, no other handler of the actor does, of any life.
 //! - **HA-2 (in-order):** handlers begin in the order in which their calls arrived.
 
 use std::future::poll_fn;
@@ -18,7 +18,6 @@ use raytree_supervise::{self as kit, Context, Failure};
 use raytree_types::{Cause, Exit, Incarnation};
 use tokio::sync::Semaphore;
 
-use crate::runtime::ambient;
 use crate::user::actor::Actor;
 use crate::user::context::{ActorContext, Wish};
 use crate::user::job::{CallJob, HostedMsg, QueryJob};
@@ -27,7 +26,8 @@ use crate::user::status::Cell;
 /// What each life is made from.
 pub(crate) struct HostedArgs<A: Actor> {
     pub(crate) cell: Arc<Cell>,
-    pub(crate) args: A::Args,
+    /// Cloned here, where a panic in it is the actor's own.
+    pub(crate) args: Arc<A::Args>,
     /// The first incarnation of this placement.
     pub(crate) first: Incarnation,
 }
@@ -58,7 +58,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
             incarnation,
             wish: Arc::new(Mutex::new(None)),
         };
-        let started = ambient::as_actor(cell.id, A::start(args, &mine)).await;
+        let started = A::start((*args).clone(), &mine).await;
         let actor = started.map_err(|error| Failure::of(Cause::of_error(error.as_ref(), "")))?;
         let hosted = Self {
             actor: Arc::new(actor),
@@ -86,40 +86,35 @@ impl<A: Actor> kit::Actor for Hosted<A> {
     }
 
     async fn stopped(&mut self, _ctx: &Context<HostedMsg<A>>) {
-        let id = self.ctx.id();
         // An overlapping handler that never returns is ended by the stop's deadline.
         if let Ok((actor, ctx)) = self.alone().await {
-            ambient::as_actor(id, actor.stopped(ctx)).await;
+            actor.stopped(ctx).await;
         }
     }
 }
 
 impl<A: Actor> Hosted<A> {
     async fn call(&mut self, job: Box<dyn CallJob<A>>) -> Result<(), Failure> {
-        let id = self.ctx.id();
         let (actor, ctx) = self.alone().await?;
-        ambient::as_actor(id, job.run(actor, ctx)).await;
+        job.run(actor, ctx).await;
         Ok(())
     }
 
     async fn child_exited(&mut self, exit: Exit) -> Result<(), Failure> {
-        let id = self.ctx.id();
         let (actor, ctx) = self.alone().await?;
-        ambient::as_actor(id, actor.child_exited(exit, ctx)).await;
+        actor.child_exited(exit, ctx).await;
         Ok(())
     }
 
     async fn query(&mut self, ctx: &Context<HostedMsg<A>>, job: Box<dyn QueryJob<A>>) {
-        let id = self.ctx.id();
         if self.width == 1 {
-            ambient::as_actor(id, job.run(&self.actor, &self.ctx)).await;
+            job.run(&self.actor, &self.ctx).await;
             return;
         }
         // The semaphore is never closed.
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return };
         let wish = Arc::clone(&self.ctx.wish);
-        let body = job.run_shared(Arc::clone(&self.actor), self.ctx.clone());
-        let mut body = Box::pin(ambient::as_actor(id, body));
+        let mut body = job.run_shared(Arc::clone(&self.actor), self.ctx.clone());
         // The first step is taken here: handlers begin in order (HA-2), and a short one needs no task.
         if poll_fn(|cx| Poll::Ready(body.as_mut().poll(cx))).await.is_pending() {
             ctx.pipe(async move {

@@ -24,18 +24,18 @@ pub(crate) trait Launch: Send + Sync {
 
 pub(crate) struct Launcher<A: Actor> {
     pub(crate) addr: Addr<HostedMsg<A>>,
-    pub(crate) args: A::Args,
+    pub(crate) args: Arc<A::Args>,
     pub(crate) cell: Arc<Cell>,
 }
 
 impl<A: Actor> Launch for Launcher<A> {
     fn spec(&self, runtime: &Arc<Shared>, placement: u32, restarts: u32) -> ChildSpec {
         let options = &self.cell.options;
-        let (cell, args) = (Arc::clone(&self.cell), self.args.clone());
+        let (cell, args) = (Arc::clone(&self.cell), Arc::clone(&self.args));
         let weak: Weak<Shared> = Arc::downgrade(runtime);
         ChildSpec::actor::<Hosted<A>>(&self.addr, move || HostedArgs {
             cell: Arc::clone(&cell),
-            args: args.clone(),
+            args: Arc::clone(&args),
             first: Incarnation { placement, restart: 0 },
         })
         .restart(Restart::Transient)
@@ -43,7 +43,7 @@ impl<A: Actor> Launch for Launcher<A> {
         .backoff(options.restart_backoff())
         .shutdown(options.shutdown())
         .tag(self.cell.id.number())
-        .observer(HostObserver::new(Arc::clone(&self.cell), weak, restarts))
+        .observer(HostObserver::new(Arc::clone(&self.cell), weak, placement, restarts))
         .on(runtime.user.clone())
     }
 

@@ -13,7 +13,7 @@ use crate::runtime::{Addrs, Shared};
 
 /// The worker's subtree: the actor host.
 pub(crate) fn spec(addrs: &Addrs, shared: &Weak<Shared>) -> SupervisorSpec {
-    let (host, shared) = (addrs.host.clone(), shared.clone());
-    let host = ChildSpec::supervisor(&host, move || host::spec(&shared));
+    let host =
+        ChildSpec::supervisor(&addrs.host, host::spec).observer(host::PartUp(shared.clone()));
     SupervisorSpec::new(Strategy::OneForOne).child(host)
 }

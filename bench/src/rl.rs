@@ -20,6 +20,7 @@ use floor::{ENVS, Floor};
 /// All rows, in the order in which they are printed.
 pub(crate) const ROWS: &[Row] = &[
     Row { name: "env_steps_cartpole", run: env_steps },
+    Row { name: "env_steps_cartpole_runner", run: runner_steps },
     Row { name: "mlp_64_train_step", run: train_step },
     Row { name: "ppo_cartpole_steps_per_s", run: ppo_rate },
     Row { name: "ppo_cartpole_time_to_475", run: ppo_time },
@@ -28,24 +29,12 @@ pub(crate) const ROWS: &[Row] = &[
 /// 256 CartPoles stepped in place with random actions, resets included, one thread; the floor is a bare loop over the
 /// same dynamics.
 fn env_steps(report: &mut Report) -> Result<()> {
-    let (repeats, steps) = (report.repeats(15), report.size(20_000));
-    let mut envs = Vectorized::new(CartPole::new, VectorOptions::new(ENVS).max_episode_steps(500));
-    let envs: &mut dyn VectorEnv = &mut envs;
-    envs.reset()?;
-    let (mut rng, mut actions) = (Rng::stream(0, Stream::Custom(0)), [0_u32; ENVS]);
-    let mut bare = Floor::new();
+    let steps = report.size(20_000);
+    let (mut vector, mut bare) = (Vector::new()?, Floor::new());
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
-    for _ in 0..repeats {
+    for _ in 0..report.repeats(15) {
         // In turn, so that both meet the same noise.
-        let (took, outcome) = time(|| -> Result<()> {
-            for _ in 0..steps {
-                random_actions(&mut rng, &mut actions);
-                black_box(envs.step(Actions::Discrete(&actions))?.obs[0]);
-            }
-            Ok(())
-        });
-        outcome?;
-        ours.push((steps * ENVS) as f64 / took.as_secs_f64());
+        ours.push(vector.rate(steps)?);
         let (took, ()) = time(|| {
             for _ in 0..steps {
                 bare.step();
@@ -57,6 +46,56 @@ fn env_steps(report: &mut Report) -> Result<()> {
     report.row("env_steps_cartpole", median(ours), "/s");
     report.row("env_steps_cartpole.floor", median(floors), "/s");
     Ok(())
+}
+
+/// The same through the env runner actor; the floor is the vector of environments without an actor.
+fn runner_steps(report: &mut Report) -> Result<()> {
+    let (repeats, steps) = (report.repeats(15), report.size(20_000));
+    let config = PpoConfig::new("CartPole-v1").envs(ENVS).rollout_steps(1).without_run_folder();
+    let (ours, floors) = raytree::run(async move {
+        let ppo = config.build().await?;
+        let mut vector = Vector::new()?;
+        let (mut ours, mut floors) = (Vec::new(), Vec::new());
+        for _ in 0..repeats {
+            let walked = ppo.random_baseline(steps).await?;
+            ours.push(walked.env_steps as f64 / walked.elapsed_s);
+            floors.push(vector.rate(steps)?);
+        }
+        ppo.shutdown().await?;
+        Ok::<_, raytree_rllib::Error>((ours, floors))
+    })??;
+    report.row("env_steps_cartpole_runner", median(ours), "/s");
+    report.row("env_steps_cartpole_runner.floor", median(floors), "/s");
+    Ok(())
+}
+
+/// 256 CartPoles in one vector.
+struct Vector {
+    envs: Box<dyn VectorEnv>,
+    rng: Rng,
+    actions: [u32; ENVS],
+}
+
+impl Vector {
+    fn new() -> raytree_rllib::Result<Self> {
+        let options = VectorOptions::new(ENVS).max_episode_steps(500);
+        let mut envs: Box<dyn VectorEnv> = Box::new(Vectorized::new(CartPole::new, options));
+        envs.reset()?;
+        Ok(Self { envs, rng: Rng::stream(0, Stream::Custom(0)), actions: [0; ENVS] })
+    }
+
+    /// Environment steps per second over so many steps of all.
+    fn rate(&mut self, steps: usize) -> raytree_rllib::Result<f64> {
+        let (took, outcome) = time(|| -> raytree_rllib::Result<()> {
+            for _ in 0..steps {
+                random_actions(&mut self.rng, &mut self.actions);
+                black_box(self.envs.step(Actions::Discrete(&self.actions))?.obs[0]);
+            }
+            Ok(())
+        });
+        outcome?;
+        Ok((steps * ENVS) as f64 / took.as_secs_f64())
+    }
 }
 
 fn random_actions(rng: &mut Rng, actions: &mut [u32]) {

@@ -68,7 +68,9 @@ impl fmt::Debug for SupervisorMsg {
     }
 }
 
-/// See the [module documentation](self).
+/// The supervisor: starts children in order, restarts what fails, gives up when it must, shuts down in order.
+///
+/// All decisions are those of `raytree_engine::supervision`. It never awaits: waiting for a subtree's end is piped.
 pub struct Supervisor {
     engine: Supervision,
     children: HashMap<ChildKey, Child>,

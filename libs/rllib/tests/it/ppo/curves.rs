@@ -178,3 +178,22 @@ fn al_2_loading_goes_back_in_time() {
         assert!(once == twice);
     });
 }
+/// The system actor that hosts them all may panic, too.
+#[test]
+fn al_2_a_panicking_host_does_not_change_the_curve() {
+    let undisturbed = with_runtime(curve(short(12)));
+    let disturbed = with_runtime(async {
+        let mut ppo = short(12).env_runners(2).build().await.unwrap();
+        let mut reports = Vec::new();
+        for at in 0..12 {
+            if at == 6 {
+                let host = raytree::current().unwrap().probe("node/worker/actor_host").unwrap();
+                host.panic_now();
+            }
+            reports.push(bits(&ppo.step().await.unwrap().unwrap()));
+        }
+        let Curve { weights, .. } = finish(&mut ppo).await.unwrap();
+        Curve { reports, weights }
+    });
+    assert!(undisturbed == disturbed);
+}

@@ -68,14 +68,15 @@ async fn curve(config: PpoConfig) -> Curve {
     curve
 }
 
-/// The path of the actor whose name begins so; waits until it is there.
+/// The path of the actor whose name begins so; waits until it is there, and not on its way out.
 async fn path(name: &str) -> String {
     let runtime = raytree::current().unwrap();
     loop {
         let tree = runtime.probe("node/worker/actor_host").unwrap().snapshot();
         let found = tree.root.children.iter().rev().find(|child| child.name.starts_with(name));
-        if let Some(actor) = found {
-            return format!("node/worker/actor_host/{}", actor.name);
+        let path = found.map(|actor| format!("node/worker/actor_host/{}", actor.name));
+        if let Some(path) = path.filter(|path| runtime.probe(path).is_some()) {
+            return path;
         }
         tokio::task::yield_now().await;
     }
@@ -83,8 +84,12 @@ async fn path(name: &str) -> String {
 
 /// The actor whose name begins so makes its next move a panic.
 async fn panic_now(name: &str) {
-    let path = path(name).await;
-    raytree::current().unwrap().probe(&path).unwrap().panic_now();
+    loop {
+        let path = path(name).await;
+        if let Some(probe) = raytree::current().unwrap().probe(&path) {
+            return probe.panic_now();
+        }
+    }
 }
 
 /// How often the actor whose name begins so was restarted.

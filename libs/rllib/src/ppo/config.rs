@@ -83,8 +83,8 @@ pub struct PpoConfig {
     pub evaluation_episodes: usize,
     /// Environments that evaluation episodes run in side by side; 1 to 65,536. Does not change results. Default 20.
     pub evaluation_envs: usize,
-    /// Mean return of an evaluation at which training ends, in units of reward; any finite number, none to go on to the
-    /// end. Default none.
+    /// Training ends once the mean return of an evaluation is at least this; any finite number, none to go on to the end.
+    /// Default none.
     pub stop_at_return: Option<f64>,
     /// Environment steps between checkpoints in the run folder, beside the one at the end; 0 for none. Default 0.
     pub checkpoint_every: u64,

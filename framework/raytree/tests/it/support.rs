@@ -7,7 +7,7 @@ use raytree::prelude::*;
 use raytree::{Incarnation, Result};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) const GENEROUS: Duration = Duration::from_secs(20);
+pub(crate) const GENEROUS: Duration = Duration::from_secs(60);
 
 /// Runs a test on a private runtime with `cpus` CPUs and 2 threads; nothing may hang.
 pub(crate) fn with_runtime<F>(cpus: f64, test: impl FnOnce(Runtime) -> F)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use raytree_types::inspect::ActorState;
-use raytree_types::{Backoff, ExitKind, Restart, Shutdown, Strategy};
+use raytree_types::{ExitKind, Restart, Shutdown, Strategy};
 
 use super::super::*;
 use super::support::*;
@@ -124,16 +124,8 @@ async fn transient_and_temporary_children_stay_down_when_they_should() {
 #[tokio::test]
 async fn sd_4_a_crash_loop_takes_the_supervisor_down_and_its_supervisor_starts_it_anew() {
     let (log, mut events) = Log::new();
-    let (a, _) = dummy("a", &log);
-    let inner = Addr::system::<Supervisor>("inner");
-    let again = (a.clone(), log.clone());
-    let spec =
-        SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::supervisor(&inner, move || {
-            let (addr, log) = again.clone();
-            let make = move || -> Make { ("a", log.clone(), |_| Ok(())) };
-            let child = ChildSpec::actor::<Dummy>(&addr, make).backoff(Backoff::NONE);
-            SupervisorSpec::new(Strategy::OneForOne).limit(2, GENEROUS).child(child)
-        }));
+    let (a, inner, inner_spec) = nested(&log, 2);
+    let spec = SupervisorSpec::new(Strategy::OneForOne).child(inner_spec);
     let root = Root::start("root", spec).expect("a root");
     for up in ["a up 0", "a up 1", "a up 2"] {
         events.expect(&[up]).await;
@@ -171,15 +163,8 @@ async fn a_failing_constructor_is_a_typed_end_and_is_tried_again() {
 #[tokio::test]
 async fn su_1_a_supervisor_that_panics_is_restarted_after_its_whole_subtree_has_ended() {
     let (log, mut events) = Log::new();
-    let (a, _) = dummy("a", &log);
-    let inner = Addr::system::<Supervisor>("inner");
-    let again = (a.clone(), log.clone());
-    let spec =
-        SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::supervisor(&inner, move || {
-            let (addr, log) = again.clone();
-            let make = move || -> Make { ("a", log.clone(), |_| Ok(())) };
-            SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::actor::<Dummy>(&addr, make))
-        }));
+    let (a, inner, inner_spec) = nested(&log, 5);
+    let spec = SupervisorSpec::new(Strategy::OneForOne).child(inner_spec);
     let root = Root::start("root", spec).expect("a root");
     events.expect(&["a up 0"]).await;
     let before = a.probe().body.cell().expect("a body");
@@ -257,15 +242,8 @@ async fn sd_1_a_new_life_begins_after_the_old_ones_value_and_work_are_gone() {
 #[tokio::test]
 async fn a_shutdown_meant_for_one_life_of_a_supervisor_does_not_reach_the_next() {
     let (log, mut events) = Log::new();
-    let (a, _) = dummy("a", &log);
+    let (_a, inner, inner_spec) = nested(&log, 5);
     let (b, sb) = dummy("b", &log);
-    let inner = Addr::system::<Supervisor>("inner");
-    let again = (a, log.clone());
-    let inner_spec = ChildSpec::supervisor(&inner, move || {
-        let (addr, log) = again.clone();
-        let make = move || -> Make { ("a", log.clone(), |_| Ok(())) };
-        SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::actor::<Dummy>(&addr, make))
-    });
     let spec = SupervisorSpec::new(Strategy::OneForAll).child(sb).child(inner_spec);
     let root = Root::start("root", spec).expect("a root");
     events.expect(&["b up 0", "a up 0"]).await;
@@ -282,14 +260,7 @@ async fn a_shutdown_meant_for_one_life_of_a_supervisor_does_not_reach_the_next()
 #[tokio::test]
 async fn su_2_what_is_below_a_supervisor_that_will_not_live_again_is_closed() {
     let (log, mut events) = Log::new();
-    let (a, _) = dummy("a", &log);
-    let inner = Addr::system::<Supervisor>("inner");
-    let again = (a.clone(), log.clone());
-    let inner_spec = ChildSpec::supervisor(&inner, move || {
-        let (addr, log) = again.clone();
-        let make = move || -> Make { ("a", log.clone(), |_| Ok(())) };
-        SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::actor::<Dummy>(&addr, make))
-    });
+    let (a, inner, inner_spec) = nested(&log, 5);
     let spec =
         SupervisorSpec::new(Strategy::OneForOne).child(inner_spec.restart(Restart::Temporary));
     let root = Root::start("root", spec).expect("a root");

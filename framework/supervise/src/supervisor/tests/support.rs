@@ -140,6 +140,20 @@ pub(super) fn dummy_that(
     (addr, spec.backoff(Backoff::NONE))
 }
 
+/// A supervisor `inner` with one child `a`.
+pub(super) fn nested(log: &Log, limit: u32) -> (DummyAddr, Addr<SupervisorMsg>, ChildSpec) {
+    let (a, _) = dummy("a", log);
+    let inner = Addr::system::<Supervisor>("inner");
+    let again = (a.clone(), log.clone());
+    let spec = ChildSpec::supervisor(&inner, move || {
+        let (addr, log) = again.clone();
+        let make = move || -> Make { ("a", log.clone(), |_| Ok(())) };
+        let child = ChildSpec::actor::<Dummy>(&addr, make).backoff(Backoff::NONE);
+        SupervisorSpec::new(Strategy::OneForOne).limit(limit, GENEROUS).child(child)
+    });
+    (a, inner, spec)
+}
+
 pub(super) fn three(strategy: Strategy) -> (Root, [DummyAddr; 3], Events) {
     let (log, events) = Log::new();
     let [(a, sa), (b, sb), (c, sc)] = ["a", "b", "c"].map(|name| dummy(name, &log));

@@ -169,7 +169,8 @@ fn ppo_rate(report: &mut Report) -> Result<()> {
             .seed(seed)
             .without_run_folder()
             .total_env_steps(steps)
-            .evaluation_every(0);
+            .evaluation_every(0)
+            .stop_at_return(None);
         let (took, trained) = raytree::run(async move {
             let mut ppo = config.build().await?;
             let start = crate::report::now();

@@ -56,24 +56,24 @@ report! {
     evaluation_return_mean: Option<f64>, "reward",
         "Mean return of the greedy evaluation episodes of this iteration, if there were any.";
     total_loss: Option<f64>, "1",
-        "policy_loss + value_coef * value_loss - entropy_coef * entropy, over all minibatches.";
+        "policy_loss + value_coef * value_loss - entropy_coef * entropy, mean over the minibatches.";
     policy_loss: Option<f64>, "1",
-        "-mean(min(ratio * A, clip(ratio, 1 - c, 1 + c) * A)), over all minibatches.";
-    value_loss: Option<f64>, "1", "mean((value - target)^2) / 2, over all minibatches.";
-    entropy: Option<f64>, "nat", "Mean entropy of the policy, over all minibatches.";
-    approx_kl: Option<f64>, "nat", "mean(ratio - 1 - log(ratio)), over the last epoch.";
-    clip_fraction: Option<f64>, "1", "Share of rows with |ratio - 1| > clip, over all minibatches.";
+        "-mean(min(ratio * A, clip(ratio, 1 - c, 1 + c) * A)) with A as normalised, mean over the minibatches.";
+    value_loss: Option<f64>, "1", "mean((value - target)^2) / 2, the larger of that and the clipped one with value_clip, mean over the minibatches.";
+    entropy: Option<f64>, "nat", "Mean entropy of the policy, mean over the minibatches.";
+    approx_kl: Option<f64>, "nat", "mean(ratio - 1 - log(ratio)), mean over the minibatches of the last epoch.";
+    clip_fraction: Option<f64>, "1", "Share of rows with |ratio - 1| > clip, mean over the minibatches.";
     explained_variance: Option<f64>, "1",
         "1 - var(target - value) / var(target), with values from before the update.";
     grad_norm: Option<f64>, "1",
-        "Mean Euclidean norm of the gradient before clipping, over all minibatches.";
+        "Euclidean norm of the gradient before clipping, mean over the minibatches.";
     learning_rate: Option<f64>, "1", "Learning rate of this iteration.";
     clip: Option<f64>, "1", "Clip range of this iteration.";
     env_steps_per_s: Option<f64>, "steps/s",
         "Environment steps of this iteration / (sampling time + update time), evaluation apart.";
     sample_s: Option<f64>, "s", "Time this iteration spent sampling.";
     update_s: Option<f64>, "s", "Time this iteration spent updating.";
-    elapsed_s: f64, "s", "Time since the training began, earlier sessions included.";
+    elapsed_s: f64, "s", "Time spent in iterations since the training began, earlier sessions included.";
 }
 
 trait Number {

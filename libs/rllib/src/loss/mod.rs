@@ -29,15 +29,18 @@ impl Normalizer {
     /// Leaves advantages as they are.
     pub const IDENTITY: Self = Self { mean: 0.0, scale: 1.0 };
 
-    /// To mean 0 and standard deviation 1 over these advantages: the unbiased deviation plus `1e-8`. The mean alone of
-    /// fewer than two.
+    /// To mean 0 and standard deviation 1 over these advantages: the unbiased deviation plus `1e-8`. Fewer than two are
+    /// left as they are: without their mean nothing would be left to learn from.
     #[must_use]
     pub fn of(advantages: &[f32]) -> Self {
+        if advantages.len() < 2 {
+            return Self::IDENTITY;
+        }
         let count = advantages.len() as f64;
-        let mean = advantages.iter().map(|&a| f64::from(a)).sum::<f64>() / count.max(1.0);
+        let mean = advantages.iter().map(|&a| f64::from(a)).sum::<f64>() / count;
         let squares = advantages.iter().map(|&a| (f64::from(a) - mean).powi(2)).sum::<f64>();
-        let deviation = (squares / (count - 1.0).max(1.0)).sqrt();
-        let scale = if advantages.len() < 2 { 1.0 } else { 1.0 / (deviation + 1e-8) };
+        let deviation = (squares / (count - 1.0)).sqrt();
+        let scale = 1.0 / (deviation + 1e-8);
         Self { mean: mean as f32, scale: scale as f32 }
     }
 

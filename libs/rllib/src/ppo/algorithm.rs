@@ -168,9 +168,7 @@ impl Algorithm {
         }
         let run = training.next_evaluation(self.config.evaluation_episodes);
         let evaluation = self.evaluate(&run).await?;
-        if let Some(goal) = self.config.stop_at_return {
-            training.progress.stopped = evaluation.mean() >= goal;
-        }
+        training.progress.last_evaluation = Some(evaluation.mean());
         Ok(Some(evaluation))
     }
 

@@ -84,7 +84,7 @@ pub struct PpoConfig {
     /// Environments that evaluation episodes run in side by side; 1 to 65,536. Does not change results. Default 20.
     pub evaluation_envs: usize,
     /// Training ends once the mean return of an evaluation is at least this; any finite number, none to go on to the end.
-    /// Default none.
+    /// Needs `evaluation_every`. Default none.
     pub stop_at_return: Option<f64>,
     /// Environment steps between checkpoints in the run folder, beside the one at the end; 0 for none. Default 0.
     pub checkpoint_every: u64,
@@ -195,7 +195,8 @@ impl PpoConfig {
         number("gamma", self.gamma, (0.0..=1.0).contains(&self.gamma), "0 to 1")?;
         number("gae_lambda", self.gae_lambda, (0.0..=1.0).contains(&self.gae_lambda), "0 to 1")?;
         for (field, schedule) in [("learning_rate", &self.learning_rate), ("clip", &self.clip)] {
-            let (least, _) = schedule.bounds();
+            let (least, most) = schedule.bounds();
+            number(field, most, true, "a number in single precision all the time")?;
             number(field, least, least >= 0.0, "at least 0 all the time")?;
         }
         if let Some(clip) = self.value_clip {
@@ -203,14 +204,20 @@ impl PpoConfig {
         }
         number("value_coef", self.value_coef, self.value_coef >= 0.0, "at least 0")?;
         number("entropy_coef", self.entropy_coef, self.entropy_coef >= 0.0, "at least 0")?;
-        number("max_grad_norm", self.max_grad_norm, self.max_grad_norm > 0.0, "above 0")?;
-        number("adam_eps", self.adam_eps, self.adam_eps > 0.0, "above 0")?;
+        number("max_grad_norm", self.max_grad_norm, self.max_grad_norm as f32 > 0.0, "above 0")?;
+        number(
+            "adam_eps",
+            self.adam_eps,
+            self.adam_eps as f32 > 0.0,
+            "above 0 in single precision",
+        )?;
         let log_std = self.log_std_init;
         number("log_std_init", log_std, (-20.0..=2.0).contains(&log_std), "-20 to 2")?;
-        match self.stop_at_return {
-            Some(value) => number("stop_at_return", value, true, "a number"),
-            None => Ok(()),
-        }
+        let Some(goal) = self.stop_at_return else { return Ok(()) };
+        number("stop_at_return", goal, true, "a number")?;
+        let allowed =
+            "a number with `evaluation_every` above 0: without evaluations it is never reached";
+        number("stop_at_return", goal, self.evaluation_every > 0, allowed)
     }
 }
 
@@ -224,7 +231,8 @@ fn count(field: &'static str, value: usize, most: usize) -> Result<()> {
 }
 
 fn number(field: &'static str, value: f64, fits: bool, allowed: &str) -> Result<()> {
-    let fits = fits && value.is_finite();
+    // It is used in single precision.
+    let fits = fits && (value as f32).is_finite();
     if fits { Ok(()) } else { Err(refuse(field, value, allowed)) }
 }
 

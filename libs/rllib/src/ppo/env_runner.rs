@@ -3,7 +3,7 @@
 //! - **Parent:** `EnvRunnerGroup` (restarted after a panic, up to 1,000 times over a training).
 //! - **Children:** none.
 //! - **After a restart:** nothing is left; the next `Sample` carries the states of its environments, from which the lost
-//!   rollout is redone bit for bit.
+//!   rollout is redone bit for bit; environments that cannot be saved begin new episodes.
 //! - **Tells:** nobody; it answers `Sample` and `Walk`.
 //!
 //! Invariants:
@@ -19,6 +19,7 @@ use super::rollout::{EnvState, Rollout};
 use super::sampler::{Sampler, Walked};
 use super::update::LearnerState;
 use crate::error::{Error, Result};
+use crate::rng::{Rng, Stream};
 use raytree::{Actor, ActorContext, BoxError, Call};
 use std::ops::Range;
 use std::sync::Arc;
@@ -94,7 +95,7 @@ impl Call<Walk> for EnvRunner {
 
     async fn call(&mut self, Walk(steps): Walk, _ctx: &ActorContext<Self>) -> Result<Walked> {
         self.position = None;
-        self.go_to(None)?;
+        self.go_to(Position::default(), None)?;
         self.sampler.get().walk(steps)
     }
 }
@@ -103,7 +104,7 @@ impl EnvRunner {
     fn sample(&mut self, Sample { position, learner, states, room }: Sample) -> Result<Rollout> {
         let here = self.position.take();
         if here != Some(position) {
-            self.go_to(states.as_deref())?;
+            self.go_to(position, states.as_deref())?;
         }
         let sampler = self.sampler.get();
         let mut rollout = room.filter(|room| sampler.fits(room)).unwrap_or_else(|| sampler.room());
@@ -117,10 +118,17 @@ impl EnvRunner {
         Ok(rollout)
     }
 
-    fn go_to(&mut self, states: Option<&Vec<EnvState>>) -> Result<()> {
+    /// Stands where a training stands. Environments that cannot be saved begin new episodes there, on streams of that
+    /// iteration: those of the beginning would show them what they have seen already.
+    fn go_to(&mut self, position: Position, states: Option<&Vec<EnvState>>) -> Result<()> {
         let EnvRunnerArgs { config, factory, range } = &self.args;
         let sampler = self.sampler.get();
-        *sampler = Sampler::new(config, factory, range.clone())?;
+        let mut config = Arc::clone(config);
+        if states.is_none() && position.iteration > 0 {
+            let mut fresh = Rng::stream(config.seed, Stream::Custom(position.iteration));
+            Arc::make_mut(&mut config).seed = fresh.next_u64();
+        }
+        *sampler = Sampler::new(&config, factory, range.clone())?;
         states.map_or(Ok(()), |states| sampler.restore(states))
     }
 }

@@ -50,6 +50,9 @@ impl PpoConfig {
         let json = |config: &Self| serde_json::to_value(config).map_err(|e| bad(e.to_string()));
         let mut config = self;
         for (key, value) in file {
+            if has_null(&value) {
+                return Err(bad(format!("`{key}` does not fit: not a finite number")));
+            }
             let mut whole = json(&config)?;
             let Some(place) = whole.get_mut(&key) else {
                 return Err(unknown_key(path, &key, &whole));
@@ -59,6 +62,16 @@ impl PpoConfig {
                 .map_err(|error| bad(format!("`{key}` does not fit: {error}")))?;
         }
         Ok(config)
+    }
+}
+
+/// TOML has no null: that is what becomes of `nan` and `inf` on their way here.
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(has_null),
+        Value::Object(fields) => fields.values().any(has_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -82,11 +82,14 @@ impl Sampler {
 
     /// Continues from these states, one per environment, in order.
     pub(super) fn restore(&mut self, states: &[EnvState]) -> Result<()> {
-        let range = self.envs.options().first..self.envs.options().first + self.shape.envs;
-        let own: Vec<_> = states.iter().filter(|state| range.contains(&state.env.index)).collect();
+        let first = self.envs.options().first;
+        let own = states.get(first..first + self.shape.envs).ok_or_else(|| {
+            let reason = format!("it has {} environments, too few", states.len());
+            Error::SnapshotMismatch { reason }
+        })?;
         let envs: Vec<_> = own.iter().map(|state| state.env.clone()).collect();
         self.envs.restore(&envs)?;
-        self.policy_rngs = own.into_iter().map(|state| state.policy_rng.clone()).collect();
+        self.policy_rngs = own.iter().map(|state| state.policy_rng.clone()).collect();
         self.started = true;
         Ok(())
     }

@@ -35,8 +35,8 @@ pub(super) struct Progress {
     pub(super) env_steps: u64,
     /// Evaluations so far: the number of the next one.
     pub(super) evaluations: u64,
-    /// The return to stop at was reached.
-    pub(super) stopped: bool,
+    /// Mean return of the last scheduled evaluation: whether that was enough is for the present settings to say.
+    pub(super) last_evaluation: Option<f64>,
     /// Seconds spent in iterations, earlier sessions included.
     pub(super) elapsed_s: f64,
     pub(super) episodes: EpisodeWindow,
@@ -71,7 +71,9 @@ impl Training {
 
     /// Whether the end was reached.
     pub(super) fn done(&self, config: &PpoConfig) -> bool {
-        self.progress.stopped || self.progress.env_steps >= config.total_env_steps
+        let reached = |goal| self.progress.last_evaluation.is_some_and(|mean| mean >= goal);
+        let solved = config.stop_at_return.is_some_and(reached);
+        solved || self.progress.env_steps >= config.total_env_steps
     }
 
     /// An evaluation of what was learned so far, with streams that no other evaluation of this training draws from.
@@ -160,6 +162,7 @@ impl Training {
         let Checkpoint { spec, tensors } = read(path)?;
         let bad_spec = |reason: String| bad(path, "spec.json", reason);
         check_same(&spec.config, config).map_err(bad_spec)?;
+        check_spaces(&spec, factory).map_err(bad_spec)?;
         let mut model = factory.model();
         // A network of the same shapes only: the file must have each tensor.
         let mut adam = Adam::default();
@@ -221,12 +224,31 @@ fn check_same(saved: &PpoConfig, asked: &PpoConfig) -> Result<(), String> {
     same("shared_network", shared(saved), shared(asked))
 }
 
+/// The environment must be the one that was trained on, not only of the same name.
+fn check_spaces(saved: &TrainingSpec, factory: &NetworkFactory) -> Result<(), String> {
+    let here = factory.spec();
+    for (field, was, is) in [
+        ("observation_space", &saved.observation_space, &here.observation_space),
+        ("action_space", &saved.action_space, &here.action_space),
+    ] {
+        if was != is {
+            return Err(format!("`{field}` is {was}, but that of `{}` is {is}", saved.config.env));
+        }
+    }
+    Ok(())
+}
+
 /// Tries the states on environments that nobody else uses.
 fn check_envs(states: &[EnvState], config: &PpoConfig) -> Result<()> {
     let options = VectorOptions::new(config.envs).seed(config.seed);
     let envs: Vec<_> = states.iter().map(|state| state.env.clone()).collect();
     if envs.len() != config.envs {
         let reason = format!("it has {} environments, not {}", envs.len(), config.envs);
+        return Err(Error::SnapshotMismatch { reason });
+    }
+    // Each part of the training finds its environments by position.
+    if let Some((at, env)) = envs.iter().enumerate().find(|(at, env)| env.index != *at) {
+        let reason = format!("environment {} stands at position {at}", env.index);
         return Err(Error::SnapshotMismatch { reason });
     }
     make_vector(&config.env, options)?.restore(&envs)

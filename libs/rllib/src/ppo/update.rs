@@ -168,6 +168,11 @@ impl Updater {
                 stats.add(&losses, epoch + 1 == self.config.epochs);
             }
         }
+        // The last step of all has been followed by no loss that would show it.
+        if let Some(at) = self.model.params().iter().position(|number| !number.is_finite()) {
+            let cause = format!("parameter {at} is {}", self.model.params()[at]);
+            return Err(Error::Diverged { iteration: self.iteration + 1, cause });
+        }
         stats.scale(1.0 / (self.config.epochs * parts) as f64, 1.0 / parts as f64);
         self.iteration += 1;
         Ok(stats)

@@ -92,3 +92,9 @@ fn explained_variance_of_known_cases() {
     assert_eq!(explained_variance(&targets, &[1.0; 4]), None);
     assert_eq!(explained_variance(&[], &[]), None);
 }
+
+#[test]
+fn a_single_advantage_is_left_something_to_learn_from() {
+    assert_eq!(Normalizer::of(&[3.0]), Normalizer::IDENTITY);
+    assert_eq!(Normalizer::of(&[]), Normalizer::IDENTITY);
+}

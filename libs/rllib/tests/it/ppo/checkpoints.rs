@@ -64,8 +64,8 @@ fn damage_is_told_by_file_and_field_and_the_old_state_stays() {
         spec.json is damaged or foreign: `config.env` is Fleeting-v0, but CartPole-v1 was asked for
         spec.json is damaged or foreign: `config.seed` is 12, but 11 was asked for
         spec.json is damaged or foreign: `policy_outputs` is 3, but Discrete(2) takes 2
-        spec.json is damaged or foreign: `envs`: the snapshot does not fit: it has no environment 7
-        spec.json is damaged or foreign: `spec`: unknown field `elapsed_m`, expected one of `iteration`, `env_steps`, `evaluations`, `stopped`, `elapsed_s`, `episodes` at line 79 column 17"#]].assert_eq(&messages.join("\n"));
+        spec.json is damaged or foreign: `envs`: the snapshot does not fit: environment 8 stands at position 7
+        spec.json is damaged or foreign: `spec`: unknown field `elapsed_m`, expected one of `iteration`, `env_steps`, `evaluations`, `last_evaluation`, `elapsed_s`, `episodes` at line 79 column 17"#]].assert_eq(&messages.join("\n"));
 }
 
 #[test]

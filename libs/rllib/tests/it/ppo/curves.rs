@@ -132,6 +132,28 @@ fn er_2_a_random_baseline_does_not_disturb_training() {
 }
 
 #[test]
+fn al_2_a_training_that_stopped_goes_on_with_a_farther_goal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stopped");
+    let saved = path.clone();
+    let goal = |goal: Option<f64>| short(8).evaluation_every(512).stop_at_return(goal);
+    let (stopped, weights) = with_runtime(async move {
+        let mut ppo = goal(Some(0.0)).build().await.unwrap();
+        let first = finish(&mut ppo).await.unwrap();
+        ppo.save(&saved).await.unwrap();
+        (first.reports, ppo.weights().to_vec())
+    });
+    assert_eq!(stopped.len(), 2, "any return is enough");
+    with_runtime(async move {
+        let mut again = goal(Some(0.0)).restore(&path).await.unwrap();
+        assert!(again.step().await.unwrap().is_none());
+        assert_eq!(again.weights(), weights);
+        let mut farther = goal(None).restore(&path).await.unwrap();
+        assert_eq!(finish(&mut farther).await.unwrap().reports.len(), 6);
+    });
+}
+
+#[test]
 fn al_2_a_restored_training_goes_on_bit_for_bit() {
     let whole = with_runtime(curve(short(12)));
     for runners in [1, 2] {

@@ -53,6 +53,18 @@ fn le_2_divergence_names_iteration_and_cause() {
 }
 
 #[test]
+fn le_2_a_last_step_that_leaves_no_numbers_is_told_too() {
+    with_runtime(async {
+        // One step of one epoch: no loss comes after it.
+        let config = short(2).epochs(1).learning_rate(3e38);
+        let mut ppo = config.build().await.unwrap();
+        let error = ppo.step().await.unwrap_err();
+        assert!(matches!(error, Error::Diverged { iteration: 1, .. }), "{error}");
+        assert!(ppo.weights().iter().all(|weight| weight.is_finite()));
+    });
+}
+
+#[test]
 fn al_1_a_broken_environment_is_told_by_its_rule() {
     with_runtime(async {
         // In the 18th step of iteration 5, each environment has made 150 steps.

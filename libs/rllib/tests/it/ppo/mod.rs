@@ -27,6 +27,7 @@ fn short(iterations: u64) -> PpoConfig {
         .unwrap()
         .without_run_folder()
         .evaluation_every(0)
+        .stop_at_return(None)
         .total_env_steps(256 * iterations)
         .seed(11)
 }

@@ -30,6 +30,9 @@ fn every_setting_out_of_its_range_is_named() {
         base().evaluation_episodes(0),
         base().evaluation_envs(0),
         base().stop_at_return(f64::NAN),
+        base().stop_at_return(475.0).evaluation_every(0),
+        base().learning_rate(1e39),
+        base().adam_eps(1e-60),
     ]
     .iter()
     .map(|config| config.validate().unwrap_err().to_string())
@@ -51,12 +54,15 @@ fn every_setting_out_of_its_range_is_named() {
         `value_coef` is inf, but must be at least 0
         `entropy_coef` is -1, but must be at least 0
         `max_grad_norm` is 0, but must be above 0
-        `adam_eps` is 0, but must be above 0
+        `adam_eps` is 0, but must be above 0 in single precision
         `hidden` is [64, 0], but must be at most 64 widths of 1 to 65536
         `log_std_init` is 3, but must be -20 to 2
         `evaluation_episodes` is 0, but must be 1 to 65536
         `evaluation_envs` is 0, but must be 1 to 65536
-        `stop_at_return` is NaN, but must be a number"#]]
+        `stop_at_return` is NaN, but must be a number
+        `stop_at_return` is 475, but must be a number with `evaluation_every` above 0: without evaluations it is never reached
+        `learning_rate` is 1000000000000000000000000000000000000000, but must be a number in single precision all the time
+        `adam_eps` is 0.000000000000000000000000000000000000000000000000000000000001, but must be above 0 in single precision"#]]
     .assert_eq(&messages.join("\n"));
 }
 
@@ -112,6 +118,8 @@ fn a_file_that_does_not_fit_is_refused_by_name() {
         "epochs = -1",
         "clip = { from = 0.2 }",
         "epochs = ",
+        "stop_at_return = inf",
+        "clip = { from = nan, to = 0.0 }",
     ]
     .map(|text| with_text(text).unwrap_err().to_string())
     .to_vec();
@@ -122,7 +130,9 @@ fn a_file_that_does_not_fit_is_refused_by_name() {
         ppo.toml is damaged or foreign: `epochs` does not fit: invalid type: string "many", expected usize
         ppo.toml is damaged or foreign: `epochs` does not fit: invalid value: integer `-1`, expected usize
         ppo.toml is damaged or foreign: `clip` does not fit: a schedule is a number, { from, to } or { points = [[steps, value], ..] }
-        ppo.toml is damaged or foreign: TOML parse error at line 1, column 10"#]].assert_eq(&messages.join("\n"));
+        ppo.toml is damaged or foreign: TOML parse error at line 1, column 10
+        ppo.toml is damaged or foreign: `stop_at_return` does not fit: not a finite number
+        ppo.toml is damaged or foreign: `clip` does not fit: not a finite number"#]].assert_eq(&messages.join("\n"));
     let missing = PpoConfig::new("CartPole-v1").with_file("/nowhere/ppo.toml".as_ref());
     let error = missing.unwrap_err().to_string();
     assert!(error.starts_with("cannot read /nowhere/ppo.toml"), "{error}");

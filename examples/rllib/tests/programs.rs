@@ -53,16 +53,23 @@ fn ppo_solves_cartpole_and_play_shows_it() {
 #[test]
 fn what_is_not_solved_ends_with_1_and_can_be_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(TRAIN, folder.path(), &["--total-env-steps", "512", "--quiet", "--seed", "3"]);
+    let output = run(
+        TRAIN,
+        folder.path(),
+        &["--total-env-steps", "512", "--quiet", "--seed", "3", "--envs", "4"],
+    );
     assert_eq!(output.status.code(), Some(1));
     let said = lines(&output);
     let [only_line] = &said[..] else { panic!("quiet is quiet: {said:?}") };
     assert!(only_line.ends_with("over 20 greedy episodes: not solved"), "{only_line}");
     let checkpoint = only(&only(&folder.path().join("runs")).join("checkpoints"));
     let checkpoint = checkpoint.to_str().unwrap();
-    let args = ["--checkpoint", checkpoint, "--seed", "3", "--total-env-steps", "1024"];
+    // The seed and the number of environments are those of the checkpoint.
+    let args = ["--checkpoint", checkpoint, "--total-env-steps", "1024"];
     let said = lines(&run(TRAIN, folder.path(), &args));
-    assert!(said[0].starts_with("iteration    3  steps     768  "), "{said:?}");
+    assert!(said[0].starts_with("iteration    5  steps     640  "), "{said:?}");
+    let sampled = || lines(&run(PLAY, folder.path(), &[checkpoint, "--sample"]));
+    assert_eq!(sampled(), sampled());
 }
 
 #[test]

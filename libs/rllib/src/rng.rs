@@ -106,35 +106,12 @@ impl Rng {
         (product >> 64) as u64
     }
 
-    /// True with probability `p`; `p` outside `[0, 1]` counts as the nearer end.
-    #[inline]
-    pub fn chance(&mut self, p: f64) -> bool {
-        self.uniform() < p
-    }
-
     /// Standard normal (mean 0, standard deviation 1), by Box and Muller. Two draws per value and nothing kept between
     /// calls, so that the generator's state is all there is to save.
     #[inline]
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-
-    /// The index drawn from `weights` (not negative, not all zero; they need not sum to 1). An index of weight 0 is never
-    /// drawn, unless all are; 0 for an empty slice.
-    #[inline]
-    pub fn weighted(&mut self, weights: &[f32]) -> usize {
-        let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
-        let mut left = self.uniform() * total;
-        let mut last = 0;
-        for (index, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
-            left -= f64::from(weight);
-            last = index;
-            if left < 0.0 {
-                break;
-            }
-        }
-        last
     }
 
     /// Shuffles in place; every order is equally likely (Fisher and Yates).
@@ -243,19 +220,6 @@ mod tests {
         }
         assert!(counts.iter().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
         assert_eq!((rng.below(0), rng.below(1)), (0, 0));
-    }
-
-    #[test]
-    fn weighted_follows_the_weights() {
-        let mut rng = Rng::stream(2, Stream::Policy(0));
-        let mut counts = [0; 3];
-        for _ in 0..40_000 {
-            counts[rng.weighted(&[1.0, 0.0, 3.0])] += 1;
-        }
-        assert_eq!(counts[1], 0);
-        assert!((9_500..10_500).contains(&counts[0]), "{counts:?}");
-        assert_eq!((rng.weighted(&[]), rng.weighted(&[0.0, 0.0])), (0, 0));
-        assert!((0..1000).all(|_| rng.weighted(&[0.0, 1e-30, 0.0]) == 1));
     }
 
     #[test]

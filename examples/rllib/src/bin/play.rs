@@ -6,7 +6,7 @@
 
 use anyhow::Context;
 use clap::Parser;
-use raytree_rllib::env::SingleEnv;
+use raytree_rllib::env::{SingleEnv, find};
 use raytree_rllib::record::GifRecorder;
 use raytree_rllib::{Policy, Rng, Stream, make};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,8 @@ struct Flags {
 
 /// Frames per second of recordings.
 const FRAMES_PER_S: u32 = 50;
+/// Steps after which an episode is cut if its environment has no limit: a good policy may never end one.
+const EPISODE_STEPS_MAX: u32 = 100_000;
 
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
@@ -42,9 +44,11 @@ fn main() -> anyhow::Result<()> {
     println!("{} after {} environment steps", policy.env(), policy.env_steps());
     for episode in 0..flags.episodes {
         let stream = Stream::Evaluation(u64::MAX - episode);
-        let mut env = make(policy.env())?.stream(flags.seed, stream);
+        let steps = find(policy.env())?.spec.max_episode_steps.unwrap_or(EPISODE_STEPS_MAX);
+        let mut env = make(policy.env())?.max_episode_steps(Some(steps)).stream(flags.seed, stream);
+        let mut rng = Rng::stream(flags.seed, Stream::Custom(episode));
         let recording = flags.record.as_deref().filter(|_| episode == 0);
-        play(&mut policy, &mut env, &flags, recording)?;
+        play(&mut policy, &mut env, &mut rng, &flags, recording)?;
         println!(
             "episode {}: return {:.1} in {} steps",
             episode + 1,
@@ -61,10 +65,10 @@ fn main() -> anyhow::Result<()> {
 fn play(
     policy: &mut Policy,
     env: &mut SingleEnv,
+    rng: &mut Rng,
     flags: &Flags,
     recording: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let mut rng = Rng::stream(flags.seed, Stream::Custom(0));
     env.reset()?;
     let mut gif = match recording {
         Some(path) => {
@@ -81,7 +85,7 @@ fn play(
             println!("{}", env.render_text().unwrap_or_default());
         }
         let action = match flags.sample {
-            true => policy.sample(env.obs(), &mut rng)?,
+            true => policy.sample(env.obs(), rng)?,
             false => policy.act(env.obs())?,
         };
         let step = env.step(action.as_action())?;

@@ -6,7 +6,7 @@
 
 use clap::Parser;
 use raytree_examples_rllib::Reporter;
-use raytree_rllib::{Evaluation, PpoConfig};
+use raytree_rllib::{Evaluation, Ppo, PpoConfig};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -33,7 +33,7 @@ struct Flags {
     /// TOML file of settings, below these flags
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
-    /// Checkpoint to go on from
+    /// Checkpoint to go on from, with the settings saved in it below the file and the flags
     #[arg(long, value_name = "FOLDER")]
     checkpoint: Option<PathBuf>,
     /// Folder in which the run gets a folder of its own [default: runs]
@@ -45,9 +45,12 @@ struct Flags {
 }
 
 impl Flags {
-    /// The preset, below the file, below the flags.
+    /// The preset or what the checkpoint was trained with, below the file, below the flags.
     fn config(&self) -> anyhow::Result<PpoConfig> {
-        let mut config = PpoConfig::tuned("CartPole-v1")?.seed(1);
+        let mut config = match &self.checkpoint {
+            Some(path) => PpoConfig::of_checkpoint(path)?,
+            None => PpoConfig::tuned("CartPole-v1")?.seed(1),
+        };
         if let Some(path) = &self.config {
             config = config.with_file(path)?;
         }
@@ -75,7 +78,7 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(if solved { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Trains to the end. The verdict is the last evaluation of the training, or a new one if there was none.
+/// Trains, and leaves no line open and nothing running, whatever comes of it.
 async fn train(flags: &Flags) -> anyhow::Result<Evaluation> {
     let config = flags.config()?;
     let mut ppo = match &flags.checkpoint {
@@ -83,15 +86,22 @@ async fn train(flags: &Flags) -> anyhow::Result<Evaluation> {
         None => config.build().await?,
     };
     let mut reporter = Reporter::new(flags.quiet);
-    let outcome = ppo.train(|report| reporter.report(report)).await?;
-    let evaluation = match outcome.evaluation {
-        Some(evaluation) if evaluation.returns.len() == EPISODES => evaluation,
-        _ => ppo.evaluate(EPISODES).await?,
-    };
+    let evaluation = train_to_the_end(&mut ppo, &mut reporter).await;
     if let Some(folder) = ppo.run_folder() {
         reporter.note(&format!("run folder: {}", folder.display()));
     }
     reporter.close();
-    ppo.shutdown().await?;
+    let stopped = ppo.shutdown().await;
+    let evaluation = evaluation?;
+    stopped?;
     Ok(evaluation)
+}
+
+/// The verdict is the last evaluation of the training, or a new one if there was none.
+async fn train_to_the_end(ppo: &mut Ppo, reporter: &mut Reporter) -> anyhow::Result<Evaluation> {
+    let outcome = ppo.train(|report| reporter.report(report)).await?;
+    Ok(match outcome.evaluation {
+        Some(evaluation) if evaluation.returns.len() == EPISODES => evaluation,
+        _ => ppo.evaluate(EPISODES).await?,
+    })
 }

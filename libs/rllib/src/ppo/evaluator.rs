@@ -24,7 +24,9 @@ use std::sync::Arc;
 /// Steps after which an evaluation episode is cut if its environment has no limit: a good policy may never end one.
 const EPISODE_STEPS_MAX: u32 = 100_000;
 /// Streams per evaluation; more than it may have episodes.
-const STREAMS_PER_EVALUATION: usize = 1 << 20;
+const STREAMS_PER_EVALUATION: u64 = 1 << 20;
+/// How many evaluations a training has streams for.
+pub(super) const EVALUATIONS_MAX: u64 = 1 << 44;
 
 /// What greedy episodes brought.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -92,7 +94,7 @@ impl Call<Evaluate> for Evaluator {
 impl Evaluator {
     fn evaluate(&mut self, evaluate: &Evaluate) -> Result<Evaluation> {
         write_weights(&mut **self.model.get(), &evaluate.learner.weights);
-        let base = evaluate.number as usize * STREAMS_PER_EVALUATION;
+        let base = (evaluate.number % EVALUATIONS_MAX * STREAMS_PER_EVALUATION) as usize;
         let (mut whole, width) = (Evaluation::default(), self.args.config.evaluation_envs);
         for start in (0..evaluate.episodes).step_by(width) {
             let count = width.min(evaluate.episodes - start);

@@ -70,8 +70,10 @@ impl RunLog {
         if let Some(evaluation) = evaluation {
             self.curve.evaluations.push((steps, evaluation.mean()));
         }
-        self.metrics.append(report)?;
-        self.events.report(unix_s(), report)
+        // One file that cannot be written does not cost the other its row.
+        let metrics = self.metrics.append(report);
+        let events = self.events.report(unix_s(), report);
+        metrics.and(events)
     }
 
     pub(super) fn draw(&self) -> Result<()> {

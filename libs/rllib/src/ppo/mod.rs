@@ -67,17 +67,19 @@ pub use policy::Policy;
 
 use crate::clock::Moment;
 use crate::env::{self, Env, check_env_for};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::Report;
-use algorithm::{Algorithm, Iterate, Iterated, part_lost};
+use algorithm::{Algorithm, Iterate, Iterated, RunEvaluation, part_lost};
 use env_runner::Walk;
 use env_runner_group::GroupArgs;
+use evaluator::EVALUATIONS_MAX;
 use log::RunLog;
 use network::{BuildNetwork, NetworkFactory};
 use raytree::{ActorHandle, ActorOptions};
 use raytree_nn::Model;
 use retry::{RESTARTS_MAX, ask_again};
 use sampler::Walked;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use training::Training;
@@ -115,19 +117,28 @@ pub struct Ppo {
     /// Raised when the course of the training was broken: see [`env_runner::Position`].
     history: u64,
     log: Option<RunLog>,
+    /// Whether iterations were done since the last checkpoint in the run folder.
+    unsaved: bool,
     evaluation: Option<Evaluation>,
+    /// Calls of [`evaluate`](Self::evaluate) so far.
+    asked_evaluations: u64,
 }
+
+/// Number of the first evaluation that was asked for: scheduled ones have the lower half of the numbers.
+const ASKED_EVALUATIONS: u64 = EVALUATIONS_MAX / 2;
+/// How many episodes may be asked for.
+const EPISODES: RangeInclusive<usize> = 1..=1 << 16;
 
 /// What a whole training brought.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Environment steps sampled.
+    /// Environment steps sampled, those before a checkpoint included.
     pub env_steps: u64,
-    /// Iterations done.
+    /// Iterations done, those before a checkpoint included.
     pub iterations: u64,
-    /// Seconds spent sampling and updating, evaluation apart.
+    /// Seconds that this call spent sampling and updating: without evaluations, checkpoints, and earlier steps.
     pub training_s: f64,
-    /// The last evaluation, if there was any.
+    /// The last scheduled evaluation since the training was built or went on from a checkpoint, if there was any.
     pub evaluation: Option<Evaluation>,
 }
 
@@ -148,9 +159,9 @@ impl PpoConfig {
     /// Starts the algorithm in the current runtime, and a run folder if there is to be one ([`out`](Self#structfield.out)).
     ///
     /// # Errors
-    /// What [`validate`](Self::validate) says; [`Error::ContractBroken`](crate::Error::ContractBroken) if the environment
-    /// breaks its contract; [`Error::Runtime`](crate::Error::Runtime) without a runtime;
-    /// [`Error::Io`](crate::Error::Io) or [`Error::DiskFull`](crate::Error::DiskFull).
+    /// What [`validate`](Self::validate) says; [`Error::ContractBroken`] if the environment
+    /// breaks its contract; [`Error::Runtime`] without a runtime;
+    /// [`Error::Io`] or [`Error::DiskFull`].
     pub async fn build(self) -> Result<Ppo> {
         self.build_with(NetworkSpec::mlp).await
     }
@@ -158,7 +169,7 @@ impl PpoConfig {
     /// As [`build`](Self::build), with a network of one's own: see the [module documentation](self).
     ///
     /// # Errors
-    /// As [`build`](Self::build); [`Error::BadNetwork`](crate::Error::BadNetwork).
+    /// As [`build`](Self::build); [`Error::BadNetwork`].
     pub async fn build_with(
         self,
         network: impl Fn(&NetworkSpec) -> Box<dyn Model> + Send + Sync + 'static,
@@ -172,7 +183,7 @@ impl PpoConfig {
     /// With the saved settings ([`Ppo::restore`]) the curve goes on bit for bit.
     ///
     /// # Errors
-    /// As [`build`](Self::build); [`Error::BadFile`](crate::Error::BadFile), naming file and field, if the checkpoint is
+    /// As [`build`](Self::build); [`Error::BadFile`], naming file and field, if the checkpoint is
     /// damaged or does not fit.
     pub async fn restore(self, path: impl AsRef<Path>) -> Result<Ppo> {
         self.restore_with(path, NetworkSpec::mlp).await
@@ -181,7 +192,7 @@ impl PpoConfig {
     /// As [`restore`](Self::restore), with a network of one's own.
     ///
     /// # Errors
-    /// As [`restore`](Self::restore); [`Error::BadNetwork`](crate::Error::BadNetwork).
+    /// As [`restore`](Self::restore); [`Error::BadNetwork`].
     pub async fn restore_with(
         self,
         path: impl AsRef<Path>,
@@ -192,6 +203,15 @@ impl PpoConfig {
         // Only now: a checkpoint that does not fit leaves no empty run behind.
         ppo.open_log()?;
         Ok(ppo)
+    }
+
+    /// The settings saved in a checkpoint: what to change before [`restore`](Self::restore).
+    ///
+    /// # Errors
+    /// [`Error::BadFile`], naming file and field, if the checkpoint is damaged or foreign;
+    /// [`Error::Io`].
+    pub fn of_checkpoint(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(training::read(path.as_ref())?.spec.config)
     }
 
     async fn start(self, network: Arc<BuildNetwork>) -> Result<Ppo> {
@@ -209,7 +229,17 @@ impl PpoConfig {
         let options = ActorOptions::new().name("ppo").restarts(RESTARTS_MAX);
         let algorithm = raytree::spawn(args, options)?;
         algorithm.ready().await?;
-        Ok(Ppo { algorithm, config, factory, training, history: 0, log: None, evaluation: None })
+        Ok(Ppo {
+            algorithm,
+            config,
+            factory,
+            training,
+            history: 0,
+            log: None,
+            unsaved: false,
+            evaluation: None,
+            asked_evaluations: 0,
+        })
     }
 }
 
@@ -219,8 +249,7 @@ impl Ppo {
     /// # Errors
     /// As [`PpoConfig::restore`].
     pub async fn restore(path: impl AsRef<Path>) -> Result<Self> {
-        let config = training::read(path.as_ref())?.spec.config;
-        config.restore(path).await
+        PpoConfig::of_checkpoint(path.as_ref())?.restore(path).await
     }
 
     /// The settings.
@@ -244,12 +273,16 @@ impl Ppo {
     /// reached its end.
     ///
     /// # Errors
-    /// [`Error::Diverged`](crate::Error::Diverged), [`Error::BrokenEnv`](crate::Error::BrokenEnv),
-    /// [`Error::RunnerLost`](crate::Error::RunnerLost) or [`Error::PartLost`](crate::Error::PartLost): the training is
-    /// then as it was before the iteration. [`Error::DiskFull`](crate::Error::DiskFull) or
-    /// [`Error::Io`](crate::Error::Io) from the run folder: the iteration counts, and training may go on.
+    /// [`Error::Diverged`], [`Error::BrokenEnv`],
+    /// [`Error::RunnerLost`] or [`Error::PartLost`]: the training is
+    /// then as it was before the iteration, and saved in the run folder if that is possible.
+    /// [`Error::DiskFull`] or [`Error::Io`] from the run folder: the iteration
+    /// counts, and training may go on. If it is over, the next call tries again to save it.
     pub async fn step(&mut self) -> Result<Option<Report>> {
         if self.training.done(&self.config) {
+            if self.unsaved {
+                self.save_run()?;
+            }
             return Ok(None);
         }
         let iterate = || Iterate { history: self.history, training: self.training.clone() };
@@ -258,6 +291,8 @@ impl Ppo {
         if answer.is_err() {
             // Whoever got ahead goes back.
             self.history += 1;
+            // The error of the iteration is the one to tell.
+            _ = self.save_run();
         }
         let Iterated { training, report, evaluation } = answer?;
         self.training = training;
@@ -270,22 +305,38 @@ impl Ppo {
 
     /// Writes down what an iteration brought. The iteration counts also if that fails.
     fn log(&mut self, report: &Report, evaluation: Option<&Evaluation>) -> Result<()> {
-        let done = self.training.done(&self.config);
         let Some(log) = &mut self.log else { return Ok(()) };
+        self.unsaved = true;
         let logged = log.report(report, evaluation);
+        let done = self.training.done(&self.config);
         let (every, rows) = (self.config.checkpoint_every, self.config.batch_rows() as u64);
         let due = |now: u64| every > 0 && now / every > now.saturating_sub(rows) / every;
-        if done || due(report.env_steps) {
-            let path = log.checkpoint_path(report.env_steps);
-            self.training.save(&path, &self.config, &self.factory)?;
-            log.draw()?;
+        // After a failed write, whoever is in charge may give up.
+        if !done && !due(report.env_steps) && logged.is_ok() {
+            return Ok(());
         }
-        logged
+        let saved = self.save_run();
+        logged.and(saved)
+    }
+
+    /// Saves the training in the run folder, unless that was done, and draws its curve there.
+    fn save_run(&mut self) -> Result<()> {
+        let Some(log) = &self.log else { return Ok(()) };
+        let mut saved = Ok(());
+        if self.unsaved {
+            let path = log.checkpoint_path(self.training.progress.env_steps);
+            saved = self.training.save(&path, &self.config, &self.factory);
+            self.unsaved = saved.is_err();
+        }
+        // One that fails does not cost the other.
+        let drawn = log.draw();
+        saved.and(drawn)
     }
 
     fn open_log(&mut self) -> Result<()> {
         if let Some(out) = &self.config.out {
             self.log = Some(RunLog::create(out, &self.config)?);
+            self.unsaved = false;
         }
         Ok(())
     }
@@ -295,23 +346,33 @@ impl Ppo {
     /// # Errors
     /// As [`step`](Self::step).
     pub async fn train(&mut self, mut listen: impl FnMut(&Report)) -> Result<Outcome> {
-        let mut outcome = Outcome::default();
+        let mut training_s = 0.0;
         while let Some(report) = self.step().await? {
-            outcome.env_steps = report.env_steps;
-            outcome.iterations = report.iteration;
-            outcome.training_s += report.sample_s.unwrap_or(0.0) + report.update_s.unwrap_or(0.0);
+            training_s += report.sample_s.unwrap_or(0.0) + report.update_s.unwrap_or(0.0);
             listen(&report);
         }
-        outcome.evaluation.clone_from(&self.evaluation);
-        Ok(outcome)
+        Ok(Outcome {
+            env_steps: self.training.progress.env_steps,
+            iterations: self.training.progress.iteration,
+            training_s,
+            evaluation: self.evaluation.clone(),
+        })
     }
 
-    /// Plays so many fresh greedy episodes. Training is not disturbed.
+    /// Plays so many greedy episodes (1 to 65,536), other ones in each call. Training is not disturbed: its curve is the
+    /// same, evaluations included, as without the call.
     ///
     /// # Errors
-    /// [`Error::BrokenEnv`](crate::Error::BrokenEnv) or [`Error::PartLost`](crate::Error::PartLost).
+    /// [`Error::Config`] for a number out of range, [`Error::BrokenEnv`] or [`Error::PartLost`].
     pub async fn evaluate(&mut self, episodes: usize) -> Result<Evaluation> {
-        let run = self.training.next_evaluation(episodes);
+        if !EPISODES.contains(&episodes) {
+            let allowed = format!("{} to {}", EPISODES.start(), EPISODES.end());
+            return Err(Error::Config { field: "episodes", value: episodes.to_string(), allowed });
+        }
+        let number = ASKED_EVALUATIONS + self.asked_evaluations;
+        self.asked_evaluations += 1;
+        let learner = Arc::clone(&self.training.learner);
+        let run = RunEvaluation { learner, number, episodes };
         let call = || self.algorithm.call(run.clone());
         ask_again(call(), call).await.unwrap_or_else(|lost| Err(part_lost("algorithm", lost)))
     }
@@ -320,7 +381,7 @@ impl Ppo {
     /// not disturbed. The same for any number of runners.
     ///
     /// # Errors
-    /// [`Error::BrokenEnv`](crate::Error::BrokenEnv) or [`Error::RunnerLost`](crate::Error::RunnerLost).
+    /// [`Error::BrokenEnv`] or [`Error::RunnerLost`].
     pub async fn random_baseline(&self, steps: usize) -> Result<Baseline> {
         let began = Moment::now();
         let call = || self.algorithm.call(Walk(steps));
@@ -335,17 +396,25 @@ impl Ppo {
     /// One at the same path is replaced once the new one is whole.
     ///
     /// # Errors
-    /// [`Error::DiskFull`](crate::Error::DiskFull) or [`Error::Io`](crate::Error::Io); one at the same path is untouched.
+    /// [`Error::DiskFull`] or [`Error::Io`]; one at the same path is untouched.
     pub async fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.training.save(path.as_ref(), &self.config, &self.factory)
     }
 
-    /// Goes on from a checkpoint of the same experiment.
+    /// Goes on from a checkpoint of the same experiment, in a new run folder if there was one: what the course so far
+    /// left in the old one stays.
     ///
     /// # Errors
-    /// [`Error::BadFile`](crate::Error::BadFile), naming file and field; the training then stays as it was.
+    /// [`Error::BadFile`], naming file and field; [`Error::Io`] or
+    /// [`Error::DiskFull`]. The training then stays as it was.
     pub async fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        self.training = Training::load(path.as_ref(), &self.config, &self.factory)?;
+        let training = Training::load(path.as_ref(), &self.config, &self.factory)?;
+        if let Some(log) = &self.log {
+            // Best effort: the course that it shows is given up.
+            _ = log.draw();
+            self.open_log()?;
+        }
+        self.training = training;
         self.history += 1;
         self.evaluation = None;
         Ok(())
@@ -366,7 +435,7 @@ impl Ppo {
     /// Ends the algorithm and its parts in order, and draws the learning curve.
     ///
     /// # Errors
-    /// As [`step`](Self::step) for the run folder; [`Error::Runtime`](crate::Error::Runtime) if the runtime ends first.
+    /// As [`step`](Self::step) for the run folder; [`Error::Runtime`] if the runtime ends first.
     pub async fn shutdown(self) -> Result<()> {
         let drawn = self.log.as_ref().map_or(Ok(()), RunLog::draw);
         self.algorithm.stop().await?;

@@ -7,8 +7,10 @@ use super::{with_suffix, write_json, write_synced};
 use crate::error::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// What `spec.json` says it is.
 const FORMAT: &str = "raytree-rllib checkpoint";
@@ -33,15 +35,23 @@ struct SpecFile<S> {
     spec: S,
 }
 
+/// Only this is in its folder.
+const FILES: [&str; 2] = ["model.safetensors", "spec.json"];
+/// A checkpoint that is being replaced steps aside to its name and this.
+const ASIDE: &str = ".replaced";
+/// How many side folders of one checkpoint may be left over from crashes.
+const SIDE_FOLDERS_MAX: u32 = 1_000;
+
 /// Writes a checkpoint so that it is there whole or not at all: to a neighbouring folder first, which then takes its
-/// name. A checkpoint of the same name is replaced at the end.
+/// name. A checkpoint of the same name is replaced at the end; anything else of that name is not.
 ///
 /// `tensors` are the bytes of a safetensors file.
 ///
 /// # Errors
-/// [`Error::Io`] or [`Error::DiskFull`]; a checkpoint of the same name is untouched.
+/// [`Error::Io`] or [`Error::DiskFull`]; what has the name already is untouched.
 pub fn write_checkpoint<S: Serialize>(folder: &Path, spec: &S, tensors: &[u8]) -> Result<()> {
-    let partial = with_suffix(folder, ".partial");
+    check_replaceable(folder)?;
+    let partial = create_beside(folder)?;
     let written = fill(&partial, spec, tensors).and_then(|()| take_name(&partial, folder));
     if written.is_err() {
         // The first error is the one to tell.
@@ -50,11 +60,49 @@ pub fn write_checkpoint<S: Serialize>(folder: &Path, spec: &S, tensors: &[u8]) -
     written
 }
 
-fn fill<S: Serialize>(folder: &Path, spec: &S, tensors: &[u8]) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(Error::io("remove", folder))?;
+/// What is not a checkpoint, or holds more than one, belongs to somebody else.
+fn check_replaceable(folder: &Path) -> Result<()> {
+    if fs::symlink_metadata(folder).is_err() || is_checkpoint(folder) {
+        return Ok(());
     }
-    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let what = "it exists and is not a checkpoint alone";
+    Err(Error::io("replace", folder)(io::Error::new(io::ErrorKind::AlreadyExists, what)))
+}
+
+/// Whether a folder was written here, and holds nothing else.
+fn is_checkpoint(folder: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Head {
+        format: String,
+    }
+
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let ours = |name: &OsStr| FILES.iter().any(|file| name == *file);
+    if !entries.into_iter().all(|entry| entry.is_ok_and(|entry| ours(&entry.file_name()))) {
+        return false;
+    }
+    let Ok(text) = fs::read(folder.join("spec.json")) else { return false };
+    serde_json::from_slice::<Head>(&text).is_ok_and(|head| head.format == FORMAT)
+}
+
+/// A new folder beside another one.
+fn create_beside(folder: &Path) -> Result<PathBuf> {
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    }
+    for attempt in 1..=SIDE_FOLDERS_MAX {
+        let path = with_suffix(folder, &format!(".partial-{attempt}"));
+        // Creating is the test: it fails if the folder exists.
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("create", &path)(error)),
+        }
+    }
+    Err(Error::io("create", folder)(io::ErrorKind::AlreadyExists.into()))
+}
+
+fn fill<S: Serialize>(folder: &Path, spec: &S, tensors: &[u8]) -> Result<()> {
     write_synced(&folder.join("model.safetensors"), tensors)?;
     let file = SpecFile {
         format: FORMAT.to_owned(),
@@ -66,27 +114,37 @@ fn fill<S: Serialize>(folder: &Path, spec: &S, tensors: &[u8]) -> Result<()> {
     write_json(&folder.join("spec.json"), &file)
 }
 
-/// Moves a finished folder to its name. One that has the name already steps aside first and is then removed.
+/// Moves a finished folder to its name. A checkpoint that has the name already steps aside first and is then removed.
 fn take_name(from: &Path, to: &Path) -> Result<()> {
-    let old = with_suffix(to, ".old");
+    let aside = with_suffix(to, ASIDE);
     let replaces = to.exists();
     if replaces {
-        if old.exists() {
-            fs::remove_dir_all(&old).map_err(Error::io("remove", &old))?;
+        // One that a crash left there is older than the one that has the name.
+        if is_checkpoint(&aside) {
+            fs::remove_dir_all(&aside).map_err(Error::io("remove", &aside))?;
         }
-        fs::rename(to, &old).map_err(Error::io("rename", to))?;
+        // Fails if anything else is there.
+        fs::rename(to, &aside).map_err(Error::io("rename", to))?;
     }
     if let Err(error) = fs::rename(from, to) {
         if replaces {
-            // Best effort: the old checkpoint is safe under its other name anyway.
-            _ = fs::rename(&old, to);
+            // Best effort: the old checkpoint is read under its other name too.
+            _ = fs::rename(&aside, to);
         }
         return Err(Error::io("rename", from)(error));
     }
-    if replaces {
-        fs::remove_dir_all(&old).map_err(Error::io("remove", &old))?;
+    if is_checkpoint(&aside) {
+        // The new one is in its place; one left over costs only room.
+        _ = fs::remove_dir_all(&aside);
     }
     Ok(())
+}
+
+/// The folder, or where its checkpoint stepped aside if a crash kept the new one from taking its place.
+fn whole(folder: &Path) -> PathBuf {
+    let aside = with_suffix(folder, ASIDE);
+    let lost = fs::symlink_metadata(folder).is_err() && is_checkpoint(&aside);
+    if lost { aside } else { folder.to_owned() }
 }
 
 /// Reads a checkpoint back.
@@ -94,6 +152,7 @@ fn take_name(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// [`Error::Io`] if it is not there; [`Error::BadFile`], naming file and field, if it is damaged or foreign.
 pub fn read_checkpoint<S: DeserializeOwned>(folder: &Path) -> Result<Checkpoint<S>> {
+    let folder = whole(folder);
     let path = folder.join("spec.json");
     let text = fs::read(&path).map_err(Error::io("read", &path))?;
     let bad = |reason: String| Error::BadFile { path: path.clone(), reason };
@@ -147,6 +206,71 @@ mod tests {
         }
         let entries = fs::read_dir(root.path().join("checkpoints")).unwrap().count();
         assert_eq!(entries, 1, "nothing half-written stays");
+    }
+
+    #[test]
+    fn what_is_not_a_checkpoint_is_never_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| {
+            let error = write_checkpoint(path, &spec(1), &[7; 100]).unwrap_err();
+            let Error::Io { source, .. } = &error else { panic!("{error}") };
+            assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
+            error.to_string()
+        };
+        let (folder, file) = (root.path().join("results"), root.path().join("notes"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("thesis.txt"), "years of work").unwrap();
+        fs::write(&file, "years of work").unwrap();
+        let message = refused(&folder);
+        assert!(message.starts_with("cannot replace ") && message.contains("results"), "{message}");
+        assert!(message.ends_with(": it exists and is not a checkpoint alone"), "{message}");
+        refused(&file);
+        // Somebody else's spec, and one's own beside something else.
+        fs::write(folder.join("spec.json"), "{\"format\": \"other\"}").unwrap();
+        refused(&folder);
+        let kept = root.path().join("kept");
+        write_checkpoint(&kept, &spec(1), &[7; 100]).unwrap();
+        fs::write(kept.join("notes"), "years of work").unwrap();
+        refused(&kept);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 3, "nothing half-written stays");
+        for notes in [folder.join("thesis.txt"), file, kept.join("notes")] {
+            assert_eq!(fs::read_to_string(notes).unwrap(), "years of work");
+        }
+    }
+
+    #[test]
+    fn side_folders_of_others_are_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a");
+        let others = ["a.partial", "a.partial-1", "a.old"].map(|name| root.path().join(name));
+        for other in &others {
+            fs::create_dir(other).unwrap();
+            fs::write(other.join("notes"), "mine").unwrap();
+        }
+        for steps in [1, 2] {
+            write_checkpoint(&folder, &spec(steps), &[7; 100]).unwrap();
+        }
+        assert!(others.iter().all(|other| other.join("notes").exists()));
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 4);
+        // Something where the old checkpoint would step aside: the old one stays in its place.
+        let aside = with_suffix(&folder, ASIDE);
+        fs::create_dir(&aside).unwrap();
+        fs::write(aside.join("notes"), "mine").unwrap();
+        write_checkpoint(&folder, &spec(3), &[7; 100]).unwrap_err();
+        assert_eq!(read_checkpoint::<Spec>(&folder).unwrap().spec, spec(2));
+        assert!(aside.join("notes").exists());
+    }
+
+    #[test]
+    fn a_crash_between_the_renames_loses_no_checkpoint() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a");
+        write_checkpoint(&folder, &spec(1), &[7; 100]).unwrap();
+        fs::rename(&folder, with_suffix(&folder, ASIDE)).unwrap();
+        assert_eq!(read_checkpoint::<Spec>(&folder).unwrap().spec, spec(1));
+        write_checkpoint(&folder, &spec(2), &[7; 100]).unwrap();
+        assert_eq!(read_checkpoint::<Spec>(&folder).unwrap().spec, spec(2));
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "the older one is gone");
     }
 
     /// Damages a good checkpoint and returns what reading it says, without the path of its folder.

@@ -9,6 +9,7 @@
 //!   checkpoints/step_000012288/    model.safetensors, spec.json
 //! ```
 
+mod append;
 mod checkpoint;
 mod csv;
 mod curve;
@@ -69,15 +70,6 @@ impl RunFolder {
         Err(Error::io("create", &root.join(stem))(io::ErrorKind::AlreadyExists.into()))
     }
 
-    /// Uses a folder that exists, to go on with the run in it.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if there is no such folder.
-    pub fn open(path: &Path) -> Result<Self> {
-        fs::read_dir(path).map_err(Error::io("open", path))?;
-        Ok(Self { path: path.to_owned() })
-    }
-
     /// The folder.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -90,14 +82,6 @@ impl RunFolder {
     /// [`Error::Io`] or [`Error::DiskFull`].
     pub fn write_config(&self, config: &impl Serialize) -> Result<()> {
         write_json(&self.path.join("config.json"), config)
-    }
-
-    /// Writes any other file of the run, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] or [`Error::DiskFull`].
-    pub fn write_file(&self, name: &str, contents: &[u8]) -> Result<()> {
-        write_atomically(&self.path.join(name), contents)
     }
 
     /// Draws the learning curve to `curve.svg`.
@@ -242,9 +226,6 @@ mod tests {
         assert_eq!(text, "{\n  \"seed\": 2\n}\n");
         let entries = fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(entries, 1, "nothing half-written stays");
-        assert_eq!(RunFolder::open(folder.path()).unwrap(), folder);
-        let missing = RunFolder::open(&root.path().join("none")).unwrap_err();
-        assert!(missing.to_string().starts_with("cannot open "), "{missing}");
     }
 
     #[test]

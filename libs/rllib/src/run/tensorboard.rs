@@ -4,17 +4,16 @@
 //! data; all little-endian. An `Event` has `wall_time` (field 1, double), `step` (2, varint) and either `file_version`
 //! (3, text) or `summary` (5), which is a list (1) of values with `tag` (1, text) and `simple_value` (2, float).
 
+use super::append::AppendOnly;
 use crate::error::{Error, Result};
 use crate::metrics::{METRICS, Report};
 use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Writes scalars that TensorBoard shows.
 #[derive(Debug)]
 pub struct EventWriter {
-    file: File,
-    path: PathBuf,
+    file: AppendOnly<File>,
 }
 
 impl EventWriter {
@@ -24,12 +23,8 @@ impl EventWriter {
     /// [`Error::Io`] or [`Error::DiskFull`].
     pub fn create(folder: &Path, unix_s: f64) -> Result<Self> {
         let path = folder.join(format!("events.out.tfevents.{:010}.raytree", unix_s as u64));
-        let file = File::options()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(Error::io("create", &path))?;
-        let mut writer = Self { file, path };
+        let file = File::create_new(&path).map_err(Error::io("create", &path))?;
+        let mut writer = Self { file: AppendOnly::new(file, &path) };
         writer.write(&encode_event(unix_s, 0, |event| bytes(event, 3, b"brain.Event:2")))?;
         Ok(writer)
     }
@@ -37,7 +32,7 @@ impl EventWriter {
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Adds scalars, by tag, at a step. `unix_s` is the current time in seconds since 1970.
@@ -77,7 +72,7 @@ impl EventWriter {
         frame.extend_from_slice(&masked_crc(&length).to_le_bytes());
         frame.extend_from_slice(event);
         frame.extend_from_slice(&masked_crc(event).to_le_bytes());
-        self.file.write_all(&frame).map_err(Error::io("write", &self.path))
+        self.file.append(&frame)
     }
 }
 

@@ -69,6 +69,54 @@ fn damage_is_told_by_file_and_field_and_the_old_state_stays() {
 }
 
 #[test]
+fn a_folder_of_somebody_else_is_not_replaced() {
+    with_runtime(async {
+        let root = tempfile::tempdir().unwrap();
+        let results = root.path().join("results");
+        fs::create_dir(&results).unwrap();
+        fs::write(results.join("thesis.txt"), "years of work").unwrap();
+        let ppo = saved(&root.path().join("a")).await;
+        let error = ppo.save(&results).await.unwrap_err();
+        assert!(matches!(error, Error::Io { .. }), "{error:?}");
+        assert_eq!(fs::read_to_string(results.join("thesis.txt")).unwrap(), "years of work");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+        ppo.save(root.path().join("a")).await.unwrap();
+    });
+}
+
+#[test]
+fn the_settings_of_a_checkpoint_come_back() {
+    with_runtime(async {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a");
+        saved(&path).await;
+        assert_eq!(PpoConfig::of_checkpoint(&path).unwrap(), short(4));
+        assert!(matches!(PpoConfig::of_checkpoint(root.path()), Err(Error::Io { .. })));
+    });
+}
+
+/// EV-1: what is asked for in between changes nothing, scheduled evaluations included.
+#[test]
+fn ev_1_evaluations_in_between_do_not_disturb_training() {
+    with_runtime(async {
+        let config = short(4).evaluation_every(512).evaluation_episodes(3);
+        let undisturbed = curve(config.clone()).await;
+        let mut ppo = config.build().await.unwrap();
+        let first = ppo.step().await.unwrap().unwrap();
+        let (one, other) = (ppo.evaluate(5).await.unwrap(), ppo.evaluate(5).await.unwrap());
+        assert_eq!((one.returns.len(), other.returns.len()), (5, 5));
+        assert_ne!(one, other, "other episodes each time");
+        let mut rest = finish(&mut ppo).await.unwrap();
+        rest.reports.insert(0, bits(&first));
+        assert!(rest == undisturbed);
+        for episodes in [0, (1 << 16) + 1] {
+            let error = ppo.evaluate(episodes).await.unwrap_err().to_string();
+            assert_eq!(error, format!("`episodes` is {episodes}, but must be 1 to 65536"));
+        }
+    });
+}
+
+#[test]
 fn a_network_of_another_shape_is_refused() {
     with_runtime(async {
         let root = tempfile::tempdir().unwrap();

@@ -116,20 +116,24 @@ impl ActionBuffer {
         }
     }
 
-    /// Draws row `at` from the whole space.
-    #[inline]
-    pub(super) fn set_random(&mut self, at: usize, space: &Space, rng: &mut Rng) {
+    /// Draws each row from the whole space, by a stream of its own.
+    pub(super) fn set_random(&mut self, space: &Space, rngs: &mut [Rng]) {
         match (self, space) {
             (Self::Choices(choices), Space::Discrete { n }) => {
-                // The high half of a product: its bias is below n / 2^32.
-                choices[at] = (((rng.next_u64() >> 32) * u64::from(*n)) >> 32) as u32;
-            }
-            (Self::Reals(reals), _) => {
-                if let ActionValue::Continuous(values) = space.sample(rng) {
-                    copy_rows(reals, at, &values, 0..1, values.len());
+                for (choice, rng) in choices.iter_mut().zip(rngs) {
+                    // The high half of a product: its bias is below n / 2^32.
+                    *choice = (((rng.next_u64() >> 32) * u64::from(*n)) >> 32) as u32;
                 }
             }
-            _ => {}
+            (Self::Reals(reals), _) => {
+                for (at, rng) in rngs.iter_mut().enumerate() {
+                    if let ActionValue::Continuous(values) = space.sample(rng) {
+                        copy_rows(reals, at, &values, 0..1, values.len());
+                    }
+                }
+            }
+            // A head has one kind of buffer, chosen by its space.
+            (Self::Choices(_), _) => {}
         }
     }
 

@@ -179,7 +179,7 @@ impl PpoConfig {
         Ok(ppo)
     }
 
-    /// Goes on from a checkpoint, with these settings: all but `env`, `envs` and `seed` may differ from the saved ones.
+    /// Goes on from a checkpoint, with these settings: all may differ from the saved ones but `env`, `envs`, `seed` and those of the network.
     /// With the saved settings ([`Ppo::restore`]) the curve goes on bit for bit.
     ///
     /// # Errors

@@ -165,9 +165,7 @@ impl Sampler {
         let first = self.envs.options().first;
         let space = self.envs.action_space().clone();
         for _ in 0..steps {
-            for (position, rng) in self.policy_rngs.iter_mut().enumerate() {
-                self.drawn.set_random(position, &space, rng);
-            }
+            self.drawn.set_random(&space, &mut self.policy_rngs);
             for episode in self.envs.step(self.drawn.lend())?.episodes {
                 walked.episodes += 1;
                 walked.returns[episode.env - first] += episode.episode_return;

@@ -116,13 +116,28 @@ impl ActionBuffer {
         }
     }
 
-    /// Draws each row from the whole space, by a stream of its own.
-    pub(super) fn set_random(&mut self, space: &Space, rngs: &mut [Rng]) {
+    /// Draws each row of step number `step` from the whole space, by a stream of its own. A number of a stream lasts for
+    /// as many steps as `bits` keeps of it.
+    pub(super) fn set_random(
+        &mut self,
+        space: &Space,
+        step: usize,
+        rngs: &mut [Rng],
+        bits: &mut [u64],
+    ) {
         match (self, space) {
             (Self::Choices(choices), Space::Discrete { n }) => {
-                for (choice, rng) in choices.iter_mut().zip(rngs) {
-                    // The high half of a product: its bias is below n / 2^32.
-                    *choice = (((rng.next_u64() >> 32) * u64::from(*n)) >> 32) as u32;
+                // Few choices take 16 bits, four steps a number; many take 32. The high part of a product: its bias is
+                // below 1 in 1,000, or n / 2^32.
+                let width = if *n <= 64 { 16 } else { 32 };
+                let fresh = step.is_multiple_of(64 / width);
+                if fresh {
+                    bits.iter_mut().zip(rngs).for_each(|(bits, rng)| *bits = rng.next_u64());
+                }
+                for (choice, bits) in choices.iter_mut().zip(bits) {
+                    let part = *bits & ((1 << width) - 1);
+                    *choice = ((part * u64::from(*n)) >> width) as u32;
+                    *bits >>= width;
                 }
             }
             (Self::Reals(reals), _) => {

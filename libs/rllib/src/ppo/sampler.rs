@@ -164,8 +164,9 @@ impl Sampler {
         let mut walked = Walked { returns: vec![0.0; self.shape.envs], ..Walked::default() };
         let first = self.envs.options().first;
         let space = self.envs.action_space().clone();
-        for _ in 0..steps {
-            self.drawn.set_random(&space, &mut self.policy_rngs);
+        let mut bits = vec![0; self.shape.envs];
+        for step in 0..steps {
+            self.drawn.set_random(&space, step, &mut self.policy_rngs, &mut bits);
             for episode in self.envs.step(self.drawn.lend())?.episodes {
                 walked.episodes += 1;
                 walked.returns[episode.env - first] += episode.episode_return;

@@ -1,9 +1,23 @@
 //! What the example programs share: how progress is shown.
 
-#![expect(clippy::print_stdout, reason = "showing progress is what this module is for")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "showing progress is what this module is for"
+)]
 
 use raytree_rllib::Report;
 use std::io::{IsTerminal, Write, stdout};
+use std::process::ExitCode;
+
+/// How a program ends: with its own code, or with 2 and one sentence on standard error.
+#[must_use]
+pub fn end(outcome: anyhow::Result<ExitCode>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        eprintln!("Error: {error}");
+        ExitCode::from(2)
+    })
+}
 
 /// Shows progress: one live line on a terminal, plain lines on a pipe, nothing when quiet.
 #[derive(Debug)]

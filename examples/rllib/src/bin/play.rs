@@ -10,6 +10,7 @@ use raytree_rllib::env::{SingleEnv, find};
 use raytree_rllib::record::GifRecorder;
 use raytree_rllib::{Policy, Rng, Stream, make};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// Plays episodes with the policy of a checkpoint.
 #[derive(Parser)]
@@ -38,7 +39,11 @@ const FRAMES_PER_S: u32 = 50;
 /// Steps after which an episode is cut if its environment has no limit: a good policy may never end one.
 const EPISODE_STEPS_MAX: u32 = 100_000;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    raytree_examples_rllib::end(run())
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     let flags = Flags::parse();
     let mut policy = Policy::load(&flags.checkpoint)?;
     println!("{} after {} environment steps", policy.env(), policy.env_steps());
@@ -59,7 +64,7 @@ fn main() -> anyhow::Result<()> {
             println!("recorded {}", path.display());
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn play(

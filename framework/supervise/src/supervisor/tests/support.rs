@@ -63,9 +63,10 @@ impl Events {
         next.expect("an event in time").expect("someone who notes")
     }
 
-    /// Nothing more is noted, and nobody is left who could.
-    pub(super) fn is_empty(&mut self) -> bool {
-        !matches!(self.0.try_recv(), Ok(note) if note.starts_with("ended"))
+    /// Whether another end stands among the notes that nobody has read yet.
+    pub(super) fn hold_an_end(&mut self) -> bool {
+        let mut unread = std::iter::from_fn(|| self.0.try_recv().ok());
+        unread.any(|note| note.starts_with("ended"))
     }
 
     pub(super) async fn expect(&mut self, events: &[&str]) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ActorId, Incarnation};
@@ -19,6 +20,8 @@ pub struct Cause {
     pub place: Option<String>,
     /// What the actor was handling then: the name of the message, or `start` for its constructor.
     pub during: Option<String>,
+    /// The error itself, encoded, where its type is serialisable. Read it with [`Cause::value`].
+    pub value: Option<Box<[u8]>>,
 }
 
 impl Cause {
@@ -31,6 +34,7 @@ impl Cause {
             chain: Vec::new(),
             place: None,
             during: None,
+            value: None,
         }
     }
 
@@ -49,7 +53,20 @@ impl Cause {
             chain,
             place: None,
             during: None,
+            value: None,
         }
+    }
+
+    /// The same cause, with the error itself.
+    #[must_use]
+    pub fn with_value<E: Serialize + 'static>(self, _error: &E) -> Self {
+        self
+    }
+
+    /// The error itself, if it was an `E` and is serialisable.
+    #[must_use]
+    pub fn value<E: DeserializeOwned + 'static>(&self) -> Option<E> {
+        None
     }
 
     /// The same cause, with what was being handled.

@@ -48,6 +48,33 @@ impl fmt::Display for ActorId {
     }
 }
 
+/// One task. Prints as `task-1-2a`: the runtime's number, then a count in hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaskId {
+    runtime: RuntimeId,
+    number: u64,
+}
+
+impl TaskId {
+    /// The task with this number in `runtime`.
+    #[must_use]
+    pub fn new(runtime: RuntimeId, number: u64) -> Self {
+        Self { runtime, number }
+    }
+
+    /// Its number within its runtime.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.number
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task-{}-{:x}", self.runtime.0, self.number)
+    }
+}
+
 /// Hands out the [`ActorId`]s of one runtime, in rising order.
 #[derive(Debug)]
 pub struct ActorIds {

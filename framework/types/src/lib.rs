@@ -16,6 +16,6 @@ pub mod supervision;
 pub use error::{Error, Result};
 pub use exit::{Cause, Exit, ExitKind};
 pub use ids::{ActorId, ActorIds, Incarnation, RuntimeId};
-pub use options::ActorOptions;
+pub use options::{ActorOptions, TaskOptions};
 pub use resources::{Demand, Resources};
 pub use supervision::{Backoff, Restart, RestartLimit, Shutdown, Strategy};

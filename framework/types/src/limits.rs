@@ -54,3 +54,47 @@ pub const START_WITHIN: Duration = Duration::from_secs(10);
 
 /// Threads for user code of one runtime.
 pub const USER_THREADS_MAX: usize = 1024;
+
+/// How often a task is run again by default when its worker was lost. Ray's figure.
+pub const TASK_RETRIES: u32 = 3;
+
+/// Tasks of one runtime that wait or run. One that waits costs a few hundred bytes: a million is a few hundred MiB, and
+/// more than a minute of the fastest machine's work.
+pub const TASKS_MAX: usize = 1_000_000;
+
+/// Items a stream may be ahead of its reader by default: enough to hide the reader's pauses.
+pub const STREAM_WINDOW: usize = 64;
+
+/// The most a stream may ask to be ahead.
+pub const STREAM_WINDOW_MAX: usize = 1 << 20;
+
+/// Threads for synchronous tasks of one runtime, those included that are blocked in a wait. As many as small operating
+/// systems let one process have.
+pub const COMPUTE_THREADS_MAX: usize = 512;
+
+/// Tasks that a waiting thread runs on its own stack, one inside the other, before it parks instead: far below what
+/// its stack of [`COMPUTE_STACK_BYTES`] holds.
+pub const INLINE_DEPTH_MAX: usize = 32;
+
+/// The stack of a compute thread. Reserved, not used: memory is taken as it is touched.
+pub const COMPUTE_STACK_BYTES: usize = 8 << 20;
+
+/// How long a compute thread beyond the node's CPUs waits for work before it ends.
+pub const COMPUTE_THREAD_IDLE: Duration = Duration::from_secs(10);
+
+/// Bodies that were given up and still run, above which an error is logged with each further one.
+pub const ABANDONED_WARN: usize = 8;
+
+/// The encoded size up to which a user's error travels whole; a larger one travels as text.
+pub const ERROR_BYTES_MAX: usize = 64 << 10;
+
+/// Says what is wrong with a name of a task or an actor, if anything is.
+///
+/// # Errors
+/// The rule, as a sentence.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains('/') {
+        return Err(format!("a name has 1 to {NAME_BYTES_MAX} bytes and no slash"));
+    }
+    Ok(())
+}

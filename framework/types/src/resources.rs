@@ -80,6 +80,17 @@ impl Resources {
         self
     }
 
+    /// With so many thousandths of `name`; replaces what was there.
+    #[must_use]
+    pub fn with_thousandths(mut self, name: &str, amount: u64) -> Self {
+        if amount == 0 {
+            self.amounts.remove(name);
+        } else {
+            self.amounts.insert(name.to_owned(), amount);
+        }
+        self
+    }
+
     /// The resources themselves, or the first bad number among them.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ fn ls_1_who_names_resources_holds_them_for_life_and_others_wait() {
 fn an_infeasible_demand_fails_at_once_and_says_what_exists() {
     with_runtime(2.0, |runtime| async move {
         let (notes, _heard) = Notes::new();
-        let options = ActorOptions::new().name("trainer").cpus(1.0).gpus(2.0);
+        let options = ActorOptions::new().label("trainer").cpus(1.0).gpus(2.0);
         let error = runtime.spawn::<Subject>(("a", notes), options).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -13,7 +13,7 @@ fn runtimes_in_one_process_know_nothing_of_each_other() {
         runtime.block_on(async {
             let (notes, _heard) = Notes::new();
             // All eight actors have the same name.
-            let options = ActorOptions::new().name("same");
+            let options = ActorOptions::new().label("same");
             let subject = runtime.spawn::<Subject>(("a", notes), options).expect("an actor");
             assert_eq!(subject.call(Push(number as u64)).await, Ok(1));
             assert_eq!(runtime.actor_count(), 1);
@@ -80,7 +80,7 @@ fn dropping_a_runtime_ends_it_also_in_async_code() {
 fn the_tree_shows_system_and_user_actors() {
     with_runtime(1.0, |runtime| async move {
         let (notes, _heard) = Notes::new();
-        let options = ActorOptions::new().name("scores");
+        let options = ActorOptions::new().label("scores");
         let subject = runtime.spawn::<Subject>(("a", notes), options)?;
         subject.call(Push(1)).await?;
         // Its start and the call are counted when they have returned.

@@ -149,7 +149,7 @@ impl Call<Child> for Subject {
         Child(name, options): Child,
         ctx: &ActorContext<Self>,
     ) -> Result<ActorHandle<Subject>> {
-        ctx.spawn((name, self.notes.clone()), options.name(name))
+        ctx.spawn((name, self.notes.clone()), options.label(name))
     }
 }
 

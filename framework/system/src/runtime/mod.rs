@@ -101,7 +101,7 @@ impl Runtime {
         }
         let id = shared.ids.next();
         let type_name = short_type_name::<A>();
-        let name = options.given_name().unwrap_or(type_name).to_owned();
+        let name = options.given_label().unwrap_or(type_name).to_owned();
         let bound = options.mailbox_bound();
         let addr = Addr::new(&format!("{name}#{:x}", id.number()), type_name, bound, Kind::User);
         let probe = Arc::clone(addr.probe());

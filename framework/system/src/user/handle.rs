@@ -188,7 +188,7 @@ impl<A: Actor> ActorHandle<A> {
         let cell = self.cell();
         match refused {
             Refused::Overloaded { limit } => {
-                Error::Overloaded { actor: cell.id, name: cell.name.clone(), limit }
+                Error::Overloaded { name: cell.name.clone(), limit }
             }
             Refused::Gone => match (&cell.status().last_exit, self.addr.last_exit()) {
                 // The address closes a moment before the end is recorded.

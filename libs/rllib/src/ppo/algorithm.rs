@@ -65,7 +65,7 @@ impl Actor for Algorithm {
     type Args = GroupArgs;
 
     async fn start(args: GroupArgs, ctx: &ActorContext<Self>) -> Result<Self, BoxError> {
-        let options = |name: &str| ActorOptions::new().name(name).restarts(RESTARTS_MAX);
+        let options = |name: &str| ActorOptions::new().label(name).restarts(RESTARTS_MAX);
         Ok(Self {
             group: ctx.spawn(args.clone(), options("env_runner_group"))?,
             learner: ctx.spawn(args.clone(), options("learner"))?,

@@ -72,7 +72,7 @@ impl Actor for EnvRunnerGroup {
                 range: range.clone(),
             };
             let options =
-                ActorOptions::new().name(format!("env_runner-{number}")).restarts(RESTARTS_MAX);
+                ActorOptions::new().label(format!("env_runner-{number}")).restarts(RESTARTS_MAX);
             Ok(Runner { handle: ctx.spawn(args, options)?, range, room: None })
         };
         let runners = (0..config.env_runners).map(runner).collect::<raytree::Result<_>>()?;

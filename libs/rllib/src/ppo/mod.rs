@@ -226,7 +226,7 @@ impl PpoConfig {
         let training = Training::new(&self, &factory)?;
         let config = Arc::new(self);
         let args = GroupArgs { config: Arc::clone(&config), factory: factory.clone() };
-        let options = ActorOptions::new().name("ppo").restarts(RESTARTS_MAX);
+        let options = ActorOptions::new().label("ppo").restarts(RESTARTS_MAX);
         let algorithm = raytree::spawn(args, options)?;
         algorithm.ready().await?;
         Ok(Ppo {

@@ -1,13 +1,13 @@
-//! How an actor is to be placed, restarted, bounded and ended: one reusable value.
+//! Options of an actor.
 
-use std::panic::Location;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use super::note::{Bad, Wants};
+use crate::error::Result;
 use crate::limits;
-use crate::resources::{Demand, Resources};
+use crate::resources::Demand;
 use crate::supervision::{Backoff, Shutdown};
 
 /// Options of an actor. Everything has a default; set only what differs.
@@ -21,23 +21,20 @@ use crate::supervision::{Backoff, Shutdown};
 #[must_use]
 pub struct ActorOptions {
     name: Option<String>,
-    resources: Option<Resources>,
+    namespace: Option<String>,
+    label: Option<String>,
+    wants: Wants,
     restarts: Option<u32>,
+    retries: Option<u32>,
     backoff: Option<Backoff>,
     max_concurrency: Option<usize>,
     mailbox: Option<usize>,
     stop_within: Option<Duration>,
     tell_parent: bool,
     detached: bool,
+    get_if_exists: bool,
     #[serde(skip)]
     bad: Option<Box<Bad>>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Bad {
-    option: &'static str,
-    value: String,
-    reason: String,
 }
 
 impl ActorOptions {
@@ -46,15 +43,44 @@ impl ActorOptions {
         Self::default()
     }
 
-    /// How it is called in the tree and in messages; default: the name of its type. 1 to 128 bytes, no `/`.
+    /// A name by which others find it: of all living actors of a namespace only one has it. 1 to 128 bytes, no `/`.
+    /// Also its label.
     #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
-        if name.is_empty() || name.len() > limits::NAME_BYTES_MAX || name.contains('/') {
-            let reason = format!("a name has 1 to {} bytes and no slash", limits::NAME_BYTES_MAX);
-            self.note("name", name, reason);
-        } else {
-            self.name = Some(name);
+        match limits::check_name(&name) {
+            Ok(()) => self.name = Some(name),
+            Err(reason) => Bad::note(&mut self.bad, "name", name, &reason),
+        }
+        self
+    }
+
+    /// Where the name is unique. Default: the namespace of the runtime.
+    #[track_caller]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        let namespace = namespace.into();
+        match limits::check_name(&namespace) {
+            Ok(()) => self.namespace = Some(namespace),
+            Err(reason) => Bad::note(&mut self.bad, "namespace", namespace, &reason),
+        }
+        self
+    }
+
+    /// With a living actor of this name and type, that one is meant, and nothing is started. Atomic: of many who ask at
+    /// once, one starts it.
+    pub fn get_if_exists(mut self) -> Self {
+        self.get_if_exists = true;
+        self
+    }
+
+    /// How it is called in the tree and in messages; any number may be called alike. Default: its name, else the name of
+    /// its type. 1 to 128 bytes, no `/`.
+    #[track_caller]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        let label = label.into();
+        match limits::check_name(&label) {
+            Ok(()) => self.label = Some(label),
+            Err(reason) => Bad::note(&mut self.bad, "label", label, &reason),
         }
         self
     }
@@ -74,13 +100,17 @@ impl ActorOptions {
     /// So much of a named resource, for its whole life.
     #[track_caller]
     pub fn resource(mut self, name: &str, amount: f64) -> Self {
-        let place = Location::caller();
-        let resources = self.resources.take().unwrap_or_default().custom(name, amount);
-        if resources.checked().is_err() {
-            let reason = format!("an amount is zero or more, in steps of 0.001 ({place})");
-            self.note("resources", format!("{amount} {name}"), reason);
+        if !self.wants.set(name, amount) {
+            let reason = "an amount is zero or more, in steps of 0.001";
+            Bad::note(&mut self.bad, "resources", format!("{amount} {name}"), reason);
         }
-        self.resources = Some(resources);
+        self
+    }
+
+    /// How often a call that was lost with a life of the actor is made again on its next life. Default 0: at most once.
+    /// With retries a method may run more than once.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
         self
     }
 
@@ -103,7 +133,7 @@ impl ActorOptions {
             self.max_concurrency = Some(calls);
         } else {
             let reason = format!("it is 1 to {}", limits::MAX_CONCURRENCY_MAX);
-            self.note("max_concurrency", calls.to_string(), reason);
+            Bad::note(&mut self.bad, "max_concurrency", calls.to_string(), &reason);
         }
         self
     }
@@ -115,7 +145,7 @@ impl ActorOptions {
             self.mailbox = Some(calls);
         } else {
             let reason = format!("it is 1 to {}", limits::ACTOR_MAILBOX_MAX);
-            self.note("mailbox", calls.to_string(), reason);
+            Bad::note(&mut self.bad, "mailbox", calls.to_string(), &reason);
         }
         self
     }
@@ -138,31 +168,72 @@ impl ActorOptions {
         self
     }
 
-    /// Checks every number.
-    ///
-    /// # Errors
-    /// [`Error::BadOption`] for the first bad value, with the line that gave it.
-    pub fn check(&self) -> Result<()> {
-        match &self.bad {
-            None => Ok(()),
-            Some(bad) => Err(Error::BadOption {
-                option: bad.option.to_owned(),
-                value: bad.value.clone(),
-                reason: bad.reason.clone(),
-            }),
+    /// These options, with everything they leave unsaid taken from `base`.
+    pub fn over(self, base: &Self) -> Self {
+        Self {
+            name: self.name.or_else(|| base.name.clone()),
+            namespace: self.namespace.or_else(|| base.namespace.clone()),
+            label: self.label.or_else(|| base.label.clone()),
+            wants: self.wants.over(&base.wants),
+            restarts: self.restarts.or(base.restarts),
+            retries: self.retries.or(base.retries),
+            backoff: self.backoff.or(base.backoff),
+            max_concurrency: self.max_concurrency.or(base.max_concurrency),
+            mailbox: self.mailbox.or(base.mailbox),
+            stop_within: self.stop_within.or(base.stop_within),
+            tell_parent: self.tell_parent || base.tell_parent,
+            detached: self.detached || base.detached,
+            get_if_exists: self.get_if_exists || base.get_if_exists,
+            bad: self.bad.or_else(|| base.bad.clone()),
         }
     }
 
-    /// The name, if one was given.
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`](crate::Error::BadOption) for the first bad value, with the line that gave it.
+    pub fn check(&self) -> Result<()> {
+        Bad::check(self.bad.as_deref())
+    }
+
+    /// The name by which it is found, if one was given.
     #[must_use]
     pub fn given_name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
+    /// Where its name is unique, if that was said.
+    #[must_use]
+    pub fn given_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// How it is called in the tree, if that was said.
+    #[must_use]
+    pub fn given_label(&self) -> Option<&str> {
+        self.label.as_deref().or(self.name.as_deref())
+    }
+
+    /// Whether a living actor of its name will do.
+    #[must_use]
+    pub fn gets_if_exists(&self) -> bool {
+        self.get_if_exists
+    }
+
+    /// How often a lost call is made again.
+    #[must_use]
+    pub fn retries_max(&self) -> u32 {
+        self.retries.unwrap_or(0)
+    }
+
     /// What it takes to place and to run it.
     #[must_use]
     pub fn demand(&self) -> Demand {
-        self.resources.clone().map_or_else(Demand::default, Demand::always)
+        if self.wants.is_empty() {
+            Demand::default()
+        } else {
+            Demand::always(self.wants.resources(0))
+        }
     }
 
     /// Restarts allowed over its life.
@@ -206,13 +277,6 @@ impl ActorOptions {
     pub fn is_detached(&self) -> bool {
         self.detached
     }
-
-    #[track_caller]
-    fn note(&mut self, option: &'static str, value: String, reason: String) {
-        let place = Location::caller();
-        let reason = if reason.contains(".rs:") { reason } else { format!("{reason} ({place})") };
-        self.bad.get_or_insert_with(|| Box::new(Bad { option, value, reason }));
-    }
 }
 
 #[cfg(test)]
@@ -244,7 +308,7 @@ mod tests {
             ActorOptions::new().name("a/b"),
         ] {
             let error = options.check().unwrap_err().to_string();
-            assert!(error.contains("options.rs:"), "{error}");
+            assert!(error.contains("actor.rs:"), "{error}");
         }
     }
 }

@@ -1,0 +1,8 @@
+//! How tasks and actors are to be placed, retried, bounded and ended: reusable values.
+
+mod actor;
+mod note;
+mod task;
+
+pub use actor::ActorOptions;
+pub use task::TaskOptions;

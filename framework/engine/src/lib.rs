@@ -6,3 +6,4 @@
 
 pub mod placement;
 pub mod supervision;
+pub mod task;

@@ -2,12 +2,14 @@
 //!
 //! Invariants:
 //! - **PL-1 (no-overcommit):** what is granted never exceeds what exists.
+//! - **PL-3 (loans-to-the-short-lived):** CPUs that a waiting task has lent are granted only to those who may borrow.
 //! - **PL-2 (first-come):** among waiting demands the oldest is granted first; one that does not fit keeps all it names
 //!   for itself, so that nothing younger starves it, and holds up nobody who asks for none of that.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::Hash;
 
+use raytree_types::resources::CPU;
 use raytree_types::{Demand, Resources};
 
 /// The books of one node.
@@ -17,7 +19,9 @@ use raytree_types::{Demand, Resources};
 pub struct Placement<K> {
     total: Resources,
     free: Resources,
-    lines: BTreeMap<Resources, VecDeque<(u64, K)>>,
+    /// Thousandths of free CPU that are only lent.
+    lent: u64,
+    lines: BTreeMap<(Resources, Loan), VecDeque<(u64, K)>>,
     waiting: HashSet<K>,
     arrivals: u64,
 }
@@ -33,6 +37,15 @@ pub enum Verdict {
     Infeasible,
 }
 
+/// Whether a demand may be met with CPUs that a waiting task has lent, and takes back without asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loan {
+    /// It holds them for a short while: a task, a constructor.
+    May,
+    /// It holds them for its whole life.
+    Never,
+}
+
 impl<K: Copy + Eq + Hash> Placement<K> {
     /// A node with so much of everything.
     #[must_use]
@@ -40,6 +53,7 @@ impl<K: Copy + Eq + Hash> Placement<K> {
         Self {
             free: total.clone(),
             total,
+            lent: 0,
             lines: BTreeMap::new(),
             waiting: HashSet::new(),
             arrivals: 0,
@@ -64,8 +78,31 @@ impl<K: Copy + Eq + Hash> Placement<K> {
         self.waiting.len()
     }
 
+    /// How many thousandths of the free CPUs are only lent.
+    pub fn set_lent(&mut self, thousandths: u64) {
+        self.lent = thousandths;
+    }
+
+    /// Adds so many thousandths of CPU to what is free.
+    pub fn pour_cpu(&mut self, thousandths: u64) {
+        let free = self.free.thousandths(CPU) + thousandths;
+        self.free = std::mem::take(&mut self.free).with_thousandths(CPU, free);
+    }
+
+    /// Takes all free CPU out, in thousandths.
+    pub fn drain_cpu(&mut self) -> u64 {
+        let free = self.free.thousandths(CPU);
+        self.free = std::mem::take(&mut self.free).with_thousandths(CPU, 0);
+        free
+    }
+
+    fn fits(&self, need: &Resources, loan: Loan) -> bool {
+        let own = || self.free.thousandths(CPU).saturating_sub(self.lent) >= need.thousandths(CPU);
+        self.free.covers(need) && (loan == Loan::May || need.thousandths(CPU) == 0 || own())
+    }
+
     /// Asks for `demand`.
-    pub fn request(&mut self, key: K, demand: &Demand) -> Verdict {
+    pub fn request(&mut self, key: K, demand: &Demand, loan: Loan) -> Verdict {
         let need = demand.needed();
         if !self.total.covers(&need) {
             return Verdict::Infeasible;
@@ -74,12 +111,12 @@ impl<K: Copy + Eq + Hash> Placement<K> {
             return Verdict::Granted;
         }
         // With others waiting the newcomer goes behind them: `grant_next` decides.
-        if self.waiting.is_empty() && self.free.covers(&need) {
+        if self.waiting.is_empty() && self.fits(&need, loan) {
             self.free.subtract(&need);
             return Verdict::Granted;
         }
         self.arrivals += 1;
-        self.lines.entry(need).or_default().push_back((self.arrivals, key));
+        self.lines.entry((need, loan)).or_default().push_back((self.arrivals, key));
         self.waiting.insert(key);
         Verdict::Waiting
     }
@@ -88,26 +125,33 @@ impl<K: Copy + Eq + Hash> Placement<K> {
     pub fn grant_next(&mut self) -> Option<K> {
         // What an older demand waits for is spoken for: a stream of small ones must not starve it.
         let mut spoken_for: BTreeSet<&str> = BTreeSet::new();
+        let mut own_cpu_spoken_for = false;
         let mut granted = None;
         self.forget_withdrawn();
-        let mut fronts: Vec<(u64, &Resources)> = self
+        let mut fronts: Vec<(u64, &(Resources, Loan))> = self
             .lines
             .iter()
             .filter_map(|(need, line)| line.front().map(|(arrival, _)| (*arrival, need)))
             .collect();
         fronts.sort_unstable_by_key(|(arrival, _)| *arrival);
-        for (_, need) in fronts {
+        for (_, line) in fronts {
+            let (need, loan) = line;
             let free = need.iter().all(|(name, _)| !spoken_for.contains(name));
-            if free && self.free.covers(need) {
-                granted = Some(need.clone());
+            let loan_only = own_cpu_spoken_for && need.thousandths(CPU) > 0;
+            let lent_is_enough = *loan == Loan::May && need.thousandths(CPU) <= self.lent;
+            if free && self.fits(need, *loan) && (!loan_only || lent_is_enough) {
+                granted = Some(line.clone());
                 break;
             }
-            spoken_for.extend(need.iter().map(|(name, _)| name));
+            // One who may not borrow does not hold up those who do: a lender may be waiting for just them.
+            let names = need.iter().map(|(name, _)| name);
+            spoken_for.extend(names.filter(|name| *loan == Loan::May || *name != CPU));
+            own_cpu_spoken_for |= *loan == Loan::Never && need.thousandths(CPU) > 0;
         }
-        let need = granted?;
-        let (_, key) = self.lines.get_mut(&need)?.pop_front()?;
+        let line = granted?;
+        let (_, key) = self.lines.get_mut(&line)?.pop_front()?;
         self.waiting.remove(&key);
-        self.free.subtract(&need);
+        self.free.subtract(&line.0);
         Some(key)
     }
 
@@ -163,8 +207,8 @@ mod tests {
         let mut node = Placement::new(Resources::cpus(1.0));
         let plain = Demand::default();
         for key in 0..100 {
-            assert_eq!(node.request(key, &plain), Verdict::Granted);
-            assert_eq!(node.request(1000 + key, &plain), Verdict::Waiting);
+            assert_eq!(node.request(key, &plain, Loan::May), Verdict::Granted);
+            assert_eq!(node.request(1000 + key, &plain, Loan::May), Verdict::Waiting);
             assert!(node.withdraw(1000 + key));
             node.placed(&plain);
         }
@@ -175,9 +219,9 @@ mod tests {
     fn what_can_never_fit_is_said_at_once() {
         let mut node = Placement::new(Resources::cpus(2.0));
         let big = Demand::always(Resources::cpus(2.001));
-        assert_eq!(node.request(1, &big), Verdict::Infeasible);
+        assert_eq!(node.request(1, &big, Loan::May), Verdict::Infeasible);
         let odd = Demand::always(Resources::none().custom("special_hardware", 1.0));
-        assert_eq!(node.request(2, &odd), Verdict::Infeasible);
+        assert_eq!(node.request(2, &odd, Loan::May), Verdict::Infeasible);
     }
 
     #[test]
@@ -186,16 +230,35 @@ mod tests {
         let one = Demand::always(Resources::cpus(1.0));
         let two = Demand::always(Resources::cpus(2.0));
         let gpu = Demand::always(Resources::none().gpus(1.0));
-        assert_eq!(node.request(1, &one), Verdict::Granted);
-        assert_eq!(node.request(2, &two), Verdict::Waiting);
-        assert_eq!(node.request(3, &one), Verdict::Waiting);
-        assert_eq!(node.request(4, &gpu), Verdict::Waiting);
+        assert_eq!(node.request(1, &one, Loan::May), Verdict::Granted);
+        assert_eq!(node.request(2, &two, Loan::May), Verdict::Waiting);
+        assert_eq!(node.request(3, &one, Loan::May), Verdict::Waiting);
+        assert_eq!(node.request(4, &gpu, Loan::May), Verdict::Waiting);
         assert_eq!(node.grant_next(), Some(4), "a GPU is not what the large one waits for");
         assert_eq!(node.grant_next(), None, "the small one stays behind the large one");
         node.ended(&one);
         assert_eq!(node.grant_next(), Some(2));
         node.ended(&two);
         assert_eq!(node.grant_next(), Some(3));
+    }
+
+    #[test]
+    fn pl_3_what_is_lent_goes_only_to_those_who_give_it_back() {
+        let mut node = Placement::new(Resources::cpus(1.0));
+        let one = Demand::always(Resources::cpus(1.0));
+        node.set_lent(1000);
+        assert_eq!(node.request(1, &one, Loan::Never), Verdict::Waiting);
+        assert_eq!(node.grant_next(), None);
+        // Those who may borrow do not wait behind it.
+        assert_eq!(node.request(9, &one, Loan::May), Verdict::Waiting);
+        assert_eq!(node.grant_next(), Some(9));
+        node.ended(&one);
+        node.set_lent(0);
+        assert_eq!(node.grant_next(), Some(1));
+        node.ended(&one);
+        node.set_lent(1000);
+        assert_eq!(node.request(2, &one, Loan::May), Verdict::Granted);
+        assert_eq!(node.drain_cpu(), 0);
     }
 
     proptest! {
@@ -217,7 +280,7 @@ mod tests {
                         };
                         demands.push(demand);
                         let key = demands.len() - 1;
-                        match node.request(key, &demands[key]) {
+                        match node.request(key, &demands[key], Loan::May) {
                             Verdict::Granted => placing.push(key),
                             Verdict::Waiting => waiting.push(key),
                             Verdict::Infeasible => {}

@@ -4,6 +4,9 @@
 //! This crate decides nothing and starts nothing. It knows neither tokio nor ractor, so that a client of a cluster
 //! (a command line, a dashboard) can read its records without linking the system.
 
+pub mod array;
+pub mod bytes;
+pub mod codec;
 pub mod error;
 pub mod exit;
 pub mod ids;
@@ -13,6 +16,9 @@ pub mod options;
 pub mod resources;
 pub mod supervision;
 
+pub use array::Array;
+pub use bytes::Bytes;
+pub use codec::Codec;
 pub use error::{Error, Result};
 pub use exit::{Cause, Exit, ExitKind};
 pub use ids::{ActorId, ActorIds, Incarnation, RuntimeId};

@@ -88,6 +88,26 @@ pub const ABANDONED_WARN: usize = 8;
 /// The encoded size up to which a user's error travels whole; a larger one travels as text.
 pub const ERROR_BYTES_MAX: usize = 64 << 10;
 
+/// The head of an encoded value: what is written element by element. Above it such data takes seconds and belongs into
+/// buffers, which have no bound of their own; a frame above it is refused unread.
+pub const CODEC_HEAD_BYTES_MAX: usize = 1 << 30;
+
+/// Buffers, and references, of one encoded value. A buffer costs an entry of a scatter list and 64 bytes of
+/// alignment: a value with more of them wants fewer, larger ones.
+pub const CODEC_PARTS_MAX: usize = 1 << 20;
+
+/// Elements of sequences in a frame that take no byte at all, like those of a `Vec<()>`: the only ones that a short
+/// frame can announce in any number. A million take a millisecond.
+pub const CODEC_EMPTY_ELEMENTS_MAX: usize = 1 << 20;
+
+/// The stack that reading a nested value may take, in bytes: a quarter of a thread's two MiB, and far more than any
+/// value takes that is not a list linked by hand.
+pub const CODEC_DECODE_STACK_BYTES_MAX: usize = 512 << 10;
+
+/// The stack that writing a nested value may take, in bytes. Reading a level takes up to four times as much as writing
+/// it, and what cannot be read should not be written.
+pub const CODEC_ENCODE_STACK_BYTES_MAX: usize = 128 << 10;
+
 /// Says what is wrong with a name of a task or an actor, if anything is.
 ///
 /// # Errors

@@ -100,12 +100,12 @@ pub const CODEC_PARTS_MAX: usize = 1 << 20;
 /// frame can announce in any number. A million take a millisecond.
 pub const CODEC_EMPTY_ELEMENTS_MAX: usize = 1 << 20;
 
-/// The stack that reading a nested value may take, in bytes: a quarter of a thread's two MiB, and far more than any
-/// value takes that is not a list linked by hand.
-pub const CODEC_DECODE_STACK_BYTES_MAX: usize = 512 << 10;
+/// The stack that reading a nested value may take, in bytes: half of a thread's two MiB, which is hundreds of levels.
+/// Only lists that are linked by hand have more.
+pub const CODEC_DECODE_STACK_BYTES_MAX: usize = 1 << 20;
 
-/// The stack that writing a nested value may take, in bytes. Reading a level takes up to four times as much as writing
-/// it, and what cannot be read should not be written.
+/// The stack that writing a nested value may take, in bytes. Reading a level takes up to seven times as much as
+/// writing it, and what cannot be read should not be written.
 pub const CODEC_ENCODE_STACK_BYTES_MAX: usize = 128 << 10;
 
 /// Says what is wrong with a name of a task or an actor, if anything is.

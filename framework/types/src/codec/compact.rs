@@ -77,6 +77,7 @@ struct Compact<'de> {
 }
 
 impl<'de> Compact<'de> {
+    #[inline]
     fn left(&mut self) -> usize {
         self.numbers.reader().0.len()
     }
@@ -86,11 +87,13 @@ impl<'de> Compact<'de> {
         N::decode(&mut self.numbers).map_err(fault_of)
     }
 
+    #[inline]
     fn length(&mut self) -> Result<usize, Fault> {
         usize::try_from(self.number::<u64>()?).map_err(Fault::said)
     }
 
     /// A length and as many bytes.
+    #[inline]
     fn bytes(&mut self) -> Result<&'de [u8], Fault> {
         let length = self.length()?;
         let rest = &mut self.numbers.reader().0;
@@ -102,6 +105,7 @@ impl<'de> Compact<'de> {
     }
 
     /// The length of a sequence or map, which `left` bytes can hold.
+    #[inline]
     fn elements(&mut self) -> Result<Elements<'_, 'de>, Fault> {
         self.stack.check()?;
         let length = self.length()?;
@@ -113,16 +117,19 @@ impl<'de> Compact<'de> {
     }
 
     /// The fields of a struct or tuple.
+    #[inline]
     fn fields(&mut self, count: usize) -> Result<Elements<'_, 'de>, Fault> {
         self.stack.check()?;
         Ok(Elements { reader: self, left: count, hint_max: count, counted: false })
     }
 }
 
+#[cold]
 fn too_long(length: usize, what: &str, left: usize) -> Fault {
     Fault::Other(format!("it announces {length} {what} where {left} bytes are left"))
 }
 
+#[cold]
 fn fault_of(error: DecodeError) -> Fault {
     match error {
         DecodeError::UnexpectedEnd { additional } => {

@@ -28,7 +28,8 @@ pub enum CodecError {
     },
     /// The head has too many bytes. Large parts belong into buffers.
     #[error(
-        "a {type_name} has a head of {bytes} bytes or more, and {limit} is the bound: put its large parts into Bytes or Array"
+        "a {type_name} has a head of {bytes} bytes or more, and {limit} is the bound: put \
+         its large parts into Bytes or Array"
     )]
     TooLarge {
         /// The Rust type.

@@ -92,6 +92,11 @@ impl io::Write for Sink {
         self.put(bytes, || io::ErrorKind::StorageFull.into()).map(|()| bytes.len())
     }
 
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.put(bytes, || io::ErrorKind::StorageFull.into())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -121,14 +126,27 @@ impl<'a> Source<'a> {
     }
 }
 
+impl Source<'_> {
+    #[inline]
+    fn check(&mut self) -> io::Result<()> {
+        self.stack.check().map_err(|fault| {
+            self.fault.get_or_insert(fault);
+            io::ErrorKind::OutOfMemory.into()
+        })
+    }
+}
+
 impl io::Read for Source<'_> {
     #[inline]
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if let Err(fault) = self.stack.check() {
-            self.fault.get_or_insert(fault);
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
+        self.check()?;
         self.rest.read(into)
+    }
+
+    #[inline]
+    fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
+        self.check()?;
+        self.rest.read_exact(into)
     }
 }
 

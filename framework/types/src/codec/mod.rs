@@ -45,7 +45,8 @@
 //!
 //! It makes [`decode`] fail with [`CodecError::BadFrame`], and nothing else. Lengths are compared with the bytes that
 //! are there before anything is allocated; elements without a byte, and the stack that nesting takes, are bounded
-//! ([`limits`](crate::limits)). The memory of a decoded value is at most its type's size for each byte of the head.
+//! ([`limits`](crate::limits)). The memory of a decoded value is in proportion to the bytes of its head, by the size
+//! of its largest element; while it is read, each level of nesting may reserve up to a MiB more.
 
 mod bulk;
 mod check;
@@ -143,7 +144,7 @@ impl fmt::Debug for Encoded {
 /// # Errors
 /// [`CodecError::CannotEncode`] if the codec cannot write this type (see [`check`]), the type's own implementation
 /// fails, or it is nested too deeply; [`CodecError::TooLarge`] above
-/// [`CODEC_HEAD_BYTES_MAX`](crate::limits::CODEC_HEAD_BYTES_MAX).
+/// [`CODEC_HEAD_BYTES_MAX`].
 pub fn encode<T: Serialize + 'static>(codec: Codec, value: &T) -> Result<Encoded, CodecError> {
     try_encode(codec, value).map_err(CodecError::encoding::<T>)
 }
@@ -152,7 +153,7 @@ pub fn encode<T: Serialize + 'static>(codec: Codec, value: &T) -> Result<Encoded
 ///
 /// # Errors
 /// [`CodecError::BadFrame`] if these are not the bytes of a `T`, written by the same version of the same codec;
-/// [`CodecError::TooLarge`] above [`CODEC_HEAD_BYTES_MAX`](crate::limits::CODEC_HEAD_BYTES_MAX). Nothing of the
+/// [`CodecError::TooLarge`] above [`CODEC_HEAD_BYTES_MAX`]. Nothing of the
 /// frame is held on to then.
 pub fn decode<T: DeserializeOwned + 'static>(
     codec: Codec,
@@ -221,5 +222,7 @@ fn open(codec: Codec, head: &[u8]) -> Result<&[u8], Fault> {
     }))
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,11 @@
 //!
 //! A scope surrounds one [`encode`](super::encode) or [`decode`](super::decode), on one thread. An implementation
 //! that wants something to travel beside the head puts it in and writes the number it got, as a `u32`; when read, it
-//! reads the number and takes the thing out. Scopes nest, and the innermost one counts: a value that is encoded while
-//! another one is has its own buffers. After a panic the outer scope is back.
+//! reads the number and takes the thing out. A scope does not know which serializer asks: what an implementation
+//! writes within it with another one, as JSON in a string, say, is in the scope too.
+//!
+//! Scopes nest, and the innermost one counts: a value that is encoded while another one is has its own buffers. After
+//! a panic the outer scope is back.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -20,7 +23,8 @@ use crate::limits::CODEC_PARTS_MAX;
 pub enum ScopeError {
     /// No value is being encoded, or decoded, here.
     #[error(
-        "an ObjectRef or actor handle can only be serialised as a part of a task argument, a result or an object; elsewhere nothing would keep alive what it refers to"
+        "an ObjectRef or actor handle can only be serialised as a part of a task argument, a result or \
+         an object; elsewhere nothing would keep alive what it refers to"
     )]
     Outside,
     /// More buffers or references than a value may carry.

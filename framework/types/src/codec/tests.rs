@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::*;
 use crate::array::Array;
 
-const CODECS: [Codec; 2] = [Codec::Compact, Codec::SelfDescribing];
+pub(super) const CODECS: [Codec; 2] = [Codec::Compact, Codec::SelfDescribing];
 
 #[track_caller]
 fn travels<T: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value: T) {
@@ -22,7 +22,7 @@ fn travels<T: Serialize + DeserializeOwned + PartialEq + Debug + 'static>(value:
 
 /// A handle that travels as a token, as the handles of the crates above do.
 #[derive(Clone, Debug, PartialEq)]
-struct Handle(Arc<u64>);
+pub(super) struct Handle(Arc<u64>);
 
 impl Serialize for Handle {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for Handle {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum Shape {
+pub(super) enum Shape {
     Unit,
     New(Option<i128>),
     Pair(u8, char),
@@ -49,7 +49,7 @@ enum Shape {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Task {
+pub(super) struct Task {
     id: u64,
     name: String,
     cpus: f64,

@@ -121,8 +121,8 @@ impl<K: Copy + Eq + Hash> Placement<K> {
         Verdict::Waiting
     }
 
-    /// The next one that may start now; its resources are taken.
-    pub fn grant_next(&mut self) -> Option<K> {
+    /// The next one that may start now, with the resources that were taken for it.
+    pub fn grant_next(&mut self) -> Option<(K, Resources)> {
         // What an older demand waits for is spoken for: a stream of small ones must not starve it.
         let mut spoken_for: BTreeSet<&str> = BTreeSet::new();
         let mut own_cpu_spoken_for = false;
@@ -152,7 +152,7 @@ impl<K: Copy + Eq + Hash> Placement<K> {
         let (_, key) = self.lines.get_mut(&line)?.pop_front()?;
         self.waiting.remove(&key);
         self.free.subtract(&line.0);
-        Some(key)
+        Some((key, line.0))
     }
 
     /// Drops those at the head of a line who no longer wait, and empty lines.
@@ -202,6 +202,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn next<K: Copy + Eq + Hash>(node: &mut Placement<K>) -> Option<K> {
+        node.grant_next().map(|(key, _)| key)
+    }
+
     #[test]
     fn a_plain_actor_takes_one_cpu_to_be_placed_and_none_to_run() {
         let mut node = Placement::new(Resources::cpus(1.0));
@@ -234,12 +238,12 @@ mod tests {
         assert_eq!(node.request(2, &two, Loan::May), Verdict::Waiting);
         assert_eq!(node.request(3, &one, Loan::May), Verdict::Waiting);
         assert_eq!(node.request(4, &gpu, Loan::May), Verdict::Waiting);
-        assert_eq!(node.grant_next(), Some(4), "a GPU is not what the large one waits for");
-        assert_eq!(node.grant_next(), None, "the small one stays behind the large one");
+        assert_eq!(next(&mut node), Some(4), "a GPU is not what the large one waits for");
+        assert_eq!(next(&mut node), None, "the small one stays behind the large one");
         node.ended(&one);
-        assert_eq!(node.grant_next(), Some(2));
+        assert_eq!(next(&mut node), Some(2));
         node.ended(&two);
-        assert_eq!(node.grant_next(), Some(3));
+        assert_eq!(next(&mut node), Some(3));
     }
 
     #[test]
@@ -248,13 +252,13 @@ mod tests {
         let one = Demand::always(Resources::cpus(1.0));
         node.set_lent(1000);
         assert_eq!(node.request(1, &one, Loan::Never), Verdict::Waiting);
-        assert_eq!(node.grant_next(), None);
+        assert_eq!(next(&mut node), None);
         // Those who may borrow do not wait behind it.
         assert_eq!(node.request(9, &one, Loan::May), Verdict::Waiting);
-        assert_eq!(node.grant_next(), Some(9));
+        assert_eq!(next(&mut node), Some(9));
         node.ended(&one);
         node.set_lent(0);
-        assert_eq!(node.grant_next(), Some(1));
+        assert_eq!(next(&mut node), Some(1));
         node.ended(&one);
         node.set_lent(1000);
         assert_eq!(node.request(2, &one, Loan::May), Verdict::Granted);
@@ -291,7 +295,7 @@ mod tests {
                     3 => if let Some(key) = placing.pop() { node.failed(&demands[key]) },
                     _ => if let Some(key) = waiting.pop() { prop_assert!(node.withdraw(key)) },
                 }
-                while let Some(key) = node.grant_next() {
+                while let Some((key, _)) = node.grant_next() {
                     prop_assert!(waiting.contains(&key), "granted one that does not wait");
                     waiting.retain(|other| *other != key);
                     placing.push(key);

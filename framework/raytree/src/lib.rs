@@ -34,13 +34,21 @@ use std::future::Future;
 use std::panic::resume_unwind;
 
 pub use raytree_system::{
-    Actor, ActorContext, ActorHandle, BoxError, Call, Entered, Init, Lifecycle, Pending, Query,
-    Runtime, Status, current,
+    Actor, ActorContext, ActorHandle, Arg, BoxError, Call, Entered, GetAll, Init, IntoArg, IntoRef,
+    Lifecycle, ObjectRef, ObjectStream, Pending, Put, Query, Runtime, Shared, Status, StreamTask,
+    Submit, Task, TaskContext, Value, Wait, Waited, current, get_all, put, registered, wait,
 };
 pub use raytree_types::{
     ActorId, ActorOptions, Backoff, Cause, Error, Exit, ExitKind, Incarnation, Resources, Result,
-    RuntimeId, inspect, limits,
+    RuntimeId, TaskId, TaskOptions, inspect, limits,
 };
+
+/// What the attribute macros write code against. Not for hand-written code.
+#[doc(hidden)]
+pub mod __macro {
+    pub use raytree_system::macros::*;
+    pub use raytree_types::codec::Codec;
+}
 
 /// The one glob of the facade: `use raytree::prelude::*`.
 pub mod prelude {

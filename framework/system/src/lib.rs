@@ -17,15 +17,39 @@
 
 mod gcs;
 mod node;
+mod object;
 mod runtime;
+mod task;
 mod user;
 mod worker;
 
+pub use object::Value;
+pub use object::gather::{GetAll, IntoRef, get_all};
+pub use object::put::{Put, put};
+pub use object::reference::ObjectRef;
+pub use object::shared::Shared;
+pub use object::stream::ObjectStream;
+pub use object::wait::{Wait, Waited, wait};
 pub use runtime::Runtime;
 pub use runtime::ambient::{Entered, current};
 pub use runtime::start::Init;
+pub use task::args::{Arg, IntoArg};
+pub use task::context::TaskContext;
+pub use task::function::{StreamTask, Submit, Task};
+pub use task::registry::registered;
 pub use user::actor::{Actor, BoxError, Call, Query};
 pub use user::context::ActorContext;
 pub use user::handle::ActorHandle;
 pub use user::pending::Pending;
 pub use user::status::{Lifecycle, Status};
+
+/// What the attribute macros write code against. Not for hand-written code.
+#[doc(hidden)]
+pub mod macros {
+    pub use inventory;
+
+    pub use crate::object::stream::Sink;
+    pub use crate::task::args::{Args, Asked, Settled, Strict, Subscriber, Taken};
+    pub use crate::task::definition::{Body, BodyFuture, Definition, Entry, Info};
+    pub use crate::task::failure::{Failure, KeepsText, KeepsValue, Thrown};
+}

@@ -1,11 +1,14 @@
 //! How an actor ended, and why: the record that travels from the place of failure to everyone who waits.
 
+use std::any::type_name;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::codec::{self, Codec, Encoded};
 use crate::ids::{ActorId, Incarnation};
+use crate::limits;
 
 /// The root of a failure, kept whole on its way up: what was said, by which type, where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,16 +60,24 @@ impl Cause {
         }
     }
 
-    /// The same cause, with the error itself.
+    /// The same cause, with the error itself. One that cannot be encoded, or takes more than
+    /// [`limits::ERROR_BYTES_MAX`], is kept as text only.
     #[must_use]
-    pub fn with_value<E: Serialize + 'static>(self, _error: &E) -> Self {
+    pub fn with_value<E: Serialize + 'static>(mut self, error: &E) -> Self {
+        let encoded = codec::encode(Codec::SelfDescribing, error).ok();
+        self.value = encoded
+            .filter(|whole| whole.buffers.is_empty() && whole.refs.is_empty())
+            .map(|whole| whole.head.into_boxed_slice())
+            .filter(|bytes| bytes.len() <= limits::ERROR_BYTES_MAX);
         self
     }
 
     /// The error itself, if it was an `E` and is serialisable.
     #[must_use]
     pub fn value<E: DeserializeOwned + 'static>(&self) -> Option<E> {
-        None
+        let head = self.value.as_ref().filter(|_| self.type_name == type_name::<E>())?.to_vec();
+        let whole = Encoded { head, buffers: Vec::new(), refs: Vec::new() };
+        codec::decode(Codec::SelfDescribing, &whole).ok()
     }
 
     /// The same cause, with what was being handled.

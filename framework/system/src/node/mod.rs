@@ -1,5 +1,6 @@
 //! A node: one machine's share of the system. Embedded there is one, in this process.
 
+pub(crate) mod ledger;
 pub(crate) mod scheduler;
 
 use std::sync::Weak;

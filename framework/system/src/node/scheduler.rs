@@ -53,10 +53,8 @@ impl Actor for LocalScheduler {
 
 impl LocalScheduler {
     fn grant(&self) {
-        let Some(runtime) = self.runtime.upgrade() else { return };
-        loop {
-            let Some(id) = runtime.books.lock().grant_next() else { return };
-            runtime.launch(id);
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.settle();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which runtime is meant when nobody says: the one whose thread this is, the one entered, the process default.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,10 +11,12 @@ use raytree_types::{Error, Result};
 
 use super::{Runtime, Shared};
 
-type Here = Arc<OnceLock<Weak<Shared>>>;
+pub(crate) type Here = Arc<OnceLock<Weak<Shared>>>;
 
 thread_local! {
     static THREAD: RefCell<Option<Here>> = const { RefCell::new(None) };
+    /// The thread belongs to a runtime and may block.
+    static COMPUTES: Cell<bool> = const { Cell::new(false) };
     static ENTERED: RefCell<Vec<(u64, Weak<Shared>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -56,9 +58,42 @@ pub(super) fn offer_default(shared: &Arc<Shared>) {
     }
 }
 
-/// This thread belongs to the runtime in `here` for ever.
-pub(super) fn bind_thread(here: Here) {
+/// This thread belongs to the runtime in `here` for ever; whether as one for synchronous code.
+pub(crate) fn bind_thread(here: Here, computes: bool) {
     THREAD.set(Some(here));
+    COMPUTES.set(computes);
+}
+
+/// The current runtime; where there is none, the process default, started now.
+///
+/// # Errors
+/// As [`current`] and [`Init::start`](crate::Init::start).
+pub(crate) fn current_or_start() -> Result<Runtime> {
+    match current() {
+        Err(Error::NoRuntime) => start_default(),
+        other => other,
+    }
+}
+
+/// The default that nobody started lives as long as the process.
+fn start_default() -> Result<Runtime> {
+    static STARTED: Mutex<Option<Runtime>> = Mutex::new(None);
+    let mut started = STARTED.lock();
+    // Somebody else may have been quicker.
+    match current() {
+        Err(Error::NoRuntime) => {
+            let runtime = crate::Init::new().start()?;
+            *started = Some(runtime.clone());
+            Ok(runtime)
+        }
+        other => other,
+    }
+}
+
+/// True where blocking would hold up other people's async code.
+pub(crate) fn is_async_thread() -> bool {
+    let own = THREAD.with_borrow(Option::is_some);
+    (own && !COMPUTES.get()) || tokio::runtime::Handle::try_current().is_ok()
 }
 
 /// Keeps a runtime current on this thread. Made by [`Runtime::enter`].

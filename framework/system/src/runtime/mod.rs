@@ -1,18 +1,21 @@
 //! A runtime: one supervision tree with its books, its actor table and its two tokio runtimes.
 
 pub(crate) mod ambient;
+pub(crate) mod life;
 pub(crate) mod start;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use raytree_engine::placement::{Placement, Verdict};
+use raytree_engine::placement::{Loan, Verdict};
+use raytree_engine::task::Phase;
 use raytree_supervise::{Addr, Kind, Probe, Root, SupervisorMsg, clock, short_type_name};
 use raytree_types::inspect::TreeSnapshot;
+use raytree_types::resources::CPU;
 use raytree_types::{
     ActorId, ActorIds, ActorOptions, Cause, Error, ExitKind, Resources, Result, RuntimeId, limits,
 };
@@ -21,12 +24,17 @@ use tokio::sync::OnceCell;
 
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held};
+use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
+use crate::task::table::TaskTable;
 use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
 use crate::user::status::Cell;
+use crate::worker::compute::Compute;
 use crate::worker::launch::{Launch, Launcher};
 use ambient::Entered;
+pub(crate) use ambient::Here;
+use life::Life;
 
 /// A running system. Clones are the same system; when the last one is dropped it ends without the order that
 /// [`Runtime::shutdown`] gives it: every waiting caller is told, code that runs is left at its next await point.
@@ -41,9 +49,18 @@ pub(crate) struct Shared {
     pub(crate) ids: ActorIds,
     pub(crate) addrs: Addrs,
     pub(crate) table: ActorTable,
-    pub(crate) books: Mutex<Placement<ActorId>>,
+    pub(crate) tasks: TaskTable,
+    pub(crate) ledger: Ledger,
+    pub(crate) compute: Arc<Compute>,
+    /// A plain task can run here at all.
+    pub(crate) has_one_cpu: bool,
+    /// How many CPUs the lane may wait for at once, and for how many it waits.
+    pub(crate) lane_width: usize,
+    pub(crate) lane_claims: AtomicUsize,
+    pub(crate) life: &'static Life,
+    pub(crate) here: Here,
     pub(crate) user: Handle,
-    system: Handle,
+    pub(crate) system: Handle,
     root: OnceLock<Root>,
     tokio: Mutex<Option<(Tokio, Tokio)>>,
     closing: AtomicBool,
@@ -71,6 +88,10 @@ pub(crate) struct Addrs {
 impl Runtime {
     pub(crate) fn of(shared: Arc<Shared>) -> Self {
         Self { shared }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Its id within the process.
@@ -111,7 +132,7 @@ impl Runtime {
         let launcher = Launcher { addr: addr.clone(), args, cell: Arc::clone(&cell) };
         shared.table.insert(Arc::clone(&cell), Arc::new(launcher))?;
         if shared.place(&cell) == Verdict::Infeasible {
-            let error = cell.infeasible(shared.books.lock().total());
+            let error = cell.infeasible(&shared.ledger.total());
             shared.finish(id, ExitKind::Stopped { reason: error.to_string() });
             return Err(error);
         }
@@ -153,13 +174,37 @@ impl Runtime {
     /// All resources there are.
     #[must_use]
     pub fn cluster_resources(&self) -> Resources {
-        self.shared.books.lock().total().clone()
+        self.shared.ledger.total()
     }
 
     /// Resources nobody holds now.
     #[must_use]
     pub fn available_resources(&self) -> Resources {
-        self.shared.books.lock().free().clone()
+        self.shared.ledger.free()
+    }
+
+    /// Tasks that wait for arguments or resources, or run.
+    #[must_use]
+    pub fn task_count(&self) -> usize {
+        self.shared.tasks.len()
+    }
+
+    /// Tasks whose body runs, those not counted that nobody waits for any more.
+    #[must_use]
+    pub fn running_tasks(&self) -> usize {
+        self.shared.tasks.count(Phase::Running)
+    }
+
+    /// Bodies of cancelled or timed-out tasks that still run: synchronous code cannot be ended from outside.
+    #[must_use]
+    pub fn abandoned_tasks(&self) -> usize {
+        self.shared.tasks.abandoned()
+    }
+
+    /// Errors of tasks and calls that nobody read before the last reference was dropped.
+    #[must_use]
+    pub fn lost_errors(&self) -> u64 {
+        self.shared.life.lost_errors()
     }
 
     /// Actors that have not ended.
@@ -215,7 +260,12 @@ impl Shared {
 
     /// Asks the node's books; starts the actor if it fits now.
     pub(crate) fn place(self: &Arc<Self>, cell: &Cell) -> Verdict {
-        let verdict = self.books.lock().request(cell.id, &cell.options.demand());
+        let demand = cell.options.demand();
+        // A constructor may borrow the CPU of a task that waits; a whole life may not.
+        let for_life = demand.running.thousandths(CPU) > 0;
+        let loan = if for_life { Loan::Never } else { Loan::May };
+        let verdict = self.ledger.request(Claimant::Actor(cell.id), &demand, loan);
+        self.serve_lane();
         match verdict {
             Verdict::Granted => self.launch(cell.id),
             Verdict::Waiting => {
@@ -245,22 +295,19 @@ impl Shared {
     }
 
     /// The constructor of an actor has returned, or failed and will be tried again.
-    pub(crate) fn placed(&self, cell: &Cell) {
+    pub(crate) fn placed(self: &Arc<Self>, cell: &Cell) {
         if self.table.hold(cell.id, Held::Running) == Some(Held::Placing) {
-            self.freed(|books| books.placed(&cell.options.demand()));
+            self.ledger.placed(&cell.options.demand());
+            self.freed();
         }
     }
 
     /// Something was given back; whoever waits for it is started by the scheduler.
-    fn freed(&self, give: impl FnOnce(&mut Placement<ActorId>)) {
-        let waiting = {
-            let mut books = self.books.lock();
-            give(&mut books);
-            books.waiting() > 0
-        };
-        if waiting {
+    fn freed(self: &Arc<Self>) {
+        if self.ledger.has_lines() {
             self.wake_scheduler();
         }
+        self.serve_lane();
     }
 
     fn wake_scheduler(&self) {
@@ -269,24 +316,20 @@ impl Shared {
     }
 
     /// Gives back whatever `cell` holds, once.
-    pub(crate) fn give_back(&self, cell: &Cell) {
+    pub(crate) fn give_back(self: &Arc<Self>, cell: &Cell) {
         let demand = cell.options.demand();
         match self.table.hold(cell.id, Held::Nothing) {
-            Some(Held::Placing) => self.freed(|books| books.failed(&demand)),
-            Some(Held::Running) => self.freed(|books| books.ended(&demand)),
-            Some(Held::Nothing) | None => {}
+            Some(Held::Placing) => self.ledger.failed(&demand),
+            Some(Held::Running) => self.ledger.ended(&demand),
+            Some(Held::Nothing) | None => return,
         }
+        self.freed();
     }
 
     /// Takes an actor out of the line of those who wait.
-    pub(crate) fn withdraw(&self, id: ActorId) -> bool {
-        let (waited, others) = {
-            let mut books = self.books.lock();
-            (books.withdraw(id), books.waiting() > 0)
-        };
-        if waited && others {
-            self.wake_scheduler();
-        }
+    pub(crate) fn withdraw(self: &Arc<Self>, id: ActorId) -> bool {
+        let waited = self.ledger.withdraw(Claimant::Actor(id));
+        self.freed();
         waited
     }
 
@@ -375,6 +418,8 @@ impl Shared {
         self.closing.store(true, Ordering::Release);
         // The first reason stays.
         _ = self.end.set(reason.to_owned());
+        self.life.end();
+        self.end_tasks();
         for (cell, launch) in self.table.close() {
             let text = format!("its runtime ended: {reason}");
             let kind = ExitKind::HostDied(Cause::message(text));

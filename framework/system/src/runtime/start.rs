@@ -1,20 +1,24 @@
 //! Starting a runtime.
 
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
-use raytree_engine::placement::Placement;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
 use raytree_types::{ActorIds, Error, Resources, Result, RuntimeId, Strategy, limits};
 use tokio::runtime::{Builder, Runtime as Tokio};
 use tokio::sync::OnceCell;
 
-use super::{Addrs, Runtime, Shared, ambient};
+use super::life::Life;
+use super::{Addrs, Here, Runtime, Shared, ambient};
 use crate::gcs::table::ActorTable;
+use crate::node::ledger::Ledger;
+use crate::task::registry;
+use crate::task::table::TaskTable;
 use crate::{gcs, node};
+use raytree_types::resources::CPU;
 
 /// How a runtime is to be. Everything has a default.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +27,7 @@ pub struct Init {
     resources: Resources,
     cpus: Option<f64>,
     threads: Option<usize>,
+    strict: Option<bool>,
 }
 
 impl Init {
@@ -60,6 +65,13 @@ impl Init {
         self
     }
 
+    /// Sends every argument, result and object through the codec and back, as between processes: what cannot travel
+    /// shows in a test, not on a cluster. Default: what `RAYTREE_STRICT` says (`1` is on), else off.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = Some(strict);
+        self
+    }
+
     /// Starts the runtime. It becomes the process default if there is none.
     ///
     /// # Errors
@@ -81,13 +93,15 @@ impl Init {
         }
         // The clock begins with the first runtime.
         _ = clock::now();
-        boot(resources, threads)
+        registry::entries()?;
+        let by_environment = || std::env::var("RAYTREE_STRICT").is_ok_and(|value| value == "1");
+        boot(resources, threads, self.strict.unwrap_or_else(by_environment))
     }
 }
 
-fn boot(resources: Resources, threads: usize) -> Result<Runtime> {
+fn boot(resources: Resources, threads: usize, strict: bool) -> Result<Runtime> {
     let id = RuntimeId::next();
-    let here: Arc<OnceLock<Weak<Shared>>> = Arc::new(OnceLock::new());
+    let here: Here = Arc::default();
     let system = tokio_runtime("raytree-system", 1, None)?;
     let user = tokio_runtime("raytree-user", threads, Some(Arc::clone(&here)))?;
     let addrs = Addrs {
@@ -98,6 +112,7 @@ fn boot(resources: Resources, threads: usize) -> Result<Runtime> {
         worker: Addr::system::<Supervisor>("worker"),
         host: Addr::system::<Supervisor>("actor_host"),
     };
+    let life = Life::new(strict);
     let (all_up, wait) = sync_channel(1);
     let (system_handle, user_handle) = (system.handle().clone(), user.handle().clone());
     let shared = Arc::new(Shared {
@@ -105,7 +120,14 @@ fn boot(resources: Resources, threads: usize) -> Result<Runtime> {
         ids: ActorIds::new(id),
         addrs,
         table: ActorTable::default(),
-        books: Mutex::new(Placement::new(resources)),
+        tasks: TaskTable::default(),
+        has_one_cpu: resources.thousandths(CPU) >= 1000,
+        lane_width: usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX),
+        lane_claims: AtomicUsize::new(0),
+        ledger: Ledger::new(resources),
+        compute: Arc::default(),
+        life,
+        here: Arc::clone(&here),
         user: user_handle,
         system: system_handle,
         root: OnceLock::new(),
@@ -118,6 +140,7 @@ fn boot(resources: Resources, threads: usize) -> Result<Runtime> {
     });
     // Set once, here.
     _ = here.set(Arc::downgrade(&shared));
+    life.begin(Arc::downgrade(&shared));
     let root = start_tree(&shared)?;
     watch(&shared, root.clone());
     _ = shared.root.set(root);
@@ -151,15 +174,11 @@ fn watch(shared: &Arc<Shared>, root: Root) {
     });
 }
 
-fn tokio_runtime(
-    name: &str,
-    threads: usize,
-    here: Option<Arc<OnceLock<Weak<Shared>>>>,
-) -> Result<Tokio> {
+fn tokio_runtime(name: &str, threads: usize, here: Option<Here>) -> Result<Tokio> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(threads).thread_name(name).enable_time();
     if let Some(here) = here {
-        builder.on_thread_start(move || ambient::bind_thread(Arc::clone(&here)));
+        builder.on_thread_start(move || ambient::bind_thread(Arc::clone(&here), false));
     }
     builder.build().map_err(|error| Error::StartFailed { reason: format!("no threads: {error}") })
 }

@@ -187,9 +187,7 @@ impl<A: Actor> ActorHandle<A> {
     fn refusal(&self, refused: Refused) -> Error {
         let cell = self.cell();
         match refused {
-            Refused::Overloaded { limit } => {
-                Error::Overloaded { name: cell.name.clone(), limit }
-            }
+            Refused::Overloaded { limit } => Error::Overloaded { name: cell.name.clone(), limit },
             Refused::Gone => match (&cell.status().last_exit, self.addr.last_exit()) {
                 // The address closes a moment before the end is recorded.
                 (None, Some(kind)) => Error::ActorDied {

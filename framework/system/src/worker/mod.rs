@@ -1,5 +1,6 @@
 //! The worker: where user code runs. Embedded it shares the process with everything else, on a tokio runtime of its own.
 
+pub(crate) mod compute;
 pub(crate) mod host;
 pub(crate) mod hosted;
 pub(crate) mod launch;
@@ -10,6 +11,9 @@ use raytree_supervise::{ChildSpec, SupervisorSpec};
 use raytree_types::Strategy;
 
 use crate::runtime::{Addrs, Shared};
+
+/// What most tasks need, in thousandths.
+pub(crate) const ONE_CPU: i64 = 1000;
 
 /// The worker's subtree: the actor host.
 pub(crate) fn spec(addrs: &Addrs, shared: &Weak<Shared>) -> SupervisorSpec {

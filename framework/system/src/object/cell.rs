@@ -1,0 +1,265 @@
+//! An object: a value that may not be there yet, with all who wait for it.
+//!
+//! Invariants:
+//! - **OB-1 (settled-once):** an object gets one value or one error, and everybody who waits then is told once.
+//! - **OB-2 (freed-at-once):** with its last reference the value is gone, whether it came before or comes after.
+//! - **OB-3 (moved-not-shared):** who holds the last reference gets the value itself; everybody else a clone.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use parking_lot::Mutex;
+use raytree_supervise::panics;
+use raytree_types::{Error, Result};
+
+use super::waiter::{Countdown, Waiter};
+use crate::runtime::Shared;
+use crate::runtime::life::Life;
+
+/// Who makes the value of an object.
+pub(crate) trait Producer: Send + Sync {
+    /// It is no longer wanted; nor, if `recursive`, is what it started.
+    fn cancel(&self, recursive: bool);
+
+    /// Makes the value on this thread, for one who waits for it, if that can be done.
+    fn run_in_wait(self: Arc<Self>, _runtime: &Arc<Shared>) {}
+}
+
+pub(crate) struct ObjectCell<T> {
+    /// What made it, for messages.
+    pub(crate) label: &'static str,
+    pub(crate) life: &'static Life,
+    slot: Mutex<Slot<T>>,
+    /// References, those in arguments included.
+    holders: AtomicUsize,
+}
+
+enum Slot<T> {
+    Pending {
+        producer: Option<Arc<dyn Producer>>,
+        waiters: Vec<Waiter>,
+    },
+    Ready(T),
+    Shared(Arc<T>),
+    Failed {
+        error: Arc<Error>,
+        seen: bool,
+    },
+    /// Moved out, or freed.
+    Taken,
+}
+
+/// How an object stands when somebody asks to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// He will be told.
+    Pending,
+    /// There is a value.
+    Ready,
+    /// There will be none.
+    Failed,
+}
+
+impl<T> ObjectCell<T> {
+    /// Without a value yet, and with one reference.
+    pub(crate) fn pending(label: &'static str, life: &'static Life) -> Arc<Self> {
+        let slot = Slot::Pending { producer: None, waiters: Vec::new() };
+        Self::of(label, life, slot)
+    }
+
+    /// With a value, and with one reference.
+    pub(crate) fn ready(label: &'static str, life: &'static Life, value: T) -> Arc<Self> {
+        Self::of(label, life, Slot::Ready(value))
+    }
+
+    /// With an error, and with one reference.
+    pub(crate) fn failed(label: &'static str, life: &'static Life, error: Error) -> Arc<Self> {
+        Self::of(label, life, Slot::Failed { error: Arc::new(error), seen: false })
+    }
+
+    fn of(label: &'static str, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
+        Arc::new(Self { label, life, slot: Mutex::new(slot), holders: AtomicUsize::new(1) })
+    }
+
+    /// Says who makes the value. Before anybody else has seen the object.
+    pub(crate) fn made_by(&self, by: Arc<dyn Producer>) {
+        if let Slot::Pending { producer, .. } = &mut *self.slot.lock() {
+            *producer = Some(by);
+        }
+    }
+
+    pub(crate) fn producer(&self) -> Option<Arc<dyn Producer>> {
+        match &*self.slot.lock() {
+            Slot::Pending { producer, .. } => producer.clone(),
+            _ => None,
+        }
+    }
+
+    /// Gives it its value or its error (OB-1); later ones are dropped.
+    pub(crate) fn settle(&self, result: Result<T>) {
+        let new = match result {
+            Ok(value) => Slot::Ready(value),
+            Err(error) => Slot::Failed { error: Arc::new(error), seen: false },
+        };
+        let mut slot = self.slot.lock();
+        if !matches!(&*slot, Slot::Pending { .. }) {
+            drop(slot);
+            // The value of an abandoned body; its drop is the user's code.
+            _ = panics::catch(|| drop(new));
+            return;
+        }
+        let ok = matches!(new, Slot::Ready(_));
+        let old = mem::replace(&mut *slot, new);
+        let unheld = self.holders.load(Ordering::Acquire) == 0;
+        let freed = unheld.then(|| mem::replace(&mut *slot, Slot::Taken));
+        drop(slot);
+        self.free(freed);
+        if let Slot::Pending { waiters, producer } = old {
+            waiters.into_iter().for_each(|waiter| waiter.tell(ok));
+            drop(producer);
+        }
+    }
+
+    pub(crate) fn hold(&self) {
+        self.holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One reference less (OB-2).
+    pub(crate) fn release(&self) {
+        if self.holders.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        let mut slot = self.slot.lock();
+        let pending = matches!(&*slot, Slot::Pending { .. });
+        // What is still to come is freed when it comes.
+        let freed = (!pending).then(|| mem::replace(&mut *slot, Slot::Taken));
+        drop(slot);
+        self.free(freed);
+    }
+
+    fn free(&self, slot: Option<Slot<T>>) {
+        match slot {
+            None | Some(Slot::Taken) => {}
+            Some(Slot::Failed { seen: true, .. }) => {}
+            Some(Slot::Failed { error, .. }) => self.life.lost(&error),
+            // Freeing runs the user's `Drop`, on any thread: a panic in it must not reach whoever let go last.
+            Some(value) => {
+                if let Err(cause) = panics::catch(|| drop(value)) {
+                    tracing::error!(object = self.label, "dropping the value panicked: {cause}");
+                }
+            }
+        }
+    }
+
+    /// Asks to be told when it is settled, unless it is.
+    pub(crate) fn subscribe(&self, waiter: impl FnOnce() -> Waiter) -> Standing {
+        match &mut *self.slot.lock() {
+            Slot::Pending { waiters, .. } => {
+                waiters.push(waiter());
+                Standing::Pending
+            }
+            Slot::Ready(_) | Slot::Shared(_) => Standing::Ready,
+            Slot::Failed { .. } | Slot::Taken => Standing::Failed,
+        }
+    }
+
+    /// That one need not be told any more.
+    pub(crate) fn unsubscribe(&self, countdown: &Arc<Countdown>) {
+        let gone: Vec<Waiter> = match &mut *self.slot.lock() {
+            Slot::Pending { waiters, .. } => {
+                waiters.extract_if(.., |waiter| waiter.is(countdown)).collect()
+            }
+            _ => Vec::new(),
+        };
+        // After the lock: it may hold the last count of something.
+        drop(gone);
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        match &*self.slot.lock() {
+            Slot::Pending { .. } => Standing::Pending,
+            Slot::Ready(_) | Slot::Shared(_) => Standing::Ready,
+            Slot::Failed { .. } | Slot::Taken => Standing::Failed,
+        }
+    }
+
+    /// Ready once it is settled.
+    pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<()> {
+        if let Slot::Pending { waiters, .. } = &mut *self.slot.lock() {
+            if !waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
+                waiters.push(Waiter::waker(cx.waker().clone()));
+            }
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// The value behind a count, for those who only read it.
+    pub(crate) fn share(&self) -> Result<Arc<T>> {
+        self.life.check()?;
+        let mut slot = self.slot.lock();
+        if let Slot::Ready(_) = &*slot
+            && let Slot::Ready(value) = mem::replace(&mut *slot, Slot::Taken)
+        {
+            *slot = Slot::Shared(Arc::new(value));
+        }
+        match &mut *slot {
+            Slot::Shared(value) => Ok(Arc::clone(value)),
+            other => Err(self.refusal(other)),
+        }
+    }
+
+    fn refusal(&self, slot: &mut Slot<T>) -> Error {
+        match slot {
+            Slot::Failed { error, seen } => {
+                *seen = true;
+                (**error).clone()
+            }
+            _ => Error::ObjectTaken { object: self.label.to_owned() },
+        }
+    }
+}
+
+impl<T> ObjectCell<T> {
+    /// The value of a holder who gives up his reference: itself, or behind a count if there are others.
+    pub(crate) fn give(&self) -> Result<Result<T, Arc<T>>> {
+        self.life.check()?;
+        let mut slot = self.slot.lock();
+        // Only a holder can make further ones, so the last one stays the last.
+        if self.holders.load(Ordering::Acquire) != 1 {
+            drop(slot);
+            return self.share().map(Err);
+        }
+        match mem::replace(&mut *slot, Slot::Taken) {
+            Slot::Ready(value) => Ok(Ok(value)),
+            // Somebody may still hold a `Shared`.
+            Slot::Shared(value) => Ok(Arc::try_unwrap(value)),
+            mut other => {
+                let refusal = self.refusal(&mut other);
+                *slot = other;
+                Err(refusal)
+            }
+        }
+    }
+}
+
+impl<T: Clone> ObjectCell<T> {
+    /// The value, for a holder who gives up his reference (OB-3).
+    pub(crate) fn take(&self) -> Result<T> {
+        self.give().map(|given| given.unwrap_or_else(|shared| (*shared).clone()))
+    }
+
+    /// A clone of the value.
+    pub(crate) fn copy(&self) -> Result<T> {
+        self.share().map(|value| (*value).clone())
+    }
+}
+
+impl<T> fmt::Debug for ObjectCell<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:?})", self.label, self.standing())
+    }
+}

@@ -1,0 +1,63 @@
+//! Objects that the program makes itself.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use raytree_types::Result;
+use raytree_types::codec::Codec;
+
+use super::cell::ObjectCell;
+use super::reference::ObjectRef;
+use super::{Value, travel};
+use crate::runtime::ambient;
+
+/// Makes an object of a value that is needed more than once: it is stored once, and its references are passed around.
+///
+/// `.await` it in async code, `.get()` it in synchronous code. Nothing is copied.
+#[must_use = "the object is freed at once when its reference is dropped"]
+pub fn put<T: Value>(value: T) -> Put<T> {
+    let reference = ambient::current_or_start().and_then(|runtime| {
+        let life = runtime.shared().life;
+        let value = travel::through(life, Codec::Compact, value)?;
+        Ok(ObjectRef::first(ObjectCell::ready("put", life, value)))
+    });
+    Put { reference: Some(reference) }
+}
+
+/// An object that is being stored: a future. See [`put`].
+#[must_use = "the object is freed at once when its reference is dropped"]
+pub struct Put<T> {
+    reference: Option<Result<ObjectRef<T>>>,
+}
+
+impl<T> Put<T> {
+    /// The reference, in synchronous code.
+    ///
+    /// # Errors
+    /// [`Error::CannotTravel`](raytree_types::Error::CannotTravel) (debug builds and strict mode);
+    /// [`Error::StartFailed`](raytree_types::Error::StartFailed) when there was no runtime and none could be started.
+    pub fn get(mut self) -> Result<ObjectRef<T>> {
+        self.take()
+    }
+
+    fn take(&mut self) -> Result<ObjectRef<T>> {
+        let again = || Err(raytree_types::Error::ObjectTaken { object: "put".to_owned() });
+        self.reference.take().unwrap_or_else(again)
+    }
+}
+
+impl<T> Future for Put<T> {
+    type Output = Result<ObjectRef<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(self.take())
+    }
+}
+
+impl<T> fmt::Debug for Put<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Put").field(&self.reference).finish()
+    }
+}

@@ -1,0 +1,106 @@
+//! Several results of one task, each with a reference of its own.
+
+use std::sync::Arc;
+
+use raytree_types::{Error, Result};
+
+use super::Value;
+use super::cell::{ObjectCell, Standing};
+use super::reference::ObjectRef;
+use super::waiter::{Dependent, Waiter};
+
+impl<T: Value> ObjectRef<Vec<T>> {
+    /// One reference for each of the `count` elements of the result. The elements are moved, not cloned, if this is the
+    /// last reference of the whole.
+    ///
+    /// If the result has another number of elements, each reference resolves to an error that says so.
+    ///
+    /// ```
+    /// # use raytree_system::{put, Init};
+    /// let runtime = Init::new().start()?;
+    /// let _here = runtime.enter();
+    /// let [a, b] = put(vec![1, 2]).get()?.elements(2).try_into().expect("two");
+    /// assert_eq!((a.get()?, b.get()?), (1, 2));
+    /// # Ok::<(), raytree_types::Error>(())
+    /// ```
+    #[must_use = "elements are freed with their references"]
+    pub fn elements(self, count: usize) -> Vec<ObjectRef<T>> {
+        let (label, life) = (self.cell.label, self.cell.life);
+        let cells: Vec<_> = (0..count).map(|_| ObjectCell::pending(label, life)).collect();
+        let refs = cells.iter().map(|cell| ObjectRef::first(Arc::clone(cell))).collect();
+        when_settled(self, move |whole| match whole {
+            Ok(values) if values.len() == cells.len() => {
+                cells.iter().zip(values).for_each(|(cell, value)| cell.settle(Ok(value)));
+            }
+            Ok(values) => {
+                let (found, asked) = (values.len(), cells.len());
+                let reason = format!("it has {found} elements, and {asked} were asked for");
+                fail(
+                    &cells,
+                    &Error::BadOption {
+                        option: "elements".to_owned(),
+                        value: asked.to_string(),
+                        reason,
+                    },
+                );
+            }
+            Err(error) => fail(&cells, &error),
+        });
+        refs
+    }
+}
+
+fn fail<T>(cells: &[Arc<ObjectCell<T>>], error: &Error) {
+    cells.iter().for_each(|cell| cell.settle(Err(error.clone())));
+}
+
+macro_rules! tuple {
+    ($($type:ident $cell:ident $index:tt),*) => {
+        impl<$($type: Value),*> ObjectRef<($($type,)*)> {
+            /// One reference for each part of the result: Ray's several return values.
+            #[must_use = "parts are freed with their references"]
+            pub fn split(self) -> ($(ObjectRef<$type>,)*) {
+                let (label, life) = (self.cell.label, self.cell.life);
+                $(let $cell = ObjectCell::pending(label, life);)*
+                let refs = ($(ObjectRef::first(Arc::clone(&$cell)),)*);
+                when_settled(self, move |whole| match whole {
+                    Ok(values) => { $($cell.settle(Ok(values.$index));)* }
+                    Err(error) => { $($cell.settle(Err(error.clone()));)* }
+                });
+                refs
+            }
+        }
+    };
+}
+
+tuple!(A a 0, B b 1);
+tuple!(A a 0, B b 1, C c 2);
+tuple!(A a 0, B b 1, C c 2, D d 3);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5);
+
+/// What is to be done with a result, on the thread that makes it.
+type Then<T> = Box<dyn FnOnce(Result<T>) + Send + Sync>;
+
+struct Split<T>(parking_lot::Mutex<Option<(ObjectRef<T>, Then<T>)>>);
+
+impl<T: Value> Dependent for Split<T> {
+    fn argument(self: Arc<Self>, _ok: bool) {
+        let waiting = self.0.lock().take();
+        if let Some((whole, then)) = waiting {
+            then(whole.cell.take());
+        }
+    }
+}
+
+fn when_settled<T: Value>(
+    whole: ObjectRef<T>,
+    then: impl FnOnce(Result<T>) + Send + Sync + 'static,
+) {
+    let cell = Arc::clone(&whole.cell);
+    let split = Arc::new(Split(parking_lot::Mutex::new(Some((whole, Box::new(then) as Then<T>)))));
+    let waiter = Arc::clone(&split) as Arc<dyn Dependent>;
+    if cell.subscribe(|| Waiter::Dependent(waiter)) != Standing::Pending {
+        split.argument(true);
+    }
+}

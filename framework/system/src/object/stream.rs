@@ -1,0 +1,184 @@
+//! Streams: results one after the other, from a body that is never far ahead of its reader.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_util::Stream;
+use raytree_types::codec::Codec;
+use raytree_types::{Error, Result};
+use tokio::sync::mpsc;
+
+use super::cell::ObjectCell;
+use super::reference::ObjectRef;
+use super::{Value, travel};
+use crate::runtime::life::Life;
+use crate::task::block;
+use crate::task::context::Waiting;
+use crate::task::failure::Failure;
+
+/// The items of a task or method that returns an iterator or a stream, as they are made. The body is never more than
+/// its window ahead (`TaskOptions::window`). Dropping the stream ends the body at its next item.
+///
+/// A failure of the body is the last item; after it, as after the last item of a body that succeeds, comes `None`.
+#[must_use = "the body ends when its stream is dropped"]
+pub struct ObjectStream<T> {
+    items: mpsc::Receiver<T>,
+    /// Settled when the body has ended; none once that was told.
+    end: Option<ObjectRef<()>>,
+    waits: Option<Waiting>,
+    life: &'static Life,
+}
+
+/// Where a body puts its items.
+pub struct Sink<T> {
+    items: mpsc::Sender<T>,
+    life: &'static Life,
+    codec: Codec,
+}
+
+/// The reader is gone.
+const UNREAD: &str = "its stream";
+
+impl<T: Value> Sink<T> {
+    /// Puts an item in, waiting for room.
+    ///
+    /// # Errors
+    /// When nobody reads any more, or the item cannot travel.
+    pub async fn put(&self, item: T) -> Result<(), Failure> {
+        let item = travel::through(self.life, self.codec, item)?;
+        // A free place needs no wait.
+        let item = match self.items.try_send(item) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Full(item)) => item,
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(unread().into()),
+        };
+        let _waits = Waiting::begin();
+        self.items.send(item).await.map_err(|_| unread().into())
+    }
+
+    /// As [`Sink::put`], blocking this thread; a task that waits here lends its CPU.
+    ///
+    /// # Errors
+    /// As for [`Sink::put`].
+    pub fn put_blocking(&self, item: T) -> Result<(), Failure> {
+        let item = travel::through(self.life, self.codec, item)?;
+        let item = match self.items.try_send(item) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Full(item)) => item,
+            Err(mpsc::error::TrySendError::Closed(_)) => return Err(unread().into()),
+        };
+        let send = async { self.items.send(item).await.map_err(|_| unread().into()) };
+        block::on(UNREAD, UNREAD, &mut std::pin::pin!(send))?
+    }
+}
+
+fn unread() -> Error {
+    Error::Cancelled { task: UNREAD.to_owned() }
+}
+
+/// A stream, its sink, and the object that says how the body ended.
+pub(crate) fn pair<T>(
+    label: &'static str,
+    life: &'static Life,
+    codec: Codec,
+    window: usize,
+) -> (ObjectStream<T>, Sink<T>, Arc<ObjectCell<()>>) {
+    let (sender, items) = mpsc::channel(window);
+    let end = ObjectCell::pending(label, life);
+    let stream =
+        ObjectStream { items, end: Some(ObjectRef::first(Arc::clone(&end))), waits: None, life };
+    (stream, Sink { items: sender, life, codec }, end)
+}
+
+impl<T: Value> ObjectStream<T> {
+    /// The next item.
+    ///
+    /// # Cancel safety
+    /// No item is lost when the future is dropped before it is ready.
+    pub async fn next(&mut self) -> Option<Result<T>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// The next item, blocking this thread.
+    ///
+    /// # Errors
+    /// [`Error::BlockingInAsync`] in async code; else the item itself may be the error of the body.
+    pub fn next_blocking(&mut self) -> Option<Result<T>> {
+        match block::on("next_blocking()", "next().await", &mut Box::pin(self.next())) {
+            Ok(item) => item,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The same items as references, to be passed on.
+    pub fn refs(self) -> impl Stream<Item = ObjectRef<T>> + Unpin {
+        let life = self.life;
+        futures_util::StreamExt::map(self, move |item| {
+            let label = "stream item";
+            ObjectRef::first(match item {
+                Ok(value) => ObjectCell::ready(label, life, value),
+                Err(error) => ObjectCell::failed(label, life, error),
+            })
+        })
+    }
+
+    /// The body is no longer wanted; nor is what it started.
+    pub fn cancel(&self) {
+        if let Some(end) = &self.end {
+            end.cancel();
+        }
+    }
+}
+
+impl<T> Unpin for ObjectStream<T> {}
+
+impl<T: Value> Stream for ObjectStream<T> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        let Poll::Ready(item) = self.items.poll_recv(cx) else {
+            if self.waits.is_none() {
+                self.waits = Waiting::begin();
+            }
+            return Poll::Pending;
+        };
+        self.waits = None;
+        if let Some(item) = item {
+            return Poll::Ready(Some(Ok(item)));
+        }
+        let Some(end) = &self.end else { return Poll::Ready(None) };
+        ready!(end.cell.poll_settled(cx));
+        let failed = end.cell.copy().err();
+        self.end = None;
+        Poll::Ready(failed.map(Err))
+    }
+}
+
+impl<T> Drop for ObjectStream<T> {
+    fn drop(&mut self) {
+        // The body is waiting for room, or is between two items: it ends where it is.
+        if let Some(end) = self.end.take() {
+            end.cancel();
+        }
+    }
+}
+
+impl<T> fmt::Debug for ObjectStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStream").field("end", &self.end).finish_non_exhaustive()
+    }
+}
+
+impl<T> Clone for Sink<T> {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone(), life: self.life, codec: self.codec }
+    }
+}
+
+impl<T> fmt::Debug for Sink<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
+    }
+}

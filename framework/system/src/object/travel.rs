@@ -1,0 +1,67 @@
+//! Values on their way: through the codec where that is asked, and references inside them.
+
+use std::any::TypeId;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
+
+use parking_lot::RwLock;
+use raytree_types::codec::{self, Codec, RefToken, scope};
+use raytree_types::{Error, Result};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Value;
+use super::reference::ObjectRef;
+use crate::runtime::life::Life;
+
+/// In strict mode the value as another process would get it. In debug builds the first value of each type is checked.
+///
+/// # Errors
+/// [`Error::CannotTravel`] names the type and the attribute to blame.
+pub(crate) fn through<T: Value>(life: &Life, codec: Codec, value: T) -> Result<T> {
+    if life.strict {
+        check(codec, &value)?;
+        return codec::round_trip(codec, &value).map_err(|error| Error::CannotTravel {
+            type_name: std::any::type_name::<T>().to_owned(),
+            attribute: None,
+            reason: error.to_string(),
+        });
+    }
+    if cfg!(debug_assertions) {
+        check(codec, &value)?;
+    }
+    Ok(value)
+}
+
+/// Checks the first value of each type.
+fn check<T: Value>(codec: Codec, value: &T) -> Result<()> {
+    static CHECKED: LazyLock<RwLock<HashSet<(TypeId, Codec)>>> = LazyLock::new(RwLock::default);
+    let this = (TypeId::of::<T>(), codec);
+    if CHECKED.read().contains(&this) {
+        return Ok(());
+    }
+    codec::check(codec, value).map_err(|fault| Error::CannotTravel {
+        type_name: fault.type_name,
+        attribute: fault.attribute,
+        reason: fault.reason,
+    })?;
+    CHECKED.write().insert(this);
+    Ok(())
+}
+
+impl<T: Send + Sync + 'static> Serialize for ObjectRef<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let token: RefToken = Arc::new(self.clone());
+        scope::put_ref(token).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de, T: Send + Sync + 'static> Deserialize<'de> for ObjectRef<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let token = scope::take_ref(u32::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        let found = token.downcast::<Self>();
+        let reference = found.map_err(|_| D::Error::custom("it is a reference of another type"))?;
+        Ok((*reference).clone())
+    }
+}

@@ -1,0 +1,296 @@
+//! Arguments: values, or references to what will be there.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use raytree_types::Result;
+use raytree_types::codec::Codec;
+
+use crate::object::Value;
+use crate::object::cell::Standing;
+use crate::object::reference::ObjectRef;
+use crate::object::shared::Shared;
+use crate::object::travel;
+use crate::object::waiter::Waiter;
+use crate::runtime::life::Life;
+
+/// What can be passed where a remote function expects a `T`: a `T`, an [`ObjectRef<T>`], owned or borrowed, and for a
+/// `Vec` also the references of its elements.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed where a `#[remote]` argument of type `{T}` is expected",
+    label = "expected a `{T}` or a reference to one",
+    note = "pass a `{T}`, an `ObjectRef<{T}>` or a `&ObjectRef<{T}>`; `{T}` must be a value: `Clone + serde::Serialize + serde::Deserialize + Send + Sync`"
+)]
+pub trait IntoArg<T> {
+    /// The argument.
+    fn into_arg(self) -> Arg<T>;
+}
+
+impl<T: Value> IntoArg<T> for T {
+    fn into_arg(self) -> Arg<T> {
+        Arg(Kind::Value(self))
+    }
+}
+
+impl<T: Value> IntoArg<T> for ObjectRef<T> {
+    fn into_arg(self) -> Arg<T> {
+        Arg(Kind::Ref(self))
+    }
+}
+
+impl<T: Value> IntoArg<T> for &ObjectRef<T> {
+    fn into_arg(self) -> Arg<T> {
+        Arg(Kind::Ref(self.clone()))
+    }
+}
+
+impl<T: Value> IntoArg<T> for Shared<T> {
+    fn into_arg(self) -> Arg<T> {
+        Arg(Kind::Shared(self.0))
+    }
+}
+
+impl<T: Value> IntoArg<Vec<T>> for Vec<ObjectRef<T>> {
+    fn into_arg(self) -> Arg<Vec<T>> {
+        Arg(Kind::Many(Box::new(self)))
+    }
+}
+
+impl<T: Value> IntoArg<Vec<T>> for &[ObjectRef<T>] {
+    fn into_arg(self) -> Arg<Vec<T>> {
+        Arg(Kind::Many(Box::new(self.to_vec())))
+    }
+}
+
+impl IntoArg<String> for &str {
+    fn into_arg(self) -> Arg<String> {
+        Arg(Kind::Value(self.to_owned()))
+    }
+}
+
+/// An argument on its way.
+pub struct Arg<T>(Kind<T>);
+
+enum Kind<T> {
+    Value(T),
+    Shared(Arc<T>),
+    Ref(ObjectRef<T>),
+    Many(Box<dyn Many<T>>),
+}
+
+/// References of the elements of a `T`.
+trait Many<T>: Send + Sync {
+    fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
+    fn take(self: Box<Self>) -> Result<T>;
+    fn copy(&self) -> Result<T>;
+}
+
+impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
+    fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
+        self.iter().for_each(|reference| visit(reference));
+    }
+
+    fn take(self: Box<Self>) -> Result<Vec<T>> {
+        self.into_iter().map(|reference| reference.cell.take()).collect()
+    }
+
+    fn copy(&self) -> Result<Vec<T>> {
+        self.iter().map(|reference| reference.cell.copy()).collect()
+    }
+}
+
+/// A reference of any type, as something to wait for.
+pub trait Settled: Send + Sync {
+    #[doc(hidden)]
+    fn subscribe(&self, waiter: Subscriber) -> Asked;
+    #[doc(hidden)]
+    fn error(&self) -> Option<raytree_types::Error>;
+}
+
+/// Who asks to be told.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
+pub struct Subscriber(pub(crate) Waiter);
+
+/// What he is told at once.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Asked(pub(crate) Standing);
+
+impl<T: Value> Settled for ObjectRef<T> {
+    fn subscribe(&self, waiter: Subscriber) -> Asked {
+        Asked(self.cell.subscribe(|| waiter.0))
+    }
+
+    fn error(&self) -> Option<raytree_types::Error> {
+        (self.cell.standing() == Standing::Failed).then(|| self.cell.share().err()).flatten()
+    }
+}
+
+impl<T: Value> Arg<T> {
+    fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
+        match &self.0 {
+            Kind::Value(_) | Kind::Shared(_) => {}
+            Kind::Ref(reference) => visit(reference),
+            Kind::Many(many) => many.each(visit),
+        }
+    }
+
+    /// Through the codec, where that is asked.
+    fn travel(self, life: &'static Life, codec: Codec) -> Result<Self> {
+        match self.0 {
+            Kind::Value(value) => travel::through(life, codec, value).map(Kind::Value).map(Self),
+            other => Ok(Self(other)),
+        }
+    }
+
+    /// So that it can be given more than once.
+    fn keep(self) -> Self {
+        match self.0 {
+            Kind::Value(value) => Self(Kind::Shared(Arc::new(value))),
+            other => Self(other),
+        }
+    }
+
+    /// For a run that may not be the last.
+    fn lend(&self) -> Result<Taken<T>> {
+        match &self.0 {
+            Kind::Value(value) => Ok(Taken::Owned(value.clone())),
+            Kind::Shared(value) => Ok(Taken::Shared(Arc::clone(value))),
+            Kind::Ref(reference) => reference.cell.share().map(Taken::Shared),
+            Kind::Many(many) => many.copy().map(Taken::Owned),
+        }
+    }
+
+    /// For the last run. A reference is handed over as it is: who needs the value itself takes it.
+    fn give(self) -> Result<Taken<T>> {
+        match self.0 {
+            Kind::Value(value) => Ok(Taken::Owned(value)),
+            Kind::Shared(value) => Ok(Taken::Shared(value)),
+            Kind::Ref(reference) => reference.cell.give().map(|given| match given {
+                Ok(value) => Taken::Owned(value),
+                Err(shared) => Taken::Shared(shared),
+            }),
+            Kind::Many(many) => many.take().map(Taken::Owned),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Arg<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Kind::Value(_) | Kind::Shared(_) => "Arg(value)",
+            Kind::Ref(_) => "Arg(reference)",
+            Kind::Many(_) => "Arg(references)",
+        })
+    }
+}
+
+/// An argument as a body gets it: its own, or read where it lies.
+#[derive(Debug)]
+pub enum Taken<T> {
+    /// Nobody else has it.
+    Owned(T),
+    /// Others may read it too.
+    Shared(Arc<T>),
+}
+
+impl<T: Clone> Taken<T> {
+    /// For a parameter by value: cloned only if others have it too.
+    pub fn into_value(self) -> T {
+        match self {
+            Self::Owned(value) => value,
+            Self::Shared(value) => Arc::try_unwrap(value).unwrap_or_else(|value| (*value).clone()),
+        }
+    }
+}
+
+impl<T> Taken<T> {
+    /// For a parameter of type [`Shared<T>`].
+    pub fn into_shared(self) -> Shared<T> {
+        match self {
+            Self::Owned(value) => Shared::new(value),
+            Self::Shared(value) => Shared(value),
+        }
+    }
+}
+
+/// For a parameter `&T`, `&[T]` or `&str`.
+impl<T> Deref for Taken<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Self::Owned(value) => value,
+            Self::Shared(value) => value,
+        }
+    }
+}
+
+/// The parameter types of a remote function, as a tuple of up to twelve values.
+pub trait Args: Send + Sync + 'static {
+    /// As they were passed.
+    type Stored: Send + Sync + 'static;
+    /// As the body gets them.
+    type Taken: Send + 'static;
+
+    #[doc(hidden)]
+    fn each(stored: &Self::Stored, visit: &mut dyn FnMut(&dyn Settled));
+    #[doc(hidden)]
+    fn travel(stored: Self::Stored, life: Strict, codec: Codec) -> Result<Self::Stored>;
+    #[doc(hidden)]
+    fn keep(stored: Self::Stored) -> Self::Stored;
+    #[doc(hidden)]
+    fn lend(stored: &Self::Stored) -> Result<Self::Taken>;
+    #[doc(hidden)]
+    fn give(stored: Self::Stored) -> Result<Self::Taken>;
+}
+
+/// Whether values go through the codec here.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Strict(pub(crate) &'static Life);
+
+macro_rules! tuple {
+    ($($type:ident $index:tt),*) => {
+        impl<$($type: Value),*> Args for ($($type,)*) {
+            type Stored = ($(Arg<$type>,)*);
+            type Taken = ($(Taken<$type>,)*);
+
+            fn each(_stored: &Self::Stored, _visit: &mut dyn FnMut(&dyn Settled)) {
+                $(_stored.$index.each(_visit);)*
+            }
+
+            fn travel(_stored: Self::Stored, _life: Strict, _codec: Codec) -> Result<Self::Stored> {
+                Ok(($(_stored.$index.travel(_life.0, _codec)?,)*))
+            }
+
+            fn keep(_stored: Self::Stored) -> Self::Stored {
+                ($(_stored.$index.keep(),)*)
+            }
+
+            fn lend(_stored: &Self::Stored) -> Result<Self::Taken> {
+                Ok(($(_stored.$index.lend()?,)*))
+            }
+
+            fn give(_stored: Self::Stored) -> Result<Self::Taken> {
+                Ok(($(_stored.$index.give()?,)*))
+            }
+        }
+    };
+}
+
+tuple!();
+tuple!(A 0);
+tuple!(A 0, B 1);
+tuple!(A 0, B 1, C 2);
+tuple!(A 0, B 1, C 2, D 3);
+tuple!(A 0, B 1, C 2, D 3, E 4);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);

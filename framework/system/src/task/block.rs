@@ -1,0 +1,136 @@
+//! Blocking waits, for synchronous code.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use raytree_types::{Error, Result, limits};
+
+use super::context::{self, Mode};
+use crate::object::cell::ObjectCell;
+use crate::runtime::Shared;
+use crate::runtime::life::Life;
+
+/// Blocks until the object is settled.
+pub(crate) fn settled<T>(cell: &ObjectCell<T>) -> Result<()> {
+    let is_settled =
+        |cell: &ObjectCell<T>| cell.standing() != crate::object::cell::Standing::Pending;
+    if is_settled(cell) {
+        return Ok(());
+    }
+    let mode = context::may_block("get()", ".await")?;
+    run_here(cell);
+    if is_settled(cell) {
+        return Ok(());
+    }
+    park(mode, poll_fn(|cx| cell.poll_settled(cx)))
+}
+
+/// Blocks until `future` is ready.
+pub(crate) fn on<F: Future + Unpin>(
+    what: &str,
+    instead: &str,
+    future: &mut F,
+) -> Result<F::Output> {
+    let mode = context::may_block(what, instead)?;
+    park(mode, future)
+}
+
+/// A task that waits in line is run by the one who waits for it, on his CPU.
+pub(crate) fn run_here<T>(cell: &ObjectCell<T>) {
+    if context::mode() != Some(Mode::Sync) || context::depth() >= limits::INLINE_DEPTH_MAX {
+        return;
+    }
+    if let (Some(producer), Some(runtime)) = (cell.producer(), cell.life.runtime()) {
+        producer.run_in_wait(&runtime);
+    }
+}
+
+/// `future` within `limit`, on the timer of the runtime.
+pub(crate) async fn timeout<F: Future>(
+    life: &'static Life,
+    limit: Duration,
+    future: F,
+) -> Option<F::Output> {
+    let sleep = life.runtime().map(|runtime| {
+        let _entered = runtime.user.enter();
+        tokio::time::sleep(limit)
+    });
+    // Without a runtime there is nothing left to wait for.
+    let Some(sleep) = sleep else { return Some(future.await) };
+    let (mut future, mut sleep) = (pin!(future), pin!(sleep));
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => sleep.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
+
+struct Parker {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
+    }
+}
+
+fn park<F: Future>(mode: Mode, future: F) -> Result<F::Output> {
+    let mut future = pin!(future);
+    let parker = Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&parker));
+    let mut cx = Context::from_waker(&waker);
+    if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+        return Ok(value);
+    }
+    let _lent = Lent::begin()?;
+    let mut wait = || loop {
+        while !parker.woken.swap(false, Ordering::AcqRel) {
+            thread::park();
+        }
+        if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            return value;
+        }
+    };
+    // Other work of this thread moves to another one.
+    Ok(if mode == Mode::SyncOnUserThread { tokio::task::block_in_place(wait) } else { wait() })
+}
+
+/// While a task blocks, its CPU is lent, and its thread counts as blocked.
+struct Lent {
+    runtime: Arc<Shared>,
+    cpu: i64,
+}
+
+impl Lent {
+    fn begin() -> Result<Option<Self>> {
+        let Some(task) = context::task() else { return Ok(None) };
+        let Some(runtime) = task.life().runtime() else { return Ok(None) };
+        if !runtime.compute.block() {
+            return Err(Error::TooManyThreads { limit: limits::COMPUTE_THREADS_MAX });
+        }
+        let cpu = task.plan().cpu;
+        runtime.ledger.lend(cpu);
+        runtime.settle();
+        Ok(Some(Self { runtime, cpu }))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.runtime.ledger.take_back(self.cpu);
+        self.runtime.compute.unblock();
+    }
+}

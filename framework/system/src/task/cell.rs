@@ -1,0 +1,380 @@
+//! One task, from its submission to its result: the shell around [`raytree_engine::task`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use raytree_engine::task::{Effect, Event, Task};
+use raytree_supervise::panics;
+use raytree_types::{Error, Result, limits};
+use tokio::task::AbortHandle;
+
+use super::args::{Settled, Subscriber};
+use super::context::{self, Mode};
+use super::definition::BodyFuture;
+use super::driven::Driven;
+use super::failure::Failure;
+use super::plan::{Plan, PlanRef};
+use super::run::{Lease, Runnable};
+use crate::node::ledger::Claimant;
+use crate::object::cell::{ObjectCell, Producer, Standing};
+use crate::object::waiter::{Dependent, Waiter};
+use crate::object::{Value, travel};
+use crate::runtime::Shared;
+use crate::runtime::life::Life;
+
+/// What a task does, with its arguments.
+pub(crate) trait Job: Send + Sync + 'static {
+    type Out: Value;
+
+    /// Every reference among its arguments.
+    fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
+    /// So that it can be begun more than once.
+    fn keep(self) -> Self;
+    /// Begins a run that may not be the last.
+    fn begin(&self) -> Begun<Self::Out>;
+    /// Begins the last run.
+    fn begin_last(self) -> Begun<Self::Out>;
+}
+
+/// A body that has begun.
+pub(crate) enum Begun<R> {
+    /// And ended.
+    Done(Result<R, Failure>),
+    /// And is to be polled.
+    Future(BodyFuture<'static, R>),
+}
+
+pub(crate) struct TaskCell<J: Job> {
+    id: u64,
+    parent: Option<u64>,
+    life: &'static Life,
+    plan: PlanRef,
+    state: AtomicU64,
+    waits: AtomicU32,
+    job: Mutex<Held<J>>,
+    out: Mutex<Option<Arc<ObjectCell<J::Out>>>>,
+    /// What ends with it: its async body, its timers.
+    ends: Mutex<Vec<AbortHandle>>,
+}
+
+enum Held<J> {
+    Once(J),
+    Often(Arc<J>),
+    Nothing,
+}
+
+impl<J: Job> TaskCell<J> {
+    /// Enters a task into the table and, once its arguments are there, into the line.
+    pub(crate) fn submit(
+        runtime: &Arc<Shared>,
+        plan: PlanRef,
+        job: J,
+        out: Arc<ObjectCell<J::Out>>,
+    ) {
+        if let Err(error) = runtime.may_submit(&plan) {
+            out.settle(Err(error));
+            return;
+        }
+        let parent = context::task();
+        let given_up = parent.as_ref().is_some_and(|parent| parent.is_given_up());
+        let mut references: u32 = 0;
+        job.each(&mut |_| references += 1);
+        // One more than there are, so that it cannot begin before all are asked.
+        let missing = if references == 0 { 0 } else { references + 1 };
+        let job =
+            if plan.may_repeat() { Held::Often(Arc::new(job.keep())) } else { Held::Once(job) };
+        let task = Arc::new(Self {
+            id: runtime.tasks.next_id(),
+            parent: parent.map(|parent| parent.id()),
+            life: runtime.life,
+            state: AtomicU64::new(Task::new(missing).to_bits()),
+            waits: AtomicU32::new(0),
+            job: Mutex::new(job),
+            out: Mutex::new(Some(Arc::clone(&out))),
+            ends: Mutex::new(Vec::new()),
+            plan,
+        });
+        out.made_by(Arc::clone(&task) as Arc<dyn Producer>);
+        if !runtime.tasks.insert(Arc::clone(&task) as Arc<dyn Runnable>) {
+            task.end(Event::Cancel, runtime.gone());
+            return;
+        }
+        if given_up {
+            // Started by a body that nobody waits for any more.
+            let error = Error::Cancelled { task: task.plan.name.clone() };
+            task.end(Event::Cancel, error);
+            return;
+        }
+        if let Some(limit) = task.plan.queue_limit {
+            let error = Error::QueueTimeout { task: task.plan.name.clone(), after: limit };
+            task.ends_with(runtime.end_later(limit, &task, Event::QueueExpired, error));
+        }
+        if missing == 0 {
+            runtime.enqueue(task);
+        } else {
+            task.ask_for_arguments();
+        }
+    }
+
+    fn ask_for_arguments(self: Arc<Self>) {
+        let mut references: Vec<Standing> = Vec::new();
+        let ask = |settled: &dyn Settled| {
+            let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
+            references.push(settled.subscribe(Subscriber(waiter)).0);
+        };
+        // Under the lock: nobody takes the job before all are asked, since one too many is missing.
+        if let Held::Once(job) = &*self.job.lock() {
+            job.each(&mut { ask });
+        } else if let Held::Often(job) = &*self.job.lock() {
+            job.each(&mut { ask });
+        }
+        for standing in references {
+            if standing != Standing::Pending {
+                Arc::clone(&self).argument(standing == Standing::Ready);
+            }
+        }
+        self.argument(true);
+    }
+
+    /// Applies an event; the effect is for whoever brought it.
+    fn step(&self, event: Event) -> Effect {
+        let mut effect = Effect::None;
+        let step = |bits| {
+            let (next, what) = Task::from_bits(bits).step(event, self.plan.retries);
+            effect = what;
+            Some(next.to_bits())
+        };
+        // The closure never refuses.
+        _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
+        effect
+    }
+
+    /// The end of the task for all who wait.
+    fn resolve(&self, result: Result<J::Out>) {
+        if let Some(runtime) = self.life.runtime() {
+            runtime.tasks.remove(self.id);
+            if !self.plan.is_plain {
+                runtime.leave_line(Claimant::Task(self.id));
+            }
+        }
+        for end in std::mem::take(&mut *self.ends.lock()) {
+            end.abort();
+        }
+        let job = std::mem::replace(&mut *self.job.lock(), Held::Nothing);
+        if let Err(cause) = panics::catch(|| drop(job)) {
+            tracing::error!(task = self.plan.name, "dropping an argument panicked: {cause}");
+        }
+        let out = self.out.lock().take();
+        if let Some(out) = out {
+            out.settle(result);
+        }
+    }
+
+    fn argument_error(&self) -> Error {
+        let mut error = None;
+        let mut look = |settled: &dyn Settled| {
+            if error.is_none() {
+                error = settled.error();
+            }
+        };
+        match &*self.job.lock() {
+            Held::Once(job) => job.each(&mut look),
+            Held::Often(job) => job.each(&mut look),
+            Held::Nothing => {}
+        }
+        error.unwrap_or_else(|| Error::Cancelled { task: self.plan.name.clone() })
+    }
+
+    /// The body, begun on this thread.
+    fn begin_body(self: &Arc<Self>) -> Begun<J::Out> {
+        let last = !self.plan.may_repeat() || !self.state().may_run_again(self.plan.retries);
+        let held = {
+            let mut job = self.job.lock();
+            match &*job {
+                Held::Often(kept) if !last => Held::Often(Arc::clone(kept)),
+                _ => std::mem::replace(&mut *job, Held::Nothing),
+            }
+        };
+        let begun = panics::catch(|| match held {
+            Held::Once(job) => job.begin_last(),
+            Held::Often(job) => match Arc::try_unwrap(job) {
+                Ok(job) => job.begin_last(),
+                Err(kept) => kept.begin(),
+            },
+            Held::Nothing => Begun::Done(Err(self.life.gone().into())),
+        });
+        begun.unwrap_or_else(|cause| Begun::Done(Err(Failure::User(Box::new(cause)))))
+    }
+
+    /// Runs the body; what is left when it has to be polled on.
+    fn run(self: &Arc<Self>, runtime: &Arc<Shared>) -> Ran<J> {
+        if self.step(Event::Begin) != Effect::Run {
+            return Ran::Over;
+        }
+        if let Some(limit) = self.plan.run_limit {
+            let run = self.state().run();
+            let error = Error::Timeout { what: self.plan.name.clone(), after: limit };
+            self.ends_with(runtime.end_later(limit, self, Event::RunExpired { run }, error));
+        }
+        let task = Arc::clone(self) as Arc<dyn Runnable>;
+        let begun = {
+            let _entered = context::enter(Some(task), Mode::Sync);
+            self.begin_body()
+        };
+        match begun {
+            Begun::Done(result) => {
+                self.ended(runtime, result);
+                Ran::Over
+            }
+            Begun::Future(body) => Ran::Async(body),
+        }
+    }
+
+    /// A body has ended.
+    pub(super) fn ended(self: &Arc<Self>, runtime: &Arc<Shared>, result: Result<J::Out, Failure>) {
+        let result = result.and_then(|value| {
+            travel::through(self.life, self.plan.codec, value).map_err(Failure::from)
+        });
+        let event = match &result {
+            Ok(_) => Event::Returned,
+            Err(failure) => {
+                let worth =
+                    failure.type_name().is_some_and(|name| self.plan.is_worth_a_retry(name));
+                Event::Failed { worth_a_retry: worth }
+            }
+        };
+        match self.step(event) {
+            Effect::Queue => runtime.enqueue(Arc::clone(self)),
+            Effect::Resolve => {
+                self.resolve(result.map_err(|failure| failure.into_error(&self.plan.name)));
+            }
+            Effect::Discard => {
+                runtime.tasks.abandoned_ended();
+                // The user's drop.
+                _ = panics::catch(|| drop(result));
+            }
+            Effect::None | Effect::Run | Effect::Abandon => {}
+        }
+    }
+
+    /// An async body was dropped before it ended.
+    pub(super) fn dropped(&self) {
+        if let (Effect::Discard, Some(runtime)) = (self.step(Event::Returned), self.life.runtime())
+        {
+            runtime.tasks.abandoned_ended();
+        }
+    }
+
+    /// Something that is to end when the task does.
+    pub(super) fn ends_with(&self, handle: AbortHandle) {
+        self.ends.lock().push(handle.clone());
+        if self.is_given_up() {
+            handle.abort();
+        }
+    }
+}
+
+enum Ran<J: Job> {
+    Over,
+    Async(BodyFuture<'static, J::Out>),
+}
+
+impl<J: Job> Runnable for TaskCell<J> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn parent(&self) -> Option<u64> {
+        self.parent
+    }
+
+    fn life(&self) -> &'static Life {
+        self.life
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn state(&self) -> Task {
+        Task::from_bits(self.state.load(Ordering::Acquire))
+    }
+
+    fn waits(&self) -> &AtomicU32 {
+        &self.waits
+    }
+
+    fn run_in_lane(self: Arc<Self>, runtime: &Arc<Shared>) -> bool {
+        match self.run(runtime) {
+            Ran::Over => true,
+            Ran::Async(body) => Driven::start(self, body, Lease::OfLane, runtime),
+        }
+    }
+
+    fn run_granted(self: Arc<Self>, runtime: &Arc<Shared>) {
+        let over = match self.run(runtime) {
+            Ran::Over => true,
+            Ran::Async(body) => Driven::start(Arc::clone(&self), body, Lease::Granted, runtime),
+        };
+        if over {
+            Lease::Granted.give_back(runtime, &self.plan);
+        }
+    }
+
+    fn end(&self, event: Event, error: Error) -> bool {
+        match self.step(event) {
+            Effect::Resolve => self.resolve(Err(error)),
+            Effect::Abandon => {
+                if let Some(runtime) = self.life.runtime() {
+                    let count = runtime.tasks.abandon();
+                    if count > limits::ABANDONED_WARN {
+                        tracing::warn!(count, "bodies that nobody waits for still run");
+                    }
+                }
+                self.resolve(Err(error));
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl<J: Job> Dependent for TaskCell<J> {
+    fn argument(self: Arc<Self>, ok: bool) {
+        let event = if ok { Event::ArgumentReady } else { Event::ArgumentFailed };
+        match self.step(event) {
+            Effect::Queue => {
+                if let Some(runtime) = self.life.runtime() {
+                    runtime.enqueue(self);
+                }
+            }
+            Effect::Resolve => self.resolve(Err(self.argument_error())),
+            _ => {}
+        }
+    }
+}
+
+impl<J: Job> Producer for TaskCell<J> {
+    fn cancel(&self, recursive: bool) {
+        let Some(runtime) = self.life.runtime() else { return };
+        let cancel = |task: &dyn Runnable| {
+            task.end(Event::Cancel, Error::Cancelled { task: task.plan().name.clone() })
+        };
+        // First itself, so that it starts nothing more that goes on.
+        cancel(self);
+        if recursive {
+            runtime.tasks.descendants(self.id).iter().for_each(|task| _ = cancel(&**task));
+        }
+    }
+
+    fn run_in_wait(self: Arc<Self>, runtime: &Arc<Shared>) {
+        let room = context::task().is_some_and(|waiter| waiter.plan().cpu >= self.plan.cpu);
+        if !self.plan.is_plain || !room {
+            return;
+        }
+        if let Ran::Async(body) = self.run(runtime) {
+            Driven::start(self, body, Lease::OfWaiter, runtime);
+        }
+    }
+}

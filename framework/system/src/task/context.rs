@@ -1,0 +1,174 @@
+//! In what a thread's code runs: which task, synchronous or not.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use raytree_types::{Error, Resources, Result, TaskId};
+
+use super::run::Runnable;
+use crate::runtime::ambient;
+
+/// How code runs, which decides how it may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// On a thread of its own: it may block.
+    Sync,
+    /// Between two awaits.
+    Async,
+    /// Synchronous, on a thread of the user runtime: it may block after saying so.
+    SyncOnUserThread,
+}
+
+struct Scope {
+    task: Option<Arc<dyn Runnable>>,
+    mode: Mode,
+    /// Bodies on this stack.
+    depth: usize,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+/// Restores what was before.
+pub(crate) struct Entered(Option<Scope>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
+
+/// This thread now runs code of `task`, or of an actor.
+pub(crate) fn enter(task: Option<Arc<dyn Runnable>>, mode: Mode) -> Entered {
+    let depth = depth() + 1;
+    Entered(CURRENT.replace(Some(Scope { task, mode, depth })))
+}
+
+/// Bodies that run on this stack, one inside the other.
+pub(crate) fn depth() -> usize {
+    CURRENT.with_borrow(|scope| scope.as_ref().map_or(0, |scope| scope.depth))
+}
+
+pub(crate) fn mode() -> Option<Mode> {
+    CURRENT.with_borrow(|scope| scope.as_ref().map(|scope| scope.mode))
+}
+
+pub(crate) fn task() -> Option<Arc<dyn Runnable>> {
+    CURRENT.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.task.clone()))
+}
+
+/// One wait of an async task: while it has any and is not polled, its CPU is lent.
+pub(crate) struct Waiting(Arc<dyn Runnable>);
+
+impl Waiting {
+    /// Counts one for the task that is polled on this thread, if one is.
+    pub(crate) fn begin() -> Option<Self> {
+        if mode() != Some(Mode::Async) {
+            return None;
+        }
+        let task = task()?;
+        task.waits().fetch_add(1, Ordering::AcqRel);
+        Some(Self(task))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waits().fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Waiting({})", self.0.id())
+    }
+}
+
+/// What a task has of itself while it runs. A parameter of type `&TaskContext` is filled in; elsewhere in a task's code
+/// [`TaskContext::current`] gives it.
+#[derive(Clone)]
+pub struct TaskContext {
+    task: Option<Arc<dyn Runnable>>,
+}
+
+impl TaskContext {
+    /// The task whose code runs on this thread. Outside of one every question has its empty answer.
+    #[must_use]
+    pub fn current() -> Self {
+        Self { task: task() }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> Option<TaskId> {
+        let task = self.task.as_ref()?;
+        Some(TaskId::new(task.life().runtime()?.id, task.id()))
+    }
+
+    /// Its name: what its options say, else its function's.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        self.task.as_ref().map(|task| task.plan().name.clone())
+    }
+
+    /// The task that started it, if a task did.
+    #[must_use]
+    pub fn parent(&self) -> Option<TaskId> {
+        let task = self.task.as_ref()?;
+        Some(TaskId::new(task.life().runtime()?.id, task.parent()?))
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn resources(&self) -> Resources {
+        self.task.as_ref().map(|task| task.plan().demand.running.clone()).unwrap_or_default()
+    }
+
+    /// Which run of it this is; the first is 0.
+    #[must_use]
+    pub fn run(&self) -> u32 {
+        self.task.as_ref().map_or(0, |task| task.state().run())
+    }
+
+    /// True once nobody wants its result any more: it was cancelled, or its time is over.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.task.as_ref().is_some_and(|task| task.is_given_up())
+    }
+
+    /// For synchronous code that takes long: `ctx.check_cancelled()?` now and then.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] once nobody wants its result any more.
+    pub fn check_cancelled(&self) -> Result<()> {
+        match &self.task {
+            Some(task) if task.is_given_up() => {
+                Err(Error::Cancelled { task: task.plan().name.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskContext").field("name", &self.name()).finish()
+    }
+}
+
+/// Whether this code may block.
+///
+/// # Errors
+/// [`Error::BlockingInAsync`] when it is async.
+pub(crate) fn may_block(what: &str, instead: &str) -> Result<Mode> {
+    let refuse =
+        || Err(Error::BlockingInAsync { what: what.to_owned(), instead: instead.to_owned() });
+    match mode() {
+        Some(Mode::Async) => refuse(),
+        Some(mode) => Ok(mode),
+        None if ambient::is_async_thread() => refuse(),
+        None => Ok(Mode::Sync),
+    }
+}

@@ -1,0 +1,111 @@
+//! How the body of a task or method fails.
+
+use std::any::type_name;
+use std::error::Error as StdError;
+
+use raytree_types::{Cause, Error};
+use serde::Serialize;
+
+use crate::user::actor::BoxError;
+
+/// Why a body has no result.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// The user's code said so.
+    User(Box<Cause>),
+    /// The system did: an argument was lost, the value cannot travel.
+    System(Box<Error>),
+}
+
+impl Failure {
+    /// The error that callers of `task` see.
+    pub(crate) fn into_error(self, task: &str) -> Error {
+        match self {
+            Self::User(cause) => Error::TaskFailed { task: task.to_owned(), cause },
+            Self::System(error) => *error,
+        }
+    }
+
+    /// The name of the user's error type; none for the system's.
+    pub(crate) fn type_name(&self) -> Option<&str> {
+        match self {
+            Self::User(cause) => Some(&cause.type_name),
+            Self::System(_) => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::System(Box::new(error))
+    }
+}
+
+/// An `Err` on its way to becoming a [`Failure`]. Generated code calls `(&&Thrown::new(error)).failure()`: of the two
+/// traits below the one whose bounds hold for the error's type is found, the one that keeps the value first.
+#[derive(Debug)]
+pub struct Thrown<E>(parking_lot::Mutex<Option<E>>);
+
+impl<E> Thrown<E> {
+    /// An error as the user's function returned it.
+    pub fn new(error: E) -> Self {
+        Self(parking_lot::Mutex::new(Some(error)))
+    }
+}
+
+/// For errors that are values: [`Error::downcast`] gives them back.
+pub trait KeepsValue {
+    /// The failure, with the error itself.
+    fn failure(&self) -> Failure;
+}
+
+/// For all others: type name, message and chain are kept.
+pub trait KeepsText {
+    /// The failure, as text.
+    fn failure(&self) -> Failure;
+}
+
+impl<E> KeepsValue for &Thrown<E>
+where
+    E: Serialize + Into<BoxError> + 'static,
+{
+    fn failure(&self) -> Failure {
+        let Some(error) = self.0.lock().take() else { return again() };
+        let empty = Cause::message("");
+        let value = empty.with_value(&error).value;
+        Failure::User(Box::new(Cause { value, ..cause(error) }))
+    }
+}
+
+impl<E: Into<BoxError> + 'static> KeepsText for Thrown<E> {
+    fn failure(&self) -> Failure {
+        let error = self.0.lock().take();
+        error.map_or_else(again, |error| Failure::User(Box::new(cause(error))))
+    }
+}
+
+/// Generated code asks once.
+fn again() -> Failure {
+    Failure::User(Box::new(Cause::message("the error was read twice")))
+}
+
+fn cause<E: Into<BoxError> + 'static>(error: E) -> Cause {
+    let error: BoxError = error.into();
+    let whole: &(dyn StdError + 'static) = error.as_ref();
+    // A task that hands on what another one said: the root stays the root.
+    if let Some(root) = whole.downcast_ref::<Error>().and_then(Error::cause) {
+        let mut chain = vec![root.message.clone()];
+        chain.extend(root.chain.iter().cloned());
+        return Cause { chain, message: outer(whole), ..root.clone() };
+    }
+    Cause::of_error(whole, type_name::<E>())
+}
+
+/// What an error of the system says without its cause, which follows in the chain.
+fn outer(error: &(dyn StdError + 'static)) -> String {
+    match error.downcast_ref::<Error>() {
+        Some(Error::TaskFailed { task, .. }) => format!("{task} failed"),
+        Some(Error::ActorDied { name, .. }) => format!("{name} died before it answered"),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,282 @@
+//! Remote functions as values.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use raytree_types::{Result, TaskOptions};
+
+use super::args::{Arg, Args, IntoArg, Settled, Strict};
+use super::cell::{Begun, Job, TaskCell};
+use super::definition::{Body, Definition};
+use super::failure::Failure;
+use super::plan::{Plan, PlanRef};
+use crate::object::Value;
+use crate::object::cell::ObjectCell;
+use crate::object::reference::ObjectRef;
+use crate::object::stream::{self, ObjectStream, Sink};
+use crate::runtime::{Shared, ambient};
+
+/// A remote function with its options: a plain value, to be called, stored, and handed to libraries.
+///
+/// `f::task()` gives one for a function marked `#[remote]`; `f::with(options)` and [`Task::with`] override options.
+pub struct Task<A: Args, R: 'static> {
+    definition: &'static Definition<A, R>,
+    plan: PlanRef,
+}
+
+/// A call that is being submitted: a future of its reference.
+pub type Submit<'a, R> = Pin<Box<dyn Future<Output = Result<ObjectRef<R>>> + Send + 'a>>;
+
+/// As [`Task`], for functions that return an iterator or a stream of `T`.
+pub struct StreamTask<A: Args, T: 'static> {
+    task: Task<A, T>,
+}
+
+impl<A: Args, R: Value> Task<A, R> {
+    /// The function of a definition; written by the attribute macro.
+    #[doc(hidden)]
+    pub fn of(definition: &'static Definition<A, R>) -> Self {
+        Self { definition, plan: PlanRef::Own(definition.plan()) }
+    }
+
+    /// The same function with other options: what `options` leaves unsaid stays as it is.
+    pub fn with(self, options: TaskOptions) -> Self {
+        let options = options.over(self.plan.options());
+        let plan = Arc::new(Plan::new(self.definition.info, &options));
+        Self { plan: PlanRef::Given(plan), ..self }
+    }
+
+    /// Its full name: module path and function.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.definition.info.name
+    }
+
+    fn submit_stored(&self, stored: A::Stored) -> ObjectRef<R> {
+        match ambient::current_or_start() {
+            Ok(runtime) => self.submit_to(runtime.shared(), stored),
+            Err(error) => {
+                let life = crate::runtime::life::nowhere();
+                ObjectRef::first(ObjectCell::failed(self.name(), life, error))
+            }
+        }
+    }
+
+    fn submit_to(&self, runtime: &Arc<Shared>, stored: A::Stored) -> ObjectRef<R> {
+        let life = runtime.life;
+        match A::travel(stored, Strict(life), self.plan.codec) {
+            Ok(args) => {
+                let out = ObjectCell::pending(self.name(), life);
+                let job = Run { definition: self.definition, args };
+                TaskCell::submit(runtime, self.plan.clone(), job, Arc::clone(&out));
+                ObjectRef::first(out)
+            }
+            Err(error) => ObjectRef::first(ObjectCell::failed(self.name(), life, error)),
+        }
+    }
+}
+
+impl<A: Args, T: Value> StreamTask<A, T> {
+    /// The function of a definition; written by the attribute macro.
+    #[doc(hidden)]
+    pub fn of(definition: &'static Definition<A, T>) -> Self {
+        Self { task: Task::of(definition) }
+    }
+
+    /// The same function with other options. See [`Task::with`].
+    pub fn with(self, options: TaskOptions) -> Self {
+        Self { task: self.task.with(options) }
+    }
+
+    /// Its full name: module path and function.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.task.name()
+    }
+
+    fn submit_stored(&self, stored: A::Stored) -> ObjectStream<T> {
+        let (name, plan) = (self.name(), &self.task.plan);
+        let runtime = match ambient::current_or_start() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let life = crate::runtime::life::nowhere();
+                let (stream, _, end) = stream::pair(name, life, plan.codec, 1);
+                end.settle(Err(error));
+                return stream;
+            }
+        };
+        let life = runtime.shared().life;
+        let (stream, sink, end) = stream::pair(name, life, plan.codec, plan.window);
+        match A::travel(stored, Strict(life), plan.codec) {
+            Ok(args) => {
+                let job = Pour { definition: self.task.definition, args, sink };
+                TaskCell::submit(runtime.shared(), plan.clone(), job, end);
+            }
+            Err(error) => end.settle(Err(error)),
+        }
+        stream
+    }
+}
+
+/// A call of a function that returns one value.
+struct Run<A: Args, R: 'static> {
+    definition: &'static Definition<A, R>,
+    args: A::Stored,
+}
+
+fn begin<A: Args, R>(body: &Body<A, R>, args: Result<A::Taken>) -> Begun<R> {
+    match (body, args) {
+        (_, Err(error)) => Begun::Done(Err(error.into())),
+        (Body::Sync(body), Ok(args)) => Begun::Done(body(args)),
+        (Body::Async(body), Ok(args)) => Begun::Future(body(args)),
+        (Body::Iterate(_) | Body::Stream(_), Ok(_)) => Begun::Done(Err(wrong_kind())),
+    }
+}
+
+/// The macro makes a [`Task`] of one kind of body and a [`StreamTask`] of the other.
+fn wrong_kind() -> Failure {
+    let option = "body".to_owned();
+    let (value, reason) =
+        ("another kind".to_owned(), "the definition was not made by the macro".to_owned());
+    raytree_types::Error::BadOption { option, value, reason }.into()
+}
+
+impl<A: Args, R: Value> Job for Run<A, R> {
+    type Out = R;
+
+    fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
+        A::each(&self.args, visit);
+    }
+
+    fn keep(self) -> Self {
+        Self { args: A::keep(self.args), ..self }
+    }
+
+    fn begin(&self) -> Begun<R> {
+        begin(&self.definition.body, A::lend(&self.args))
+    }
+
+    fn begin_last(self) -> Begun<R> {
+        begin(&self.definition.body, A::give(self.args))
+    }
+}
+
+/// A call of a function that returns a stream. It is never run twice: its items may have been read.
+struct Pour<A: Args, T: 'static> {
+    definition: &'static Definition<A, T>,
+    args: A::Stored,
+    sink: Sink<T>,
+}
+
+impl<A: Args, T: Value> Job for Pour<A, T> {
+    type Out = ();
+
+    fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
+        A::each(&self.args, visit);
+    }
+
+    fn keep(self) -> Self {
+        Self { args: A::keep(self.args), ..self }
+    }
+
+    fn begin(&self) -> Begun<()> {
+        pour(&self.definition.body, A::lend(&self.args), self.sink.clone())
+    }
+
+    fn begin_last(self) -> Begun<()> {
+        pour(&self.definition.body, A::give(self.args), self.sink)
+    }
+}
+
+fn pour<A: Args, T: Value>(body: &Body<A, T>, args: Result<A::Taken>, sink: Sink<T>) -> Begun<()> {
+    match (body, args) {
+        (_, Err(error)) => Begun::Done(Err(error.into())),
+        (Body::Iterate(body), Ok(args)) => Begun::Done(body(args, &sink)),
+        (Body::Stream(body), Ok(args)) => Begun::Future(body(args, sink)),
+        (Body::Sync(_) | Body::Async(_), Ok(_)) => Begun::Done(Err(wrong_kind())),
+    }
+}
+
+macro_rules! arity {
+    ($($type:ident $arg:ident),*) => {
+        impl<$($type: Value,)* R: Value> Task<($($type,)*), R> {
+            /// Submits a call. Never blocks: above the bound of waiting tasks the reference resolves to
+            /// [`Error::Overloaded`](raytree_types::Error::Overloaded).
+            #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
+            #[track_caller]
+            pub fn remote(&self, $($arg: impl IntoArg<$type>),*) -> ObjectRef<R> {
+                let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
+                self.submit_stored(stored)
+            }
+
+            /// As `remote`, but waits for room instead of being refused.
+            ///
+            /// # Errors
+            /// [`Error::RuntimeGone`](raytree_types::Error::RuntimeGone) and its like: there is nothing to submit to.
+            ///
+            /// # Cancel safety
+            /// Dropping the future before it is ready submits nothing.
+            #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
+            pub fn submit(
+                &self,
+                $($arg: impl IntoArg<$type>),*
+            ) -> Submit<'_, R> {
+                let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
+                Box::pin(async move {
+                    let runtime = ambient::current_or_start()?;
+                    runtime.shared().tasks.room().await;
+                    Ok(self.submit_to(runtime.shared(), stored))
+                })
+            }
+        }
+
+        impl<$($type: Value,)* T: Value> StreamTask<($($type,)*), T> {
+            /// Submits a call. See [`Task::remote`].
+            #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
+            pub fn remote(&self, $($arg: impl IntoArg<$type>),*) -> ObjectStream<T> {
+                let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
+                self.submit_stored(stored)
+            }
+        }
+    };
+}
+
+arity!();
+arity!(A a);
+arity!(A a, B b);
+arity!(A a, B b, C c);
+arity!(A a, B b, C c, D d);
+arity!(A a, B b, C c, D d, E e);
+arity!(A a, B b, C c, D d, E e, F f);
+arity!(A a, B b, C c, D d, E e, F f, G g);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l);
+
+impl<A: Args, R> Clone for Task<A, R> {
+    fn clone(&self) -> Self {
+        Self { definition: self.definition, plan: self.plan.clone() }
+    }
+}
+
+impl<A: Args, T> Clone for StreamTask<A, T> {
+    fn clone(&self) -> Self {
+        Self { task: self.task.clone() }
+    }
+}
+
+impl<A: Args, R> fmt::Debug for Task<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("name", &self.definition.info.name).finish_non_exhaustive()
+    }
+}
+
+impl<A: Args, T> fmt::Debug for StreamTask<A, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StreamTask").field(&self.task).finish()
+    }
+}

@@ -1,0 +1,71 @@
+//! Tasks of any type, as the table, the lane and the compute threads see them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use raytree_engine::task::{Event, Task};
+use raytree_types::Error;
+
+use super::plan::Plan;
+use crate::runtime::Shared;
+use crate::runtime::life::Life;
+use crate::worker::ONE_CPU;
+
+/// A task of any type.
+pub(crate) trait Runnable: Send + Sync {
+    fn id(&self) -> u64;
+    fn parent(&self) -> Option<u64>;
+    fn life(&self) -> &'static Life;
+    fn plan(&self) -> &Plan;
+    fn state(&self) -> Task;
+    /// Waits of its async body that are under way.
+    fn waits(&self) -> &AtomicU32;
+
+    /// Runs it with one CPU that is the lane's; false when the CPU went with it.
+    fn run_in_lane(self: Arc<Self>, runtime: &Arc<Shared>) -> bool;
+
+    /// Runs it with all it needs, which was taken for it.
+    fn run_granted(self: Arc<Self>, runtime: &Arc<Shared>);
+
+    /// Ends it from outside, with `error`; false when it has ended already.
+    fn end(&self, event: Event, error: Error) -> bool;
+
+    /// Nobody wants its result any more, though its body may still run.
+    fn is_given_up(&self) -> bool {
+        self.state().phase() == raytree_engine::task::Phase::Done
+    }
+}
+
+/// What a body holds of the node while it runs, and whose it is afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lease {
+    /// One CPU: the thread that works the lane goes on with it.
+    OfLane,
+    /// One CPU that has left the lane with an async body.
+    One,
+    /// All that the plan asks, out of the books.
+    Granted,
+    /// What the task holds whose wait this fills.
+    OfWaiter,
+}
+
+impl Lease {
+    /// CPU that may be lent while the body waits.
+    pub(crate) fn cpu(self, plan: &Plan) -> i64 {
+        match self {
+            Self::OfLane | Self::One => ONE_CPU,
+            Self::Granted => plan.cpu,
+            Self::OfWaiter => 0,
+        }
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_back(self, runtime: &Arc<Shared>, plan: &Plan) {
+        match self {
+            Self::OfLane | Self::OfWaiter => return,
+            Self::One => runtime.ledger.give_cpu(ONE_CPU),
+            Self::Granted => runtime.ledger.ended(&plan.demand),
+        }
+        runtime.settle();
+    }
+}

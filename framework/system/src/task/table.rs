@@ -1,0 +1,165 @@
+//! The task table: every task that waits or runs, in shards, so that those who submit and those who finish do not meet.
+//! Owned by the runtime; no actor is on the way of a task.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use raytree_engine::task::Phase;
+use raytree_types::{Error, limits};
+use tokio::sync::Notify;
+
+use super::run::Runnable;
+
+/// A power of two. Numbers are given in turn, so neighbours lie in different shards.
+const SHARDS: usize = 16;
+
+#[derive(Default)]
+pub(crate) struct TaskTable {
+    next: AtomicU64,
+    len: AtomicUsize,
+    closed: AtomicBool,
+    shards: [Mutex<Shard>; SHARDS],
+    /// Those who wait for the table to have room.
+    room: Notify,
+    /// Bodies that nobody waits for any more and that still run.
+    abandoned: AtomicIsize,
+}
+
+type Shard = HashMap<u64, Arc<dyn Runnable>, BuildHasherDefault<Number>>;
+
+/// Numbers are their own hash.
+#[derive(Default)]
+struct Number(u64);
+
+impl Hasher for Number {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {}
+
+    fn write_u64(&mut self, number: u64) {
+        // The map takes its bucket from the low bits and its tag from the high ones.
+        self.0 = (number / SHARDS as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+impl TaskTable {
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Room for one more task.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] at the bound.
+    pub(crate) fn admit(&self, name: &str) -> Result<(), Error> {
+        if self.len.fetch_add(1, Ordering::AcqRel) >= limits::TASKS_MAX {
+            self.leave();
+            return Err(Error::Overloaded { name: name.to_owned(), limit: limits::TASKS_MAX });
+        }
+        Ok(())
+    }
+
+    /// Waits until [`Self::admit`] is likely to succeed.
+    pub(crate) async fn room(&self) {
+        let waiting = self.room.notified();
+        if self.len.load(Ordering::Acquire) >= limits::TASKS_MAX {
+            waiting.await;
+        }
+    }
+
+    fn leave(&self) {
+        if self.len.fetch_sub(1, Ordering::AcqRel) >= limits::TASKS_MAX {
+            self.room.notify_waiters();
+        }
+    }
+
+    /// Enters an admitted task; false when the runtime has ended.
+    pub(crate) fn insert(&self, task: Arc<dyn Runnable>) -> bool {
+        let mut shard = self.shard(task.id()).lock();
+        let open = !self.closed.load(Ordering::Acquire);
+        if open {
+            shard.insert(task.id(), task);
+        } else {
+            drop(shard);
+            self.leave();
+        }
+        open
+    }
+
+    pub(crate) fn remove(&self, id: u64) {
+        let gone = self.shard(id).lock().remove(&id);
+        if gone.is_some() {
+            self.leave();
+        }
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Arc<dyn Runnable>> {
+        self.shard(id).lock().get(&id).cloned()
+    }
+
+    fn shard(&self, id: u64) -> &Mutex<Shard> {
+        &self.shards[id as usize % SHARDS]
+    }
+
+    /// How many wait or run.
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// How many are in `phase`. Walks the table.
+    pub(crate) fn count(&self, phase: Phase) -> usize {
+        let of = |shard: &Mutex<Shard>| {
+            shard.lock().values().filter(|task| task.state().phase() == phase).count()
+        };
+        self.shards.iter().map(of).sum()
+    }
+
+    /// What `id` started and what that started, as far as it still waits or runs.
+    pub(crate) fn descendants(&self, id: u64) -> Vec<Arc<dyn Runnable>> {
+        let mut by_parent: HashMap<u64, Vec<Arc<dyn Runnable>>> = HashMap::new();
+        for shard in &self.shards {
+            for task in shard.lock().values() {
+                if let Some(parent) = task.parent() {
+                    by_parent.entry(parent).or_default().push(Arc::clone(task));
+                }
+            }
+        }
+        let (mut found, mut open) = (Vec::new(), vec![id]);
+        while let Some(parent) = open.pop() {
+            let children = by_parent.remove(&parent).unwrap_or_default();
+            open.extend(children.iter().map(|child| child.id()));
+            found.extend(children);
+        }
+        found
+    }
+
+    /// Takes all out, for good.
+    pub(crate) fn close(&self) -> Vec<Arc<dyn Runnable>> {
+        self.closed.store(true, Ordering::Release);
+        let all: Vec<_> =
+            self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock())).collect();
+        all.iter().for_each(|_| self.leave());
+        self.room.notify_waiters();
+        all.into_iter().map(|(_, task)| task).collect()
+    }
+
+    pub(crate) fn abandon(&self) -> usize {
+        self.abandoned.fetch_add(1, Ordering::AcqRel);
+        self.abandoned()
+    }
+
+    pub(crate) fn abandoned_ended(&self) {
+        self.abandoned.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Bodies that nobody waits for any more and that still run.
+    pub(crate) fn abandoned(&self) -> usize {
+        // The end of a body may be counted a moment before its being given up.
+        usize::try_from(self.abandoned.load(Ordering::Acquire)).unwrap_or(0)
+    }
+}

@@ -1,0 +1,233 @@
+//! Compute threads: where synchronous tasks run, and async ones take their first step.
+//!
+//! Most tasks need one CPU and nothing else. They stand in the *lane*; a thread that holds one CPU takes one after the
+//! other out of it, so a CPU is taken and given back once for many tasks. All others come with what they need already
+//! taken. Threads beyond those at work are idle or blocked in waits; idle ones end after a while.
+//!
+//! Invariants:
+//! - **CP-1 (no-idle-lane):** while the lane has tasks, every free CPU has a thread on its way to it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{self, Thread};
+
+use crossbeam_deque::{Injector, Steal};
+use parking_lot::Mutex;
+use raytree_types::limits;
+
+use crate::runtime::{Here, Shared, ambient};
+use crate::task::run::Runnable;
+
+/// What a thread is woken for.
+pub(crate) enum Work {
+    /// With one CPU: tasks from the lane.
+    Lane,
+    /// This task, with all it needs.
+    One(Arc<dyn Runnable>),
+}
+
+#[derive(Default)]
+pub(crate) struct Compute {
+    pub(crate) lane: Injector<Arc<dyn Runnable>>,
+    threads: Mutex<Threads>,
+    /// Threads blocked in waits.
+    blocked: AtomicUsize,
+    ended: AtomicBool,
+}
+
+#[derive(Default)]
+struct Threads {
+    idle: Vec<Arc<Seat>>,
+    alive: usize,
+    /// Work for the next thread that is free, when there can be no more threads.
+    line: VecDeque<Work>,
+}
+
+/// Where an idle thread waits for work.
+#[derive(Default)]
+struct Seat {
+    work: Mutex<Option<Work>>,
+    given: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+/// Rounds in which an idle thread looks for work before it parks. The next task of a program that waits for each one
+/// comes within microseconds.
+const SPINS: u32 = 200;
+
+impl Compute {
+    /// The next task in the lane.
+    pub(crate) fn next(&self) -> Option<Arc<dyn Runnable>> {
+        loop {
+            match self.lane.steal() {
+                Steal::Success(task) => return Some(task),
+                Steal::Empty => return None,
+                Steal::Retry => {}
+            }
+        }
+    }
+
+    /// A thread begins to block; false when too many do.
+    pub(crate) fn block(&self) -> bool {
+        let room = |blocked| (blocked + 1 < limits::COMPUTE_THREADS_MAX).then_some(blocked + 1);
+        self.blocked.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_ok()
+    }
+
+    pub(crate) fn unblock(&self) {
+        self.blocked.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Gives work to an idle thread, or to a new one.
+    pub(crate) fn start(self: &Arc<Self>, work: Work, here: &Here) {
+        let seat = {
+            let mut threads = self.threads.lock();
+            match threads.idle.pop() {
+                Some(seat) => seat,
+                None if threads.alive < limits::COMPUTE_THREADS_MAX => {
+                    threads.alive += 1;
+                    drop(threads);
+                    return self.spawn(work, here);
+                }
+                None => return threads.line.push_back(work),
+            }
+        };
+        seat.give(work);
+    }
+
+    fn spawn(self: &Arc<Self>, work: Work, here: &Here) {
+        let seat = Arc::new(Seat { work: Mutex::new(Some(work)), ..Seat::default() });
+        seat.given.store(true, Ordering::Release);
+        let (compute, here, its) = (Arc::clone(self), Arc::clone(here), Arc::clone(&seat));
+        let builder = thread::Builder::new()
+            .name("raytree-compute".to_owned())
+            .stack_size(limits::COMPUTE_STACK_BYTES);
+        let started = builder.spawn(move || compute.serve(&its, &here));
+        if let Err(error) = started {
+            tracing::error!("no thread for a task: {error}; it waits for a thread that is free");
+            let mut threads = self.threads.lock();
+            threads.alive -= 1;
+            let work = seat.work.lock().take();
+            threads.line.extend(work);
+        }
+    }
+
+    /// The life of one thread.
+    fn serve(&self, seat: &Arc<Seat>, here: &Here) {
+        ambient::bind_thread(Arc::clone(here), true);
+        yield_to_the_system();
+        _ = seat.thread.set(thread::current());
+        while let Some(work) = self.take(seat) {
+            let Some(runtime) = here.get().and_then(Weak::upgrade) else { break };
+            match work {
+                Work::Lane => runtime.work_lane(),
+                Work::One(task) => task.run_granted(&runtime),
+            }
+        }
+        self.threads.lock().alive -= 1;
+    }
+
+    /// The next work of this thread; none when it is to end.
+    fn take(&self, seat: &Arc<Seat>) -> Option<Work> {
+        if !seat.given.load(Ordering::Acquire) {
+            let mut threads = self.threads.lock();
+            if let Some(work) = threads.line.pop_front() {
+                return Some(work);
+            }
+            if self.ended.load(Ordering::Acquire) {
+                return None;
+            }
+            threads.idle.push(Arc::clone(seat));
+        }
+        for round in 0..SPINS {
+            if seat.given.load(Ordering::Acquire) {
+                break;
+            }
+            if round % 16 == 15 { thread::yield_now() } else { std::hint::spin_loop() }
+        }
+        while !seat.given.load(Ordering::Acquire) {
+            thread::park_timeout(limits::COMPUTE_THREAD_IDLE);
+            if !seat.given.load(Ordering::Acquire) && self.retire(seat) {
+                return None;
+            }
+        }
+        seat.given.store(false, Ordering::Release);
+        seat.work.lock().take()
+    }
+
+    /// An idle thread ends, unless work was given to it meanwhile.
+    fn retire(&self, seat: &Arc<Seat>) -> bool {
+        let mut threads = self.threads.lock();
+        let place = threads.idle.iter().position(|other| Arc::ptr_eq(other, seat));
+        place.map(|place| threads.idle.remove(place)).is_some()
+    }
+
+    /// No more work is given; idle threads end.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        let (idle, line) = {
+            let mut threads = self.threads.lock();
+            (std::mem::take(&mut threads.idle), std::mem::take(&mut threads.line))
+        };
+        drop(line);
+        for seat in idle {
+            seat.given.store(true, Ordering::Release);
+            seat.wake();
+        }
+        while self.next().is_some() {}
+    }
+}
+
+impl Seat {
+    fn give(&self, work: Work) {
+        *self.work.lock() = Some(work);
+        self.given.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+/// Supervision comes before computing: compute threads are a little nicer than the system's.
+fn yield_to_the_system() {
+    const NICE: i32 = 1;
+    // Refused only where threads have no priorities of their own; then all are equal.
+    _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+}
+
+impl std::fmt::Debug for Compute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compute").field("lane", &self.lane.len()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Takes tasks out of the lane, with one CPU in hand, until none is left or somebody else needs the CPU more.
+    pub(crate) fn work_lane(self: &Arc<Self>) {
+        loop {
+            while let Some(task) = self.compute.next() {
+                if !task.run_in_lane(self) {
+                    // The CPU went with it.
+                    return;
+                }
+                if self.ledger.has_lines() || self.ledger.is_overdrawn() {
+                    self.ledger.give_cpu(super::ONE_CPU);
+                    self.settle();
+                    return;
+                }
+            }
+            self.ledger.give_cpu(super::ONE_CPU);
+            if self.ledger.has_lines() {
+                self.settle();
+            }
+            // Somebody may have come between the last look and the giving back (CP-1).
+            if self.compute.lane.is_empty() || !self.ledger.try_cpu(super::ONE_CPU) {
+                return;
+            }
+        }
+    }
+}

@@ -34,9 +34,10 @@ use std::future::Future;
 use std::panic::resume_unwind;
 
 pub use raytree_system::{
-    Actor, ActorContext, ActorHandle, Arg, BoxError, Call, Entered, GetAll, Init, IntoArg, IntoRef,
-    Lifecycle, ObjectRef, ObjectStream, Pending, Put, Query, Runtime, Shared, Status, StreamTask,
-    Submit, Task, TaskContext, Value, Wait, Waited, current, get_all, put, registered, wait,
+    Actor, ActorContext, ActorHandle, Arg, BoxError, Call, Ending, Entered, GetAll, Handle, Init,
+    IntoArg, IntoRef, Lifecycle, ObjectRef, ObjectStream, Pending, Put, Query, Remote, Runtime,
+    Shared, Status, StreamTask, Submit, Task, TaskContext, Value, Wait, Waited, current, get_actor,
+    get_actor_in, get_all, put, registered, wait,
 };
 pub use raytree_types::{
     ActorId, ActorOptions, Backoff, Cause, Error, Exit, ExitKind, Incarnation, Resources, Result,
@@ -53,8 +54,9 @@ pub mod __macro {
 /// The one glob of the facade: `use raytree::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        Actor, ActorContext, ActorHandle, ActorOptions, BoxError, Call, Exit, ExitKind, Pending,
-        Query, Resources, Runtime,
+        Actor, ActorContext, ActorHandle, ActorOptions, BoxError, Call, Exit, ExitKind, Handle,
+        ObjectRef, ObjectStream, Pending, Query, Resources, Runtime, Shared, Task, TaskContext,
+        TaskOptions,
     };
 }
 

@@ -190,6 +190,13 @@ impl<M: Message> Context<M> {
         })
     }
 
+    /// A part of this life: as long as anybody holds it, the life is not over. For work that cannot be cancelled, such as
+    /// a thread that blocks.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        self.part.clone()
+    }
+
     /// Time on the clock that supervision uses.
     #[must_use]
     pub fn now(&self) -> Duration {

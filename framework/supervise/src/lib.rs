@@ -27,6 +27,7 @@ pub use actor::{Actor, Context, Failure, Message};
 pub use addr::{Addr, CallError, Refused, SendError, short_type_name};
 pub use envelope::{Credit, Reply};
 pub use instrumented::Instrumented;
+pub use life::Part;
 pub use probe::{Kind, Probe};
 pub use supervisor::observer::{BeforeRestart, Observer};
 pub use supervisor::root::Root;

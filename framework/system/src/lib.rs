@@ -38,9 +38,11 @@ pub use task::context::TaskContext;
 pub use task::function::{StreamTask, Submit, Task};
 pub use task::registry::registered;
 pub use user::actor::{Actor, BoxError, Call, Query};
+pub use user::class::{get_actor, get_actor_in};
 pub use user::context::ActorContext;
 pub use user::handle::ActorHandle;
 pub use user::pending::Pending;
+pub use user::remote::{Ending, Handle, Remote};
 pub use user::status::{Lifecycle, Status};
 
 /// What the attribute macros write code against. Not for hand-written code.
@@ -52,4 +54,7 @@ pub mod macros {
     pub use crate::task::args::{Args, Asked, Settled, Strict, Subscriber, Taken};
     pub use crate::task::definition::{Body, BodyFuture, Definition, Entry, Info};
     pub use crate::task::failure::{Failure, KeepsText, KeepsValue, Thrown};
+    pub use crate::user::actor_ref::ActorRef;
+    pub use crate::user::class::{Class, Given};
+    pub use crate::user::method::{Method, MethodBody};
 }

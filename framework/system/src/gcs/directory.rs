@@ -153,7 +153,7 @@ fn end_tree(runtime: Arc<Shared>, id: ActorId, ending: Ending) -> Ends {
         while !cell.is_dead() {
             // One whose last handle is gone finishes its queue, and for that it has to be placed first.
             let has_work = released && cell.probe.queued() > 0;
-            if !has_work && runtime.withdraw(id) {
+            if !has_work && (runtime.withdraw(id) || runtime.table.take_unplaced(id)) {
                 runtime.finish(id, ended_in_line(kill, &reason));
                 return;
             }

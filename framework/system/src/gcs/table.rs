@@ -1,12 +1,17 @@
 //! The actor table: every actor that has not ended, with its edges of ownership. Owned by the runtime, so that a
 //! restarted directory has lost nothing.
 
+use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use raytree_supervise::{Addr, short_type_name};
 use raytree_types::{ActorId, Error, Exit, ExitKind, Result, limits};
 
+use crate::user::actor::Actor;
+use crate::user::handle::ActorHandle;
+use crate::user::job::HostedMsg;
 use crate::user::status::Cell;
 use crate::worker::launch::Launch;
 
@@ -29,6 +34,8 @@ pub(crate) struct ActorTable {
 #[derive(Default)]
 struct Inner {
     entries: HashMap<ActorId, Entry>,
+    /// Living actors by namespace and name.
+    names: HashMap<(String, String), Arc<Named>>,
     /// The runtime has ended: nothing comes in any more.
     closed: bool,
 }
@@ -44,6 +51,46 @@ struct Entry {
     ending: Option<Ending>,
     /// Its host died, and it is to be placed again. Written before anybody is told.
     replace: bool,
+    /// It waits for the arguments of its constructor.
+    unplaced: bool,
+    name: Option<(String, String)>,
+}
+
+/// When an actor is placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At once.
+    Now,
+    /// Once the arguments of its constructor are there.
+    Later,
+}
+
+/// A name and who has it.
+pub(crate) struct Named {
+    pub(crate) key: (String, String),
+    /// The line that created it.
+    pub(crate) place: String,
+    pub(crate) type_name: &'static str,
+    /// An [`Owner`] of the actor's type.
+    pub(crate) owner: Arc<dyn Any + Send + Sync>,
+}
+
+/// What it takes to make a handle.
+pub(crate) struct Owner<A: Actor> {
+    pub(crate) addr: Addr<HostedMsg<A>>,
+    pub(crate) cell: Arc<Cell>,
+}
+
+impl Named {
+    /// A handle on it, if it is an `A`.
+    pub(crate) fn handle<A: Actor>(&self, name: &str) -> Result<ActorHandle<A>> {
+        let owner = self.owner.downcast_ref::<Owner<A>>().ok_or_else(|| Error::WrongActorType {
+            name: name.to_owned(),
+            expected: short_type_name::<A>().to_owned(),
+            found: self.type_name.to_owned(),
+        })?;
+        Ok(ActorHandle { addr: owner.addr.clone(), lease: owner.cell.lease() })
+    }
 }
 
 /// An end that was asked for and is under way.
@@ -66,10 +113,28 @@ pub(crate) struct Placing {
 }
 
 impl ActorTable {
-    pub(crate) fn insert(&self, cell: Arc<Cell>, launch: Arc<dyn Launch>) -> Result<()> {
-        let Inner { entries, closed } = &mut *self.inner.lock();
+    /// Enters an actor, with its name if it has one. With `share`, a living actor of that name is given instead.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], [`Error::TooManyActors`], the end of its owner or of the runtime.
+    pub(crate) fn insert(
+        &self,
+        (cell, launch, place): (Arc<Cell>, Arc<dyn Launch>, Place),
+        named: Option<Named>,
+        share: bool,
+    ) -> Result<Option<Arc<Named>>> {
+        let Inner { entries, names, closed } = &mut *self.inner.lock();
         if *closed {
             return Err(cell.gone());
+        }
+        if let Some(wanted) = &named
+            && let Some(taken) = names.get(&wanted.key)
+        {
+            return if share {
+                Ok(Some(Arc::clone(taken)))
+            } else {
+                Err(name_taken(taken, wanted))
+            };
         }
         if entries.len() >= limits::ACTORS_MAX {
             return Err(Error::TooManyActors { limit: limits::ACTORS_MAX });
@@ -81,6 +146,10 @@ impl ActorTable {
                 parent.children.insert(cell.id);
             }
         }
+        let name = named.as_ref().map(|named| named.key.clone());
+        if let Some(named) = named {
+            names.insert(named.key.clone(), Arc::new(named));
+        }
         let entry = Entry {
             launch,
             children: BTreeSet::new(),
@@ -89,16 +158,40 @@ impl ActorTable {
             restarts: 0,
             ending: None,
             replace: false,
+            unplaced: place == Place::Later,
+            name,
             cell: Arc::clone(&cell),
         };
         entries.insert(cell.id, entry);
-        Ok(())
+        Ok(None)
+    }
+
+    /// Who has this name.
+    pub(crate) fn named(&self, namespace: &str, name: &str) -> Option<Arc<Named>> {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.inner.lock().names.get(&key).cloned()
+    }
+
+    /// All names of living actors: namespace and name, in order.
+    pub(crate) fn names(&self) -> Vec<(String, String)> {
+        let mut names: Vec<_> = self.inner.lock().names.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// It no longer waits for arguments; false when it did not.
+    pub(crate) fn take_unplaced(&self, id: ActorId) -> bool {
+        let entries = &mut self.inner.lock().entries;
+        entries.get_mut(&id).is_some_and(|entry| std::mem::take(&mut entry.unplaced))
     }
 
     /// Takes an actor out; its launcher and the children it leaves behind.
     pub(crate) fn remove(&self, id: ActorId) -> Option<(Arc<dyn Launch>, BTreeSet<ActorId>)> {
-        let entries = &mut self.inner.lock().entries;
+        let Inner { entries, names, .. } = &mut *self.inner.lock();
         let entry = entries.remove(&id)?;
+        if let Some(name) = &entry.name {
+            names.remove(name);
+        }
         if let Some(parent) = entry.cell.owner.and_then(|owner| entries.get_mut(&owner)) {
             parent.children.remove(&id);
         }
@@ -208,10 +301,16 @@ impl ActorTable {
 
     /// Takes everything out, for good: the runtime has ended.
     pub(crate) fn close(&self) -> Vec<(Arc<Cell>, Arc<dyn Launch>)> {
-        let Inner { entries, closed } = &mut *self.inner.lock();
+        let Inner { entries, names, closed } = &mut *self.inner.lock();
         *closed = true;
+        names.clear();
         entries.drain().map(|(_, entry)| (entry.cell, entry.launch)).collect()
     }
+}
+
+fn name_taken(taken: &Named, wanted: &Named) -> Error {
+    let (namespace, name) = taken.key.clone();
+    Error::NameTaken { name, namespace, first: taken.place.clone(), second: wanted.place.clone() }
 }
 
 /// A child cannot be born to a parent that has ended or is ending.

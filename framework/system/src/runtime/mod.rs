@@ -1,11 +1,13 @@
 //! A runtime: one supervision tree with its books, its actor table and its two tokio runtimes.
 
 pub(crate) mod ambient;
+mod create;
 pub(crate) mod life;
 pub(crate) mod start;
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -13,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use raytree_engine::placement::{Loan, Verdict};
 use raytree_engine::task::Phase;
-use raytree_supervise::{Addr, Kind, Probe, Root, SupervisorMsg, clock, short_type_name};
+use raytree_supervise::{Addr, Probe, Root, SupervisorMsg, clock};
 use raytree_types::inspect::TreeSnapshot;
 use raytree_types::resources::CPU;
 use raytree_types::{
@@ -23,7 +25,7 @@ use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::OnceCell;
 
 use crate::gcs::directory::DirectoryMsg;
-use crate::gcs::table::{ActorTable, Ending, Held};
+use crate::gcs::table::{ActorTable, Ending, Held, Place};
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::task::table::TaskTable;
@@ -31,7 +33,7 @@ use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
 use crate::user::status::Cell;
 use crate::worker::compute::Compute;
-use crate::worker::launch::{Launch, Launcher};
+use crate::worker::launch::Launch;
 use ambient::Entered;
 pub(crate) use ambient::Here;
 use life::Life;
@@ -58,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) lane_width: usize,
     pub(crate) lane_claims: AtomicUsize,
     pub(crate) life: &'static Life,
+    /// Where names are unique unless another namespace is said.
+    pub(crate) namespace: String,
     pub(crate) here: Here,
     pub(crate) user: Handle,
     pub(crate) system: Handle,
@@ -103,40 +107,28 @@ impl Runtime {
     /// Starts an actor. Returns at once; the handle's calls wait until the actor is up, and tell if it never will be.
     ///
     /// # Errors
-    /// [`Error::BadOption`]; [`Error::Infeasible`] when it asks for more than exists; [`Error::TooManyActors`];
-    /// [`Error::RuntimeGone`].
+    /// [`Error::BadOption`]; [`Error::Infeasible`] when it asks for more than exists; [`Error::NameTaken`];
+    /// [`Error::TooManyActors`]; [`Error::RuntimeGone`].
+    #[track_caller]
     pub fn spawn<A: Actor>(&self, args: A::Args, options: ActorOptions) -> Result<ActorHandle<A>> {
         self.spawn_owned(args, options, None)
     }
 
+    #[track_caller]
     pub(crate) fn spawn_owned<A: Actor>(
         &self,
         args: A::Args,
         options: ActorOptions,
         owner: Option<ActorId>,
     ) -> Result<ActorHandle<A>> {
-        options.check()?;
-        let shared = &self.shared;
-        if shared.is_closing() {
-            return Err(shared.gone());
-        }
-        let id = shared.ids.next();
-        let type_name = short_type_name::<A>();
-        let name = options.given_label().unwrap_or(type_name).to_owned();
-        let bound = options.mailbox_bound();
-        let addr = Addr::new(&format!("{name}#{:x}", id.number()), type_name, bound, Kind::User);
-        let probe = Arc::clone(addr.probe());
-        let weak = Arc::downgrade(shared);
-        let cell = Arc::new(Cell::new(id, name, options, owner, probe, weak));
-        let args = Arc::new(args);
-        let launcher = Launcher { addr: addr.clone(), args, cell: Arc::clone(&cell) };
-        shared.table.insert(Arc::clone(&cell), Arc::new(launcher))?;
-        if shared.place(&cell) == Verdict::Infeasible {
-            let error = cell.infeasible(&shared.ledger.total());
-            shared.finish(id, ExitKind::Stopped { reason: error.to_string() });
-            return Err(error);
-        }
-        Ok(ActorHandle { addr, lease: cell.lease() })
+        let here = (Location::caller(), Place::Now);
+        self.create(args, options, owner, here).map(|born| born.handle)
+    }
+
+    /// Names of living actors, by namespace and name.
+    #[must_use]
+    pub fn named_actors(&self) -> Vec<(String, String)> {
+        self.shared.table.names()
     }
 
     /// Runs a future on this thread, with this runtime as the current one, until it is ready.

@@ -28,6 +28,7 @@ pub struct Init {
     cpus: Option<f64>,
     threads: Option<usize>,
     strict: Option<bool>,
+    namespace: Option<String>,
 }
 
 impl Init {
@@ -72,6 +73,12 @@ impl Init {
         self
     }
 
+    /// Where actors' names are unique unless their options name another namespace. Default: `default`.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
     /// Starts the runtime. It becomes the process default if there is none.
     ///
     /// # Errors
@@ -95,11 +102,22 @@ impl Init {
         _ = clock::now();
         registry::entries()?;
         let by_environment = || std::env::var("RAYTREE_STRICT").is_ok_and(|value| value == "1");
-        boot(resources, threads, self.strict.unwrap_or_else(by_environment))
+        let strict = self.strict.unwrap_or_else(by_environment);
+        let namespace = self.namespace.unwrap_or_else(|| "default".to_owned());
+        limits::check_name(&namespace).map_err(|reason| Error::BadOption {
+            option: "namespace".to_owned(),
+            value: namespace.clone(),
+            reason,
+        })?;
+        boot(resources, threads, (strict, namespace))
     }
 }
 
-fn boot(resources: Resources, threads: usize, strict: bool) -> Result<Runtime> {
+fn boot(
+    resources: Resources,
+    threads: usize,
+    (strict, namespace): (bool, String),
+) -> Result<Runtime> {
     let id = RuntimeId::next();
     let here: Here = Arc::default();
     let system = tokio_runtime("raytree-system", 1, None)?;
@@ -127,6 +145,7 @@ fn boot(resources: Resources, threads: usize, strict: bool) -> Result<Runtime> {
         ledger: Ledger::new(resources),
         compute: Arc::default(),
         life,
+        namespace,
         here: Arc::clone(&here),
         user: user_handle,
         system: system_handle,

@@ -103,6 +103,8 @@ impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
 /// A reference of any type, as something to wait for.
 pub trait Settled: Send + Sync {
     #[doc(hidden)]
+    fn is_settled(&self) -> bool;
+    #[doc(hidden)]
     fn subscribe(&self, waiter: Subscriber) -> Asked;
     #[doc(hidden)]
     fn error(&self) -> Option<raytree_types::Error>;
@@ -119,6 +121,10 @@ pub struct Subscriber(pub(crate) Waiter);
 pub struct Asked(pub(crate) Standing);
 
 impl<T: Value> Settled for ObjectRef<T> {
+    fn is_settled(&self) -> bool {
+        self.is_ready()
+    }
+
     fn subscribe(&self, waiter: Subscriber) -> Asked {
         Asked(self.cell.subscribe(|| waiter.0))
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use raytree_types::{Error, Resources, Result, TaskId};
+use raytree_types::{ActorId, Error, Resources, Result, TaskId};
 
 use super::run::Runnable;
 use crate::runtime::ambient;
@@ -22,6 +22,8 @@ pub(crate) enum Mode {
 
 struct Scope {
     task: Option<Arc<dyn Runnable>>,
+    /// The actor whose method it is.
+    actor: Option<ActorId>,
     mode: Mode,
     /// Bodies on this stack.
     depth: usize,
@@ -43,7 +45,18 @@ impl Drop for Entered {
 /// This thread now runs code of `task`, or of an actor.
 pub(crate) fn enter(task: Option<Arc<dyn Runnable>>, mode: Mode) -> Entered {
     let depth = depth() + 1;
-    Entered(CURRENT.replace(Some(Scope { task, mode, depth })))
+    Entered(CURRENT.replace(Some(Scope { task, actor: None, mode, depth })))
+}
+
+/// This thread now runs a method of `actor`.
+pub(crate) fn enter_actor(actor: ActorId, mode: Mode) -> Entered {
+    let depth = depth() + 1;
+    Entered(CURRENT.replace(Some(Scope { task: None, actor: Some(actor), mode, depth })))
+}
+
+/// The actor whose method runs on this thread.
+pub(crate) fn actor() -> Option<ActorId> {
+    CURRENT.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.actor))
 }
 
 /// Bodies that run on this stack, one inside the other.

@@ -26,7 +26,8 @@ pub(crate) struct Lease(pub(crate) Arc<Cell>);
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(runtime) = self.0.runtime.upgrade() else { return };
-        if !self.0.options.is_detached() && !self.0.is_dead() {
+        let stays = self.0.options.is_detached() || self.0.options.given_name().is_some();
+        if !stays && !self.0.is_dead() {
             runtime.released(&self.0);
         }
     }
@@ -155,13 +156,18 @@ impl<A: Actor> ActorHandle<A> {
     /// # Errors
     /// [`Error::RuntimeGone`] when the runtime ends first.
     pub async fn stop(&self) -> Result<Exit> {
-        self.end(false, "stopped by its user");
+        self.stop_soon();
         self.exited().await
     }
 
     /// Ends it and its children at their next await point. Queued calls get [`Error::ActorDied`].
     pub fn kill(&self) {
         self.end(true, "killed by its user");
+    }
+
+    /// As [`Self::stop`], without waiting.
+    pub(crate) fn stop_soon(&self) {
+        self.end(false, "stopped by its user");
     }
 
     fn end(&self, kill: bool, reason: &str) {
@@ -184,7 +190,7 @@ impl<A: Actor> ActorHandle<A> {
         }
     }
 
-    fn refusal(&self, refused: Refused) -> Error {
+    pub(crate) fn refusal(&self, refused: Refused) -> Error {
         let cell = self.cell();
         match refused {
             Refused::Overloaded { limit } => Error::Overloaded { name: cell.name.clone(), limit },

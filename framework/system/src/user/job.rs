@@ -20,6 +20,8 @@ pub(crate) enum HostedMsg<A: Actor> {
     Call(Box<dyn CallJob<A>>),
     /// May overlap with others of its kind.
     Query(Box<dyn QueryJob<A>>),
+    /// A method of an actor type marked `#[remote]`.
+    Method(Ticket<A>),
     /// A child has ended a life.
     ChildExited(Box<Exit>),
     /// An overlapping handler has returned and wants something of the actor.
@@ -31,6 +33,7 @@ impl<A: Actor> From<&HostedMsg<A>> for &'static str {
         match message {
             HostedMsg::Call(job) => job.label(),
             HostedMsg::Query(job) => job.label(),
+            HostedMsg::Method(ticket) => ticket.0.label(),
             HostedMsg::ChildExited(_) => "child_exited",
             HostedMsg::Settle => "settle",
         }
@@ -50,6 +53,46 @@ pub(crate) trait QueryJob<A: Actor>: Send {
     fn run<'a>(self: Box<Self>, actor: &'a A, ctx: &'a ActorContext<A>) -> Boxed<'a>;
     /// Where others may run meanwhile.
     fn run_shared(self: Box<Self>, actor: Arc<A>, ctx: ActorContext<A>) -> Boxed<'static>;
+}
+
+/// One call of a method. It answers by itself; without an answer, its drop says that it was lost.
+pub(crate) trait MethodJob<A: Actor>: Send + Sync {
+    fn label(&self) -> &'static str;
+    fn is_exclusive(&self) -> bool;
+    fn is_blocking(&self) -> bool;
+    /// Begins a `&mut self` method; what is left of it, if anything is.
+    fn exclusive<'a>(
+        self: Arc<Self>,
+        actor: &'a mut A,
+        ctx: &'a ActorContext<A>,
+    ) -> Option<Boxed<'a>>;
+    /// Begins a `&self` method where nothing overlaps.
+    fn shared<'a>(self: Arc<Self>, actor: &'a A, ctx: &'a ActorContext<A>) -> Option<Boxed<'a>>;
+    /// A `&self` method where others may run meanwhile.
+    fn overlapping(self: Arc<Self>, actor: Arc<A>, ctx: ActorContext<A>) -> Boxed<'static>;
+    /// A synchronous `&self` method, on a thread that may block.
+    fn on_own_thread(self: Arc<Self>, actor: &A, ctx: &ActorContext<A>);
+    /// The message is gone.
+    fn dropped(self: Arc<Self>);
+}
+
+/// A method call in the mailbox. Lives until its handler has ended.
+pub(crate) struct Ticket<A: Actor>(pub(crate) Arc<dyn MethodJob<A>>);
+
+impl<A: Actor> Ticket<A> {
+    pub(crate) fn new(job: Arc<dyn MethodJob<A>>) -> Self {
+        Self(job)
+    }
+
+    pub(crate) fn job(&self) -> Arc<dyn MethodJob<A>> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl<A: Actor> Drop for Ticket<A> {
+    fn drop(&mut self) {
+        Arc::clone(&self.0).dropped();
+    }
 }
 
 /// A message with the way back. The credit is held until the handler has ended.

@@ -1,8 +1,14 @@
-//! What a user of actors sees: the trait they implement, the handle they call, the context they run in.
+//! What a user of actors sees: the traits they implement, the handles they call, the context they run in.
 
 pub(crate) mod actor;
+pub(crate) mod actor_ref;
+pub(crate) mod class;
 pub(crate) mod context;
 pub(crate) mod handle;
 pub(crate) mod job;
+pub(crate) mod method;
+pub(crate) mod open;
+pub(crate) mod order;
 pub(crate) mod pending;
+pub(crate) mod remote;
 pub(crate) mod status;

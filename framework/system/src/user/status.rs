@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::runtime::Shared;
 use crate::user::handle::Lease;
+use crate::user::open::OpenCalls;
 
 /// Where an actor is in its existence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub(crate) struct Cell {
     /// Wakes whoever waits for an answer when the actor ends for good.
     pub(crate) death: Arc<Notify>,
     lease: Mutex<Weak<Lease>>,
+    /// Calls without an answer.
+    pub(crate) open: OpenCalls,
 }
 
 impl Cell {
@@ -69,7 +72,8 @@ impl Cell {
         });
         let lease = Mutex::new(Weak::new());
         let death = Arc::new(Notify::new());
-        Self { id, name, options, owner, probe, runtime, status, death, lease }
+        let open = OpenCalls::default();
+        Self { id, name, options, owner, probe, runtime, status, death, lease, open }
     }
 
     /// The one lease that all handles share.
@@ -146,6 +150,9 @@ impl Cell {
         });
         if !will_restart {
             self.death.notify_waiters();
+        }
+        if let Some(exit) = &record {
+            self.open.life_ended(&self.died(exit), !will_restart);
         }
         record
     }

@@ -10,17 +10,18 @@
 //! - **HA-2 (in-order):** handlers begin in the order in which their calls arrived.
 
 use std::future::poll_fn;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::Poll;
 
 use parking_lot::Mutex;
-use raytree_supervise::{self as kit, Context, Failure};
+use raytree_supervise::{self as kit, Context, Failure, panics};
 use raytree_types::{Cause, Exit, Incarnation};
 use tokio::sync::Semaphore;
 
 use crate::user::actor::Actor;
 use crate::user::context::{ActorContext, Wish};
-use crate::user::job::{CallJob, HostedMsg, QueryJob};
+use crate::user::job::{CallJob, HostedMsg, QueryJob, Ticket};
 use crate::user::status::Cell;
 
 /// What each life is made from.
@@ -79,6 +80,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
         match message {
             HostedMsg::Call(job) => self.call(job).await?,
             HostedMsg::Query(job) => self.query(ctx, job).await,
+            HostedMsg::Method(ticket) => self.method(ctx, ticket).await?,
             HostedMsg::ChildExited(exit) => self.child_exited(*exit).await?,
             HostedMsg::Settle => {}
         }
@@ -121,6 +123,60 @@ impl<A: Actor> Hosted<A> {
                 body.await;
                 drop(turn);
                 wish.lock().is_some().then_some(HostedMsg::Settle)
+            });
+        }
+    }
+
+    async fn method(
+        &mut self,
+        ctx: &Context<HostedMsg<A>>,
+        ticket: Ticket<A>,
+    ) -> Result<(), Failure> {
+        let job = ticket.job();
+        if job.is_exclusive() {
+            let (actor, mine) = self.alone().await?;
+            if let Some(body) = job.exclusive(actor, mine) {
+                body.await;
+            }
+        } else if self.width == 1 {
+            if let Some(body) = job.shared(&self.actor, &self.ctx) {
+                body.await;
+            }
+        } else {
+            self.overlap(ctx, ticket).await;
+        }
+        Ok(())
+    }
+
+    async fn overlap(&mut self, ctx: &Context<HostedMsg<A>>, ticket: Ticket<A>) {
+        // The semaphore is never closed.
+        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return };
+        let (job, wish) = (ticket.job(), Arc::clone(&self.ctx.wish));
+        let (actor, mine) = (Arc::clone(&self.actor), self.ctx.clone());
+        let settle = move || wish.lock().is_some().then_some(HostedMsg::Settle);
+        if job.is_blocking() {
+            // The thread is a part of this life: the next one waits for it.
+            let part = ctx.part();
+            let body = tokio::task::spawn_blocking(move || {
+                let caught = panics::catch(|| job.on_own_thread(&actor, &mine));
+                drop((actor, mine, ticket, turn, part));
+                caught
+            });
+            ctx.pipe(async move {
+                if let Ok(Err(cause)) = body.await {
+                    resume_unwind(Box::new(cause.to_string()));
+                }
+                settle()
+            });
+            return;
+        }
+        let mut body = job.overlapping(actor, mine);
+        // The first step is taken here: handlers begin in order (HA-2), and a short one needs no task.
+        if poll_fn(|cx| Poll::Ready(body.as_mut().poll(cx))).await.is_pending() {
+            ctx.pipe(async move {
+                body.await;
+                drop((ticket, turn));
+                settle()
             });
         }
     }

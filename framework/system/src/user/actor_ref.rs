@@ -1,0 +1,126 @@
+//! What every generated handle is made of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use raytree_types::codec::{RefToken, scope};
+use raytree_types::{Error, Result};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::handle::ActorHandle;
+use super::method::{Given, Invocation, Many, Method, One};
+use super::open::OpenCall;
+use super::order::Order;
+use super::remote::Remote;
+use crate::object::Value;
+use crate::object::cell::ObjectCell;
+use crate::object::reference::ObjectRef;
+use crate::object::stream::{self, ObjectStream};
+use crate::runtime::life::Life;
+use crate::task::args::{Args, Strict};
+
+/// A reference to an actor of type `T`: calls it, over all its lives. A clone is a caller of its own.
+pub struct ActorRef<T: Remote> {
+    inner: Inner<T>,
+    life: &'static Life,
+    order: Arc<Order>,
+}
+
+enum Inner<T: Remote> {
+    Live(ActorHandle<T>),
+    /// It could not be created; every call says why.
+    Refused(Arc<Error>),
+}
+
+impl<T: Remote> ActorRef<T> {
+    pub(crate) fn live_of(handle: ActorHandle<T>, life: &'static Life) -> Self {
+        Self { inner: Inner::Live(handle), life, order: Arc::default() }
+    }
+
+    pub(crate) fn refused(error: Error, life: &'static Life) -> Self {
+        Self { inner: Inner::Refused(Arc::new(error)), life, order: Arc::default() }
+    }
+
+    pub(crate) fn live(&self) -> Result<&ActorHandle<T>> {
+        match &self.inner {
+            Inner::Live(handle) => Ok(handle),
+            Inner::Refused(error) => Err((**error).clone()),
+        }
+    }
+
+    /// Calls a method.
+    pub fn call<A: Args, R: Value>(
+        &self,
+        method: &'static Method<T, A, R>,
+        args: A::Stored,
+    ) -> ObjectRef<R> {
+        let out = ObjectCell::pending(method.label(), self.life);
+        let made = A::travel(args, Strict(self.life), method.info.codec)
+            .and_then(|args| self.make(One { method, args: Given::Once(args) }, &out));
+        if let Err(error) = made {
+            out.settle(Err(error));
+        }
+        ObjectRef::first(out)
+    }
+
+    /// Calls a method that returns a stream.
+    pub fn stream<A: Args, R: Value>(
+        &self,
+        method: &'static Method<T, A, R>,
+        args: A::Stored,
+    ) -> ObjectStream<R> {
+        let (codec, window) = (method.info.codec, raytree_types::limits::STREAM_WINDOW);
+        let (stream, sink, end) = stream::pair(method.label(), self.life, codec, window);
+        let made = A::travel(args, Strict(self.life), codec)
+            .and_then(|args| self.make(Many { method, args: Given::Once(args), sink }, &end));
+        if let Err(error) = made {
+            end.settle(Err(error));
+        }
+        stream
+    }
+
+    fn make<I: Invocation<T>>(&self, invocation: I, out: &Arc<ObjectCell<I::Out>>) -> Result<()> {
+        let handle = self.live()?;
+        let credit = handle.addr.try_credit().map_err(|refused| handle.refusal(refused))?;
+        let to = (self.life, Arc::clone(out));
+        OpenCall::make(&handle.addr, handle.cell(), &self.order, (invocation, credit), to);
+        Ok(())
+    }
+}
+
+impl<T: Remote> Clone for ActorRef<T> {
+    fn clone(&self) -> Self {
+        let inner = match &self.inner {
+            Inner::Live(handle) => Inner::Live(handle.clone()),
+            Inner::Refused(error) => Inner::Refused(Arc::clone(error)),
+        };
+        Self { inner, life: self.life, order: Arc::default() }
+    }
+}
+
+impl<T: Remote> fmt::Debug for ActorRef<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner {
+            Inner::Live(handle) => handle.fmt(f),
+            Inner::Refused(error) => write!(f, "ActorRef(refused: {error})"),
+        }
+    }
+}
+
+impl<T: Remote> Serialize for ActorRef<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let token: RefToken = Arc::new(self.clone());
+        scope::put_ref(token).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de, T: Remote> Deserialize<'de> for ActorRef<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let token = scope::take_ref(u32::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        let found = token.downcast::<Self>();
+        let handle = found.map_err(|_| D::Error::custom("it is a handle of another type"))?;
+        Ok((*handle).clone())
+    }
+}

@@ -1,0 +1,265 @@
+//! Methods as they are written into the program: what the attribute macro makes of each method of an actor.
+
+use std::fmt;
+use std::sync::Arc;
+
+use raytree_types::Result;
+use raytree_types::codec::Codec;
+
+use super::actor::Actor;
+use super::context::ActorContext;
+use crate::object::Value;
+use crate::object::stream::Sink;
+use crate::task::args::{Args, Settled};
+use crate::task::definition::{BodyFuture, Info};
+use crate::task::failure::Failure;
+
+/// A method's body. *Exclusive* is `&mut self`, *shared* is `&self`.
+#[expect(missing_docs, reason = "each is named after what it takes and gives")]
+pub enum MethodBody<T: Actor, A: Args, R> {
+    Exclusive(for<'a> fn(&'a mut T, A::Taken, &'a ActorContext<T>) -> Result<R, Failure>),
+    ExclusiveAsync(for<'a> fn(&'a mut T, A::Taken, &'a ActorContext<T>) -> BodyFuture<'a, R>),
+    Shared(for<'a> fn(&'a T, A::Taken, &'a ActorContext<T>) -> Result<R, Failure>),
+    SharedAsync(for<'a> fn(&'a T, A::Taken, &'a ActorContext<T>) -> BodyFuture<'a, R>),
+    ExclusiveIterate(
+        for<'a> fn(&'a mut T, A::Taken, &'a ActorContext<T>, &Sink<R>) -> Result<(), Failure>,
+    ),
+    SharedIterate(
+        for<'a> fn(&'a T, A::Taken, &'a ActorContext<T>, &Sink<R>) -> Result<(), Failure>,
+    ),
+    ExclusiveStream(
+        for<'a> fn(&'a mut T, A::Taken, &'a ActorContext<T>, Sink<R>) -> BodyFuture<'a, ()>,
+    ),
+    SharedStream(for<'a> fn(&'a T, A::Taken, &'a ActorContext<T>, Sink<R>) -> BodyFuture<'a, ()>),
+}
+
+/// A method of the actor `T` with parameters `A` and result (or item) `R`.
+pub struct Method<T: Actor, A: Args, R> {
+    pub(crate) info: &'static Info,
+    pub(crate) blocking: bool,
+    pub(crate) body: MethodBody<T, A, R>,
+}
+
+impl<T: Actor, A: Args, R> Method<T, A, R> {
+    /// A definition; `blocking` methods are synchronous and may block their thread.
+    pub const fn new(info: &'static Info, blocking: bool, body: MethodBody<T, A, R>) -> Self {
+        Self { info, blocking, body }
+    }
+
+    /// The name without its path.
+    pub(crate) fn short_name(&self) -> &'static str {
+        self.info.name.rsplit("::").next().unwrap_or(self.info.name)
+    }
+
+    /// `Counter::add`: type and method.
+    pub(crate) fn label(&self) -> &'static str {
+        let mut parts = self.info.name.rmatch_indices("::");
+        _ = parts.next();
+        parts.next().map_or(self.info.name, |(at, _)| &self.info.name[at + 2..])
+    }
+}
+
+impl<T: Actor, A: Args, R> fmt::Debug for Method<T, A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Method").field("info", self.info).finish_non_exhaustive()
+    }
+}
+
+impl<T: Actor, A: Args, R> fmt::Debug for MethodBody<T, A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if is_exclusive(self) { "exclusive" } else { "shared" })
+    }
+}
+
+fn is_exclusive<T: Actor, A: Args, R>(body: &MethodBody<T, A, R>) -> bool {
+    matches!(
+        body,
+        MethodBody::Exclusive(_)
+            | MethodBody::ExclusiveAsync(_)
+            | MethodBody::ExclusiveIterate(_)
+            | MethodBody::ExclusiveStream(_)
+    )
+}
+
+/// A body that has begun.
+pub(crate) enum Begun<'a, R> {
+    /// And ended.
+    Done(Result<R, Failure>),
+    /// And is to be polled.
+    Future(BodyFuture<'a, R>),
+}
+
+/// A method with its arguments.
+pub(crate) trait Invocation<T: Actor>: Send + Sync + Sized + 'static {
+    type Out: Value;
+
+    fn is_exclusive(&self) -> bool;
+    fn is_blocking(&self) -> bool;
+    fn short_name(&self) -> &'static str;
+    fn label(&self) -> &'static str;
+    fn codec(&self) -> Codec;
+    fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
+    /// So that there can be more than one run.
+    fn keep(self) -> Self;
+    /// The same call once more, if its arguments are kept.
+    fn again(&self) -> Option<Self>;
+    fn exclusive<'a>(self, actor: &'a mut T, ctx: &'a ActorContext<T>) -> Begun<'a, Self::Out>;
+    fn shared<'a>(self, actor: &'a T, ctx: &'a ActorContext<T>) -> Begun<'a, Self::Out>;
+}
+
+/// A method that returns one value.
+pub(crate) struct One<T: Actor, A: Args, R: 'static> {
+    pub(crate) method: &'static Method<T, A, R>,
+    pub(crate) args: Given<A>,
+}
+
+/// A method that returns a stream.
+pub(crate) struct Many<T: Actor, A: Args, R: 'static> {
+    pub(crate) method: &'static Method<T, A, R>,
+    pub(crate) args: Given<A>,
+    pub(crate) sink: Sink<R>,
+}
+
+/// Arguments on their way, given to one or to several runs.
+pub(crate) enum Given<A: Args> {
+    Once(A::Stored),
+    Often(Arc<A::Stored>),
+}
+
+impl<A: Args> Given<A> {
+    fn stored(&self) -> &A::Stored {
+        match self {
+            Self::Once(stored) => stored,
+            Self::Often(stored) => stored,
+        }
+    }
+
+    fn keep(self) -> Self {
+        match self {
+            Self::Once(stored) => Self::Often(Arc::new(A::keep(stored))),
+            often => often,
+        }
+    }
+
+    /// The same once more, if they are kept.
+    fn again(&self) -> Option<Self> {
+        match self {
+            Self::Often(stored) => Some(Self::Often(Arc::clone(stored))),
+            Self::Once(_) => None,
+        }
+    }
+
+    fn take(self) -> Result<A::Taken> {
+        match self {
+            Self::Once(stored) => A::give(stored),
+            Self::Often(stored) => match Arc::try_unwrap(stored) {
+                Ok(stored) => A::give(stored),
+                Err(stored) => A::lend(&stored),
+            },
+        }
+    }
+}
+
+/// The macro pairs handles and bodies; anything else was written by hand.
+fn wrong_kind() -> Failure {
+    let (value, reason) =
+        ("another kind".to_owned(), "the method was not made by the macro".to_owned());
+    raytree_types::Error::BadOption { option: "body".to_owned(), value, reason }.into()
+}
+
+macro_rules! delegate {
+    () => {
+        fn is_exclusive(&self) -> bool {
+            is_exclusive(&self.method.body)
+        }
+
+        fn is_blocking(&self) -> bool {
+            self.method.blocking
+        }
+
+        fn short_name(&self) -> &'static str {
+            self.method.short_name()
+        }
+
+        fn label(&self) -> &'static str {
+            self.method.label()
+        }
+
+        fn codec(&self) -> Codec {
+            self.method.info.codec
+        }
+
+        fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
+            A::each(self.args.stored(), visit);
+        }
+
+        fn keep(self) -> Self {
+            Self { args: self.args.keep(), ..self }
+        }
+    };
+}
+
+impl<T: Actor, A: Args, R: Value> Invocation<T> for One<T, A, R> {
+    type Out = R;
+
+    delegate!();
+
+    fn again(&self) -> Option<Self> {
+        Some(Self { method: self.method, args: self.args.again()? })
+    }
+
+    fn exclusive<'a>(self, actor: &'a mut T, ctx: &'a ActorContext<T>) -> Begun<'a, R> {
+        match (&self.method.body, self.args.take()) {
+            (_, Err(error)) => Begun::Done(Err(error.into())),
+            (MethodBody::Exclusive(body), Ok(args)) => Begun::Done(body(actor, args, ctx)),
+            (MethodBody::ExclusiveAsync(body), Ok(args)) => Begun::Future(body(actor, args, ctx)),
+            _ => Begun::Done(Err(wrong_kind())),
+        }
+    }
+
+    fn shared<'a>(self, actor: &'a T, ctx: &'a ActorContext<T>) -> Begun<'a, R> {
+        match (&self.method.body, self.args.take()) {
+            (_, Err(error)) => Begun::Done(Err(error.into())),
+            (MethodBody::Shared(body), Ok(args)) => Begun::Done(body(actor, args, ctx)),
+            (MethodBody::SharedAsync(body), Ok(args)) => Begun::Future(body(actor, args, ctx)),
+            _ => Begun::Done(Err(wrong_kind())),
+        }
+    }
+}
+
+impl<T: Actor, A: Args, R: Value> Invocation<T> for Many<T, A, R> {
+    type Out = ();
+
+    delegate!();
+
+    /// Never: some of its items may have been read.
+    fn again(&self) -> Option<Self> {
+        None
+    }
+
+    fn exclusive<'a>(self, actor: &'a mut T, ctx: &'a ActorContext<T>) -> Begun<'a, ()> {
+        match (&self.method.body, self.args.take()) {
+            (_, Err(error)) => Begun::Done(Err(error.into())),
+            (MethodBody::ExclusiveIterate(body), Ok(args)) => {
+                Begun::Done(body(actor, args, ctx, &self.sink))
+            }
+            (MethodBody::ExclusiveStream(body), Ok(args)) => {
+                Begun::Future(body(actor, args, ctx, self.sink))
+            }
+            _ => Begun::Done(Err(wrong_kind())),
+        }
+    }
+
+    fn shared<'a>(self, actor: &'a T, ctx: &'a ActorContext<T>) -> Begun<'a, ()> {
+        match (&self.method.body, self.args.take()) {
+            (_, Err(error)) => Begun::Done(Err(error.into())),
+            (MethodBody::SharedIterate(body), Ok(args)) => {
+                Begun::Done(body(actor, args, ctx, &self.sink))
+            }
+            (MethodBody::SharedStream(body), Ok(args)) => {
+                Begun::Future(body(actor, args, ctx, self.sink))
+            }
+            _ => Begun::Done(Err(wrong_kind())),
+        }
+    }
+}

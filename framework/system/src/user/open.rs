@@ -1,0 +1,360 @@
+//! Calls that have no answer yet.
+//!
+//! Invariants:
+//! - **OC-1 (always-answered):** a call gets its answer, or the end of the life that lost it, even when a thread that hangs
+//!   keeps the actor's mailbox for ever.
+//! - **OC-2 (at-most-once):** without `retries` a call begins at most once; with them, once more for each life it was lost
+//!   with.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use raytree_supervise::{Addr, Credit, panics};
+use raytree_types::{Error, Result};
+
+use super::actor::Actor;
+use super::context::ActorContext;
+use super::job::{Boxed, HostedMsg, MethodJob, Ticket};
+use super::method::{Begun, Invocation};
+use super::order::{Deferred, Order};
+use super::status::Cell;
+use crate::object::cell::{ObjectCell, Producer, Standing};
+use crate::object::travel;
+use crate::object::waiter::{Dependent, Waiter};
+use crate::runtime::life::Life;
+use crate::task::args::{Settled, Subscriber};
+use crate::task::context::{self, Mode};
+use crate::task::failure::Failure;
+
+/// A call of any kind, as the actor's cell sees it.
+pub(crate) trait Open: Send + Sync {
+    /// A life has ended. False when the call goes on: it was not lost with it, or is made again.
+    fn life_ended(self: Arc<Self>, error: &Error, dead: bool) -> bool;
+}
+
+/// The calls to one actor that have no answer yet.
+#[derive(Default)]
+pub(crate) struct OpenCalls {
+    next: AtomicU64,
+    calls: Mutex<HashMap<u64, Arc<dyn Open>>>,
+}
+
+impl OpenCalls {
+    fn enter(&self, call: impl FnOnce(u64) -> Arc<dyn Open>) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let call = call(number);
+        self.calls.lock().insert(number, call);
+    }
+
+    fn leave(&self, number: u64) {
+        let left = self.calls.lock().remove(&number);
+        // After the lock: it may hold the last count of an argument.
+        drop(left);
+    }
+
+    /// A life of the actor has ended; `dead`: the last one.
+    pub(crate) fn life_ended(&self, error: &Error, dead: bool) {
+        let calls: Vec<_> =
+            self.calls.lock().iter().map(|(number, call)| (*number, Arc::clone(call))).collect();
+        for (number, call) in calls {
+            if call.life_ended(error, dead) {
+                self.leave(number);
+            }
+        }
+    }
+}
+
+/// One call.
+pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
+    number: AtomicU64,
+    label: &'static str,
+    short_name: &'static str,
+    exclusive: bool,
+    blocking: bool,
+    life: &'static Life,
+    addr: Addr<HostedMsg<T>>,
+    cell: Arc<Cell>,
+    order: Arc<Order>,
+    /// Arguments that are not there yet, and one while they are asked.
+    missing: AtomicUsize,
+    invocation: Mutex<Option<I>>,
+    credit: Mutex<Option<Credit>>,
+    out: Mutex<Option<Arc<ObjectCell<I::Out>>>>,
+    /// Its message was dropped unanswered.
+    lost: AtomicBool,
+    /// Lives that had ended when it was sent.
+    exits: AtomicU64,
+    retries: AtomicU32,
+    /// Whoever polls its body is woken when it is cancelled.
+    waker: AtomicWaker,
+}
+
+impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
+    /// Makes a call: at once if it can go, else as soon as its arguments and the caller's earlier calls allow.
+    pub(crate) fn make(
+        addr: &Addr<HostedMsg<T>>,
+        cell: &Arc<Cell>,
+        order: &Arc<Order>,
+        (invocation, credit): (I, Credit),
+        (life, out): (&'static Life, Arc<ObjectCell<I::Out>>),
+    ) {
+        let mut waits = false;
+        invocation.each(&mut |settled| waits |= !settled.is_settled());
+        let retries = cell.options.retries_max();
+        let call = Arc::new(Self {
+            number: AtomicU64::new(0),
+            label: invocation.label(),
+            short_name: invocation.short_name(),
+            exclusive: invocation.is_exclusive(),
+            blocking: invocation.is_blocking(),
+            life,
+            addr: addr.clone(),
+            cell: Arc::clone(cell),
+            order: Arc::clone(order),
+            missing: AtomicUsize::new(1),
+            invocation: Mutex::new(Some(if retries > 0 { invocation.keep() } else { invocation })),
+            credit: Mutex::new(Some(credit)),
+            out: Mutex::new(Some(Arc::clone(&out))),
+            lost: AtomicBool::new(false),
+            exits: AtomicU64::new(cell.exits()),
+            retries: AtomicU32::new(retries),
+            waker: AtomicWaker::new(),
+        });
+        out.made_by(Arc::clone(&call) as Arc<dyn Producer>);
+        cell.open.enter(|number| {
+            call.number.store(number, Ordering::Release);
+            Arc::clone(&call) as Arc<dyn Open>
+        });
+        if !waits && order.is_empty() {
+            call.missing.store(0, Ordering::Release);
+            call.send();
+            return;
+        }
+        order.push(Arc::clone(&call) as Arc<dyn Deferred>);
+        call.ask_for_arguments();
+    }
+
+    fn ask_for_arguments(self: Arc<Self>) {
+        if let Some(invocation) = &*self.invocation.lock() {
+            invocation.each(&mut |settled: &dyn Settled| {
+                self.missing.fetch_add(1, Ordering::AcqRel);
+                let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
+                if settled.subscribe(Subscriber(waiter)).0 != Standing::Pending {
+                    self.missing.fetch_sub(1, Ordering::AcqRel);
+                }
+            });
+        }
+        self.argument(true);
+    }
+
+    /// The answer, for all who wait.
+    fn answer(&self, result: Result<I::Out>) {
+        self.cell.open.leave(self.number.load(Ordering::Acquire));
+        let invocation = self.invocation.lock().take();
+        // The user's drop.
+        _ = panics::catch(|| drop(invocation));
+        let out = self.out.lock().take();
+        if let Some(out) = out {
+            out.settle(result);
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        self.out.lock().is_none()
+    }
+
+    fn returned(&self, result: Result<I::Out, Failure>, codec: raytree_types::codec::Codec) {
+        let result = result
+            .and_then(|value| travel::through(self.life, codec, value).map_err(Failure::from))
+            .map_err(|failure| failure.into_error(self.label));
+        self.answer(result);
+    }
+
+    /// What is to be run now; none when nobody wants it any more.
+    fn begin(&self) -> Option<I> {
+        let mut invocation = self.invocation.lock();
+        if self.retries.load(Ordering::Acquire) > 0
+            && let Some(again) = invocation.as_ref().and_then(Invocation::again)
+        {
+            return Some(again);
+        }
+        invocation.take()
+    }
+
+    /// Polls a body until it ends or the call is cancelled.
+    async fn drive(
+        &self,
+        body: impl Future<Output = Result<I::Out, Failure>>,
+    ) -> Option<Result<I::Out, Failure>> {
+        let mut body = pin!(body);
+        poll_fn(|cx| {
+            self.waker.register(cx.waker());
+            if self.is_answered() {
+                return Poll::Ready(None);
+            }
+            let _entered = context::enter_actor(self.cell.id, Mode::Async);
+            body.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
+    fn resend(self: Arc<Self>) {
+        self.exits.store(self.cell.exits(), Ordering::Release);
+        self.send();
+    }
+}
+
+impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
+    fn is_complete(&self) -> bool {
+        self.missing.load(Ordering::Acquire) == 0
+    }
+
+    fn send(self: Arc<Self>) {
+        let addr = self.addr.clone();
+        // Refused: the ticket, dropped, says so.
+        _ = addr.cast(HostedMsg::Method(Ticket::new(self)));
+    }
+}
+
+impl<T: Actor, I: Invocation<T>> Dependent for OpenCall<T, I> {
+    fn argument(self: Arc<Self>, _ok: bool) {
+        // One that failed is found by the body that wants it.
+        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.order.advance();
+        }
+    }
+}
+
+impl<T: Actor, I: Invocation<T>> Producer for OpenCall<T, I> {
+    fn cancel(&self, _recursive: bool) {
+        self.answer(Err(Error::Cancelled { task: self.label.to_owned() }));
+        self.waker.wake();
+    }
+}
+
+impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
+    fn life_ended(self: Arc<Self>, error: &Error, dead: bool) -> bool {
+        if dead {
+            self.answer(Err(error.clone()));
+            return true;
+        }
+        // Whoever takes the mark decides: the end and the drop of the message may come at once.
+        if !self.lost.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        let one_less = |left: u32| left.checked_sub(1);
+        if self.retries.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok() {
+            self.resend();
+            return false;
+        }
+        self.answer(Err(error.clone()));
+        true
+    }
+}
+
+impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
+    fn label(&self) -> &'static str {
+        self.short_name
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
+    fn is_blocking(&self) -> bool {
+        self.blocking
+    }
+
+    fn exclusive<'a>(
+        self: Arc<Self>,
+        actor: &'a mut T,
+        ctx: &'a ActorContext<T>,
+    ) -> Option<Boxed<'a>> {
+        let invocation = self.begin()?;
+        let codec = invocation.codec();
+        let begun = {
+            let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
+            if self.blocking {
+                tokio::task::block_in_place(|| invocation.exclusive(actor, ctx))
+            } else {
+                invocation.exclusive(actor, ctx)
+            }
+        };
+        self.finish(begun, codec)
+    }
+
+    fn shared<'a>(self: Arc<Self>, actor: &'a T, ctx: &'a ActorContext<T>) -> Option<Boxed<'a>> {
+        let invocation = self.begin()?;
+        let codec = invocation.codec();
+        let begun = {
+            let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
+            if self.blocking {
+                tokio::task::block_in_place(|| invocation.shared(actor, ctx))
+            } else {
+                invocation.shared(actor, ctx)
+            }
+        };
+        self.finish(begun, codec)
+    }
+
+    fn overlapping(self: Arc<Self>, actor: Arc<T>, ctx: ActorContext<T>) -> Boxed<'static> {
+        Box::pin(async move {
+            if let Some(body) = Arc::clone(&self).shared(&actor, &ctx) {
+                body.await;
+            }
+        })
+    }
+
+    fn on_own_thread(self: Arc<Self>, actor: &T, ctx: &ActorContext<T>) {
+        let Some(invocation) = self.begin() else { return };
+        let codec = invocation.codec();
+        let _entered = context::enter_actor(self.cell.id, Mode::Sync);
+        if let Begun::Done(result) = invocation.shared(actor, ctx) {
+            self.returned(result, codec);
+        }
+    }
+
+    /// Its message was dropped; unless it was answered before, it is lost with the life that had it.
+    fn dropped(self: Arc<Self>) {
+        drop(self.credit.lock().take());
+        if self.is_answered() {
+            return;
+        }
+        self.lost.store(true, Ordering::Release);
+        // An end that was announced before this is the one; else the one that is announced next tells it.
+        if self.cell.exits() > self.exits.load(Ordering::Acquire) || self.cell.is_dead() {
+            let (error, dead) = (self.cell.gone(), self.cell.is_dead());
+            let number = self.number.load(Ordering::Acquire);
+            let cell = Arc::clone(&self.cell);
+            if self.life_ended(&error, dead) {
+                cell.open.leave(number);
+            }
+        }
+    }
+}
+
+impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
+    fn finish<'a>(
+        self: Arc<Self>,
+        begun: Begun<'a, I::Out>,
+        codec: raytree_types::codec::Codec,
+    ) -> Option<Boxed<'a>> {
+        match begun {
+            Begun::Done(result) => {
+                self.returned(result, codec);
+                None
+            }
+            Begun::Future(body) => Some(Box::pin(async move {
+                if let Some(result) = self.drive(body).await {
+                    self.returned(result, codec);
+                }
+            })),
+        }
+    }
+}

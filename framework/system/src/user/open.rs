@@ -6,7 +6,6 @@
 //! - **OC-2 (at-most-once):** without `retries` a call begins at most once; with them, once more for each life it was lost
 //!   with.
 
-use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -34,45 +33,62 @@ use crate::task::failure::Failure;
 
 /// A call of any kind, as the actor's cell sees it.
 pub(crate) trait Open: Send + Sync {
-    /// A life has ended. False when the call goes on: it was not lost with it, or is made again.
-    fn life_ended(self: Arc<Self>, error: &Error, dead: bool) -> bool;
+    /// A life has ended: one that was lost with it is answered, or made again.
+    fn life_ended(self: Arc<Self>, error: &Error, dead: bool);
 }
 
-/// The calls to one actor that have no answer yet.
+/// The calls to one actor that have no answer yet, each in a place of its own.
 #[derive(Default)]
 pub(crate) struct OpenCalls {
-    next: AtomicU64,
-    calls: Mutex<HashMap<u64, Arc<dyn Open>>>,
+    places: Mutex<Places>,
 }
 
+#[derive(Default)]
+struct Places {
+    calls: Vec<Option<Arc<dyn Open>>>,
+    free: Vec<usize>,
+}
+
+/// Not in any place yet, or no longer.
+const NOWHERE: usize = usize::MAX;
+
 impl OpenCalls {
-    fn enter(&self, call: impl FnOnce(u64) -> Arc<dyn Open>) {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let call = call(number);
-        self.calls.lock().insert(number, call);
+    fn enter(&self, call: Arc<dyn Open>) -> usize {
+        let Places { calls, free } = &mut *self.places.lock();
+        match free.pop() {
+            Some(place) => {
+                calls[place] = Some(call);
+                place
+            }
+            None => {
+                calls.push(Some(call));
+                calls.len() - 1
+            }
+        }
     }
 
-    fn leave(&self, number: u64) {
-        let left = self.calls.lock().remove(&number);
+    fn leave(&self, place: usize) {
+        let left = {
+            let Places { calls, free } = &mut *self.places.lock();
+            let left = calls.get_mut(place).and_then(Option::take);
+            free.extend(left.is_some().then_some(place));
+            left
+        };
         // After the lock: it may hold the last count of an argument.
         drop(left);
     }
 
     /// A life of the actor has ended; `dead`: the last one.
     pub(crate) fn life_ended(&self, error: &Error, dead: bool) {
-        let calls: Vec<_> =
-            self.calls.lock().iter().map(|(number, call)| (*number, Arc::clone(call))).collect();
-        for (number, call) in calls {
-            if call.life_ended(error, dead) {
-                self.leave(number);
-            }
-        }
+        let calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
+        calls.into_iter().for_each(|call| call.life_ended(error, dead));
     }
 }
 
 /// One call.
 pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
-    number: AtomicU64,
+    /// Where it stands among the open ones.
+    place: AtomicUsize,
     label: &'static str,
     short_name: &'static str,
     exclusive: bool,
@@ -108,7 +124,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         invocation.each(&mut |settled| waits |= !settled.is_settled());
         let retries = cell.options.retries_max();
         let call = Arc::new(Self {
-            number: AtomicU64::new(0),
+            place: AtomicUsize::new(NOWHERE),
             label: invocation.label(),
             short_name: invocation.short_name(),
             exclusive: invocation.is_exclusive(),
@@ -127,10 +143,12 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             waker: AtomicWaker::new(),
         });
         out.made_by(Arc::clone(&call) as Arc<dyn Producer>);
-        cell.open.enter(|number| {
-            call.number.store(number, Ordering::Release);
-            Arc::clone(&call) as Arc<dyn Open>
-        });
+        let place = cell.open.enter(Arc::clone(&call) as Arc<dyn Open>);
+        call.place.store(place, Ordering::Release);
+        if call.is_answered() {
+            // The actor died in between.
+            cell.open.leave(call.place.swap(NOWHERE, Ordering::AcqRel));
+        }
         if !waits && order.is_empty() {
             call.missing.store(0, Ordering::Release);
             call.send();
@@ -155,14 +173,13 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 
     /// The answer, for all who wait.
     fn answer(&self, result: Result<I::Out>) {
-        self.cell.open.leave(self.number.load(Ordering::Acquire));
+        let out = self.out.lock().take();
+        let Some(out) = out else { return };
+        self.cell.open.leave(self.place.swap(NOWHERE, Ordering::AcqRel));
         let invocation = self.invocation.lock().take();
         // The user's drop.
         _ = panics::catch(|| drop(invocation));
-        let out = self.out.lock().take();
-        if let Some(out) = out {
-            out.settle(result);
-        }
+        out.settle(result);
     }
 
     fn is_answered(&self) -> bool {
@@ -203,11 +220,6 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         })
         .await
     }
-
-    fn resend(self: Arc<Self>) {
-        self.exits.store(self.cell.exits(), Ordering::Release);
-        self.send();
-    }
 }
 
 impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
@@ -239,22 +251,20 @@ impl<T: Actor, I: Invocation<T>> Producer for OpenCall<T, I> {
 }
 
 impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
-    fn life_ended(self: Arc<Self>, error: &Error, dead: bool) -> bool {
-        if dead {
-            self.answer(Err(error.clone()));
-            return true;
-        }
+    fn life_ended(self: Arc<Self>, error: &Error, dead: bool) {
         // Whoever takes the mark decides: the end and the drop of the message may come at once.
-        if !self.lost.swap(false, Ordering::AcqRel) {
-            return false;
+        if !dead && !self.lost.swap(false, Ordering::AcqRel) {
+            return;
         }
         let one_less = |left: u32| left.checked_sub(1);
-        if self.retries.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok() {
-            self.resend();
-            return false;
+        let again = !dead
+            && self.retries.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok();
+        if again {
+            self.exits.store(self.cell.exits(), Ordering::Release);
+            self.send();
+        } else {
+            self.answer(Err(error.clone()));
         }
-        self.answer(Err(error.clone()));
-        true
     }
 }
 
@@ -330,11 +340,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         // An end that was announced before this is the one; else the one that is announced next tells it.
         if self.cell.exits() > self.exits.load(Ordering::Acquire) || self.cell.is_dead() {
             let (error, dead) = (self.cell.gone(), self.cell.is_dead());
-            let number = self.number.load(Ordering::Acquire);
-            let cell = Arc::clone(&self.cell);
-            if self.life_ended(&error, dead) {
-                cell.open.leave(number);
-            }
+            self.life_ended(&error, dead);
         }
     }
 }

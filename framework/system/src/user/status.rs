@@ -1,5 +1,6 @@
 //! The life of an actor as its handles see it: states, ends, and the cell all handles share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -48,6 +49,8 @@ pub(crate) struct Cell {
     pub(crate) probe: Arc<Probe>,
     pub(crate) runtime: Weak<Shared>,
     status: watch::Sender<Status>,
+    /// Lives that have ended, as in the status: read at every call.
+    exits: AtomicU64,
     /// Wakes whoever waits for an answer when the actor ends for good.
     pub(crate) death: Arc<Notify>,
     lease: Mutex<Weak<Lease>>,
@@ -73,7 +76,8 @@ impl Cell {
         let lease = Mutex::new(Weak::new());
         let death = Arc::new(Notify::new());
         let open = OpenCalls::default();
-        Self { id, name, options, owner, probe, runtime, status, death, lease, open }
+        let exits = AtomicU64::new(0);
+        Self { id, name, options, owner, probe, runtime, status, exits, death, lease, open }
     }
 
     /// The one lease that all handles share.
@@ -91,7 +95,7 @@ impl Cell {
     }
 
     pub(crate) fn exits(&self) -> u64 {
-        self.status.borrow().exits
+        self.exits.load(Ordering::Acquire)
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Status> {
@@ -143,6 +147,7 @@ impl Cell {
                 will_restart,
             });
             status.exits += 1;
+            self.exits.store(status.exits, Ordering::Release);
             status.last_exit = Some(Arc::clone(&exit));
             status.lifecycle = if will_restart { Lifecycle::Restarting } else { Lifecycle::Dead };
             record = Some(exit);

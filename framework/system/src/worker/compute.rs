@@ -14,6 +14,7 @@ use std::thread::{self, Thread};
 
 use crossbeam_deque::{Injector, Steal};
 use parking_lot::Mutex;
+use raytree_supervise::panics;
 use raytree_types::limits;
 
 use crate::runtime::{Here, Shared, ambient};
@@ -119,9 +120,13 @@ impl Compute {
         _ = seat.thread.set(thread::current());
         while let Some(work) = self.take(seat) {
             let Some(runtime) = here.get().and_then(Weak::upgrade) else { break };
-            match work {
+            let worked = panics::catch(|| match work {
                 Work::Lane => runtime.work_lane(),
                 Work::One(task) => task.run_granted(&runtime),
+            });
+            if let Err(cause) = worked {
+                // User code is caught where it runs: this is a fault of the system's own.
+                tracing::error!("a compute thread went on after a panic: {cause}");
             }
         }
         self.threads.lock().alive -= 1;

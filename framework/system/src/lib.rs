@@ -19,6 +19,7 @@ mod gcs;
 mod node;
 mod object;
 mod runtime;
+mod sync;
 mod task;
 mod user;
 mod worker;

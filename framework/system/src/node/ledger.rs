@@ -8,12 +8,11 @@
 //! - **NL-2 (debts-first):** a task that takes back the CPU it lent may overdraw the purse; whatever is given next pays
 //!   that first.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-
-use parking_lot::Mutex;
 use raytree_engine::placement::{Loan, Placement, Verdict};
 use raytree_types::resources::CPU;
 use raytree_types::{ActorId, Demand, Resources};
+
+use crate::sync::{AtomicBool, AtomicI64, Mutex, Ordering};
 
 /// Who asks for resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

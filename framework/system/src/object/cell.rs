@@ -15,7 +15,8 @@ use parking_lot::Mutex;
 use raytree_supervise::panics;
 use raytree_types::{Error, Result};
 
-use super::waiter::{Countdown, Waiter};
+use super::countdown::Countdown;
+use super::waiter::Waiter;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 

@@ -10,8 +10,9 @@ use raytree_types::Result;
 
 use super::Value;
 use super::cell::Standing;
+use super::countdown::Countdown;
 use super::reference::ObjectRef;
-use super::waiter::{Countdown, Waiter};
+use super::waiter::Waiter;
 use crate::task::block;
 
 /// A reference, kept or only lent.
@@ -92,7 +93,6 @@ impl<T: Value> Future for GetAll<T> {
         let Self { refs, over } = &mut *self;
         let over = over.get_or_insert_with(|| subscribe(refs, refs.len(), true));
         ready!(over.poll(cx));
-        self.leave();
         Poll::Ready(self.values())
     }
 }

@@ -1,6 +1,7 @@
 //! Objects: values that tasks, methods and `put` make, and references to them.
 
 pub(crate) mod cell;
+pub(crate) mod countdown;
 pub(crate) mod gather;
 pub(crate) mod put;
 pub(crate) mod reference;

@@ -10,9 +10,9 @@ use std::time::Duration;
 use raytree_types::{Error, Result};
 use tokio::time::Sleep;
 
+use super::countdown::Countdown;
 use super::gather::{IntoRef, subscribe};
 use super::reference::ObjectRef;
-use super::waiter::Countdown;
 use crate::task::block;
 
 /// Waits for some of many references, by default for one: `wait(refs).count(10).timeout(d).await?`.

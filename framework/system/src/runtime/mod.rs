@@ -8,7 +8,7 @@ pub(crate) mod start;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 
@@ -28,11 +28,13 @@ use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held, Place};
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
+use crate::task::run::Runnable;
 use crate::task::table::TaskTable;
 use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
 use crate::user::status::Cell;
 use crate::worker::compute::Compute;
+use crate::worker::lane::Lane;
 use crate::worker::launch::Launch;
 use ambient::Entered;
 pub(crate) use ambient::Here;
@@ -56,9 +58,7 @@ pub(crate) struct Shared {
     pub(crate) compute: Arc<Compute>,
     /// A plain task can run here at all.
     pub(crate) has_one_cpu: bool,
-    /// How many CPUs the lane may wait for at once, and for how many it waits.
-    pub(crate) lane_width: usize,
-    pub(crate) lane_claims: AtomicUsize,
+    pub(crate) lane: Lane<Arc<dyn Runnable>>,
     pub(crate) life: &'static Life,
     /// Where names are unique unless another namespace is said.
     pub(crate) namespace: String,

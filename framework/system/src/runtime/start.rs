@@ -1,6 +1,6 @@
 //! Starting a runtime.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
@@ -17,6 +17,7 @@ use crate::gcs::table::ActorTable;
 use crate::node::ledger::Ledger;
 use crate::task::registry;
 use crate::task::table::TaskTable;
+use crate::worker::lane::Lane;
 use crate::{gcs, node};
 use raytree_types::resources::CPU;
 
@@ -140,8 +141,7 @@ fn boot(
         table: ActorTable::default(),
         tasks: TaskTable::default(),
         has_one_cpu: resources.thousandths(CPU) >= 1000,
-        lane_width: usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX),
-        lane_claims: AtomicUsize::new(0),
+        lane: Lane::new(usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX)),
         ledger: Ledger::new(resources),
         compute: Arc::default(),
         life,

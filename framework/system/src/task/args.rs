@@ -272,6 +272,7 @@ macro_rules! tuple {
                 Ok(($(_stored.$index.travel(_life.0, _codec)?,)*))
             }
 
+            #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
             fn keep(_stored: Self::Stored) -> Self::Stored {
                 ($(_stored.$index.keep(),)*)
             }

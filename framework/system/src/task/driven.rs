@@ -15,7 +15,7 @@ use super::definition::BodyFuture;
 use super::failure::Failure;
 use super::run::{Lease, Runnable};
 use crate::runtime::Shared;
-use crate::worker::ONE_CPU;
+use crate::worker::lane::ONE_CPU;
 
 pub(super) struct Driven<J: Job> {
     task: Arc<TaskCell<J>>,

@@ -11,7 +11,7 @@ use raytree_types::{Demand, Error, Resources, TaskOptions};
 
 use super::definition::Info;
 use crate::node::ledger::signed;
-use crate::worker::ONE_CPU;
+use crate::worker::lane::ONE_CPU;
 
 /// How a task is to be run.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use raytree_types::Error;
 use super::plan::Plan;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
-use crate::worker::ONE_CPU;
+use crate::worker::lane::ONE_CPU;
 
 /// A task of any type.
 pub(crate) trait Runnable: Send + Sync {

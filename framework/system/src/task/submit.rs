@@ -1,12 +1,11 @@
 //! What a runtime does with tasks: admits them, finds them resources, ends them.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use raytree_engine::placement::{Loan, Verdict};
 use raytree_engine::task::Event;
-use raytree_types::{Demand, Error, Resources, Result};
+use raytree_types::{Error, Result};
 use tokio::task::AbortHandle;
 
 use super::cell::{Job, TaskCell};
@@ -15,6 +14,7 @@ use super::run::Runnable;
 use crate::node::ledger::Claimant;
 use crate::runtime::Shared;
 use crate::worker::compute::Work;
+use crate::worker::lane::Call;
 
 impl Shared {
     /// Whether a task like this can be taken; there is room for it then.
@@ -38,7 +38,7 @@ impl Shared {
     /// A task whose arguments are there asks for its resources.
     pub(crate) fn enqueue<J: Job>(self: &Arc<Self>, task: Arc<TaskCell<J>>) {
         if task.plan().is_plain {
-            self.compute.lane.push(task);
+            self.lane.push(task);
             self.serve_lane();
             return;
         }
@@ -76,7 +76,7 @@ impl Shared {
                     None => self.ledger.returned(need),
                 },
                 Claimant::Lane(_) => {
-                    self.lane_claims.fetch_sub(1, Ordering::AcqRel);
+                    self.lane.granted();
                     self.compute.start(Work::Lane, &self.here);
                 }
             }
@@ -86,33 +86,16 @@ impl Shared {
 
     /// A CPU may be free: a thread takes it to the lane, if there is anything in it.
     pub(crate) fn serve_lane(self: &Arc<Self>) {
-        if self.compute.lane.is_empty() {
-            return;
-        }
-        if self.ledger.try_cpu(crate::worker::ONE_CPU) {
-            self.compute.start(Work::Lane, &self.here);
-        } else if self.ledger.has_lines() {
-            self.stand_in_line_for_the_lane();
+        match self.lane.call(&self.ledger) {
+            Call::Nothing => {}
+            Call::Worker => self.compute.start(Work::Lane, &self.here),
+            Call::Settle => self.settle(),
         }
     }
 
-    /// While others wait for resources, the lane waits with them, in turn.
-    fn stand_in_line_for_the_lane(self: &Arc<Self>) {
-        let one_more = |claims| (claims < self.lane_width).then_some(claims + 1);
-        let claims = self.lane_claims.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
-        if claims.is_err() {
-            return;
-        }
-        let who = Claimant::Lane(self.tasks.next_id());
-        let demand = Demand::always(Resources::cpus(1.0));
-        match self.ledger.request(who, &demand, Loan::May) {
-            Verdict::Waiting => self.settle(),
-            Verdict::Granted => {
-                self.lane_claims.fetch_sub(1, Ordering::AcqRel);
-                self.compute.start(Work::Lane, &self.here);
-            }
-            Verdict::Infeasible => _ = self.lane_claims.fetch_sub(1, Ordering::AcqRel),
-        }
+    /// The work of a thread with one CPU in hand.
+    pub(crate) fn work_lane(self: &Arc<Self>) {
+        self.lane.work(&self.ledger, |task| task.run_in_lane(self), || self.settle());
     }
 
     /// Ends a task after `limit`, if it still waits or runs then.
@@ -139,5 +122,6 @@ impl Shared {
             task.end(Event::Cancel, self.gone());
         }
         self.compute.end();
+        while self.lane.pop().is_some() {}
     }
 }

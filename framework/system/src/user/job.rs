@@ -33,7 +33,7 @@ impl<A: Actor> From<&HostedMsg<A>> for &'static str {
         match message {
             HostedMsg::Call(job) => job.label(),
             HostedMsg::Query(job) => job.label(),
-            HostedMsg::Method(ticket) => ticket.0.label(),
+            HostedMsg::Method(ticket) => ticket.0.short_name(),
             HostedMsg::ChildExited(_) => "child_exited",
             HostedMsg::Settle => "settle",
         }
@@ -57,7 +57,7 @@ pub(crate) trait QueryJob<A: Actor>: Send {
 
 /// One call of a method. It answers by itself; without an answer, its drop says that it was lost.
 pub(crate) trait MethodJob<A: Actor>: Send + Sync {
-    fn label(&self) -> &'static str;
+    fn short_name(&self) -> &'static str;
     fn is_exclusive(&self) -> bool;
     fn is_blocking(&self) -> bool;
     /// Begins a `&mut self` method; what is left of it, if anything is.

@@ -16,6 +16,7 @@ use crate::task::failure::Failure;
 
 /// A method's body. *Exclusive* is `&mut self`, *shared* is `&self`.
 #[expect(missing_docs, reason = "each is named after what it takes and gives")]
+#[expect(clippy::type_complexity, reason = "signatures of functions, each written once")]
 pub enum MethodBody<T: Actor, A: Args, R> {
     Exclusive(for<'a> fn(&'a mut T, A::Taken, &'a ActorContext<T>) -> Result<R, Failure>),
     ExclusiveAsync(for<'a> fn(&'a mut T, A::Taken, &'a ActorContext<T>) -> BodyFuture<'a, R>),

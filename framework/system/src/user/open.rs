@@ -269,7 +269,7 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
 }
 
 impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
-    fn label(&self) -> &'static str {
+    fn short_name(&self) -> &'static str {
         self.short_name
     }
 

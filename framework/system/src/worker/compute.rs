@@ -1,23 +1,19 @@
 //! Compute threads: where synchronous tasks run, and async ones take their first step.
 //!
-//! Most tasks need one CPU and nothing else. They stand in the *lane*; a thread that holds one CPU takes one after the
-//! other out of it, so a CPU is taken and given back once for many tasks. All others come with what they need already
-//! taken. Threads beyond those at work are idle or blocked in waits; idle ones end after a while.
-//!
-//! Invariants:
-//! - **CP-1 (no-idle-lane):** while the lane has tasks, every free CPU has a thread on its way to it.
+//! Most tasks stand in the [lane](super::lane); a thread that holds one CPU takes one after the other out of it, so a CPU
+//! is taken and given back once for many tasks. All others come with what they need already taken. Threads beyond those
+//! at work are idle or blocked in waits; idle ones end after a while.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, Thread};
 
-use crossbeam_deque::{Injector, Steal};
 use parking_lot::Mutex;
 use raytree_supervise::panics;
 use raytree_types::limits;
 
-use crate::runtime::{Here, Shared, ambient};
+use crate::runtime::{Here, ambient};
 use crate::task::run::Runnable;
 
 /// What a thread is woken for.
@@ -30,7 +26,6 @@ pub(crate) enum Work {
 
 #[derive(Default)]
 pub(crate) struct Compute {
-    pub(crate) lane: Injector<Arc<dyn Runnable>>,
     threads: Mutex<Threads>,
     /// Threads blocked in waits.
     blocked: AtomicUsize,
@@ -58,17 +53,6 @@ struct Seat {
 const SPINS: u32 = 200;
 
 impl Compute {
-    /// The next task in the lane.
-    pub(crate) fn next(&self) -> Option<Arc<dyn Runnable>> {
-        loop {
-            match self.lane.steal() {
-                Steal::Success(task) => return Some(task),
-                Steal::Empty => return None,
-                Steal::Retry => {}
-            }
-        }
-    }
-
     /// A thread begins to block; false when too many do.
     pub(crate) fn block(&self) -> bool {
         let room = |blocked| (blocked + 1 < limits::COMPUTE_THREADS_MAX).then_some(blocked + 1);
@@ -179,7 +163,6 @@ impl Compute {
             seat.given.store(true, Ordering::Release);
             seat.wake();
         }
-        while self.next().is_some() {}
     }
 }
 
@@ -206,33 +189,6 @@ fn yield_to_the_system() {
 
 impl std::fmt::Debug for Compute {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Compute").field("lane", &self.lane.len()).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// Takes tasks out of the lane, with one CPU in hand, until none is left or somebody else needs the CPU more.
-    pub(crate) fn work_lane(self: &Arc<Self>) {
-        loop {
-            while let Some(task) = self.compute.next() {
-                if !task.run_in_lane(self) {
-                    // The CPU went with it.
-                    return;
-                }
-                if self.ledger.has_lines() || self.ledger.is_overdrawn() {
-                    self.ledger.give_cpu(super::ONE_CPU);
-                    self.settle();
-                    return;
-                }
-            }
-            self.ledger.give_cpu(super::ONE_CPU);
-            if self.ledger.has_lines() {
-                self.settle();
-            }
-            // Somebody may have come between the last look and the giving back (CP-1).
-            if self.compute.lane.is_empty() || !self.ledger.try_cpu(super::ONE_CPU) {
-                return;
-            }
-        }
+        f.debug_struct("Compute").field("blocked", &self.blocked).finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod compute;
 pub(crate) mod host;
 pub(crate) mod hosted;
+pub(crate) mod lane;
 pub(crate) mod launch;
 
 use std::sync::Weak;
@@ -11,9 +12,6 @@ use raytree_supervise::{ChildSpec, SupervisorSpec};
 use raytree_types::Strategy;
 
 use crate::runtime::{Addrs, Shared};
-
-/// What most tasks need, in thousandths.
-pub(crate) const ONE_CPU: i64 = 1000;
 
 /// The worker's subtree: the actor host.
 pub(crate) fn spec(addrs: &Addrs, shared: &Weak<Shared>) -> SupervisorSpec {

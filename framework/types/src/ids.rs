@@ -17,6 +17,12 @@ impl RuntimeId {
         // A process that starts four billion runtimes has other problems; wrapping is harmless then.
         Self(NEXT.fetch_add(1, Ordering::Relaxed) as u32)
     }
+
+    /// Its number within the process.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
 }
 
 impl fmt::Display for RuntimeId {

@@ -1,16 +1,27 @@
 //! What an inspector reads: plain records, versioned, independent of the system that fills them.
+//!
+//! [`place`] says where a runtime can be asked, [`protocol`] what, the records here what it answers.
 
+pub mod place;
+pub mod protocol;
+
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitKind;
 
-/// Version of these records; raised when a field changes its meaning.
+pub use protocol::{
+    Answer, Asked, Refused, Reply, Request, Selection, TreeRow, TreeRows, Versioned,
+};
+
+/// Version of these records and of the protocol that carries them; raised when a field changes its meaning.
 pub const INSPECT_VERSION: u32 = 1;
 
 /// The state of an actor as its supervisor sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ActorState {
     /// Its constructor has not returned yet.
     Starting,
@@ -24,6 +35,22 @@ pub enum ActorState {
     Stopped,
     /// It has ended for good, by a failure.
     Failed,
+    /// It waits for resources and has had no life yet.
+    Pending,
+}
+
+impl fmt::Display for ActorState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+        })
+    }
 }
 
 /// One thing that happened to an actor.
@@ -101,7 +128,7 @@ impl TreeNode {
             text.push_str(&format!(
                 "{:<40} {:<12} {:<12} queued {:>5}  handled {:>8}  restarts {:>3}\n",
                 format!("{indent}{}", node.name),
-                format!("{:?}", node.state).to_lowercase(),
+                node.state.to_string(),
                 strategy,
                 node.queued,
                 node.handled,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use ractor::ActorCell;
 use raytree_engine::supervision::ChildKey;
-use raytree_types::inspect::{ActorState, INSPECT_VERSION, TreeNode, TreeSnapshot};
+use raytree_types::inspect::{ActorState, INSPECT_VERSION, TreeNode, TreeRow, TreeSnapshot};
 use raytree_types::{Cause, ExitKind, Strategy, limits};
 
 use crate::clock;
@@ -202,7 +202,38 @@ impl Probe {
         }
     }
 
-    fn children(&self) -> Vec<Arc<Probe>> {
+    /// This place alone, as a row of a flat tree. The flight recorder is not read.
+    #[must_use]
+    pub fn row(&self, depth: u32) -> TreeRow {
+        let current = *self.current.lock();
+        let cause = self.causes.lock().back().cloned();
+        let cause = cause.map(|kind| kind.to_string());
+        TreeRow {
+            depth,
+            name: self.name.clone(),
+            type_name: self.type_name.to_owned(),
+            strategy: self.strategy.get().map(ToString::to_string),
+            state: self.state(),
+            queued: self.queued(),
+            queue_limit: self.queue_limit,
+            refused: self.refused.load(Ordering::Relaxed),
+            handled: self.handled(),
+            busy_for: current.map(|(_, since)| clock::now().saturating_sub(since)),
+            current: current.map(|(label, _)| label.to_owned()),
+            restarts: self.restarts(),
+            last_cause: cause.map(|text| {
+                match text.char_indices().nth(limits::INSPECT_CAUSE_CHARS_MAX) {
+                    Some((end, _)) => text[..end].to_owned(),
+                    None => text,
+                }
+            }),
+            hidden: 0,
+        }
+    }
+
+    /// The places below it, in start order.
+    #[must_use]
+    pub fn children(&self) -> Vec<Arc<Probe>> {
         self.children.read().values().cloned().collect()
     }
 

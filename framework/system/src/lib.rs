@@ -4,11 +4,12 @@
 //! raytree                       one-for-one     the root
 //! ├─ gcs                        one-for-one     what the whole cluster knows
 //! │  └─ actor_directory                         who lives, who owns whom
-//! └─ node                       one-for-one     one machine (embedded: this process)
-//!    ├─ local_scheduler                         who may start here
-//!    └─ worker                  one-for-one     where user code runs
-//!       └─ actor_host           one-for-one     the user's actors
-//!          └─ ...
+//! ├─ node                       one-for-one     one machine (embedded: this process)
+//! │  ├─ local_scheduler                         who may start here
+//! │  └─ worker                  one-for-one     where user code runs
+//! │     └─ actor_host           one-for-one     the user's actors
+//! │        └─ ...
+//! └─ inspector                                  answers those who look from outside
 //! ```
 //!
 //! The hot path is not an actor: a call goes from the handle into the mailbox of the hosted actor; placing an actor that
@@ -16,6 +17,7 @@
 //! actor (the actor table, the books) belongs to the runtime and not to an actor's state.
 
 mod gcs;
+mod inspector;
 mod node;
 mod object;
 mod runtime;

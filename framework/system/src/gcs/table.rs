@@ -295,6 +295,17 @@ impl ActorTable {
         }
     }
 
+    /// Everybody, in no order.
+    pub(crate) fn ids(&self) -> Vec<ActorId> {
+        self.inner.lock().entries.keys().copied().collect()
+    }
+
+    /// The cells of those among `ids` who have not ended.
+    pub(crate) fn cells(&self, ids: &[ActorId]) -> Vec<Arc<Cell>> {
+        let entries = &self.inner.lock().entries;
+        ids.iter().filter_map(|id| entries.get(id)).map(|entry| Arc::clone(&entry.cell)).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.inner.lock().entries.len()
     }

@@ -26,6 +26,7 @@ use tokio::sync::OnceCell;
 
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held, Place};
+use crate::inspector::door::Door;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::task::run::Runnable;
@@ -63,9 +64,10 @@ pub(crate) struct Shared {
     /// Where names are unique unless another namespace is said.
     pub(crate) namespace: String,
     pub(crate) here: Here,
+    pub(crate) door: Arc<Door>,
     pub(crate) user: Handle,
     pub(crate) system: Handle,
-    root: OnceLock<Root>,
+    pub(crate) root: OnceLock<Root>,
     tokio: Mutex<Option<(Tokio, Tokio)>>,
     closing: AtomicBool,
     ordered_end: OnceCell<()>,
@@ -379,7 +381,8 @@ impl Shared {
         }
     }
 
-    fn probe(&self) -> Arc<Probe> {
+    /// The root of the probes.
+    pub(crate) fn probe(&self) -> Arc<Probe> {
         match self.root.get() {
             Some(root) => Arc::clone(root.probe()),
             None => Arc::clone(self.addrs.gcs.probe()),
@@ -412,6 +415,7 @@ impl Shared {
         _ = self.end.set(reason.to_owned());
         self.life.end();
         self.end_tasks();
+        self.door.shut();
         for (cell, launch) in self.table.close() {
             let text = format!("its runtime ended: {reason}");
             let kind = ExitKind::HostDied(Cause::message(text));

@@ -1,5 +1,6 @@
 //! Starting a runtime.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
@@ -7,6 +8,7 @@ use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
+use raytree_types::inspect::place;
 use raytree_types::{ActorIds, Error, Resources, Result, RuntimeId, Strategy, limits};
 use tokio::runtime::{Builder, Runtime as Tokio};
 use tokio::sync::OnceCell;
@@ -14,11 +16,12 @@ use tokio::sync::OnceCell;
 use super::life::Life;
 use super::{Addrs, Here, Runtime, Shared, ambient};
 use crate::gcs::table::ActorTable;
+use crate::inspector::door::Door;
 use crate::node::ledger::Ledger;
 use crate::task::registry;
 use crate::task::table::TaskTable;
 use crate::worker::lane::Lane;
-use crate::{gcs, node};
+use crate::{gcs, inspector, node};
 use raytree_types::resources::CPU;
 
 /// How a runtime is to be. Everything has a default.
@@ -30,6 +33,8 @@ pub struct Init {
     threads: Option<usize>,
     strict: Option<bool>,
     namespace: Option<String>,
+    inspector_off: bool,
+    inspect_dir: Option<PathBuf>,
 }
 
 impl Init {
@@ -80,6 +85,21 @@ impl Init {
         self
     }
 
+    /// Whether the runtime can be looked at from outside: `raytree tree` asks it through a socket that only this user
+    /// may open. Default: true, unless `RAYTREE_INSPECTOR=off` is in the environment, which always wins.
+    pub fn inspector(mut self, on: bool) -> Self {
+        self.inspector_off = !on;
+        self
+    }
+
+    /// The folder of that socket. It is made with mode 0700; one that others may enter is refused, with a warning.
+    /// Default: `$RAYTREE_INSPECT_DIR`, else `$XDG_RUNTIME_DIR/raytree`, else `raytree-<uid>` in the folder for temporary
+    /// files.
+    pub fn inspect_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.inspect_dir = Some(folder.into());
+        self
+    }
+
     /// Starts the runtime. It becomes the process default if there is none.
     ///
     /// # Errors
@@ -110,19 +130,24 @@ impl Init {
             value: namespace.clone(),
             reason,
         })?;
-        boot(resources, threads, (strict, namespace))
+        let inspected = !self.inspector_off && place::switched_on();
+        let inspect = inspected.then_some(self.inspect_dir);
+        boot(resources, threads, (strict, namespace), inspect)
     }
 }
 
+/// `inspect`: none for no inspector's socket; else its folder, where one was named.
 fn boot(
     resources: Resources,
     threads: usize,
     (strict, namespace): (bool, String),
+    inspect: Option<Option<PathBuf>>,
 ) -> Result<Runtime> {
     let id = RuntimeId::next();
+    let door = Arc::new(Door::new(id, inspect));
     let here: Here = Arc::default();
-    let system = tokio_runtime("raytree-system", 1, None)?;
-    let user = tokio_runtime("raytree-user", threads, Some(Arc::clone(&here)))?;
+    let system = tokio_runtime("raytree-system", 1, None, door.is_wanted())?;
+    let user = tokio_runtime("raytree-user", threads, Some(Arc::clone(&here)), false)?;
     let addrs = Addrs {
         gcs: Addr::system::<Supervisor>("gcs"),
         directory: Addr::system::<gcs::directory::ActorDirectory>("actor_directory"),
@@ -147,6 +172,7 @@ fn boot(
         life,
         namespace,
         here: Arc::clone(&here),
+        door,
         user: user_handle,
         system: system_handle,
         root: OnceLock::new(),
@@ -167,6 +193,7 @@ fn boot(
         reason: format!("its parts did not come up within {:?}", limits::START_WITHIN),
     })?;
     ambient::offer_default(&shared);
+    inspector::start(&shared);
     Ok(Runtime::of(shared))
 }
 
@@ -193,9 +220,12 @@ fn watch(shared: &Arc<Shared>, root: Root) {
     });
 }
 
-fn tokio_runtime(name: &str, threads: usize, here: Option<Here>) -> Result<Tokio> {
+fn tokio_runtime(name: &str, threads: usize, here: Option<Here>, sockets: bool) -> Result<Tokio> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(threads).thread_name(name).enable_time();
+    if sockets {
+        builder.enable_io();
+    }
     if let Some(here) = here {
         builder.on_thread_start(move || ambient::bind_thread(Arc::clone(&here), false));
     }

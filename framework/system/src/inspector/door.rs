@@ -1,0 +1,107 @@
+//! What a runtime keeps of its inspector's socket, so that a restarted inspector finds it open.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use raytree_supervise::clock;
+use raytree_types::RuntimeId;
+use raytree_types::inspect::place::{self, SocketName};
+use rustix::process::geteuid;
+use tokio::net::UnixListener;
+
+use super::socket::{self, OpenError, SocketFile};
+
+/// The socket, and what is to become of it.
+pub(crate) struct Door {
+    name: SocketName,
+    /// Nothing: there is to be no socket. Else the folder, where one was named.
+    wanted: Option<Option<PathBuf>>,
+    state: Mutex<State>,
+    /// One at a time: an earlier life's may not be over yet.
+    opening: Mutex<()>,
+    /// When the runtime began.
+    pub(crate) began: Duration,
+}
+
+enum State {
+    /// Not open yet.
+    ToOpen,
+    /// Dropped together, the file is removed.
+    Open(Arc<UnixListener>, #[expect(dead_code, reason = "held for its drop")] SocketFile),
+    /// Not wanted, or not possible, or the runtime has ended.
+    Shut,
+}
+
+/// What the inspector has to do.
+pub(crate) enum Now {
+    /// Nothing.
+    Shut,
+    /// Open it.
+    ToOpen,
+    /// Answer.
+    Open(Arc<UnixListener>),
+}
+
+impl Door {
+    /// The door of a runtime that begins now.
+    pub(crate) fn new(runtime: RuntimeId, wanted: Option<Option<PathBuf>>) -> Self {
+        let state = if wanted.is_some() { State::ToOpen } else { State::Shut };
+        Self {
+            name: SocketName { pid: std::process::id(), runtime: runtime.number() },
+            wanted,
+            state: Mutex::new(state),
+            opening: Mutex::new(()),
+            began: clock::now(),
+        }
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Where the socket is to be.
+    fn folder(&self) -> PathBuf {
+        let named = self.wanted.clone().flatten();
+        named.unwrap_or_else(|| place::folder(geteuid().as_raw()))
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        match &*self.state.lock() {
+            State::Shut => Now::Shut,
+            State::ToOpen => Now::ToOpen,
+            State::Open(listener, _) => Now::Open(Arc::clone(listener)),
+        }
+    }
+
+    /// Opens it, if that is still to be done; where it cannot be opened, shuts it. Blocks; wants a tokio runtime with
+    /// I/O to be entered.
+    pub(crate) fn open(&self) -> Result<(), OpenError> {
+        let _alone = self.opening.lock();
+        if !matches!(self.now(), Now::ToOpen) {
+            return Ok(());
+        }
+        let opened = socket::open(self.folder(), self.name).and_then(|(listener, file)| {
+            Ok((UnixListener::from_std(listener).map_err(OpenError::listen)?, file))
+        });
+        let mut state = self.state.lock();
+        match opened {
+            // It may have been shut meanwhile: then nothing is left of it.
+            Ok((listener, file)) if matches!(*state, State::ToOpen) => {
+                *state = State::Open(Arc::new(listener), file);
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                *state = State::Shut;
+                Err(error)
+            }
+        }
+    }
+
+    /// For good. The file is gone when this returns.
+    pub(crate) fn shut(&self) {
+        *self.state.lock() = State::Shut;
+    }
+}

@@ -1,0 +1,97 @@
+//! What can be written on the command line.
+
+use clap::{Args, Parser, Subcommand};
+use raytree_types::inspect::Selection;
+
+/// Looks at the supervision trees that run on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Parser)]
+#[command(name = "raytree", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Print the supervision tree of every runtime of this user.
+    Tree(TreeArgs),
+}
+
+/// Which trees, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit code: 0; 1 when a runtime did not answer, or has nothing at PATH; 2 when nothing runs.
+Runtimes are found in $RAYTREE_INSPECT_DIR, else $XDG_RUNTIME_DIR/raytree, else raytree-<uid> among the temporary files.")]
+pub struct TreeArgs {
+    /// Only what is here and below, e.g. node/worker/actor_host
+    pub path: Option<String>,
+    /// Who spawned whom, instead of who supervises whom
+    #[arg(long)]
+    pub owners: bool,
+    /// The answers of the runtimes as one JSON array
+    #[arg(long)]
+    pub json: bool,
+    /// Only the runtimes of this process
+    #[arg(long)]
+    pub pid: Option<u32>,
+    /// Levels below the first to show; what is deeper is counted
+    #[arg(long, value_name = "N")]
+    pub depth: Option<u32>,
+    /// Only what has failed, restarts or was restarted, and what stands above it
+    #[arg(long)]
+    pub failed: bool,
+}
+
+impl TreeArgs {
+    /// What the runtimes are asked for.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
+        Selection {
+            owners: self.owners,
+            path: self.path.clone(),
+            depth: self.depth,
+            failed: self.failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_line_becomes_a_selection() -> Result<(), clap::Error> {
+        let line = [
+            "raytree",
+            "tree",
+            "node/worker",
+            "--owners",
+            "--depth",
+            "2",
+            "--failed",
+            "--pid",
+            "7",
+        ];
+        let Command::Tree(tree) = Cli::try_parse_from(line)?.command;
+        assert_eq!((tree.pid, tree.json), (Some(7), false));
+        let selection = Selection {
+            owners: true,
+            path: Some("node/worker".to_owned()),
+            depth: Some(2),
+            failed: true,
+        };
+        assert_eq!(tree.selection(), selection);
+        let Command::Tree(tree) = Cli::try_parse_from(["raytree", "tree"])?.command;
+        assert_eq!(tree, TreeArgs::default());
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! The command line `raytree`: looks at the supervision trees that run on this machine, as their user.
+//!
+//! `raytree tree` prints them once, as text or as JSON. It needs nothing but the records of `raytree_types::inspect`: a
+//! runtime of the same version answers whatever program it is part of.
+//!
+//! - [`args`]: what can be written on the command line.
+//! - [`client`]: finds the runtimes of this user and asks them, with the patience of a person.
+//! - [`tree`]: from answers to lines of text, pure.
+//! - [`run()`]: joins the three.
+
+pub mod args;
+pub mod client;
+mod run;
+pub mod tree;
+
+pub use run::{Code, run};

@@ -7,6 +7,7 @@
 pub mod array;
 pub mod bytes;
 pub mod codec;
+pub mod codes;
 pub mod error;
 pub mod exit;
 pub mod ids;

@@ -30,9 +30,11 @@
 //! # Ok::<(), raytree::Error>(())
 //! ```
 
-use std::future::Future;
-use std::panic::resume_unwind;
+mod attributes;
+mod items;
+mod run;
 
+pub use attributes::{main, remote, test};
 pub use raytree_system::{
     Actor, ActorContext, ActorHandle, Arg, BoxError, Call, Ending, Entered, GetAll, Handle, Init,
     IntoArg, IntoRef, Lifecycle, ObjectRef, ObjectStream, Pending, Put, Query, Remote, Runtime,
@@ -43,10 +45,13 @@ pub use raytree_types::{
     ActorId, ActorOptions, Backoff, Cause, Error, Exit, ExitKind, Incarnation, Resources, Result,
     RuntimeId, TaskId, TaskOptions, inspect, limits,
 };
+pub use run::{run, run_on};
 
 /// What the attribute macros write code against. Not for hand-written code.
 #[doc(hidden)]
 pub mod __macro {
+    pub use crate::items::{iterate, iterate_results, pour, pour_results};
+    pub use crate::run::{main_async, main_sync, test_async, test_init, test_sync};
     pub use raytree_system::macros::*;
     pub use raytree_types::codec::Codec;
 }
@@ -56,7 +61,7 @@ pub mod prelude {
     pub use crate::{
         Actor, ActorContext, ActorHandle, ActorOptions, BoxError, Call, Exit, ExitKind, Handle,
         ObjectRef, ObjectStream, Pending, Query, Resources, Runtime, Shared, Task, TaskContext,
-        TaskOptions,
+        TaskOptions, remote,
     };
 }
 
@@ -78,41 +83,4 @@ pub fn init() -> Init {
 /// [`Error::NoRuntime`] where there is none; else as [`Runtime::spawn`].
 pub fn spawn<A: Actor>(args: A::Args, options: ActorOptions) -> Result<ActorHandle<A>> {
     current()?.spawn(args, options)
-}
-
-/// Runs a program: starts a runtime with all defaults, runs `main` on its user threads, shuts down in order.
-///
-/// # Errors
-/// What `Init::start` says when the runtime cannot be started.
-///
-/// # Panics
-/// With the panic of `main`, after the shutdown.
-pub fn run<T, F>(main: F) -> Result<T>
-where
-    F: Future<Output = T> + Send + 'static,
-    T: Send + 'static,
-{
-    run_on(init(), main)
-}
-
-/// As [`run`], on a runtime of your own making. What tests use: a private runtime each.
-///
-/// # Errors
-/// What `Init::start` says when the runtime cannot be started.
-///
-/// # Panics
-/// With the panic of `main`, after the shutdown.
-pub fn run_on<T, F>(init: Init, main: F) -> Result<T>
-where
-    F: Future<Output = T> + Send + 'static,
-    T: Send + 'static,
-{
-    let runtime = init.start()?;
-    let ended = runtime.block_on(runtime.tokio().spawn(main));
-    runtime.shutdown();
-    match ended {
-        Ok(value) => Ok(value),
-        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-        Err(_) => Err(Error::RuntimeGone { reason: "it ended before main did".to_owned() }),
-    }
 }

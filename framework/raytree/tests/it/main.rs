@@ -5,6 +5,7 @@
 mod actors;
 mod failures;
 mod hardship;
+mod macros;
 mod placement;
 mod runtimes;
 mod support;

@@ -6,10 +6,12 @@
 //! - `params`: the parameters of a function or method, and how a call fills them,
 //! - `output`: what it returns, and how that becomes objects,
 //! - `function`: a `#[remote] fn`,
+//! - `actor`: a `#[remote] impl`,
 //! - `entry`: `#[raytree::main]` and `#[raytree::test]`.
 //!
 //! Expansions are thin: everything that can be ordinary code is in `raytree::__macro`.
 
+mod actor;
 mod entry;
 mod function;
 mod options;
@@ -24,14 +26,14 @@ use syn::{Error, Item, Result};
 #[allow(missing_docs, reason = "documented where the facade re-exports it")]
 #[proc_macro_attribute]
 pub fn remote(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let item = match syn::parse::<Item>(item) {
+    let mut item = match syn::parse::<Item>(item) {
         Ok(item) => item,
         Err(error) => return error.to_compile_error().into(),
     };
-    let expanded = match &item {
-        Item::Fn(function) => {
-            syn::parse(attribute).and_then(|settings| function::expand(&settings, function))
-        }
+    let settings = syn::parse(attribute);
+    let expanded = match &mut item {
+        Item::Fn(function) => settings.and_then(|settings| function::expand(&settings, function)),
+        Item::Impl(block) => actor::expand(settings, block),
         other => Err(Error::new_spanned(
             other,
             "`#[remote]` goes on a function, or on the `impl` block of an actor",

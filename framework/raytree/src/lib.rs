@@ -54,6 +54,7 @@ pub mod __macro {
     pub use crate::run::{main_async, main_sync, test_async, test_init, test_sync};
     pub use raytree_system::macros::*;
     pub use raytree_types::codec::Codec;
+    pub use serde;
 }
 
 /// The one glob of the facade: `use raytree::prelude::*`.

@@ -1,5 +1,7 @@
 //! The attribute macros: how arguments are passed, what becomes of results, where programs and tests begin.
 
+mod actors;
+
 use std::io;
 
 use futures_util::{Stream, StreamExt as _};

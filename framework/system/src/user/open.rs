@@ -224,10 +224,14 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 
 impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
     fn is_complete(&self) -> bool {
-        self.missing.load(Ordering::Acquire) == 0
+        // One that was cancelled holds up nobody.
+        self.missing.load(Ordering::Acquire) == 0 || self.is_answered()
     }
 
     fn send(self: Arc<Self>) {
+        if self.is_answered() {
+            return;
+        }
         let addr = self.addr.clone();
         // Refused: the ticket, dropped, says so.
         _ = addr.cast(HostedMsg::Method(Ticket::new(self)));
@@ -247,6 +251,7 @@ impl<T: Actor, I: Invocation<T>> Producer for OpenCall<T, I> {
     fn cancel(&self, _recursive: bool) {
         self.answer(Err(Error::Cancelled { task: self.label.to_owned() }));
         self.waker.wake();
+        self.order.advance();
     }
 }
 

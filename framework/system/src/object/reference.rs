@@ -31,7 +31,6 @@ use crate::task::block;
 ///
 /// # Cancel safety
 /// Awaiting can be given up and begun again at any time.
-#[must_use = "a call runs also when its reference is dropped; say `_ =` if that is meant"]
 pub struct ObjectRef<T> {
     pub(crate) cell: Arc<ObjectCell<T>>,
 }

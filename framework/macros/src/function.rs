@@ -3,13 +3,14 @@
 //! Beside the function, which stays as it is, stands a braced struct of the same name. Such a struct lives in the
 //! namespace of types only, so that `square(3)` and `square::remote(3)` do not disturb each other.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Attribute, Error, GenericParam, ItemFn, Result, Signature};
+use syn::ext::IdentExt;
+use syn::{Attribute, Error, GenericParam, Ident, ItemFn, Result, Signature};
 
 use crate::options::{self, Settings};
 use crate::output::{Output, Shape};
-use crate::params::{Context, Params};
+use crate::params::{Context, Params, where_values};
 
 /// What stands beside the function.
 pub(crate) fn expand(settings: &Settings, function: &ItemFn) -> Result<TokenStream> {
@@ -20,6 +21,7 @@ pub(crate) fn expand(settings: &Settings, function: &ItemFn) -> Result<TokenStre
     let docs = docs(&function.attrs);
     let task = task(settings, function, &params, &output)?;
     let calls = calls(function, &params, &output);
+    let values = where_values(params.types().chain([&output.ty]));
     let local = format!("Remote calls of the function `{name}`.");
     let docs = if docs.is_empty() { vec![quote!(#[doc = #local])] } else { docs };
     Ok(quote! {
@@ -30,7 +32,7 @@ pub(crate) fn expand(settings: &Settings, function: &ItemFn) -> Result<TokenStre
 
         #[allow(dead_code, clippy::too_many_arguments,
             reason = "it offers what its function may not need")]
-        impl #name {
+        impl #name #values {
             #task
             #calls
         }
@@ -72,7 +74,7 @@ fn task(
 ) -> Result<TokenStream> {
     let options::Options { chain, codec } = settings.read(&options::FUNCTION)?;
     let ItemFn { vis, sig, .. } = function;
-    let (name, written) = (sig.ident.to_string(), written(sig));
+    let (name, written) = (sig.ident.unraw().to_string(), written(sig));
     let (tuple, result, task) = (params.tuple(), &output.ty, task_type(params, output));
     let body = body(sig, params, output);
     let kind = match output.shape {
@@ -93,10 +95,13 @@ fn task(
                 line: ::core::line!(),
                 codec: #codec,
             };
-            static __DEFINITION: ::raytree::__macro::Definition<#tuple, #result> =
-                ::raytree::__macro::Definition::new(&__INFO, __options, #body);
+            static __PLAN: ::raytree::__macro::PlanCell = ::raytree::__macro::PlanCell::new();
             ::raytree::__macro::inventory::submit! { ::raytree::__macro::Entry(&__INFO) }
-            #kind::of(&__DEFINITION)
+            #kind::of(const {
+                &::raytree::__macro::Definition::<#tuple, #result>::new(
+                    &__INFO, __options, #body, &__PLAN,
+                )
+            })
         }
     })
 }
@@ -114,6 +119,9 @@ fn calls(function: &ItemFn, params: &Params, output: &Output) -> TokenStream {
     let (vis, signature) = (&function.vis, params.signature());
     let (reference, task) = (output.reference(), task_type(params, output));
     let names: Vec<_> = params.names().collect();
+    // At the function's own place: that is where a wrong call is told what it should be.
+    let at = Span::call_site().located_at(function.sig.ident.span());
+    let (remote, submit_name) = (Ident::new("remote", at), Ident::new("submit", at));
     let submit = (output.shape == Shape::One).then(|| {
         quote! {
             /// As `remote`, but waits for room where too many calls wait already, instead of being refused.
@@ -123,7 +131,7 @@ fn calls(function: &ItemFn, params: &Params, output: &Output) -> TokenStream {
             ///
             /// # Cancel safety
             /// Dropping the future before it is ready submits nothing.
-            #vis async fn submit(#signature) -> ::raytree::Result<#reference> {
+            #vis async fn #submit_name(#signature) -> ::raytree::Result<#reference> {
                 Self::task().submit(#(#names),*).await
             }
         }
@@ -136,7 +144,7 @@ fn calls(function: &ItemFn, params: &Params, output: &Output) -> TokenStream {
 
         /// Submits a call, and returns at once. Each argument is a value, or a reference to one.
         #[track_caller]
-        #vis fn remote(#signature) -> #reference {
+        #vis fn #remote(#signature) -> #reference {
             Self::task().remote(#(#names),*)
         }
 

@@ -20,8 +20,10 @@ mod params;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
-use quote::ToTokens;
-use syn::{Error, Item, Result};
+use quote::{ToTokens, quote};
+use syn::{Error, Item, ItemFn, Result};
+
+use options::Settings;
 
 #[allow(missing_docs, reason = "documented where the facade re-exports it")]
 #[proc_macro_attribute]
@@ -39,27 +41,44 @@ pub fn remote(attribute: TokenStream, item: TokenStream) -> TokenStream {
             "`#[remote]` goes on a function, or on the `impl` block of an actor",
         )),
     };
-    beside(item, expanded)
+    let expanded = match expanded {
+        Ok(generated) => quote!(#item #generated),
+        Err(error) => beside(item, &error),
+    };
+    expanded.into()
 }
 
 #[allow(missing_docs, reason = "documented where the facade re-exports it")]
 #[proc_macro_attribute]
 pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let expand = || entry::main(&syn::parse(attribute)?, syn::parse(item)?);
-    expand().unwrap_or_else(|error| error.to_compile_error()).into()
+    begin(entry::main, attribute, item)
 }
 
 #[allow(missing_docs, reason = "documented where the facade re-exports it")]
 #[proc_macro_attribute]
 pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let expand = || entry::test(&syn::parse(attribute)?, syn::parse(item)?);
-    expand().unwrap_or_else(|error| error.to_compile_error()).into()
+    begin(entry::test, attribute, item)
 }
 
-/// The item, and beside it what was made of it, or the errors at the tokens they are about. The item stays in either
-/// case, so that an error is not followed by others about everything that uses it.
-fn beside(item: impl ToTokens, expanded: Result<Tokens>) -> TokenStream {
+fn begin(
+    expand: fn(&Settings, ItemFn) -> Result<Tokens>,
+    attribute: TokenStream,
+    item: TokenStream,
+) -> TokenStream {
+    let function = match syn::parse::<ItemFn>(item) {
+        Ok(function) => function,
+        Err(error) => return error.to_compile_error().into(),
+    };
+    let name = function.sig.ident.clone();
+    let expanded = syn::parse(attribute).and_then(|settings| expand(&settings, function));
+    // A program without a `main` would be a second error.
+    expanded.unwrap_or_else(|error| beside(quote!(fn #name() {}), &error)).into()
+}
+
+/// The item, and the errors at the tokens they are about. The item stays, so that an error is not followed by others
+/// about everything that uses it.
+fn beside(item: impl ToTokens, error: &Error) -> Tokens {
     let mut all = item.into_token_stream();
-    all.extend(expanded.unwrap_or_else(|error| error.to_compile_error()));
-    all.into()
+    all.extend(error.to_compile_error());
+    all
 }

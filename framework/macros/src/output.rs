@@ -1,6 +1,6 @@
 //! What a remote function or method returns, and what its caller gets for it.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
@@ -8,7 +8,7 @@ use syn::{
     TypeImplTrait, TypeParamBound, parse_quote,
 };
 
-use crate::params::{bare, inside, names, replace_self};
+use crate::params::{bare, inside, insides, names, replace_self};
 
 /// The result of a function.
 pub(crate) struct Output {
@@ -17,6 +17,8 @@ pub(crate) struct Output {
     pub(crate) ty: Type,
     /// Whether it, or an item, is a `Result`.
     fallible: bool,
+    /// Where the error's type stands.
+    thrown_at: Span,
 }
 
 /// How many results there are.
@@ -47,6 +49,7 @@ impl Output {
             return Err(Error::new_spanned(signature.asyncness, what));
         }
         let fallible = names(&item, "Result");
+        let thrown_at = insides(&item, "Result").last().map_or(item.span(), Spanned::span);
         let ty = match fallible {
             true => inside(&item, "Result").cloned().unwrap_or_else(|| parse_quote!(())),
             false => item,
@@ -60,7 +63,7 @@ impl Output {
             Some(own) => replace_self(&ty, own)?,
             None => ty,
         };
-        Ok(Self { shape, ty, fallible })
+        Ok(Self { shape, ty, fallible, thrown_at })
     }
 
     /// What a remote call gives.
@@ -74,10 +77,20 @@ impl Output {
         }
     }
 
+    /// The system's failure, made of the user's `__error`. Which of the traits is meant depends on its type.
+    fn failure(&self) -> TokenStream {
+        let span = Span::call_site().located_at(self.thrown_at);
+        let thrown = quote_spanned!(span=> ::raytree::__macro::thrown(__error));
+        quote!({
+            use ::raytree::__macro::{KeepsNothing as _, KeepsText as _, KeepsValue as _};
+            (&&#thrown).failure()
+        })
+    }
+
     /// The end of a body: from `made`, which calls the user's function, to what the system expects. Streams need
     /// `__sink`.
     pub(crate) fn finish(&self, made: &TokenStream) -> TokenStream {
-        let failure = failure();
+        let failure = self.failure();
         match (self.shape, self.fallible) {
             (Shape::One, false) => quote!(::core::result::Result::Ok(#made)),
             (Shape::One, true) => quote! {
@@ -98,14 +111,6 @@ impl Output {
             }
         }
     }
-}
-
-/// The system's failure, made of the user's `__error`. Which of the two traits is meant depends on its type.
-fn failure() -> TokenStream {
-    quote!({
-        use ::raytree::__macro::{KeepsText as _, KeepsValue as _};
-        (&&::raytree::__macro::Thrown::new(__error)).failure()
-    })
 }
 
 /// The items of `impl Iterator<Item = T>` or `impl Stream<Item = T>`.

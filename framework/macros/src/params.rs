@@ -86,9 +86,14 @@ impl Params {
         self.all.iter().any(|param| matches!(param, Param::Context))
     }
 
+    /// The types that a caller passes.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &Type> {
+        self.remote().map(|param| &param.ty)
+    }
+
     /// The types that a caller passes, as a tuple.
     pub(crate) fn tuple(&self) -> TokenStream {
-        let types = self.remote().map(|param| &param.ty);
+        let types = self.types();
         quote!((#(#types,)*))
     }
 
@@ -219,6 +224,48 @@ fn owned(reference: &TypeReference) -> Result<Type> {
     }
 }
 
+/// A `where` that says once of each type that it is a value; none is needed where that is plain.
+///
+/// What comes after it may rely on that, so that a type which is not a value is reported once, where it stands, and not
+/// by everything that is generated.
+pub(crate) fn where_values<'a>(types: impl Iterator<Item = &'a Type>) -> TokenStream {
+    let mut seen = Vec::new();
+    let mut clause = TokenStream::new();
+    for ty in types.filter(|ty| !is_plain(ty)) {
+        let spelling = ty.to_token_stream().to_string();
+        if !seen.contains(&spelling) {
+            let span = Span::call_site().located_at(ty.span());
+            clause.extend(quote_spanned!(span=> #ty: ::raytree::Value,));
+            seen.push(spelling);
+        }
+    }
+    if clause.is_empty() { clause } else { quote!(where #clause) }
+}
+
+/// A type of which everybody knows that it is a value.
+fn is_plain(ty: &Type) -> bool {
+    const PLAIN: [&str; 22] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
+        "u32", "u64", "u128", "usize", "String", "Option", "Vec", "HashMap", "BTreeMap",
+        "Duration",
+    ];
+    match bare(ty) {
+        Type::Tuple(tuple) => tuple.elems.iter().all(is_plain),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let inner = match &last.arguments {
+                PathArguments::None => true,
+                PathArguments::Parenthesized(_) => false,
+                PathArguments::AngleBracketed(arguments) => {
+                    let plain = |argument: &_| matches!(argument, GenericArgument::Type(ty) if is_plain(ty));
+                    arguments.args.iter().all(plain)
+                }
+            };
+            inner && PLAIN.iter().any(|name| last.ident == name)
+        }),
+        _ => false,
+    }
+}
+
 /// Without parentheses and the invisible groups of macros.
 pub(crate) fn bare(ty: &Type) -> &Type {
     match ty {
@@ -238,10 +285,20 @@ pub(crate) fn names(ty: &Type, name: &str) -> bool {
 
 /// The `T` of a path that ends with `name<T, ..>`.
 pub(crate) fn inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
-    let Type::Path(path) = ty else { return None };
-    let last = path.path.segments.last().filter(|last| last.ident == name)?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
+    insides(ty, name).next()
+}
+
+/// The types in a path that ends with `name<T, U>`.
+pub(crate) fn insides<'a>(ty: &'a Type, name: &str) -> impl Iterator<Item = &'a Type> + use<'a> {
+    let last = match ty {
+        Type::Path(path) => path.path.segments.last().filter(|last| last.ident == name),
+        _ => None,
+    };
+    let arguments = last.and_then(|last| match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+        _ => None,
+    });
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
         GenericArgument::Type(inner) => Some(inner),
         _ => None,
     })

@@ -1,8 +1,11 @@
 //! The attributes, with their documentation.
 
-/// Makes a function remote: it runs somewhere else when it is called by `name::remote(..)`.
+/// Makes a function remote, or an actor of a type.
 ///
-/// The function itself stays what it was. Beside it come, as visible as it is,
+/// # Functions
+///
+/// A remote function runs somewhere else when it is called by `name::remote(..)`. The function itself stays what it
+/// was. Beside it come, as visible as it is,
 ///
 /// | | |
 /// |---|---|
@@ -27,7 +30,7 @@
 /// }
 /// ```
 ///
-/// # Parameters
+/// ## Parameters
 ///
 /// Every argument is a value of the parameter's type, or a reference to one, whose value is fetched before the
 /// function runs ([`IntoArg`](crate::IntoArg)).
@@ -40,7 +43,7 @@
 /// | `ObjectRef<T>` | an `ObjectRef<T>` | the reference: nothing is fetched |
 /// | `&TaskContext` | nothing | its own task's context |
 ///
-/// # Results
+/// ## Results
 ///
 /// A type called `Result<T, E>` is opened: the reference is one to a `T`, and an `Err` makes the task fail. The caller
 /// gets [`Error::TaskFailed`](crate::Error::TaskFailed), with the error's type, message and chain; if `E` is
@@ -86,7 +89,7 @@
 /// }
 /// ```
 ///
-/// # Options
+/// ## Options
 ///
 /// `#[remote(cpus = 1, retries = 3)]`; each is explained at the method of [`TaskOptions`](crate::TaskOptions) that has
 /// its name.
@@ -101,10 +104,82 @@
 /// | items that a stream may be ahead | `window = 16` |
 /// | how values travel | `codec = "self_describing"`, for types that the compact codec cannot carry |
 ///
+/// # Actors
+///
+/// On an `impl` block the attribute makes an actor of its type: state that lives somewhere, with methods that are called
+/// from anywhere through a handle. The block itself stays what it was. Beside it come, as visible as `new` is,
+///
+/// | | |
+/// |---|---|
+/// | `Counter::remote(a, b)` | creates an actor with `new(a, b)`; gives its handle at once |
+/// | `Counter::with(options).remote(a, b)` | with other [`ActorOptions`](crate::ActorOptions) |
+/// | `CounterHandle` | the handle: one method for each of the actor's, and what [`Handle`](crate::Handle) has |
+///
+/// ```
+/// use raytree::prelude::*;
+///
+/// pub struct Counter {
+///     value: u64,
+/// }
+///
+/// #[remote(restarts = 2)]
+/// impl Counter {
+///     pub fn new(start: u64) -> Self {
+///         Self { value: start }
+///     }
+///
+///     pub fn add(&mut self, amount: u64) -> u64 {
+///         self.value += amount;
+///         self.value
+///     }
+///
+///     pub fn value(&self) -> u64 {
+///         self.value
+///     }
+///
+///     #[remote(on_stop)]
+///     async fn say_goodbye(&mut self) {
+///         println!("{} in the end", self.value);
+///     }
+/// }
+///
+/// #[raytree::main]
+/// async fn main() -> raytree::Result<()> {
+///     let counter = Counter::remote(10);
+///     counter.add(5);
+///     assert_eq!(counter.add(5).await?, 20);
+///     assert_eq!(counter.value().await?, 20);
+///     Ok(())
+/// }
+/// ```
+///
+/// - **`new`** is the constructor. It may be async, and may return a `Result<Self, E>`. The type is as visible as it.
+/// - **Methods** with `pub`, `pub(crate)` and so on can be called from elsewhere; private ones, functions without
+///   `self`, and other `impl` blocks stay local. `&mut self` runs alone; `&self` may overlap with others of its kind, if
+///   `max_concurrency` allows it. Parameters and results are those of functions, with `&ActorContext<Self>` for the
+///   context.
+/// - **`#[remote(blocking)]`** on a method that is not async lets it block its thread, **`#[remote(skip)]`** keeps one
+///   local.
+/// - **`#[remote(on_stop)]`** marks the method that ends a life in order, **`#[remote(on_child_exit)]`** the one that
+///   hears of children: `fn name(&mut self, exit: Exit)`. Both may be async, and may take the context.
+///
+/// ## Options
+///
+/// `#[remote(restarts = 2)]`; each is explained at the method of [`ActorOptions`](crate::ActorOptions) that has its name.
+///
+/// | option | example |
+/// |---|---|
+/// | after a failure | `restarts = 2`, and `retries = 1` for the calls that were lost with it |
+/// | resources | `cpus = 1`, `gpus = 0.5`, `resources(special_hardware = 1)` |
+/// | calls | `max_concurrency = 16`, `mailbox = 100` |
+/// | name | `name = "scores"`, `namespace = "games"`, `get_if_exists`, `label = "scores"` |
+/// | end | `detached`, `stop_within = "5s"`, `tell_parent` |
+/// | how values travel | `codec = "self_describing"` |
+///
 /// # Limits
 ///
-/// A remote function is found by its name, module path and all: no two of one module may be called alike, also if they
-/// are inside of functions; it cannot be generic; it has at most twelve parameters.
+/// What is remote is found by its name, module path and all: no two functions or actors of one module may be called
+/// alike, also if they are inside of functions, and none can be generic. A call has at most twelve arguments.
 pub use raytree_macros::remote;
 
 /// Begins a program: runs `main` in a fresh runtime, and ends it in order afterwards.

@@ -33,6 +33,7 @@
 mod attributes;
 mod items;
 mod run;
+mod thrown;
 
 pub use attributes::{main, remote, test};
 pub use raytree_system::{
@@ -52,6 +53,7 @@ pub use run::{run, run_on};
 pub mod __macro {
     pub use crate::items::{iterate, iterate_results, pour, pour_results};
     pub use crate::run::{main_async, main_sync, test_async, test_init, test_sync};
+    pub use crate::thrown::{KeepsNothing, thrown};
     pub use raytree_system::macros::*;
     pub use raytree_types::codec::Codec;
     pub use serde;

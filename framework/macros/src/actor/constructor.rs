@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Error, ImplItemFn, Result, ReturnType, Signature, Type, Visibility};
 
 use super::{Subject, check_signature};
-use crate::params::{Context, Params, bare, inside, names};
+use crate::params::{Context, Params, bare, inside, names, where_values};
 
 /// The function `new` of the block.
 pub(super) struct Constructor<'a> {
@@ -46,7 +46,7 @@ impl<'a> Constructor<'a> {
                 "`new` is the constructor: nothing is there yet",
             ));
         }
-        check_signature(signature)?;
+        check_signature(signature, "let `new` take what an actor needs, as values")?;
         let params = Params::read(&signature.inputs, Context::Actor, Some(subject.ty))?;
         let fallible = is_fallible(subject, signature)?;
         Ok(Self { signature, vis, params, fallible })
@@ -85,11 +85,11 @@ impl<'a> Constructor<'a> {
     pub(super) fn create(&self, subject: &Subject<'_>) -> TokenStream {
         let Subject { ty, handle, .. } = subject;
         let (vis, tuple, signature) = (self.vis, self.params.tuple(), self.params.signature());
-        let names = self.params.names();
+        let (names, values) = (self.params.names(), where_values(self.params.types()));
         quote! {
             #[allow(dead_code, clippy::too_many_arguments,
                 reason = "it offers what its program may not need")]
-            impl #ty {
+            impl #ty #values {
                 /// Creates an actor of this type, and returns at once: its calls wait until its constructor has
                 /// returned, and tell if it never will. Each argument is a value, or a reference to one.
                 #[track_caller]

@@ -8,7 +8,7 @@ use super::role::{Kind, Role};
 use super::{Subject, check_signature, info};
 use crate::function::docs;
 use crate::output::{Output, Shape};
-use crate::params::{Context, Params};
+use crate::params::{Context, Params, where_values};
 
 /// A method of the handle.
 pub(super) struct Method {
@@ -41,7 +41,7 @@ pub(super) fn read(
         };
     };
     let is_shared = is_shared(receiver)?;
-    check_signature(signature)?;
+    check_signature(signature, "`#[remote(skip)]` keeps it local")?;
     let params = Params::read(&signature.inputs, Context::Actor, Some(subject.ty))?;
     let output = Output::read(signature, Some(subject.ty))?;
     let is_async = signature.asyncness.is_some() || output.shape == Shape::Stream;
@@ -82,6 +82,7 @@ impl One<'_> {
         let (tuple, result) = (self.params.tuple(), &self.output.ty);
         let (signature, names) = (self.params.signature(), self.params.names());
         let reference = self.output.reference();
+        let values = where_values(self.params.types().chain([result]));
         let (info, body) = (info(self.subject, Some(name), sig), self.body());
         let way = match self.output.shape {
             Shape::One => quote!(call),
@@ -96,11 +97,16 @@ impl One<'_> {
         quote! {
             #(#docs)*
             #(#kept)*
-            #vis fn #name(&self, #signature) -> #reference {
+            #vis fn #name(&self, #signature) -> #reference #values {
                 #info
-                static __METHOD: ::raytree::__macro::Method<#ty, #tuple, #result> =
-                    ::raytree::__macro::Method::new(&__INFO, #blocking, #body);
-                self.0.#way(&__METHOD, (#(::raytree::IntoArg::into_arg(#names),)*))
+                self.0.#way(
+                    const {
+                        &::raytree::__macro::Method::<#ty, #tuple, #result>::new(
+                            &__INFO, #blocking, #body,
+                        )
+                    },
+                    (#(::raytree::IntoArg::into_arg(#names),)*),
+                )
             }
         }
     }

@@ -8,13 +8,15 @@ mod hook;
 mod method;
 mod role;
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Error, GenericParam, Ident, ImplItem, ImplItemFn, ItemImpl, Result, Signature, Type};
 
 use crate::function::written;
 use crate::options::{self, Options, Settings};
-use crate::params::bare;
+use crate::params::{bare, where_values};
 use constructor::Constructor;
 use hook::Hooks;
 
@@ -98,18 +100,18 @@ fn check_overlap(settings: &Settings, methods: &[method::Method]) -> Result<()> 
     }
 }
 
-/// What neither a method nor a constructor can be.
-fn check_signature(signature: &Signature) -> Result<()> {
+/// What neither a method nor a constructor can be; `instead` is what can be done about it.
+fn check_signature(signature: &Signature, instead: &str) -> Result<()> {
     let generic = |param: &&GenericParam| !matches!(param, GenericParam::Lifetime(_));
     if let Some(param) = signature.generics.params.iter().find(generic) {
-        let what = "a remote method is found by its name, so it cannot be generic; `#[remote(skip)]` \
-                    keeps it local";
+        let what =
+            format!("what is called from elsewhere has one type and cannot be generic: {instead}");
         return Err(Error::new_spanned(param, what));
     }
     match &signature.unsafety {
         Some(unsafety) => {
-            let what = "the system cannot keep a promise that is made to the compiler: make it \
-                        safe; `#[remote(skip)]` keeps it local";
+            let what =
+                format!("the system cannot keep a promise that is made to the compiler: {instead}");
             Err(Error::new_spanned(unsafety, what))
         }
         None => Ok(()),
@@ -127,8 +129,8 @@ fn combine(all: &mut Option<Error>, error: Error) {
 fn info(subject: &Subject<'_>, member: Option<&Ident>, signature: &Signature) -> TokenStream {
     let codec = &subject.options.codec;
     let name = match member {
-        Some(member) => format!("{}::{member}", subject.name),
-        None => subject.name.to_string(),
+        Some(member) => format!("{}::{}", subject.name.unraw(), member.unraw()),
+        None => subject.name.unraw().to_string(),
     };
     let written = written(signature);
     quote! {
@@ -157,23 +159,25 @@ fn quote_all(
          can do is in [`Handle`](::raytree::Handle).",
         ty.to_token_stream()
     );
-    let made = made_handle(subject, vis, &docs);
+    let values = where_values(constructor.params.types());
+    let made = made_handle(subject, vis, &docs, &values);
+    let (actor, remote) = (quote!(::raytree::Actor), quote!(::raytree::Remote));
     quote! {
         #made
 
         #[allow(dead_code, clippy::too_many_arguments,
             reason = "it offers what its program may not need")]
-        impl #handle {
+        impl #handle #values {
             #calls
         }
 
-        impl ::raytree::Actor for #ty {
+        impl #actor for #ty #values {
             type Args = ::raytree::__macro::Given<#params>;
             #start
             #hooks
         }
 
-        impl ::raytree::Remote for #ty {
+        impl #remote for #ty #values {
             type Params = #params;
             type Handle = #handle;
 
@@ -193,14 +197,18 @@ fn quote_all(
 }
 
 /// The handle, and what makes a value of it.
-fn made_handle(subject: &Subject<'_>, vis: &syn::Visibility, docs: &str) -> TokenStream {
+fn made_handle(
+    subject: &Subject<'_>,
+    vis: &syn::Visibility,
+    docs: &str,
+    values: &TokenStream,
+) -> TokenStream {
     let Subject { ty, handle, .. } = subject;
-    quote! {
-        #[doc = #docs]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #vis struct #handle(::raytree::__macro::ActorRef<#ty>);
-
-        impl ::raytree::Handle for #handle {
+    let name = handle.to_string();
+    // At the type's own place: that is where one that is less visible than its handle is reported.
+    let at = Span::call_site().located_at(ty.span());
+    let handle_trait = quote_spanned! {at=>
+        impl ::raytree::Handle for #handle #values {
             type Actor = #ty;
 
             fn of(inner: ::raytree::__macro::ActorRef<#ty>) -> Self {
@@ -211,8 +219,26 @@ fn made_handle(subject: &Subject<'_>, vis: &syn::Visibility, docs: &str) -> Toke
                 &self.0
             }
         }
+    };
+    quote! {
+        #[doc = #docs]
+        #vis struct #handle(::raytree::__macro::ActorRef<#ty>) #values;
 
-        impl ::raytree::__macro::serde::Serialize for #handle {
+        #handle_trait
+
+        impl ::core::clone::Clone for #handle #values {
+            fn clone(&self) -> Self {
+                Self(::core::clone::Clone::clone(&self.0))
+            }
+        }
+
+        impl ::core::fmt::Debug for #handle #values {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_tuple(#name).field(&self.0).finish()
+            }
+        }
+
+        impl ::raytree::__macro::serde::Serialize for #handle #values {
             fn serialize<__S: ::raytree::__macro::serde::Serializer>(
                 &self,
                 serializer: __S,
@@ -221,7 +247,7 @@ fn made_handle(subject: &Subject<'_>, vis: &syn::Visibility, docs: &str) -> Toke
             }
         }
 
-        impl<'de> ::raytree::__macro::serde::Deserialize<'de> for #handle {
+        impl<'de> ::raytree::__macro::serde::Deserialize<'de> for #handle #values {
             fn deserialize<__D: ::raytree::__macro::serde::Deserializer<'de>>(
                 deserializer: __D,
             ) -> ::core::result::Result<Self, __D::Error> {

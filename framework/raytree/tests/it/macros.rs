@@ -308,3 +308,9 @@ fn without_a_runtime_a_program_ends_with_a_sentence_and_code_2() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(said.trim(), "bad value 1000000 for threads: it is 1 to 1024");
 }
+
+/// The sentences of the compiler, for what it refuses.
+#[test]
+fn mistakes_are_explained_at_compile_time() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}

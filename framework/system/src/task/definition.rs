@@ -54,18 +54,36 @@ pub struct Definition<A: Args, R> {
     pub(crate) info: &'static Info,
     options: fn() -> TaskOptions,
     pub(crate) body: Body<A, R>,
-    plan: OnceLock<Plan>,
+    plan: &'static PlanCell,
+}
+
+/// A place for what is worked out once for a definition. Apart from it, so that a definition is a constant: a static
+/// could not say that its types are values, and a mistake in them would be told many times.
+#[derive(Debug, Default)]
+pub struct PlanCell(OnceLock<Plan>);
+
+impl PlanCell {
+    /// Nothing is worked out yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
 }
 
 impl<A: Args, R> Definition<A, R> {
-    /// A definition; `options` are those of the attribute.
-    pub const fn new(info: &'static Info, options: fn() -> TaskOptions, body: Body<A, R>) -> Self {
-        Self { info, options, body, plan: OnceLock::new() }
+    /// A definition; `options` are those of the attribute, `plan` is its own.
+    pub const fn new(
+        info: &'static Info,
+        options: fn() -> TaskOptions,
+        body: Body<A, R>,
+        plan: &'static PlanCell,
+    ) -> Self {
+        Self { info, options, body, plan }
     }
 
     /// The attribute's options, resolved once.
-    pub(crate) fn plan(&self) -> &Plan {
-        self.plan.get_or_init(|| Plan::new(self.info, &(self.options)()))
+    pub(crate) fn plan(&self) -> &'static Plan {
+        self.plan.0.get_or_init(|| Plan::new(self.info, &(self.options)()))
     }
 }
 

@@ -1,0 +1,12 @@
+use raytree::prelude::*;
+
+struct Counter;
+
+#[remote]
+impl Counter {
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+fn main() {}

@@ -9,14 +9,14 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use raytree_supervise::panics;
 use raytree_types::{Error, Result};
 
 use super::countdown::Countdown;
-use super::waiter::Waiter;
+use super::waiter::{self, Waiter};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 
@@ -119,7 +119,7 @@ impl<T> ObjectCell<T> {
         drop(slot);
         self.free(freed);
         if let Slot::Pending { waiters, producer } = old {
-            waiters.into_iter().for_each(|waiter| waiter.tell(ok));
+            waiter::tell_all(waiters, ok);
             drop(producer);
         }
     }
@@ -189,9 +189,18 @@ impl<T> ObjectCell<T> {
 
     /// Ready once it is settled.
     pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<()> {
+        self.poll_as(cx, Waiter::waker)
+    }
+
+    /// The same, for one who waits for something else, too.
+    pub(crate) fn poll_beside(&self, cx: &Context<'_>) -> Poll<()> {
+        self.poll_as(cx, |waker| Waiter::Waker(waker, None))
+    }
+
+    fn poll_as(&self, cx: &Context<'_>, waiter: fn(Waker) -> Waiter) -> Poll<()> {
         if let Slot::Pending { waiters, .. } = &mut *self.slot.lock() {
             if !waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-                waiters.push(Waiter::waker(cx.waker().clone()));
+                waiters.push(waiter(cx.waker().clone()));
             }
             return Poll::Pending;
         }

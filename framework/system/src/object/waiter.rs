@@ -1,5 +1,7 @@
 //! Those who wait for objects.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -36,7 +38,7 @@ impl Waiter {
         matches!(self, Self::Countdown(own) if Arc::ptr_eq(own, countdown))
     }
 
-    pub(crate) fn tell(self, ok: bool) {
+    fn tell(self, ok: bool) {
         match self {
             Self::Waker(waker, waiting) => {
                 drop(waiting);
@@ -45,5 +47,42 @@ impl Waiter {
             Self::Countdown(countdown) => countdown.tell(ok),
             Self::Dependent(dependent) => dependent.argument(ok),
         }
+    }
+}
+
+thread_local! {
+    /// Those who are still to be told on this thread, while somebody is.
+    static LINE: RefCell<Option<VecDeque<(Waiter, bool)>>> = const { RefCell::new(None) };
+}
+
+/// Ends the telling on this thread, also when somebody panics on being told.
+struct Telling;
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        let rest = LINE.take();
+        drop(rest);
+    }
+}
+
+/// Tells all of them. Whoever is told may settle another object; those who wait for that one are told after him and not
+/// inside of him, so that a failure runs down a chain of any length on a small stack.
+pub(crate) fn tell_all(waiters: Vec<Waiter>, ok: bool) {
+    if waiters.is_empty() {
+        return;
+    }
+    let first = LINE.with_borrow_mut(|line| {
+        let first = line.is_none();
+        let told = waiters.into_iter().map(|waiter| (waiter, ok));
+        line.get_or_insert_default().extend(told);
+        first
+    });
+    if !first {
+        return;
+    }
+    let _telling = Telling;
+    let next = || LINE.with_borrow_mut(|line| line.as_mut().and_then(VecDeque::pop_front));
+    while let Some((waiter, ok)) = next() {
+        waiter.tell(ok);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use raytree_supervise::panics;
 use raytree_types::{Error, Result};
 
 use super::Value;
@@ -88,7 +89,14 @@ impl<T: Value> Dependent for Split<T> {
     fn argument(self: Arc<Self>, _ok: bool) {
         let waiting = self.0.lock().take();
         if let Some((whole, then)) = waiting {
-            then(whole.cell.take());
+            // Cloning it is the user's code, and so is dropping what is left over.
+            let taken = panics::catch(|| whole.cell.take()).unwrap_or_else(|cause| {
+                let (task, cause) = (whole.cell.label.to_owned(), Box::new(cause));
+                Err(Error::TaskFailed { task, cause })
+            });
+            if let Err(cause) = panics::catch(|| then(taken)) {
+                tracing::error!(object = whole.cell.label, "dropping a part panicked: {cause}");
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::RwLock;
+use raytree_supervise::panics;
 use raytree_types::codec::{self, Codec, RefToken, scope};
 use raytree_types::{Error, Result};
 use serde::de::Error as _;
@@ -20,18 +21,23 @@ use crate::runtime::life::Life;
 /// # Errors
 /// [`Error::CannotTravel`] names the type and the attribute to blame.
 pub(crate) fn through<T: Value>(life: &Life, codec: Codec, value: T) -> Result<T> {
-    if life.strict {
-        check(codec, &value)?;
-        return codec::round_trip(codec, &value).map_err(|error| Error::CannotTravel {
-            type_name: std::any::type_name::<T>().to_owned(),
-            attribute: None,
-            reason: error.to_string(),
-        });
+    if !life.strict && !cfg!(debug_assertions) {
+        return Ok(value);
     }
-    if cfg!(debug_assertions) {
+    // Reading, writing and dropping it is the user's code.
+    panics::catch(|| {
         check(codec, &value)?;
-    }
-    Ok(value)
+        if !life.strict {
+            return Ok(value);
+        }
+        codec::round_trip(codec, &value).map_err(|error| cannot::<T>(error.to_string()))
+    })
+    .unwrap_or_else(|cause| Err(cannot::<T>(format!("its own code panicked: {cause}"))))
+}
+
+fn cannot<T>(reason: String) -> Error {
+    let type_name = std::any::type_name::<T>().to_owned();
+    Error::CannotTravel { type_name, attribute: None, reason }
 }
 
 /// Checks the first value of each type.

@@ -71,16 +71,18 @@ where
 {
     fn failure(&self) -> Failure {
         let Some(error) = self.0.lock().take() else { return again() };
-        let empty = Cause::message("");
-        let value = empty.with_value(&error).value;
-        Failure::User(Box::new(Cause { value, ..cause(error) }))
+        let value = Cause::message("").with_value(&error).value;
+        let (cause, is_root) = cause(error);
+        // The value of the root belongs to the root.
+        let value = if is_root { value } else { cause.value.clone() };
+        Failure::User(Box::new(Cause { value, ..cause }))
     }
 }
 
 impl<E: Into<BoxError> + 'static> KeepsText for Thrown<E> {
     fn failure(&self) -> Failure {
         let error = self.0.lock().take();
-        error.map_or_else(again, |error| Failure::User(Box::new(cause(error))))
+        error.map_or_else(again, |error| Failure::User(Box::new(cause(error).0)))
     }
 }
 
@@ -89,16 +91,17 @@ fn again() -> Failure {
     Failure::User(Box::new(Cause::message("the error was read twice")))
 }
 
-fn cause<E: Into<BoxError> + 'static>(error: E) -> Cause {
+/// The cause, and whether the error is its root.
+fn cause<E: Into<BoxError> + 'static>(error: E) -> (Cause, bool) {
     let error: BoxError = error.into();
     let whole: &(dyn StdError + 'static) = error.as_ref();
     // A task that hands on what another one said: the root stays the root.
     if let Some(root) = whole.downcast_ref::<Error>().and_then(Error::cause) {
         let mut chain = vec![root.message.clone()];
         chain.extend(root.chain.iter().cloned());
-        return Cause { chain, message: outer(whole), ..root.clone() };
+        return (Cause { chain, message: outer(whole), ..root.clone() }, false);
     }
-    Cause::of_error(whole, type_name::<E>())
+    (Cause::of_error(whole, type_name::<E>()), true)
 }
 
 /// What an error of the system says without its cause, which follows in the chain.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
+use raytree_supervise::panics;
 use raytree_types::codec::Codec;
 use raytree_types::{Error, Result};
 use tokio::sync::mpsc;
@@ -15,7 +16,7 @@ use super::reference::ObjectRef;
 use super::{Value, travel};
 use crate::runtime::life::Life;
 use crate::task::block;
-use crate::task::context::Waiting;
+use crate::task::context::{self, Waiting};
 use crate::task::failure::Failure;
 
 /// The items of a task or method that returns an iterator or a stream, as they are made. The body is never more than
@@ -47,6 +48,7 @@ impl<T: Value> Sink<T> {
     /// # Errors
     /// When nobody reads any more, or the item cannot travel.
     pub async fn put(&self, item: T) -> Result<(), Failure> {
+        check_wanted()?;
         let item = travel::through(self.life, self.codec, item)?;
         // A free place needs no wait.
         let item = match self.items.try_send(item) {
@@ -63,6 +65,7 @@ impl<T: Value> Sink<T> {
     /// # Errors
     /// As for [`Sink::put`].
     pub fn put_blocking(&self, item: T) -> Result<(), Failure> {
+        check_wanted()?;
         let item = travel::through(self.life, self.codec, item)?;
         let item = match self.items.try_send(item) {
             Ok(()) => return Ok(()),
@@ -72,6 +75,12 @@ impl<T: Value> Sink<T> {
         let send = async { self.items.send(item).await.map_err(|_| unread().into()) };
         block::on(UNREAD, UNREAD, &mut std::pin::pin!(send))?
     }
+}
+
+/// A body that was given up makes nothing more, though its stream may still be read.
+fn check_wanted() -> Result<()> {
+    let is_given_up = context::task().is_some_and(|task| task.is_given_up());
+    if is_given_up { Err(unread()) } else { Ok(()) }
 }
 
 fn unread() -> Error {
@@ -138,14 +147,22 @@ impl<T: Value> Stream for ObjectStream<T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        let Poll::Ready(item) = self.items.poll_recv(cx) else {
-            if self.waits.is_none() {
-                self.waits = Waiting::begin();
+        let mut next = self.items.poll_recv(cx);
+        if next.is_pending() {
+            // A body that was given up may run on, out of reach: its end is told before it is gone.
+            let ended = self.end.as_ref().is_some_and(|end| end.cell.poll_beside(cx).is_ready());
+            if !ended {
+                if self.waits.is_none() {
+                    self.waits = Waiting::begin();
+                }
+                return Poll::Pending;
             }
-            return Poll::Pending;
-        };
+            // Nothing more gets in; what did so meanwhile still counts.
+            self.items.close();
+            next = self.items.poll_recv(cx);
+        }
         self.waits = None;
-        if let Some(item) = item {
+        if let Poll::Ready(Some(item)) = next {
             return Poll::Ready(Some(Ok(item)));
         }
         let Some(end) = &self.end else { return Poll::Ready(None) };
@@ -161,6 +178,13 @@ impl<T> Drop for ObjectStream<T> {
         // The body is waiting for room, or is between two items: it ends where it is.
         if let Some(end) = self.end.take() {
             end.cancel();
+        }
+        self.items.close();
+        while let Ok(item) = self.items.try_recv() {
+            // The user's drop: a panic in it must not reach whoever let go of the stream.
+            if let Err(cause) = panics::catch(|| drop(item)) {
+                tracing::error!("dropping an item of a stream panicked: {cause}");
+            }
         }
     }
 }

@@ -8,9 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use raytree_types::{Error, Result};
 
-use super::Value;
 use super::cell::{ObjectCell, Standing};
+use super::countdown::Countdown;
 use super::shared::Shared;
+use super::{Value, gather};
 use crate::task::block;
 
 /// A reference to a value that a task, an actor's method or a `put` makes. A value like any other: it can be cloned,
@@ -94,7 +95,7 @@ impl<T: Value> ObjectRef<T> {
 
     /// A view of the value, without a clone.
     pub async fn shared(&self) -> Result<Shared<T>> {
-        std::future::poll_fn(|cx| self.cell.poll_settled(cx)).await;
+        Settled::of(self).await;
         self.cell.share().map(Shared)
     }
 
@@ -103,10 +104,42 @@ impl<T: Value> ObjectRef<T> {
     /// # Errors
     /// [`Error::Timeout`], else as for awaiting it.
     pub async fn timeout(self, limit: std::time::Duration) -> Result<T> {
-        let what = self.cell.label.to_owned();
-        match block::timeout(self.cell.life, limit, self).await {
-            Some(result) => result,
-            None => Err(Error::Timeout { what, after: limit }),
+        match block::timeout(self.cell.life, limit, Settled::of(&self)).await {
+            Some(()) => self.cell.take(),
+            None => Err(Error::Timeout { what: self.cell.label.to_owned(), after: limit }),
+        }
+    }
+}
+
+/// Waits for an object, and leaves nothing in it when it is given up.
+struct Settled<'a, T> {
+    reference: &'a ObjectRef<T>,
+    over: Option<Arc<Countdown>>,
+}
+
+impl<'a, T> Settled<'a, T> {
+    fn of(reference: &'a ObjectRef<T>) -> Self {
+        Self { reference, over: None }
+    }
+}
+
+impl<T> Future for Settled<'_, T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { reference, over } = &mut *self;
+        if reference.is_ready() {
+            return Poll::Ready(());
+        }
+        let one = std::slice::from_ref(*reference);
+        over.get_or_insert_with(|| gather::subscribe(one, 1, false)).poll(cx)
+    }
+}
+
+impl<T> Drop for Settled<'_, T> {
+    fn drop(&mut self) {
+        if let Some(over) = self.over.take() {
+            self.reference.cell.unsubscribe(&over);
         }
     }
 }

@@ -142,11 +142,12 @@ impl<T> Future for Wait<T> {
             self.state = Some(self.begin()?);
         }
         if let Some(State { over, sleep }) = &mut self.state {
-            let time_is_over =
-                sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
-            now |= time_is_over;
-            if over.poll(cx).is_pending() && !now {
-                return Poll::Pending;
+            // First what is waited for: the clock of a runtime that has ended must not be asked.
+            if over.poll(cx).is_pending() {
+                now |= sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+                if !now {
+                    return Poll::Pending;
+                }
             }
         }
         self.leave();

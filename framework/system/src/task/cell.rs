@@ -1,10 +1,11 @@
 //! One task, from its submission to its result: the shell around [`raytree_engine::task`].
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use raytree_engine::task::{Effect, Event, Task};
+use raytree_engine::task::{Effect, Event, Retries, Task};
 use raytree_supervise::panics;
 use raytree_types::{Error, Result, limits};
 use tokio::task::AbortHandle;
@@ -26,6 +27,8 @@ use crate::runtime::life::Life;
 /// What a task does, with its arguments.
 pub(crate) trait Job: Send + Sync + 'static {
     type Out: Value;
+    /// Whether it may be run again at all.
+    const REPEATS: bool = true;
 
     /// Every reference among its arguments.
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
@@ -77,16 +80,18 @@ impl<J: Job> TaskCell<J> {
             return;
         }
         let parent = context::task();
-        let given_up = parent.as_ref().is_some_and(|parent| parent.is_given_up());
         let mut references: u32 = 0;
         job.each(&mut |_| references += 1);
         // One more than there are, so that it cannot begin before all are asked.
         let missing = if references == 0 { 0 } else { references + 1 };
-        let job =
-            if plan.may_repeat() { Held::Often(Arc::new(job.keep())) } else { Held::Once(job) };
+        let job = if J::REPEATS && plan.may_repeat() {
+            Held::Often(Arc::new(job.keep()))
+        } else {
+            Held::Once(job)
+        };
         let task = Arc::new(Self {
             id: runtime.tasks.next_id(),
-            parent: parent.map(|parent| parent.id()),
+            parent: parent.as_ref().map(|parent| parent.id()),
             life: runtime.life,
             state: AtomicU64::new(Task::new(missing).to_bits()),
             waits: AtomicU32::new(0),
@@ -100,7 +105,8 @@ impl<J: Job> TaskCell<J> {
             task.end(Event::Cancel, runtime.gone());
             return;
         }
-        if given_up {
+        // Looked at when it can be found: whoever gives the parent up finds it, or is seen here.
+        if parent.is_some_and(|parent| parent.is_given_up()) {
             // Started by a body that nobody waits for any more.
             let error = Error::Cancelled { task: task.plan.name.clone() };
             task.end(Event::Cancel, error);
@@ -137,11 +143,15 @@ impl<J: Job> TaskCell<J> {
         self.argument(true);
     }
 
+    fn retries(&self) -> Retries {
+        if J::REPEATS { self.plan.retries } else { Retries::default() }
+    }
+
     /// Applies an event; the effect is for whoever brought it.
     fn step(&self, event: Event) -> Effect {
         let mut effect = Effect::None;
         let step = |bits| {
-            let (next, what) = Task::from_bits(bits).step(event, self.plan.retries);
+            let (next, what) = Task::from_bits(bits).step(event, self.retries());
             effect = what;
             Some(next.to_bits())
         };
@@ -158,9 +168,7 @@ impl<J: Job> TaskCell<J> {
                 runtime.leave_line(Claimant::Task(self.id));
             }
         }
-        for end in std::mem::take(&mut *self.ends.lock()) {
-            end.abort();
-        }
+        self.end_timers();
         let job = std::mem::replace(&mut *self.job.lock(), Held::Nothing);
         if let Err(cause) = panics::catch(|| drop(job)) {
             tracing::error!(task = self.plan.name, "dropping an argument panicked: {cause}");
@@ -168,6 +176,12 @@ impl<J: Job> TaskCell<J> {
         let out = self.out.lock().take();
         if let Some(out) = out {
             out.settle(result);
+        }
+    }
+
+    fn end_timers(&self) {
+        for end in std::mem::take(&mut *self.ends.lock()) {
+            end.abort();
         }
     }
 
@@ -188,11 +202,11 @@ impl<J: Job> TaskCell<J> {
 
     /// The body, begun on this thread.
     fn begin_body(self: &Arc<Self>) -> Begun<J::Out> {
-        let last = !self.plan.may_repeat() || !self.state().may_run_again(self.plan.retries);
+        let again = self.state().may_run_again(self.retries());
         let held = {
             let mut job = self.job.lock();
             match &*job {
-                Held::Often(kept) if !last => Held::Often(Arc::clone(kept)),
+                Held::Often(kept) if again => Held::Often(Arc::clone(kept)),
                 _ => std::mem::replace(&mut *job, Held::Nothing),
             }
         };
@@ -245,7 +259,11 @@ impl<J: Job> TaskCell<J> {
             }
         };
         match self.step(event) {
-            Effect::Queue => runtime.enqueue(Arc::clone(self)),
+            Effect::Queue => {
+                // Those of the run that is over: there may be any number of runs.
+                self.end_timers();
+                runtime.enqueue(Arc::clone(self));
+            }
             Effect::Resolve => {
                 self.resolve(result.map_err(|failure| failure.into_error(&self.plan.name)));
             }
@@ -364,7 +382,15 @@ impl<J: Job> Producer for TaskCell<J> {
         // First itself, so that it starts nothing more that goes on.
         cancel(self);
         if recursive {
-            runtime.tasks.descendants(self.id).iter().for_each(|task| _ = cancel(&**task));
+            // Until nobody is found who was born meanwhile: what one that is given up starts does not run.
+            let mut family = HashSet::from([self.id]);
+            loop {
+                let found = runtime.tasks.descendants(&mut family);
+                if found.is_empty() {
+                    break;
+                }
+                found.iter().for_each(|task| _ = cancel(&**task));
+            }
         }
     }
 

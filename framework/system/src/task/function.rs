@@ -172,6 +172,7 @@ struct Pour<A: Args, T: 'static> {
 
 impl<A: Args, T: Value> Job for Pour<A, T> {
     type Out = ();
+    const REPEATS: bool = false;
 
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
         A::each(&self.args, visit);

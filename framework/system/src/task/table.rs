@@ -1,7 +1,7 @@
 //! The task table: every task that waits or runs, in shards, so that those who submit and those who finish do not meet.
 //! Owned by the runtime; no actor is on the way of a task.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
@@ -119,8 +119,9 @@ impl TaskTable {
         self.shards.iter().map(of).sum()
     }
 
-    /// What `id` started and what that started, as far as it still waits or runs.
-    pub(crate) fn descendants(&self, id: u64) -> Vec<Arc<dyn Runnable>> {
+    /// What those in `family` started and what that started, as far as it still waits or runs and is not in it; it is
+    /// entered.
+    pub(crate) fn descendants(&self, family: &mut HashSet<u64>) -> Vec<Arc<dyn Runnable>> {
         let mut by_parent: HashMap<u64, Vec<Arc<dyn Runnable>>> = HashMap::new();
         for shard in &self.shards {
             for task in shard.lock().values() {
@@ -129,11 +130,15 @@ impl TaskTable {
                 }
             }
         }
-        let (mut found, mut open) = (Vec::new(), vec![id]);
+        let (mut found, mut open) = (Vec::new(), family.iter().copied().collect::<Vec<_>>());
         while let Some(parent) = open.pop() {
             let children = by_parent.remove(&parent).unwrap_or_default();
-            open.extend(children.iter().map(|child| child.id()));
-            found.extend(children);
+            for child in children {
+                open.push(child.id());
+                if family.insert(child.id()) {
+                    found.push(child);
+                }
+            }
         }
         found
     }

@@ -134,10 +134,15 @@ impl Ledger {
         let mut books = self.books.lock();
         // Said before the purse is emptied, so that whoever gives something afterwards knows to look here.
         self.lines.store(true, Ordering::SeqCst);
-        let all = |free: i64| (free > 0).then_some(0);
-        if let Ok(poured) = self.purse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, all) {
-            books.pour_cpu(poured.unsigned_abs());
+        let mut free = signed(books.drain_cpu());
+        let pour = |purse: i64| {
+            // What is free in the books pays debts, too (NL-2).
+            Some(purse.saturating_add(free).min(0))
+        };
+        if let Ok(purse) = self.purse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, pour) {
+            free = free.saturating_add(purse).max(0);
         }
+        books.pour_cpu(free.unsigned_abs());
         books.set_lent(self.lent.load(Ordering::SeqCst).max(0).unsigned_abs());
         let result = work(&mut books);
         if books.waiting() == 0 {

@@ -6,6 +6,8 @@ mod actors;
 mod failures;
 mod hardship;
 mod macros;
+mod objects;
 mod placement;
 mod runtimes;
 mod support;
+mod tasks;

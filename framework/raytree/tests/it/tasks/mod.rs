@@ -1,0 +1,13 @@
+//! Tasks as a program meets them: submission, options, retries, time, cancellation, waiting, errors, accounting.
+
+mod accounting;
+mod basics;
+mod cancelling;
+mod endings;
+mod errors;
+pub(crate) mod gate;
+mod machine;
+mod options;
+mod retries;
+mod timeouts;
+mod waiting;

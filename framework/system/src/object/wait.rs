@@ -65,9 +65,6 @@ impl<T> Wait<T> {
     /// # Errors
     /// [`Error::BlockingInAsync`] in async code, [`Error::TooManyThreads`] as for [`ObjectRef::get`].
     pub fn get(mut self) -> Result<Waited<T>> {
-        if let Some(found) = self.found(false) {
-            return Ok(found);
-        }
         block::on("wait(..).get()", "wait(..).await", &mut self)?
     }
 

@@ -19,10 +19,11 @@ use crate::runtime::life::Life;
 pub(crate) fn settled<T>(cell: &ObjectCell<T>) -> Result<()> {
     let is_settled =
         |cell: &ObjectCell<T>| cell.standing() != crate::object::cell::Standing::Pending;
+    // Refused whether it would wait or not: else it works until the day the value comes late.
+    let mode = context::may_block("get()", ".await")?;
     if is_settled(cell) {
         return Ok(());
     }
-    let mode = context::may_block("get()", ".await")?;
     run_here(cell);
     if is_settled(cell) {
         return Ok(());

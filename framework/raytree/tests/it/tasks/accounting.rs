@@ -145,17 +145,18 @@ async fn act_async(act: Act, which: u8, story: Gate, ctx: &TaskContext) -> Resul
 }
 
 fn ones(waiting: bool) -> impl Strategy<Value = Vec<One>> {
-    let demand = || {
+    let of_cpu = || {
         prop_oneof![
             3 => Just(Demand::Plain),
             1 => Just(Demand::Half),
             1 => Just(Demand::Third),
             1 => Just(Demand::Two),
-            1 => Just(Demand::Slot),
-            1 => Just(Demand::Gpu),
             1 => Just(Demand::Nothing)
         ]
     };
+    let demand = prop_oneof![5 => of_cpu(), 1 => Just(Demand::Slot), 1 => Just(Demand::Gpu)];
+    // Only CPUs are lent: one that waits with a slot for one that needs it waits for ever.
+    let child = of_cpu();
     let waits = if waiting { Act::Wait } else { Act::Return };
     let act = prop_oneof![
         1 => Just(Act::Return),
@@ -164,8 +165,8 @@ fn ones(waiting: bool) -> impl Strategy<Value = Vec<One>> {
         2 => Just(waits),
         1 => Just(Act::Hang)
     ];
-    let one = (demand(), demand(), act, any::<bool>(), 0_u32..3, any::<bool>(), any::<bool>())
-        .prop_map(|(demand, child, act, is_sync, retries, cancel, limit)| One {
+    let one = (demand, child, act, any::<bool>(), 0_u32..3, any::<bool>(), any::<bool>()).prop_map(
+        |(demand, child, act, is_sync, retries, cancel, limit)| One {
             demand,
             child,
             act,
@@ -173,7 +174,8 @@ fn ones(waiting: bool) -> impl Strategy<Value = Vec<One>> {
             retries,
             cancel,
             limit,
-        });
+        },
+    );
     prop::collection::vec(one, 1..40)
 }
 

@@ -207,6 +207,13 @@ fn in_async_code_get_is_an_error_that_names_await() -> Result<()> {
     let error = runtime.block_on(async { plain::remote(1).get().unwrap_err() });
     assert_eq!(error.code(), "RT0040");
     assert!(error.to_string().contains(".await"), "{error}");
+    // Also of one that is there already.
+    let error = runtime.block_on(async {
+        let ready = raytree::put(1).await?;
+        raytree::get_all([&ready]).await?;
+        ready.get()
+    });
+    assert!(matches!(error, Err(Error::BlockingInAsync { .. })), "{error:?}");
     let many = runtime.block_on(async { raytree::get_all([waits::remote(Gate::new())]).get() });
     assert!(matches!(many, Err(Error::BlockingInAsync { .. })), "{many:?}");
     Ok(())

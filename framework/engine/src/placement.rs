@@ -4,7 +4,8 @@
 //! - **PL-1 (no-overcommit):** what is granted never exceeds what exists.
 //! - **PL-3 (loans-to-the-short-lived):** CPUs that a waiting task has lent are granted only to those who may borrow.
 //! - **PL-2 (first-come):** among waiting demands the oldest is granted first; one that does not fit keeps all it names
-//!   for itself, so that nothing younger starves it, and holds up nobody who asks for none of that.
+//!   for itself (CPUs once nothing else is missing), so that nothing younger starves it, and holds up nobody who asks
+//!   for none of that.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::Hash;
@@ -143,10 +144,16 @@ impl<K: Copy + Eq + Hash> Placement<K> {
                 granted = Some(line.clone());
                 break;
             }
+            // What an older demand waits for is kept for it, CPUs only once they are all it lacks: whoever has what it
+            // lacks besides may need a CPU to give it back.
+            let lacks_more = need
+                .iter()
+                .any(|(name, amount)| name != CPU && self.free.thousandths(name) < amount);
             // One who may not borrow does not hold up those who do: a lender may be waiting for just them.
+            let keeps_cpu = !lacks_more && *loan == Loan::May;
             let names = need.iter().map(|(name, _)| name);
-            spoken_for.extend(names.filter(|name| *loan == Loan::May || *name != CPU));
-            own_cpu_spoken_for |= *loan == Loan::Never && need.thousandths(CPU) > 0;
+            spoken_for.extend(names.filter(|name| keeps_cpu || *name != CPU));
+            own_cpu_spoken_for |= *loan == Loan::Never && !lacks_more && need.thousandths(CPU) > 0;
         }
         let line = granted?;
         let (_, key) = self.lines.get_mut(&line)?.pop_front()?;
@@ -244,6 +251,28 @@ mod tests {
         assert_eq!(next(&mut node), Some(2));
         node.ended(&two);
         assert_eq!(next(&mut node), Some(3));
+    }
+
+    #[test]
+    fn pl_2_who_waits_for_a_gpu_holds_up_nobody_who_needs_a_cpu() {
+        let mut node = Placement::new(Resources::cpus(2.0).gpus(1.0));
+        let both = Demand::always(Resources::cpus(1.0).gpus(1.0));
+        let one = Demand::always(Resources::cpus(1.0));
+        for loan in [Loan::May, Loan::Never] {
+            assert_eq!(node.request(1, &both, loan), Verdict::Granted);
+            assert_eq!(node.request(2, &both, loan), Verdict::Waiting);
+            assert_eq!(node.request(3, &one, Loan::May), Verdict::Waiting);
+            assert_eq!(next(&mut node), Some(3), "the first may wait for just this one");
+            assert_eq!(node.request(4, &one, Loan::May), Verdict::Waiting);
+            assert_eq!(next(&mut node), None);
+            // Once only the CPU is missing it is kept.
+            node.ended(&both);
+            node.ended(&one);
+            assert_eq!(next(&mut node), Some(2));
+            assert_eq!(next(&mut node), Some(4));
+            node.ended(&both);
+            node.ended(&one);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub fn install_hook() {
             if WATCHED.get() {
                 let place = info.location().map_or_else(String::new, ToString::to_string);
                 let message = message_of(info.payload());
-                LAST.with(|last| *last.borrow_mut() = Some((message, place)));
+                _ = LAST.try_with(|last| last.replace(Some((message, place))));
             } else {
                 before(info);
             }
@@ -43,11 +43,13 @@ pub fn install_hook() {
 /// The cause of the panic, with its place.
 pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Cause> {
     let outer = WATCHED.replace(true);
-    // What an earlier panic left, that somebody else caught.
-    LAST.take();
+    // What a panic left that is under way around this, or that somebody else caught. A thread that is ending has none.
+    let before = LAST.try_with(RefCell::take).unwrap_or_default();
     let result = panic::catch_unwind(AssertUnwindSafe(body));
     WATCHED.set(outer);
-    result.map_err(|payload| cause_of(payload.as_ref()))
+    let result = result.map_err(|payload| cause_of(payload.as_ref()));
+    _ = LAST.try_with(|last| last.replace(before));
+    result
 }
 
 /// Awaits `body`; a panic in it becomes its cause.
@@ -80,7 +82,8 @@ impl<F: Future> Future for Watched<F> {
 fn cause_of(payload: &(dyn Any + Send)) -> Cause {
     let message = message_of(payload);
     // A panic that was caught and resumed has passed no hook the second time: its place is then unknown.
-    let place = LAST.take().filter(|(noted, _)| *noted == message).map(|(_, place)| place);
+    let noted = LAST.try_with(RefCell::take).unwrap_or_default();
+    let place = noted.filter(|(noted, _)| *noted == message).map(|(_, place)| place);
     Cause { place, type_name: "panic".to_owned(), ..Cause::message(message) }
 }
 

@@ -12,7 +12,7 @@ use raytree_engine::placement::{Loan, Placement, Verdict};
 use raytree_types::resources::CPU;
 use raytree_types::{ActorId, Demand, Resources};
 
-use crate::sync::{AtomicBool, AtomicI64, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU64, Mutex, Ordering};
 
 /// Who asks for resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +33,8 @@ pub(crate) struct Ledger {
     lent: AtomicI64,
     /// Somebody waits in the books.
     lines: AtomicBool,
+    /// Odd while the books are worked on: the purse is empty then, whoever waits.
+    epoch: AtomicU64,
     books: Mutex<Placement<Claimant>>,
 }
 
@@ -44,6 +46,7 @@ impl Ledger {
             purse: AtomicI64::new(signed(cpu)),
             lent: AtomicI64::new(0),
             lines: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
             books: Mutex::new(books),
         }
     }
@@ -57,6 +60,20 @@ impl Ledger {
     /// Takes CPU whether there is any or not (NL-2).
     pub(crate) fn take(&self, amount: i64) {
         self.purse.fetch_sub(amount, Ordering::SeqCst);
+    }
+
+    /// As [`Self::try_cpu`], for one who stands in line where others wait: none if the purse may have been empty only
+    /// because the books were being worked on.
+    pub(crate) fn try_cpu_or_ask(&self, amount: i64) -> Option<bool> {
+        let before = self.epoch.load(Ordering::SeqCst);
+        if self.has_lines() {
+            return None;
+        }
+        if self.try_cpu(amount) {
+            return Some(true);
+        }
+        let quiet = before.is_multiple_of(2) && self.epoch.load(Ordering::SeqCst) == before;
+        (quiet && !self.has_lines()).then_some(false)
     }
 
     /// Gives CPU back to the purse. Whoever does looks then who may have it: see [`Self::has_lines`].
@@ -132,6 +149,7 @@ impl Ledger {
     /// Works on the books with all free CPUs in them.
     fn with<T>(&self, work: impl FnOnce(&mut Placement<Claimant>) -> T) -> T {
         let mut books = self.books.lock();
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         // Said before the purse is emptied, so that whoever gives something afterwards knows to look here.
         self.lines.store(true, Ordering::SeqCst);
         let mut free = signed(books.drain_cpu());
@@ -149,6 +167,7 @@ impl Ledger {
             self.lines.store(false, Ordering::SeqCst);
             self.purse.fetch_add(signed(books.drain_cpu()), Ordering::SeqCst);
         }
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         result
     }
 }

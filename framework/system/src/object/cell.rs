@@ -25,6 +25,11 @@ pub(crate) trait Producer: Send + Sync {
     /// It is no longer wanted; nor, if `recursive`, is what it started.
     fn cancel(&self, recursive: bool);
 
+    /// Whether a thread that is not there yet may be needed to make the value.
+    fn needs_thread(&self) -> bool {
+        false
+    }
+
     /// Makes the value on this thread, for one who waits for it, if that can be done.
     fn run_in_wait(self: Arc<Self>, _runtime: &Arc<Shared>) {}
 }

@@ -106,9 +106,10 @@ impl<T> Wait<T> {
     fn begin(&self) -> Result<State> {
         let count = self.count.min(self.refs.len());
         let over = subscribe(&self.refs, count, false);
-        let sleep = match (self.limit, self.refs.first()) {
-            (Some(limit), Some(first)) => {
-                let runtime = first.cell.life.runtime().ok_or_else(|| first.cell.life.gone())?;
+        let late = self.refs.iter().find(|reference| !reference.is_ready());
+        let sleep = match (self.limit, late) {
+            (Some(limit), Some(late)) => {
+                let runtime = late.cell.life.runtime().ok_or_else(|| late.cell.life.gone())?;
                 let _entered = runtime.user.enter();
                 Some(Box::pin(tokio::time::sleep(limit)))
             }

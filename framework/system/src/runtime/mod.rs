@@ -10,7 +10,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use raytree_engine::placement::{Loan, Verdict};
@@ -29,6 +29,7 @@ use crate::gcs::table::{ActorTable, Ending, Held, Place};
 use crate::inspector::door::Door;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
+use crate::task::block::Lent;
 use crate::task::run::Runnable;
 use crate::task::table::TaskTable;
 use crate::user::actor::Actor;
@@ -46,6 +47,17 @@ use life::Life;
 #[derive(Clone)]
 pub struct Runtime {
     shared: Arc<Shared>,
+    _user: Option<Arc<User>>,
+}
+
+/// Held by every `Runtime` and by nobody else: with the last one the runtime ends, whatever of it still runs.
+pub(crate) struct User(Arc<Shared>);
+
+impl Drop for User {
+    fn drop(&mut self) {
+        self.0.ended("it was dropped");
+        self.0.release();
+    }
 }
 
 /// What all parts of one runtime share.
@@ -61,6 +73,7 @@ pub(crate) struct Shared {
     pub(crate) has_one_cpu: bool,
     pub(crate) lane: Lane<Arc<dyn Runnable>>,
     pub(crate) life: &'static Life,
+    runtime_user: Mutex<Weak<User>>,
     /// Where names are unique unless another namespace is said.
     pub(crate) namespace: String,
     pub(crate) here: Here,
@@ -93,7 +106,15 @@ pub(crate) struct Addrs {
 
 impl Runtime {
     pub(crate) fn of(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        let _user = shared.runtime_user.lock().upgrade();
+        Self { shared, _user }
+    }
+
+    /// The first one, of a runtime that has just come up.
+    pub(crate) fn first(shared: Arc<Shared>) -> Self {
+        let user = Arc::new(User(Arc::clone(&shared)));
+        *shared.runtime_user.lock() = Arc::downgrade(&user);
+        Self { shared, _user: Some(user) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -138,6 +159,8 @@ impl Runtime {
     /// Must not be called from async code, where it would panic as tokio's does.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _entered = self.enter();
+        // In a task it is a wait like another; with too many threads blocked it keeps its CPU.
+        let _lent = Lent::begin(false).ok().flatten();
         self.shared.user.block_on(future)
     }
 

@@ -170,6 +170,7 @@ fn boot(
         ledger: Ledger::new(resources),
         compute: Arc::default(),
         life,
+        runtime_user: Mutex::default(),
         namespace,
         here: Arc::clone(&here),
         door,
@@ -194,7 +195,7 @@ fn boot(
     })?;
     ambient::offer_default(&shared);
     inspector::start(&shared);
-    Ok(Runtime::of(shared))
+    Ok(Runtime::first(shared))
 }
 
 fn start_tree(shared: &Arc<Shared>) -> Result<Root> {

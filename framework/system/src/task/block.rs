@@ -28,7 +28,8 @@ pub(crate) fn settled<T>(cell: &ObjectCell<T>) -> Result<()> {
     if is_settled(cell) {
         return Ok(());
     }
-    park(mode, poll_fn(|cx| cell.poll_settled(cx)))
+    let needs_thread = cell.producer().is_some_and(|producer| producer.needs_thread());
+    park(mode, needs_thread, poll_fn(|cx| cell.poll_settled(cx)))
 }
 
 /// Blocks until `future` is ready.
@@ -38,7 +39,7 @@ pub(crate) fn on<F: Future + Unpin>(
     future: &mut F,
 ) -> Result<F::Output> {
     let mode = context::may_block(what, instead)?;
-    park(mode, future)
+    park(mode, true, future)
 }
 
 /// A task that waits in line is run by the one who waits for it, on his CPU.
@@ -88,7 +89,7 @@ impl Wake for Parker {
     }
 }
 
-fn park<F: Future>(mode: Mode, future: F) -> Result<F::Output> {
+fn park<F: Future>(mode: Mode, needs_thread: bool, future: F) -> Result<F::Output> {
     let mut future = pin!(future);
     let parker = Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&parker));
@@ -96,7 +97,7 @@ fn park<F: Future>(mode: Mode, future: F) -> Result<F::Output> {
     if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
         return Ok(value);
     }
-    let _lent = Lent::begin()?;
+    let _lent = Lent::begin(needs_thread)?;
     let mut wait = || loop {
         while !parker.woken.swap(false, Ordering::AcqRel) {
             thread::park();
@@ -110,17 +111,20 @@ fn park<F: Future>(mode: Mode, future: F) -> Result<F::Output> {
 }
 
 /// While a task blocks, its CPU is lent, and its thread counts as blocked.
-struct Lent {
+pub(crate) struct Lent {
     runtime: Arc<Shared>,
     cpu: i64,
 }
 
 impl Lent {
-    fn begin() -> Result<Option<Self>> {
+    /// For a wait of the task that runs here, if one does. When too many threads are blocked already it keeps its CPU, so
+    /// that no further task begins; an error if what it waits for may be such a task.
+    pub(crate) fn begin(needs_thread: bool) -> Result<Option<Self>> {
         let Some(task) = context::task() else { return Ok(None) };
         let Some(runtime) = task.life().runtime() else { return Ok(None) };
         if !runtime.compute.block() {
-            return Err(Error::TooManyThreads { limit: limits::COMPUTE_THREADS_MAX });
+            let error = Error::TooManyThreads { limit: limits::COMPUTE_THREADS_MAX };
+            return if needs_thread { Err(error) } else { Ok(None) };
         }
         let cpu = task.plan().cpu;
         runtime.ledger.lend(cpu);

@@ -17,6 +17,7 @@ use super::driven::Driven;
 use super::failure::Failure;
 use super::plan::{Plan, PlanRef};
 use super::run::{Lease, Runnable};
+use super::submit::Room;
 use crate::node::ledger::Claimant;
 use crate::object::cell::{ObjectCell, Producer, Standing};
 use crate::object::waiter::{Dependent, Waiter};
@@ -71,11 +72,11 @@ impl<J: Job> TaskCell<J> {
     /// Enters a task into the table and, once its arguments are there, into the line.
     pub(crate) fn submit(
         runtime: &Arc<Shared>,
-        plan: PlanRef,
+        (plan, room): (PlanRef, Room),
         job: J,
         out: Arc<ObjectCell<J::Out>>,
     ) {
-        if let Err(error) = runtime.may_submit(&plan) {
+        if let Err(error) = runtime.may_submit(&plan, room) {
             out.settle(Err(error));
             return;
         }
@@ -278,9 +279,11 @@ impl<J: Job> TaskCell<J> {
 
     /// An async body was dropped before it ended.
     pub(super) fn dropped(&self) {
-        if let (Effect::Discard, Some(runtime)) = (self.step(Event::Returned), self.life.runtime())
-        {
-            runtime.tasks.abandoned_ended();
+        match (self.step(Event::Returned), self.life.runtime()) {
+            (Effect::Discard, Some(runtime)) => runtime.tasks.abandoned_ended(),
+            // The runtime is going, and has not come to this task yet.
+            (Effect::Resolve, _) => self.resolve(Err(self.life.gone())),
+            _ => {}
         }
     }
 
@@ -374,6 +377,10 @@ impl<J: Job> Dependent for TaskCell<J> {
 }
 
 impl<J: Job> Producer for TaskCell<J> {
+    fn needs_thread(&self) -> bool {
+        true
+    }
+
     fn cancel(&self, recursive: bool) {
         let Some(runtime) = self.life.runtime() else { return };
         let cancel = |task: &dyn Runnable| {

@@ -12,6 +12,7 @@ use super::cell::{Begun, Job, TaskCell};
 use super::definition::{Body, Definition};
 use super::failure::Failure;
 use super::plan::{Plan, PlanRef};
+use super::submit::Room;
 use crate::object::Value;
 use crate::object::cell::ObjectCell;
 use crate::object::reference::ObjectRef;
@@ -56,7 +57,7 @@ impl<A: Args, R: Value> Task<A, R> {
 
     fn submit_stored(&self, stored: A::Stored) -> ObjectRef<R> {
         match ambient::current_or_start() {
-            Ok(runtime) => self.submit_to(runtime.shared(), stored),
+            Ok(runtime) => self.submit_to(runtime.shared(), stored, Room::Ask),
             Err(error) => {
                 let life = crate::runtime::life::nowhere();
                 ObjectRef::first(ObjectCell::failed(self.name(), life, error))
@@ -64,16 +65,21 @@ impl<A: Args, R: Value> Task<A, R> {
         }
     }
 
-    fn submit_to(&self, runtime: &Arc<Shared>, stored: A::Stored) -> ObjectRef<R> {
+    fn submit_to(&self, runtime: &Arc<Shared>, stored: A::Stored, room: Room) -> ObjectRef<R> {
         let life = runtime.life;
         match A::travel(stored, Strict(life), self.plan.codec) {
             Ok(args) => {
                 let out = ObjectCell::pending(self.name(), life);
                 let job = Run { definition: self.definition, args };
-                TaskCell::submit(runtime, self.plan.clone(), job, Arc::clone(&out));
+                TaskCell::submit(runtime, (self.plan.clone(), room), job, Arc::clone(&out));
                 ObjectRef::first(out)
             }
-            Err(error) => ObjectRef::first(ObjectCell::failed(self.name(), life, error)),
+            Err(error) => {
+                if room == Room::Reserved {
+                    runtime.tasks.leave();
+                }
+                ObjectRef::first(ObjectCell::failed(self.name(), life, error))
+            }
         }
     }
 }
@@ -112,7 +118,7 @@ impl<A: Args, T: Value> StreamTask<A, T> {
         match A::travel(stored, Strict(life), plan.codec) {
             Ok(args) => {
                 let job = Pour { definition: self.task.definition, args, sink };
-                TaskCell::submit(runtime.shared(), plan.clone(), job, end);
+                TaskCell::submit(runtime.shared(), (plan.clone(), Room::Ask), job, end);
             }
             Err(error) => end.settle(Err(error)),
         }
@@ -227,8 +233,8 @@ macro_rules! arity {
                 let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
                 Box::pin(async move {
                     let runtime = ambient::current_or_start()?;
-                    runtime.shared().tasks.room().await;
-                    Ok(self.submit_to(runtime.shared(), stored))
+                    runtime.shared().tasks.reserve(&self.plan.name).await;
+                    Ok(self.submit_to(runtime.shared(), stored, Room::Reserved))
                 })
             }
         }

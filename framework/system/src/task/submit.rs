@@ -16,9 +16,30 @@ use crate::runtime::Shared;
 use crate::worker::compute::Work;
 use crate::worker::lane::Call;
 
+/// Whether a task has its place in the table already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It asks for one, and is refused at the bound.
+    Ask,
+    /// It has waited for one.
+    Reserved,
+}
+
 impl Shared {
     /// Whether a task like this can be taken; there is room for it then.
-    pub(crate) fn may_submit(&self, plan: &Plan) -> Result<()> {
+    pub(crate) fn may_submit(&self, plan: &Plan, room: Room) -> Result<()> {
+        let may = self.is_possible(plan);
+        match (room, &may) {
+            (Room::Ask, Ok(())) => self.tasks.admit(&plan.name),
+            (Room::Reserved, Err(_)) => {
+                self.tasks.leave();
+                may
+            }
+            _ => may,
+        }
+    }
+
+    fn is_possible(&self, plan: &Plan) -> Result<()> {
         if self.is_closing() {
             return Err(self.gone());
         }
@@ -32,7 +53,7 @@ impl Shared {
                 return Err(Error::Infeasible { name, asked, exists });
             }
         }
-        self.tasks.admit(&plan.name)
+        Ok(())
     }
 
     /// A task whose arguments are there asks for its resources.
@@ -60,13 +81,27 @@ impl Shared {
 
     /// One who waited for resources does so no more.
     pub(crate) fn leave_line(self: &Arc<Self>, who: Claimant) {
-        if self.ledger.withdraw(who) {
-            self.settle();
-        }
+        self.ledger.withdraw(who);
+        self.settle();
     }
 
     /// Resources may be free: whoever waits for them starts.
     pub(crate) fn settle(self: &Arc<Self>) {
+        let mut again = true;
+        while std::mem::take(&mut again) {
+            self.grant_all();
+            // No more workers than tasks.
+            for _ in 0..self.lane.len() {
+                match self.lane.call(&self.ledger) {
+                    Call::Nothing => break,
+                    Call::Worker => self.compute.start(Work::Lane, &self.here),
+                    Call::Settle => again = true,
+                }
+            }
+        }
+    }
+
+    fn grant_all(self: &Arc<Self>) {
         while self.ledger.has_lines() {
             let Some((who, need)) = self.ledger.grant_next() else { break };
             match who {
@@ -81,10 +116,9 @@ impl Shared {
                 }
             }
         }
-        self.serve_lane();
     }
 
-    /// A CPU may be free: a thread takes it to the lane, if there is anything in it.
+    /// A task has come, or a CPU may be free: a thread takes it to the lane, if there is anything in it.
     pub(crate) fn serve_lane(self: &Arc<Self>) {
         match self.lane.call(&self.ledger) {
             Call::Nothing => {}

@@ -64,15 +64,22 @@ impl TaskTable {
         Ok(())
     }
 
-    /// Waits until [`Self::admit`] is likely to succeed.
-    pub(crate) async fn room(&self) {
-        let waiting = self.room.notified();
-        if self.len.load(Ordering::Acquire) >= limits::TASKS_MAX {
+    /// A place for one more task, as soon as there is one.
+    pub(crate) async fn reserve(&self, name: &str) {
+        loop {
+            let waiting = self.room.notified();
+            tokio::pin!(waiting);
+            // Registered before the look, so that no leaving is missed.
+            waiting.as_mut().enable();
+            if self.admit(name).is_ok() {
+                return;
+            }
             waiting.await;
         }
     }
 
-    fn leave(&self) {
+    /// One place less is taken.
+    pub(crate) fn leave(&self) {
         if self.len.fetch_sub(1, Ordering::AcqRel) >= limits::TASKS_MAX {
             self.room.notify_waiters();
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, Thread};
 
 use parking_lot::Mutex;
-use raytree_supervise::panics;
+use raytree_supervise::{clock, panics};
 use raytree_types::limits;
 
 use crate::runtime::{Here, ambient};
@@ -134,9 +134,13 @@ impl Compute {
             }
             if round % 16 == 15 { thread::yield_now() } else { std::hint::spin_loop() }
         }
+        let idle_until = clock::now() + limits::COMPUTE_THREAD_IDLE;
         while !seat.given.load(Ordering::Acquire) {
-            thread::park_timeout(limits::COMPUTE_THREAD_IDLE);
-            if !seat.given.load(Ordering::Acquire) && self.retire(seat) {
+            // It may return early: an unpark that came before the last work was taken is still owed.
+            let left = idle_until.saturating_sub(clock::now());
+            thread::park_timeout(left);
+            let over = left.is_zero();
+            if over && !seat.given.load(Ordering::Acquire) && self.retire(seat) {
                 return None;
             }
         }

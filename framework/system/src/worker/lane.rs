@@ -54,14 +54,23 @@ impl<T> Lane<T> {
         if self.queue.is_empty() {
             return Call::Nothing;
         }
-        if ledger.try_cpu(ONE_CPU) {
-            return Call::Worker;
+        match ledger.try_cpu_or_ask(ONE_CPU) {
+            Some(true) => Call::Worker,
+            // Whoever has a CPU looks here when he gives it back.
+            Some(false) => Call::Nothing,
+            None => self.stand_in_line(ledger),
         }
-        if ledger.has_lines() { self.stand_in_line(ledger) } else { Call::Nothing }
+    }
+
+    /// How many tasks it has.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     fn stand_in_line(&self, ledger: &Ledger) -> Call {
-        let one_more = |claims| (claims < self.width).then_some(claims + 1);
+        // No more claims than tasks.
+        let most = self.width.min(self.queue.len());
+        let one_more = |claims| (claims < most).then_some(claims + 1);
         if self.claims.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_err() {
             return Call::Nothing;
         }

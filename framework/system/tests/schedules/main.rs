@@ -78,6 +78,10 @@ mod sync {
             self.0.lock().pop_front()
         }
 
+        pub(crate) fn len(&self) -> usize {
+            self.0.lock().len()
+        }
+
         pub(crate) fn is_empty(&self) -> bool {
             self.0.lock().is_empty()
         }

@@ -1,6 +1,8 @@
 //! In what a thread's code runs: which task, synchronous or not.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -52,6 +54,16 @@ pub(crate) fn enter(task: Option<Arc<dyn Runnable>>, mode: Mode) -> Entered {
 pub(crate) fn enter_actor(actor: ActorId, mode: Mode) -> Entered {
     let depth = depth() + 1;
     Entered(CURRENT.replace(Some(Scope { task: None, actor: Some(actor), mode, depth })))
+}
+
+/// What `body` does is done by `actor`: its constructor, its hooks, and the handlers of hand-written actors.
+pub(crate) async fn in_actor<T>(actor: ActorId, body: impl Future<Output = T>) -> T {
+    let mut body = pin!(body);
+    poll_fn(|cx| {
+        let _entered = enter_actor(actor, Mode::Async);
+        body.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// The actor whose method runs on this thread.

@@ -19,6 +19,7 @@ use raytree_supervise::{self as kit, Context, Failure, panics};
 use raytree_types::{Cause, Exit, Incarnation};
 use tokio::sync::Semaphore;
 
+use crate::task::context::in_actor;
 use crate::user::actor::Actor;
 use crate::user::context::{ActorContext, Wish};
 use crate::user::job::{CallJob, HostedMsg, QueryJob, Ticket};
@@ -59,7 +60,8 @@ impl<A: Actor> kit::Actor for Hosted<A> {
             incarnation,
             wish: Arc::new(Mutex::new(None)),
         };
-        let started = A::start((*args).clone(), &mine).await;
+        let given = (*args).clone();
+        let started = in_actor(cell.id, async { A::start(given, &mine).await }).await;
         let actor = started.map_err(|error| Failure::of(Cause::of_error(error.as_ref(), "")))?;
         let hosted = Self {
             actor: Arc::new(actor),
@@ -90,7 +92,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
     async fn stopped(&mut self, _ctx: &Context<HostedMsg<A>>) {
         // An overlapping handler that never returns is ended by the stop's deadline.
         if let Ok((actor, ctx)) = self.alone().await {
-            actor.stopped(ctx).await;
+            in_actor(ctx.id(), actor.stopped(ctx)).await;
         }
     }
 }
@@ -98,25 +100,26 @@ impl<A: Actor> kit::Actor for Hosted<A> {
 impl<A: Actor> Hosted<A> {
     async fn call(&mut self, job: Box<dyn CallJob<A>>) -> Result<(), Failure> {
         let (actor, ctx) = self.alone().await?;
-        job.run(actor, ctx).await;
+        in_actor(ctx.id(), job.run(actor, ctx)).await;
         Ok(())
     }
 
     async fn child_exited(&mut self, exit: Exit) -> Result<(), Failure> {
         let (actor, ctx) = self.alone().await?;
-        actor.child_exited(exit, ctx).await;
+        in_actor(ctx.id(), actor.child_exited(exit, ctx)).await;
         Ok(())
     }
 
     async fn query(&mut self, ctx: &Context<HostedMsg<A>>, job: Box<dyn QueryJob<A>>) {
         if self.width == 1 {
-            job.run(&self.actor, &self.ctx).await;
+            in_actor(self.ctx.id(), job.run(&self.actor, &self.ctx)).await;
             return;
         }
         // The semaphore is never closed.
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return };
         let wish = Arc::clone(&self.ctx.wish);
-        let mut body = job.run_shared(Arc::clone(&self.actor), self.ctx.clone());
+        let body = job.run_shared(Arc::clone(&self.actor), self.ctx.clone());
+        let mut body = Box::pin(in_actor(self.ctx.id(), body));
         // The first step is taken here: handlers begin in order (HA-2), and a short one needs no task.
         if poll_fn(|cx| Poll::Ready(body.as_mut().poll(cx))).await.is_pending() {
             ctx.pipe(async move {

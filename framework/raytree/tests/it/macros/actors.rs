@@ -270,6 +270,32 @@ async fn hooks_hear_of_ends() -> Result<()> {
     Ok(())
 }
 
+struct Family {
+    child: CounterHandle,
+}
+
+#[remote]
+impl Family {
+    async fn new() -> Self {
+        tokio::task::yield_now().await;
+        Self { child: Counter::remote(1) }
+    }
+
+    pub(crate) fn child(&self) -> CounterHandle {
+        self.child.clone()
+    }
+}
+
+#[raytree::test]
+async fn a_child_of_the_constructor_ends_with_its_parent() -> Result<()> {
+    let family = Family::remote();
+    let child = family.child().await?;
+    assert_eq!(child.add(1).await?, 2);
+    family.stop().await?;
+    assert!(child.exited().await?.kind.is_normal());
+    Ok(())
+}
+
 struct Meeting {
     all_here: Arc<Barrier>,
 }

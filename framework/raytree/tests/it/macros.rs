@@ -314,3 +314,26 @@ fn without_a_runtime_a_program_ends_with_a_sentence_and_code_2() {
 fn mistakes_are_explained_at_compile_time() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }
+
+/// Compact cannot carry it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Number(u64),
+    Text(String),
+}
+
+#[remote]
+fn is_text(either: Shared<Either>) -> bool {
+    matches!(*either, Either::Text(_))
+}
+
+#[raytree::test]
+async fn what_is_lent_travels_like_what_is_given() {
+    let lent = Shared::new(Either::Text("a".to_owned()));
+    let error = is_text::remote(lent).await.unwrap_err();
+    assert!(matches!(error, raytree::Error::CannotTravel { .. }), "{error}");
+    let lent = Shared::new(vec![1, 2]);
+    assert_eq!(length::remote(&raytree::put(vec![1]).await.expect("stored")).await, Ok(1));
+    assert_eq!(length::remote(lent).await, Ok(2));
+}

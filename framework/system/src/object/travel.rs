@@ -35,6 +35,25 @@ pub(crate) fn through<T: Value>(life: &Life, codec: Codec, value: T) -> Result<T
     .unwrap_or_else(|cause| Err(cannot::<T>(format!("its own code panicked: {cause}"))))
 }
 
+/// As [`through`], for a value that is lent.
+///
+/// # Errors
+/// As for [`through`].
+pub(crate) fn through_shared<T: Value>(life: &Life, codec: Codec, value: Arc<T>) -> Result<Arc<T>> {
+    if !life.strict && !cfg!(debug_assertions) {
+        return Ok(value);
+    }
+    panics::catch(|| {
+        check(codec, &*value)?;
+        if !life.strict {
+            return Ok(value);
+        }
+        let arrived = codec::round_trip(codec, &*value);
+        arrived.map(Arc::new).map_err(|error| cannot::<T>(error.to_string()))
+    })
+    .unwrap_or_else(|cause| Err(cannot::<T>(format!("its own code panicked: {cause}"))))
+}
+
 fn cannot<T>(reason: String) -> Error {
     let type_name = std::any::type_name::<T>().to_owned();
     Error::CannotTravel { type_name, attribute: None, reason }

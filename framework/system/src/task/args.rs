@@ -147,6 +147,9 @@ impl<T: Value> Arg<T> {
     fn travel(self, life: &'static Life, codec: Codec) -> Result<Self> {
         match self.0 {
             Kind::Value(value) => travel::through(life, codec, value).map(Kind::Value).map(Self),
+            Kind::Shared(value) => {
+                travel::through_shared(life, codec, value).map(Kind::Shared).map(Self)
+            }
             other => Ok(Self(other)),
         }
     }

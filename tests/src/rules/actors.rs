@@ -17,7 +17,12 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn check_file(source: &Source) -> Vec<Finding> {
-    let mut actors = source.code_lines(false).filter(|(_, line)| implements_actor(line));
+    let mut marked = false;
+    let mut actors = source.code_lines(false).filter(|(_, line)| {
+        let is_one = implements_actor(line) || marked && line.starts_with("impl ");
+        marked = marks_actor(line) || marked && !is_one && line.starts_with(['#', ' ', ')']);
+        is_one
+    });
     let Some((first, _)) = actors.next() else { return Vec::new() };
     let missing =
         POLICY.iter().filter(|line| !source.module_docs().any(|(_, doc)| doc.contains(*line)));
@@ -37,6 +42,13 @@ fn implements_actor(line: &str) -> bool {
     let foreign = before.ends_with("ractor::");
     let whole = before.ends_with([' ', ':', '>']);
     before.trim_start().starts_with("impl") && whole && !foreign
+}
+
+/// Whether a line begins the attribute that makes an actor of the `impl` block below it.
+fn marks_actor(line: &str) -> bool {
+    ["#[remote", "#[raytree::remote"]
+        .iter()
+        .any(|start| line.strip_prefix(start).is_some_and(|rest| rest.starts_with([']', '('])))
 }
 
 #[cfg(test)]
@@ -67,6 +79,22 @@ mod tests {
     fn a_policy_outside_the_module_documentation_does_not_count() {
         let text = format!("{}impl<T> raytree::Actor for A<T> {{}}\n", DOCS.replace("//!", "///"));
         assert_eq!(found("libs/a/src/a.rs", &text).len(), 4);
+    }
+
+    #[test]
+    fn a_block_marked_remote_is_an_actor_and_a_function_is_not() {
+        for marked in [
+            "#[remote]\nimpl A {\n",
+            "#[remote(restarts = 2)]\n#[allow(dead_code)]\nimpl A {\n",
+            "#[raytree::remote(\n    restarts = 2,\n)]\nimpl A {\n",
+        ] {
+            assert_eq!(found("libs/a/src/a.rs", marked).len(), 4, "{marked}");
+            assert_eq!(found("libs/a/src/a.rs", &format!("{DOCS}{marked}")), vec![], "{marked}");
+        }
+        let function = "#[remote]\nfn f() {}\nimpl A {\n";
+        assert_eq!(found("libs/a/src/a.rs", function), vec![]);
+        let text = format!("{DOCS}impl Actor for A {{}}\n#[remote]\nimpl B {{}}\n");
+        assert_eq!(found("libs/a/src/a.rs", &text), vec![(9, "one-actor-per-file")]);
     }
 
     #[test]

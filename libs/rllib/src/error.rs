@@ -1,6 +1,8 @@
 //! What can go wrong, one sentence each.
 
 use crate::env::ContractViolation;
+use crate::word::{self, Word};
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +10,10 @@ use std::path::{Path, PathBuf};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong in this library.
-#[derive(Debug, thiserror::Error)]
+///
+/// A failed method of one of its actors gives its error back:
+/// [`raytree::Error::downcast`](raytree::Error::downcast). The errors of files stay where the files are.
+#[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No environment is registered under this id.
@@ -87,7 +92,8 @@ pub enum Error {
     #[error("`{name}` has {got} numbers where {expected} are needed")]
     Length {
         /// Which argument.
-        name: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        name: Word,
         /// Its length.
         got: usize,
         /// The length it must have.
@@ -103,7 +109,8 @@ pub enum Error {
     #[error("`{field}` is {value}, but must be {allowed}")]
     Config {
         /// The setting.
-        field: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        field: Word,
         /// Its value.
         value: String,
         /// What it may be.
@@ -125,21 +132,41 @@ pub enum Error {
         /// The environment asked for.
         env: String,
         /// The environments that have one.
-        known: Vec<&'static str>,
+        known: Vec<String>,
     },
     /// The algorithm cannot act in such a space.
     #[error("{algorithm} does not act in {space}: it takes Discrete or Box actions")]
     UnsupportedSpace {
         /// The algorithm.
-        algorithm: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        algorithm: Word,
         /// The action space.
         space: String,
+    },
+    /// No network is registered under this id.
+    #[error("unknown network `{id}`: there are {}", known.join(", "))]
+    UnknownNetwork {
+        /// The id asked for.
+        id: String,
+        /// All registered ids.
+        known: Vec<String>,
+    },
+    /// Two networks claim one id.
+    #[error("network `{id}` is registered twice: at {first} and at {second}")]
+    DuplicateNetwork {
+        /// The id.
+        id: String,
+        /// `file:line` of one registration.
+        first: String,
+        /// `file:line` of the other.
+        second: String,
     },
     /// A custom network does not have the inputs or outputs that were asked for.
     #[error("the custom network has {got} {what} where {expected} are needed")]
     BadNetwork {
         /// `inputs` or `outputs`.
-        what: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        what: Word,
         /// How many it has.
         got: usize,
         /// How many it must have.
@@ -174,7 +201,8 @@ pub enum Error {
     #[error("the {part} failed {attempts} times in one iteration: {source}")]
     PartLost {
         /// Which part.
-        part: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        part: Word,
         /// How often it was asked.
         attempts: u32,
         /// The end of the last try.
@@ -186,6 +214,7 @@ pub enum Error {
     Runtime(#[from] raytree::Error),
     /// The disk is full; what was written before stays.
     #[error("no space left on the disk for {}", path.display())]
+    #[serde(skip)]
     DiskFull {
         /// The file being written.
         path: PathBuf,
@@ -195,9 +224,10 @@ pub enum Error {
     },
     /// A file or folder could not be used.
     #[error("cannot {action} {}: {source}", path.display())]
+    #[serde(skip)]
     Io {
         /// What was tried, as a verb.
-        action: &'static str,
+        action: Word,
         /// The file or folder.
         path: PathBuf,
         /// The cause.
@@ -217,7 +247,7 @@ pub enum Error {
 impl Error {
     /// Maps an input-output failure to [`DiskFull`](Self::DiskFull) or [`Io`](Self::Io), naming the file; for
     /// `map_err`.
-    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(action: Word, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| {
             let path = path.to_owned();
             match source.kind() {
@@ -249,5 +279,26 @@ fn near_hint(near: &[String]) -> String {
             let rest: Vec<String> = rest.iter().map(|id| format!("`{id}`")).collect();
             format!(": did you mean `{first}`, or {}?", rest.join(", "))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_a_value_but_for_those_of_files() {
+        let violation = ContractViolation::ObservationNotWritten { method: "step", at: 1 };
+        let error = Error::BrokenEnv { index: 3, violation };
+        let text = serde_json::to_string(&error).unwrap();
+        let back: Error = serde_json::from_str(&text).unwrap();
+        assert_eq!(back.to_string(), error.to_string());
+        let Error::BrokenEnv { violation, .. } = back else { panic!("{back}") };
+        assert!(matches!(
+            violation,
+            ContractViolation::ObservationNotWritten { method: "step", .. }
+        ));
+        let file = Error::io("read", Path::new("a"))(io::ErrorKind::NotFound.into());
+        assert!(serde_json::to_string(&file).is_err(), "it stays where the file is");
     }
 }

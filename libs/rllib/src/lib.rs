@@ -63,6 +63,7 @@ pub mod run;
 pub mod schedule;
 pub mod space;
 pub mod stats;
+mod word;
 
 pub use env::{
     ContractViolation, Env, Step, VectorEnv, VectorOptions, check_env, make, make_vector,
@@ -80,6 +81,7 @@ pub mod prelude {
     pub use crate::env::{Env, Step, VectorEnv, VectorOptions, check_env, make, make_vector};
     pub use crate::ppo::{Policy, Ppo, PpoConfig};
     pub use crate::register_env;
+    pub use crate::register_network;
     pub use crate::rng::{Rng, Stream};
     pub use crate::schedule::Schedule;
     pub use crate::space::{Action, Actions, Space};

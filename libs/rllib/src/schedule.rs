@@ -1,7 +1,7 @@
 //! Numbers that change over a training.
 
 use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A number that changes over a training: a learning rate, a clip range, an exploration rate.
 ///
@@ -14,16 +14,24 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(rate.value(25_000, 100_000), 7.5e-4);
 /// assert_eq!(Schedule::from(0.2).value(25_000, 100_000), 0.2);
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Repr", try_from = "Repr")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schedule(Repr);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Repr {
+    Constant(f64),
+    Linear { from: f64, to: f64 },
+    Piecewise { points: Vec<(u64, f64)> },
+}
+
+/// As a person writes it.
+#[derive(Serialize, Deserialize)]
 #[serde(
     untagged,
+    remote = "Repr",
     expecting = "a schedule is a number, { from, to } or { points = [[steps, value], ..] }"
 )]
-enum Repr {
+enum Written {
     Constant(f64),
     Linear { from: f64, to: f64 },
     Piecewise { points: Vec<(u64, f64)> },
@@ -100,9 +108,19 @@ impl From<f64> for Schedule {
     }
 }
 
-impl From<Schedule> for Repr {
-    fn from(schedule: Schedule) -> Self {
-        schedule.0
+impl Serialize for Schedule {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() { Written::serialize(&self.0, to) } else { self.0.serialize(to) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let repr = match from.is_human_readable() {
+            true => Written::deserialize(from)?,
+            false => Repr::deserialize(from)?,
+        };
+        Self::try_from(repr).map_err(de::Error::custom)
     }
 }
 

@@ -193,7 +193,7 @@ fn sample_real(low: f32, high: f32, rng: &mut Rng) -> f32 {
     }
 }
 
-/// JSON knows no infinities: an infinite bound is written as the text `inf` or `-inf`.
+/// JSON knows no infinities: for people, an infinite bound is written as the text `inf` or `-inf`.
 mod bounds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -205,6 +205,9 @@ mod bounds {
     }
 
     pub(super) fn serialize<S: Serializer>(bounds: &[f32], to: S) -> Result<S::Ok, S::Error> {
+        if !to.is_human_readable() {
+            return bounds.serialize(to);
+        }
         let bound = |x: &f32| {
             if x.is_finite() { Bound::Number(*x) } else { Bound::Text(x.to_string()) }
         };
@@ -212,6 +215,9 @@ mod bounds {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
+        if !from.is_human_readable() {
+            return Vec::deserialize(from);
+        }
         let number = |bound| match bound {
             Bound::Number(x) => Ok(x),
             Bound::Text(text) => text.parse().map_err(|_| {

@@ -4,9 +4,11 @@ use super::{Env, Step};
 use crate::error::Result;
 use crate::rng::{Rng, Stream};
 use crate::space::Space;
+use crate::word::{self, Word};
+use serde::{Deserialize, Serialize};
 
 /// A rule of the [`Env`] contract that an environment breaks.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContractViolation {
     /// The action space admits no action.
@@ -15,7 +17,8 @@ pub enum ContractViolation {
         /// The space.
         space: String,
         /// Why.
-        reason: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        reason: Word,
     },
     /// The observation space admits no observation.
     #[error("the observation space {space} admits no observation: {reason}")]
@@ -23,13 +26,15 @@ pub enum ContractViolation {
         /// The space.
         space: String,
         /// Why.
-        reason: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        reason: Word,
     },
     /// A space is not the same as before.
     #[error("the {which} space changed from {before} to {after}")]
     SpaceChanged {
         /// `observation` or `action`.
-        which: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        which: Word,
         /// The space at first.
         before: String,
         /// The space later.
@@ -39,7 +44,8 @@ pub enum ContractViolation {
     #[error("{method} did not write number {at} of the observation")]
     ObservationNotWritten {
         /// `reset` or `step`.
-        method: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        method: Word,
         /// Which number of the observation.
         at: usize,
     },
@@ -47,7 +53,8 @@ pub enum ContractViolation {
     #[error("number {at} of the observation after {method} is {value}, which is not finite")]
     ObservationNotFinite {
         /// `reset` or `step`.
-        method: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        method: Word,
         /// Which number of the observation.
         at: usize,
         /// Its value.
@@ -57,7 +64,8 @@ pub enum ContractViolation {
     #[error("number {at} of the observation after {method} is {value}, outside {space}")]
     ObservationOutsideSpace {
         /// `reset` or `step`.
-        method: &'static str,
+        #[serde(deserialize_with = "word::read")]
+        method: Word,
         /// Which number of the observation.
         at: usize,
         /// Its value.

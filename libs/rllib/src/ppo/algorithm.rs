@@ -3,116 +3,78 @@
 //! - **Parent:** whoever built the [`Ppo`](super::Ppo) (restarted after a panic, up to 1,000 times over a training).
 //! - **Children:** `EnvRunnerGroup`, `Learner`, `Evaluator`.
 //! - **After a restart:** it has new children and nothing else to remember: the training lies with the [`Ppo`](super::Ppo),
-//!   which sends it along. When a child is restarted, the message that was lost with it is sent again in the same way.
-//! - **Tells:** nobody; it answers `Iterate`, `RunEvaluation` and `Walk`.
+//!   which lends it to every iteration. A call that is lost with a child is made again, up to twice.
+//! - **Tells:** nobody; it answers `iterate`, `evaluate` and `walk`.
 //!
 //! Invariants:
 //! - **AL-1 (whole-iterations):** a failed or abandoned iteration leaves the training as it was; the next step redoes it.
 //! - **AL-2 (same-curve):** one seed gives one curve, bit for bit, for any number of runners, whichever actor panics, and
 //!   across a checkpoint.
 
+use super::answer::{RESTARTS_MAX, RETRIES, failed};
 use super::config::PpoConfig;
-use super::env_runner::{Position, Walk};
-use super::env_runner_group::{Collect, EnvRunnerGroup, GroupArgs};
-use super::evaluator::{Evaluate, Evaluation, Evaluator};
-use super::learner::{Learner, Update, Updated};
-use super::retry::{Lost, RESTARTS_MAX, ask_again};
-use super::rollout::Rollout;
+use super::env_runner::Position;
+use super::env_runner_group::{EnvRunnerGroup, EnvRunnerGroupHandle};
+use super::evaluator::{Evaluation, Evaluator, EvaluatorHandle};
+use super::learner::{Learner, LearnerHandle};
+use super::network::NetworkFactory;
 use super::sampler::Walked;
 use super::training::Training;
-use super::update::{LearnerState, Rates};
 use crate::clock::Moment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metrics::Report;
-use raytree::{Actor, ActorContext, ActorHandle, ActorOptions, BoxError, Call};
-use std::sync::Arc;
-
-/// Trains for one iteration.
-#[derive(Debug)]
-pub(super) struct Iterate {
-    pub(super) history: u64,
-    pub(super) training: Training,
-}
+use raytree::{Array, ObjectRef, Shared, remote};
+use serde::{Deserialize, Serialize};
 
 /// What an iteration brought.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Iterated {
     pub(super) training: Training,
     pub(super) report: Report,
     pub(super) evaluation: Option<Evaluation>,
 }
 
-/// Plays greedy episodes.
-#[derive(Clone, Debug)]
-pub(super) struct RunEvaluation {
-    pub(super) learner: Arc<LearnerState>,
-    pub(super) number: u64,
-    pub(super) episodes: usize,
-}
-
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct Algorithm {
-    config: Arc<PpoConfig>,
-    group: ActorHandle<EnvRunnerGroup>,
-    learner: ActorHandle<Learner>,
-    evaluator: ActorHandle<Evaluator>,
-    /// The last batch, to be written over.
-    room: Option<Rollout>,
+    config: Shared<PpoConfig>,
+    group: EnvRunnerGroupHandle,
+    learner: LearnerHandle,
+    evaluator: EvaluatorHandle,
 }
 
-impl Actor for Algorithm {
-    type Args = GroupArgs;
-
-    async fn start(args: GroupArgs, ctx: &ActorContext<Self>) -> Result<Self, BoxError> {
-        let options = |name: &str| ActorOptions::new().label(name).restarts(RESTARTS_MAX);
-        Ok(Self {
-            group: ctx.spawn(args.clone(), options("env_runner_group"))?,
-            learner: ctx.spawn(args.clone(), options("learner"))?,
-            evaluator: ctx.spawn(args.clone(), options("evaluator"))?,
-            config: args.config,
-            room: None,
-        })
-    }
-}
-
-impl Call<Iterate> for Algorithm {
-    type Reply = Result<Iterated>;
-
-    async fn call(&mut self, iterate: Iterate, _ctx: &ActorContext<Self>) -> Result<Iterated> {
-        self.iterate(iterate).await
-    }
-}
-
-impl Call<RunEvaluation> for Algorithm {
-    type Reply = Result<Evaluation>;
-
-    async fn call(&mut self, run: RunEvaluation, _ctx: &ActorContext<Self>) -> Result<Evaluation> {
-        self.evaluate(&run).await
-    }
-}
-
-impl Call<Walk> for Algorithm {
-    type Reply = Result<Walked>;
-
-    async fn call(&mut self, walk: Walk, _ctx: &ActorContext<Self>) -> Result<Walked> {
-        let answer = ask_again(self.group.call(walk), || self.group.call(walk)).await;
-        answer.unwrap_or_else(|lost| Err(part_lost("env runner group", lost)))
-    }
-}
-
+#[remote(label = "ppo", restarts = RESTARTS_MAX, retries = RETRIES)]
 impl Algorithm {
-    async fn iterate(&mut self, Iterate { history, mut training }: Iterate) -> Result<Iterated> {
-        let position = Position { history, iteration: training.progress.iteration };
-        let rates = training.rates(&self.config);
+    pub(super) fn new(config: Shared<PpoConfig>, network: Shared<NetworkFactory>) -> Self {
+        Self {
+            group: EnvRunnerGroup::remote(config.clone(), network.clone()),
+            learner: Learner::remote(config.clone(), network.clone()),
+            evaluator: Evaluator::remote(config.clone(), network),
+            config,
+        }
+    }
+
+    /// One iteration from where `training` stands.
+    pub(super) async fn iterate(
+        &self,
+        history: u64,
+        training: ObjectRef<Training>,
+    ) -> Result<Iterated> {
+        let before = training.shared().await?;
+        let position = Position { history, iteration: before.progress.iteration };
+        let rates = before.rates(&self.config);
         let began = Moment::now();
-        let batch = Arc::new(self.collect(position, &training).await?);
+        // Stored once, read by every runner.
+        let weights = raytree::put(before.learner.weights.clone()).await?;
+        let collected = self.group.collect(position, weights, training.clone()).await;
+        let collected = collected.map_err(|error| failed("env runner group", error))?;
         let sample_s = began.seconds();
-        let Updated { stats, state } = self.update(position, &training, &batch, rates).await?;
+        let updated = self.learner.update(position, &collected.rollout, rates, training).await;
+        let updated = updated.map_err(|error| failed("learner", error))?;
         let update_s = began.seconds() - sample_s;
-        training.advance(&batch, state);
-        let rows = batch.rows() as f64;
-        self.room = Arc::into_inner(batch);
+        let rows = collected.rows as f64;
+        let mut training = (*before).clone();
+        training.advance(collected, updated.state);
         let evaluation = self.evaluate_if_due(&mut training).await?;
         training.progress.elapsed_s += began.seconds();
         let report = Report {
@@ -121,40 +83,25 @@ impl Algorithm {
             env_steps_per_s: Some(rows / (sample_s + update_s).max(f64::MIN_POSITIVE)),
             elapsed_s: training.progress.elapsed_s,
             evaluation_return_mean: evaluation.as_ref().map(Evaluation::mean),
-            ..training.report(&stats, rates)
+            ..training.report(&updated.stats, rates)
         };
         Ok(Iterated { training, report, evaluation })
     }
 
-    async fn collect(&mut self, position: Position, training: &Training) -> Result<Rollout> {
-        let collect = |room| Collect {
-            position,
-            learner: Arc::clone(&training.learner),
-            states: training.envs.clone(),
-            room,
-        };
-        let first = self.group.call(collect(self.room.take()));
-        let answer = ask_again(first, || self.group.call(collect(None))).await;
-        answer.unwrap_or_else(|lost| Err(part_lost("env runner group", lost)))
+    /// Plays greedy episodes.
+    pub(super) async fn evaluate(
+        &self,
+        weights: ObjectRef<Array<f32>>,
+        number: u64,
+        episodes: usize,
+    ) -> Result<Evaluation> {
+        let evaluation = self.evaluator.evaluate(weights, number, episodes).await;
+        evaluation.map_err(|error| failed("evaluator", error))
     }
 
-    async fn update(
-        &self,
-        position: Position,
-        training: &Training,
-        batch: &Arc<Rollout>,
-        rates: Rates,
-    ) -> Result<Updated> {
-        let update = || {
-            self.learner.call(Update {
-                position,
-                batch: Arc::clone(batch),
-                rates,
-                state: Arc::clone(&training.learner),
-            })
-        };
-        let answer = ask_again(update(), update).await;
-        answer.unwrap_or_else(|lost| Err(part_lost("learner", lost)))
+    /// Steps each environment so often with random actions.
+    pub(super) async fn walk(&self, steps: usize) -> Result<Walked> {
+        self.group.walk(steps).await.map_err(|error| failed("env runner group", error))
     }
 
     /// Every `evaluation_every` steps, and at the end.
@@ -166,23 +113,10 @@ impl Algorithm {
         if !due {
             return Ok(None);
         }
-        let run = training.next_evaluation(self.config.evaluation_episodes);
-        let evaluation = self.evaluate(&run).await?;
+        let weights = raytree::put(training.learner.weights.clone()).await?;
+        let (number, episodes) = (training.next_evaluation(), self.config.evaluation_episodes);
+        let evaluation = self.evaluate(weights, number, episodes).await?;
         training.progress.last_evaluation = Some(evaluation.mean());
         Ok(Some(evaluation))
     }
-
-    async fn evaluate(&self, run: &RunEvaluation) -> Result<Evaluation> {
-        let evaluate = || {
-            let RunEvaluation { learner, number, episodes } = run.clone();
-            self.evaluator.call(Evaluate { learner, number, episodes })
-        };
-        let answer = ask_again(evaluate(), evaluate).await;
-        answer.unwrap_or_else(|lost| Err(part_lost("evaluator", lost)))
-    }
-}
-
-/// The error of a part that did not answer.
-pub(super) fn part_lost(part: &'static str, Lost { attempts, source }: Lost) -> Error {
-    Error::PartLost { part, attempts, source }
 }

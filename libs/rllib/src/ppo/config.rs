@@ -1,5 +1,6 @@
 //! What an experiment with PPO is: one flat value.
 
+use super::networks;
 use crate::env;
 use crate::error::{Error, Result};
 use crate::schedule::Schedule;
@@ -69,6 +70,10 @@ pub struct PpoConfig {
     pub max_grad_norm: f64,
     /// What Adam adds to its denominator; above 0. Default 1e-5.
     pub adam_eps: f64,
+    /// Id of a registered network ([`register_network!`](crate::register_network)). Default `mlp`, the one that the
+    /// settings below describe by themselves.
+    #[serde(default = "default_network")]
+    pub network: String,
     /// Widths of the hidden layers; each 1 to 65,536, up to 64 layers. Default 64 and 64.
     pub hidden: Vec<usize>,
     /// What follows each hidden layer (a name). Default `tanh`.
@@ -125,6 +130,7 @@ impl PpoConfig {
             entropy_coef: 0.0,
             max_grad_norm: 0.5,
             adam_eps: 1e-5,
+            network: default_network(),
             hidden: vec![64, 64],
             activation: Activation::Tanh,
             shared_network: false,
@@ -153,12 +159,14 @@ impl PpoConfig {
         first..first + each + usize::from(runner < more)
     }
 
-    /// Checks every setting, and that the environment exists.
+    /// Checks every setting, and that environment and network exist.
     ///
     /// # Errors
-    /// [`Error::Config`] for the first setting out of its range, [`Error::UnknownEnv`] or [`Error::DuplicateEnv`].
+    /// [`Error::Config`] for the first setting out of its range, [`Error::UnknownEnv`], [`Error::DuplicateEnv`],
+    /// [`Error::UnknownNetwork`] or [`Error::DuplicateNetwork`].
     pub fn validate(&self) -> Result<()> {
         env::find(&self.env)?;
+        networks::find(&self.network)?;
         self.check_counts()?;
         self.check_numbers()
     }
@@ -221,6 +229,10 @@ impl PpoConfig {
     }
 }
 
+fn default_network() -> String {
+    networks::DEFAULT.to_owned()
+}
+
 fn refuse(field: &'static str, value: impl ToString, allowed: impl Into<String>) -> Error {
     Error::Config { field, value: value.to_string(), allowed: allowed.into() }
 }
@@ -275,6 +287,7 @@ setters! {
     entropy_coef: f64, weight => weight;
     max_grad_norm: f64, norm => norm;
     adam_eps: f64, eps => eps;
+    network: impl Into<String>, id => id.into();
     hidden: impl Into<Vec<usize>>, widths => widths.into();
     activation: Activation, activation => activation;
     shared_network: bool, on => on;

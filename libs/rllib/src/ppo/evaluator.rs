@@ -2,24 +2,23 @@
 //!
 //! - **Parent:** `Algorithm` (restarted after a panic, up to 1,000 times over a training).
 //! - **Children:** none.
-//! - **After a restart:** nothing is missed: it keeps nothing between evaluations, and a lost one is asked for again.
-//! - **Tells:** nobody; it answers `Evaluate`.
+//! - **After a restart:** nothing is missed: it keeps nothing between evaluations, and a lost one is made again.
+//! - **Tells:** nobody; it answers `evaluate`.
 //!
 //! Invariants:
 //! - **EV-1 (apart):** evaluations draw from streams of their own, by the number of the evaluation and of the episode, and
 //!   never disturb training.
 
 use super::alone::Alone;
-use super::env_runner_group::GroupArgs;
+use super::answer::{RESTARTS_MAX, RETRIES};
+use super::config::PpoConfig;
 use super::head::Head;
-use super::network::write_weights;
-use super::update::LearnerState;
+use super::network::{NetworkFactory, write_weights};
 use crate::env::{EpisodeEnd, VectorOptions, find};
 use crate::error::Result;
-use raytree::{Actor, ActorContext, BoxError, Call};
+use raytree::{Array, Shared, remote};
 use raytree_nn::Model;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// Steps after which an evaluation episode is cut if its environment has no limit: a good policy may never end one.
 const EPISODE_STEPS_MAX: u32 = 100_000;
@@ -57,47 +56,33 @@ impl Evaluation {
     }
 }
 
-/// Plays episodes.
-#[derive(Debug)]
-pub(super) struct Evaluate {
-    pub(super) learner: Arc<LearnerState>,
-    /// Which evaluation of the training this is.
-    pub(super) number: u64,
-    pub(super) episodes: usize,
-}
-
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct Evaluator {
-    args: GroupArgs,
+    config: Shared<PpoConfig>,
     model: Alone<Box<dyn Model>>,
     head: Head,
 }
 
-impl Actor for Evaluator {
-    type Args = GroupArgs;
-
-    async fn start(args: GroupArgs, _ctx: &ActorContext<Self>) -> Result<Self, BoxError> {
-        let head = Head::of(&args.factory.spec().action_space)?;
-        Ok(Self { model: Alone::new(args.factory.model()), head, args })
-    }
-}
-
-impl Call<Evaluate> for Evaluator {
-    type Reply = Result<Evaluation>;
-
-    async fn call(&mut self, evaluate: Evaluate, _ctx: &ActorContext<Self>) -> Result<Evaluation> {
-        self.evaluate(&evaluate)
-    }
-}
-
+#[remote(label = "evaluator", restarts = RESTARTS_MAX, retries = RETRIES)]
 impl Evaluator {
-    fn evaluate(&mut self, evaluate: &Evaluate) -> Result<Evaluation> {
-        write_weights(&mut **self.model.get(), &evaluate.learner.weights);
-        let base = (evaluate.number % EVALUATIONS_MAX * STREAMS_PER_EVALUATION) as usize;
-        let (mut whole, width) = (Evaluation::default(), self.args.config.evaluation_envs);
-        for start in (0..evaluate.episodes).step_by(width) {
-            let count = width.min(evaluate.episodes - start);
+    pub(super) fn new(config: Shared<PpoConfig>, network: &NetworkFactory) -> Result<Self> {
+        let head = Head::of(&network.spec().action_space)?;
+        Ok(Self { config, model: Alone::new(network.model()?), head })
+    }
+
+    /// Plays episodes with these weights; `number` says which evaluation of the training this is.
+    pub(super) fn evaluate(
+        &mut self,
+        weights: &Array<f32>,
+        number: u64,
+        episodes: usize,
+    ) -> Result<Evaluation> {
+        write_weights(&mut **self.model.get(), weights);
+        let base = (number % EVALUATIONS_MAX * STREAMS_PER_EVALUATION) as usize;
+        let (mut whole, width) = (Evaluation::default(), self.config.evaluation_envs);
+        for start in (0..episodes).step_by(width) {
+            let count = width.min(episodes - start);
             for end in self.play(base + start, count)? {
                 whole.returns.push(end.episode_return);
                 whole.lengths.push(end.length);
@@ -108,7 +93,7 @@ impl Evaluator {
 
     /// The first episode of each of `count` environments, whose streams begin at `first`.
     fn play(&mut self, first: usize, count: usize) -> Result<Vec<EpisodeEnd>> {
-        let config = &self.args.config;
+        let config = &self.config;
         let registration = find(&config.env)?;
         let mut options = VectorOptions::new(count).first(first).seed(config.seed).evaluation();
         options.max_episode_steps = registration.spec.max_episode_steps.or(Some(EPISODE_STEPS_MAX));

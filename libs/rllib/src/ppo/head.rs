@@ -3,7 +3,9 @@
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::space::{ActionValue, Actions, Space};
+use raytree::Array;
 use raytree_nn::dist::{categorical, gaussian};
+use serde::{Deserialize, Serialize};
 
 /// The distribution over the actions of a space.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +21,13 @@ pub(super) enum Head {
 pub(super) enum ActionBuffer {
     Choices(Vec<u32>),
     Reals(Vec<f32>),
+}
+
+/// The same, to be sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum SentActions {
+    Choices(Array<u32>),
+    Reals(Array<f32>),
 }
 
 impl Head {
@@ -164,14 +173,32 @@ impl ActionBuffer {
     pub(super) fn copy_rows(
         &mut self,
         to_row: usize,
-        from: &Self,
+        from: Actions<'_>,
         rows: std::ops::Range<usize>,
         len: usize,
     ) {
         match (self, from) {
-            (Self::Choices(to), Self::Choices(from)) => copy_rows(to, to_row, from, rows, len),
-            (Self::Reals(to), Self::Reals(from)) => copy_rows(to, to_row, from, rows, len),
+            (Self::Choices(to), Actions::Discrete(from)) => copy_rows(to, to_row, from, rows, len),
+            (Self::Reals(to), Actions::Continuous(from)) => copy_rows(to, to_row, from, rows, len),
             _ => {}
+        }
+    }
+}
+
+impl SentActions {
+    pub(super) fn lend(&self) -> Actions<'_> {
+        match self {
+            Self::Choices(choices) => Actions::Discrete(choices),
+            Self::Reals(reals) => Actions::Continuous(reals),
+        }
+    }
+}
+
+impl From<ActionBuffer> for SentActions {
+    fn from(actions: ActionBuffer) -> Self {
+        match actions {
+            ActionBuffer::Choices(choices) => Self::Choices(choices.into()),
+            ActionBuffer::Reals(reals) => Self::Reals(reals.into()),
         }
     }
 }

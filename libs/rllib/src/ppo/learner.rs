@@ -2,75 +2,64 @@
 //!
 //! - **Parent:** `Algorithm` (restarted after a panic, up to 1,000 times over a training).
 //! - **Children:** none.
-//! - **After a restart:** nothing is left; the next `Update` carries the state it begins from, so the lost update is redone
-//!   bit for bit.
-//! - **Tells:** nobody; it answers `Update`.
+//! - **After a restart:** nothing is left; the next `update` lends it the training it begins from, so the lost update is
+//!   redone bit for bit.
+//! - **Tells:** nobody; it answers `update`.
 //!
 //! Invariants:
-//! - **LE-1 (same-update):** the answer to an `Update` depends on the message and the arguments only.
+//! - **LE-1 (same-update):** the answer to an `update` depends on its arguments and those of `new` only.
 //! - **LE-2 (finite-or-nothing):** a step whose loss or gradient is not finite is not taken; the state before stays with
-//!   the `Algorithm`.
+//!   the training.
 
 use super::alone::Alone;
+use super::answer::{RESTARTS_MAX, RETRIES};
+use super::config::PpoConfig;
 use super::env_runner::Position;
-use super::env_runner_group::GroupArgs;
+use super::network::NetworkFactory;
 use super::rollout::Rollout;
+use super::training::Training;
 use super::update::{LearnerState, Rates, UpdateStats, Updater};
 use crate::error::Result;
-use raytree::{Actor, ActorContext, BoxError, Call};
-use std::sync::Arc;
-
-/// Learns from one rollout.
-#[derive(Debug)]
-pub(super) struct Update {
-    pub(super) position: Position,
-    pub(super) batch: Arc<Rollout>,
-    pub(super) rates: Rates,
-    /// The state at `position`, for a learner that stands elsewhere.
-    pub(super) state: Arc<LearnerState>,
-}
+use raytree::{ObjectRef, remote};
+use serde::{Deserialize, Serialize};
 
 /// What an update brought.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Updated {
     pub(super) stats: UpdateStats,
-    pub(super) state: Arc<LearnerState>,
+    pub(super) state: LearnerState,
 }
 
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(super) struct Learner {
     updater: Alone<Updater>,
-    /// What the updater has learned so far; `None` if that must be taken from the next message.
+    /// What the updater has learned so far; `None` if that must be taken from the training.
     position: Option<Position>,
 }
 
-impl Actor for Learner {
-    type Args = GroupArgs;
-
-    async fn start(args: GroupArgs, _ctx: &ActorContext<Self>) -> Result<Self, BoxError> {
-        let updater = Updater::new(&args.config, &args.factory)?;
-        Ok(Self { updater: Alone::new(updater), position: None })
-    }
-}
-
-impl Call<Update> for Learner {
-    type Reply = Result<Updated>;
-
-    async fn call(&mut self, update: Update, _ctx: &ActorContext<Self>) -> Result<Updated> {
-        self.update(&update)
-    }
-}
-
+#[remote(label = "learner", restarts = RESTARTS_MAX, retries = RETRIES)]
 impl Learner {
-    fn update(&mut self, update: &Update) -> Result<Updated> {
-        let here = self.position.take();
-        let updater = self.updater.get();
-        if here != Some(update.position) {
-            updater.restore(&update.state);
+    pub(super) fn new(config: &PpoConfig, network: &NetworkFactory) -> Result<Self> {
+        Ok(Self { updater: Alone::new(Updater::new(config, network)?), position: None })
+    }
+
+    /// Learns from one rollout. The training, which stands at `position`, is read only by a learner that stands
+    /// elsewhere.
+    pub(super) async fn update(
+        &mut self,
+        position: Position,
+        rollout: &Rollout,
+        rates: Rates,
+        training: ObjectRef<Training>,
+    ) -> Result<Updated> {
+        if self.position.take() != Some(position) {
+            let training = training.shared().await?;
+            self.updater.get().restore(&training.learner);
         }
-        let stats = updater.update(&update.batch, update.rates)?;
-        self.position = Some(update.position.next());
-        Ok(Updated { stats, state: Arc::new(updater.state()) })
+        let updater = self.updater.get();
+        let stats = updater.update(rollout, rates)?;
+        self.position = Some(position.next());
+        Ok(Updated { stats, state: updater.state() })
     }
 }

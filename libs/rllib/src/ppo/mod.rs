@@ -9,29 +9,33 @@
 //! └─ Evaluator         greedy episodes, apart from training
 //! ```
 //!
-//! Every message between them carries all that its answer depends on, so whoever panics is restarted and asked again, and
-//! the learning curve is the undisturbed one, bit for bit.
+//! Each is an actor of the facade: an `impl` block marked `#[remote]`, called through its typed handle, so that all that
+//! passes between them are values and references to values. What every runner reads (the weights, the training) is stored
+//! once and lent. Environments and networks travel by the id that they are registered under.
+//!
+//! Every call carries, or refers to, all that its answer depends on, so whoever panics is restarted and the call is made
+//! again, and the learning curve is the undisturbed one, bit for bit.
 //!
 //! # A network of one's own
 //!
-//! Anything behind [`Model`] whose output rows are `[policy outputs | value]`:
+//! Anything behind [`Model`](raytree_nn::Model) whose output rows are `[policy outputs | value]`, registered by an id:
 //!
 //! ```
 //! use raytree_nn::{Activation, Beside, Init, Linear, Mlp, Net};
-//! use raytree_rllib::PpoConfig;
+//! use raytree_rllib::{PpoConfig, register_network};
+//!
+//! // A linear policy beside a small value network.
+//! register_network!("linear-policy", |spec| {
+//!     let policy = Linear::new(spec.inputs, spec.policy_outputs).init(Init::Zeros);
+//!     let value = Mlp::new(&[spec.inputs, 32, 1], Activation::Relu);
+//!     let both = Beside::new(("policy", policy), ("value", value));
+//!     Box::new(Net::new(both, &mut spec.rng()))
+//! });
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # raytree::run(async {
 //! let config = PpoConfig::tuned("CartPole-v1")?.without_run_folder().total_env_steps(512);
-//! let mut ppo = config
-//!     .build_with(|spec| {
-//!         // A linear policy beside a small value network.
-//!         let policy = Linear::new(spec.inputs, spec.policy_outputs).init(Init::Zeros);
-//!         let value = Mlp::new(&[spec.inputs, 32, 1], Activation::Relu);
-//!         let both = Beside::new(("policy", policy), ("value", value));
-//!         Box::new(Net::new(both, &mut spec.rng()))
-//!     })
-//!     .await?;
+//! let mut ppo = config.network("linear-policy").build().await?;
 //! while let Some(report) = ppo.step().await? {
 //!     assert!(report.value_loss.is_some());
 //! }
@@ -44,6 +48,7 @@
 
 mod algorithm;
 mod alone;
+mod answer;
 mod config;
 mod env_runner;
 mod env_runner_group;
@@ -52,9 +57,9 @@ mod head;
 mod learner;
 mod log;
 mod network;
+mod networks;
 mod policy;
 mod presets;
-mod retry;
 mod rollout;
 mod sampler;
 mod training;
@@ -63,25 +68,22 @@ mod update;
 pub use config::PpoConfig;
 pub use evaluator::Evaluation;
 pub use network::NetworkSpec;
+pub use networks::NetworkRegistration;
 pub use policy::Policy;
 
 use crate::clock::Moment;
 use crate::env::{self, Env, check_env_for};
 use crate::error::{Error, Result};
 use crate::metrics::Report;
-use algorithm::{Algorithm, Iterate, Iterated, RunEvaluation, part_lost};
-use env_runner::Walk;
-use env_runner_group::GroupArgs;
+use algorithm::{Algorithm, AlgorithmHandle, Iterated};
+use answer::failed;
 use evaluator::EVALUATIONS_MAX;
 use log::RunLog;
-use network::{BuildNetwork, NetworkFactory};
-use raytree::{ActorHandle, ActorOptions};
-use raytree_nn::Model;
-use retry::{RESTARTS_MAX, ask_again};
+use network::NetworkFactory;
+use raytree::{Handle, Shared};
 use sampler::Walked;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::sync::Arc;
 use training::Training;
 
 /// A training with PPO.
@@ -110,9 +112,9 @@ use training::Training;
 /// step redoes it.
 #[derive(Debug)]
 pub struct Ppo {
-    algorithm: ActorHandle<Algorithm>,
-    config: Arc<PpoConfig>,
-    factory: NetworkFactory,
+    algorithm: AlgorithmHandle,
+    config: Shared<PpoConfig>,
+    factory: Shared<NetworkFactory>,
     training: Training,
     /// Raised when the course of the training was broken: see [`env_runner::Position`].
     history: u64,
@@ -160,21 +162,10 @@ impl PpoConfig {
     ///
     /// # Errors
     /// What [`validate`](Self::validate) says; [`Error::ContractBroken`] if the environment
-    /// breaks its contract; [`Error::Runtime`] without a runtime;
+    /// breaks its contract; [`Error::BadNetwork`] if the network does not fit it; [`Error::Runtime`] without a runtime;
     /// [`Error::Io`] or [`Error::DiskFull`].
     pub async fn build(self) -> Result<Ppo> {
-        self.build_with(NetworkSpec::mlp).await
-    }
-
-    /// As [`build`](Self::build), with a network of one's own: see the [module documentation](self).
-    ///
-    /// # Errors
-    /// As [`build`](Self::build); [`Error::BadNetwork`].
-    pub async fn build_with(
-        self,
-        network: impl Fn(&NetworkSpec) -> Box<dyn Model> + Send + Sync + 'static,
-    ) -> Result<Ppo> {
-        let mut ppo = self.start(Arc::new(network)).await?;
+        let mut ppo = self.start().await?;
         ppo.open_log()?;
         Ok(ppo)
     }
@@ -186,19 +177,7 @@ impl PpoConfig {
     /// As [`build`](Self::build); [`Error::BadFile`], naming file and field, if the checkpoint is
     /// damaged or does not fit.
     pub async fn restore(self, path: impl AsRef<Path>) -> Result<Ppo> {
-        self.restore_with(path, NetworkSpec::mlp).await
-    }
-
-    /// As [`restore`](Self::restore), with a network of one's own.
-    ///
-    /// # Errors
-    /// As [`restore`](Self::restore); [`Error::BadNetwork`].
-    pub async fn restore_with(
-        self,
-        path: impl AsRef<Path>,
-        network: impl Fn(&NetworkSpec) -> Box<dyn Model> + Send + Sync + 'static,
-    ) -> Result<Ppo> {
-        let mut ppo = self.start(Arc::new(network)).await?;
+        let mut ppo = self.start().await?;
         ppo.load(path).await?;
         // Only now: a checkpoint that does not fit leaves no empty run behind.
         ppo.open_log()?;
@@ -214,20 +193,17 @@ impl PpoConfig {
         Ok(training::read(path.as_ref())?.spec.config)
     }
 
-    async fn start(self, network: Arc<BuildNetwork>) -> Result<Ppo> {
+    async fn start(self) -> Result<Ppo> {
         self.validate()?;
         let registration = env::find(&self.env)?;
         if self.check_env {
             check_env_for(|| registration.build(), 100, false)?;
         }
         let env = registration.build();
-        let spec = NetworkSpec::new(&self, &env.observation_space(), &env.action_space())?;
-        let factory = NetworkFactory::new(spec, network)?;
+        let factory = NetworkFactory::new(&self, &env.observation_space(), &env.action_space())?;
         let training = Training::new(&self, &factory)?;
-        let config = Arc::new(self);
-        let args = GroupArgs { config: Arc::clone(&config), factory: factory.clone() };
-        let options = ActorOptions::new().label("ppo").restarts(RESTARTS_MAX);
-        let algorithm = raytree::spawn(args, options)?;
+        let (config, factory) = (Shared::new(self), Shared::new(factory));
+        let algorithm = Algorithm::remote(config.clone(), factory.clone());
         algorithm.ready().await?;
         Ok(Ppo {
             algorithm,
@@ -285,9 +261,9 @@ impl Ppo {
             }
             return Ok(None);
         }
-        let iterate = || Iterate { history: self.history, training: self.training.clone() };
-        let answer = ask_again(self.algorithm.call(iterate()), || self.algorithm.call(iterate()));
-        let answer = answer.await.unwrap_or_else(|lost| Err(part_lost("algorithm", lost)));
+        let training = raytree::put(self.training.clone()).await?;
+        let answer = self.algorithm.iterate(self.history, training).await;
+        let answer = answer.map_err(|error| failed("algorithm", error));
         if answer.is_err() {
             // Whoever got ahead goes back.
             self.history += 1;
@@ -371,10 +347,9 @@ impl Ppo {
         }
         let number = ASKED_EVALUATIONS + self.asked_evaluations;
         self.asked_evaluations += 1;
-        let learner = Arc::clone(&self.training.learner);
-        let run = RunEvaluation { learner, number, episodes };
-        let call = || self.algorithm.call(run.clone());
-        ask_again(call(), call).await.unwrap_or_else(|lost| Err(part_lost("algorithm", lost)))
+        let weights = self.training.learner.weights.clone();
+        let evaluation = self.algorithm.evaluate(raytree::put(weights).await?, number, episodes);
+        evaluation.await.map_err(|error| failed("algorithm", error))
     }
 
     /// Steps each environment `steps` times with random actions, divided among the env runners as in training, which is
@@ -384,10 +359,9 @@ impl Ppo {
     /// [`Error::BrokenEnv`] or [`Error::RunnerLost`].
     pub async fn random_baseline(&self, steps: usize) -> Result<Baseline> {
         let began = Moment::now();
-        let call = || self.algorithm.call(Walk(steps));
-        let answer = ask_again(call(), call).await;
+        let walked = self.algorithm.walk(steps).await;
         let Walked { env_steps, episodes, returns } =
-            answer.unwrap_or_else(|lost| Err(part_lost("algorithm", lost)))?;
+            walked.map_err(|error| failed("algorithm", error))?;
         let return_mean = (episodes > 0).then(|| returns.iter().sum::<f64>() / episodes as f64);
         Ok(Baseline { env_steps, episodes, return_mean, elapsed_s: began.seconds() })
     }

@@ -2,17 +2,18 @@
 
 use super::config::PpoConfig;
 use super::head::Head;
+use super::networks;
 use crate::error::{Error, Result};
 use crate::rng::{Rng, Stream};
 use crate::space::Space;
+use raytree::Array;
 use raytree_nn::{
     Activation, Beside, Init, Layer, Linear, Mlp, Model, Net, Optimizer, Sequential, WithFree,
 };
-use std::fmt;
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
 /// What a network is asked to be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NetworkSpec {
     /// Numbers per observation.
@@ -111,20 +112,18 @@ impl NetworkSpec {
 }
 
 /// Makes equal networks, for the learner and for everyone who acts.
-#[derive(Clone)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct NetworkFactory {
+    id: String,
     spec: NetworkSpec,
-    build: Arc<BuildNetwork>,
 }
-
-/// How a custom network is built.
-pub(super) type BuildNetwork = dyn Fn(&NetworkSpec) -> Box<dyn Model> + Send + Sync;
 
 impl NetworkFactory {
     /// Builds one network to see that it fits.
-    pub(super) fn new(spec: NetworkSpec, build: Arc<BuildNetwork>) -> Result<Self> {
-        let factory = Self { spec, build };
-        let model = factory.model();
+    pub(super) fn new(config: &PpoConfig, observations: &Space, actions: &Space) -> Result<Self> {
+        let spec = NetworkSpec::new(config, observations, actions)?;
+        let factory = Self { id: config.network.clone(), spec };
+        let model = factory.model()?;
         let check = |what, got, expected| match got == expected {
             true => Ok(()),
             false => Err(Error::BadNetwork { what, got, expected }),
@@ -138,22 +137,16 @@ impl NetworkFactory {
         &self.spec
     }
 
-    pub(super) fn model(&self) -> Box<dyn Model> {
-        (self.build)(&self.spec)
-    }
-}
-
-impl fmt::Debug for NetworkFactory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NetworkFactory").field("spec", &self.spec).finish_non_exhaustive()
+    pub(super) fn model(&self) -> Result<Box<dyn Model>> {
+        Ok(networks::find(&self.id)?.build(&self.spec))
     }
 }
 
 /// All that a model has learned: its parameters, then its buffers.
-pub(super) fn read_weights(model: &mut dyn Model) -> Vec<f32> {
+pub(super) fn read_weights(model: &mut dyn Model) -> Array<f32> {
     let mut weights = model.params().to_vec();
     model.visit_buffers(&mut |_, values| weights.extend_from_slice(values));
-    weights
+    weights.into()
 }
 
 /// The reverse of [`read_weights`], from a model built by the same factory.
@@ -168,18 +161,19 @@ pub(super) fn write_weights(model: &mut dyn Model, weights: &[f32]) {
 }
 
 /// The memory of an optimiser, tensor by tensor.
-pub(super) fn read_memory(optimizer: &mut dyn Optimizer) -> Vec<Vec<f32>> {
+pub(super) fn read_memory(optimizer: &mut dyn Optimizer) -> Vec<Array<f32>> {
     let mut memory = Vec::new();
-    optimizer.visit_state(&mut |_, values| memory.push(values.clone()));
+    optimizer.visit_state(&mut |_, values| memory.push(values.clone().into()));
     memory
 }
 
 /// The reverse of [`read_memory`], for an optimiser with the same settings.
-pub(super) fn write_memory(optimizer: &mut dyn Optimizer, memory: &[Vec<f32>]) {
+pub(super) fn write_memory(optimizer: &mut dyn Optimizer, memory: &[Array<f32>]) {
     let mut tensors = memory.iter();
     optimizer.visit_state(&mut |_, values| {
         if let Some(from) = tensors.next() {
-            values.clone_from(from);
+            values.clear();
+            values.extend_from_slice(from);
         }
     });
 }

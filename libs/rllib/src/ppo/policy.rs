@@ -1,7 +1,7 @@
 //! What was learned, to be used without a runtime.
 
 use super::head::Head;
-use super::network::{BuildNetwork, NetworkFactory, NetworkSpec};
+use super::network::NetworkFactory;
 use super::training::{self, TrainingSpec};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -9,7 +9,6 @@ use crate::run::Checkpoint;
 use crate::space::{ActionValue, Space};
 use raytree_nn::Model;
 use std::path::Path;
-use std::sync::Arc;
 
 /// A learned policy: observation in, action out. Needs no runtime.
 ///
@@ -40,23 +39,12 @@ impl Policy {
     /// Reads the policy of a checkpoint.
     ///
     /// # Errors
-    /// [`Error::BadFile`], naming file and field, if the checkpoint is damaged or foreign; [`Error::Io`].
+    /// [`Error::BadFile`], naming file and field, if the checkpoint is damaged or foreign; [`Error::Io`];
+    /// [`Error::UnknownNetwork`] if its network is none of this program.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::load_with(path, NetworkSpec::mlp)
-    }
-
-    /// As [`load`](Self::load), for a network of one's own.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load); [`Error::BadNetwork`].
-    pub fn load_with(
-        path: impl AsRef<Path>,
-        build: impl Fn(&NetworkSpec) -> Box<dyn Model> + Send + Sync + 'static,
-    ) -> Result<Self> {
         let Checkpoint { spec, tensors } = training::read(path.as_ref())?;
-        let network = NetworkSpec::new(&spec.config, &spec.observation_space, &spec.action_space)?;
-        let build: Arc<BuildNetwork> = Arc::new(build);
-        let mut model = NetworkFactory::new(network, build)?.model();
+        let (observations, actions) = (&spec.observation_space, &spec.action_space);
+        let mut model = NetworkFactory::new(&spec.config, observations, actions)?.model()?;
         training::load_weights(path.as_ref(), &tensors, &mut *model)?;
         let head = Head::of(&spec.action_space)?;
         let outputs = vec![0.0; model.outputs()];

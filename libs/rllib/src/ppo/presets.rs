@@ -23,7 +23,10 @@ impl PpoConfig {
     pub fn tuned(env: &str) -> Result<Self> {
         match env {
             "CartPole-v1" => Ok(cartpole()),
-            _ => Err(Error::UnknownPreset { env: env.to_owned(), known: PRESETS.to_vec() }),
+            _ => Err(Error::UnknownPreset {
+                env: env.to_owned(),
+                known: PRESETS.iter().map(ToString::to_string).collect(),
+            }),
         }
     }
 

@@ -3,11 +3,12 @@
 use super::config::PpoConfig;
 use super::head::{ActionBuffer, Head, copy_rows};
 use super::network::{NetworkFactory, write_weights};
-use super::rollout::{EnvState, Rollout, Shape};
-use crate::env::{VectorEnv, VectorOptions, make_vector};
+use super::rollout::{Aside, EnvState, Rollout, RolloutBuffer, Shape};
+use crate::env::{EpisodeEnd, VectorEnv, VectorOptions, make_vector};
 use crate::error::{Error, Result};
 use crate::rng::{Rng, Stream};
 use raytree_nn::Model;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The environments `first..first + n` of an experiment, and a copy of its network.
@@ -27,7 +28,7 @@ pub(super) struct Sampler {
 }
 
 /// What random actions brought.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Walked {
     pub(super) env_steps: u64,
     pub(super) episodes: u64,
@@ -59,7 +60,7 @@ impl Sampler {
         let rng = |index: usize| Rng::stream(config.seed, Stream::Policy(index as u64));
         Ok(Self {
             envs,
-            model: factory.model(),
+            model: factory.model()?,
             policy_rngs: range.map(rng).collect(),
             shape: Shape { steps: config.rollout_steps, envs: count, obs_len: spec.inputs },
             outputs: vec![0.0; count * spec.outputs()],
@@ -68,16 +69,6 @@ impl Sampler {
             head,
             started: false,
         })
-    }
-
-    /// Room for what [`sample`](Self::sample) writes.
-    pub(super) fn room(&self) -> Rollout {
-        Rollout::new(self.shape, &self.head)
-    }
-
-    /// Whether a rollout has the size that this sampler fills.
-    pub(super) fn fits(&self, rollout: &Rollout) -> bool {
-        rollout.shape == self.shape
     }
 
     /// Continues from these states, one per environment, in order.
@@ -94,17 +85,17 @@ impl Sampler {
         Ok(())
     }
 
-    /// Samples one rollout with these weights. Allocates nothing per step.
-    pub(super) fn sample(&mut self, weights: &[f32], to: &mut Rollout) -> Result<()> {
+    /// Samples one rollout with these weights. Allocates nothing per step but for the episodes that end.
+    pub(super) fn sample(&mut self, weights: &[f32]) -> Result<(Rollout, Aside)> {
         write_weights(&mut *self.model, weights);
         if !self.started {
             self.envs.reset()?;
             self.started = true;
         }
-        to.episodes.clear();
-        to.truncation_values.fill(0.0);
+        let mut to = RolloutBuffer::new(self.shape, &self.head);
+        let mut episodes = Vec::with_capacity(self.shape.envs);
         for step in 0..self.shape.steps {
-            self.step(step, to)?;
+            self.step(step, &mut to, &mut episodes)?;
         }
         let Self { envs, model, outputs, .. } = self;
         model.forward(envs.view().obs, self.shape.envs, outputs);
@@ -112,12 +103,16 @@ impl Sampler {
         for (value, row) in to.last_values.iter_mut().zip(rows) {
             *value = row[row.len() - 1];
         }
-        to.after = self.states()?;
-        Ok(())
+        Ok((to.finish(), Aside { episodes, after: self.states()? }))
     }
 
     /// One step of every environment into row block `step`.
-    fn step(&mut self, step: usize, to: &mut Rollout) -> Result<()> {
+    fn step(
+        &mut self,
+        step: usize,
+        to: &mut RolloutBuffer,
+        episodes: &mut Vec<(usize, EpisodeEnd)>,
+    ) -> Result<()> {
         let Shape { envs: count, obs_len, .. } = self.shape;
         let (first, width) = (step * count, self.model.outputs());
         let obs = self.envs.view().obs;
@@ -140,14 +135,14 @@ impl Sampler {
             });
         }
         let action_len = self.head.action_len();
-        to.actions.copy_rows(first, &self.drawn, 0..count, action_len);
-        self.carried_out.copy_rows(0, &self.drawn, 0..count, action_len);
+        to.actions.copy_rows(first, self.drawn.lend(), 0..count, action_len);
+        self.carried_out.copy_rows(0, self.drawn.lend(), 0..count, action_len);
         self.head.confine(&mut self.carried_out);
         let view = self.envs.step(self.carried_out.lend())?;
         copy_rows(&mut to.rewards, first, view.rewards, 0..count, 1);
-        copy_rows(&mut to.terminated, first, view.terminated, 0..count, 1);
-        copy_rows(&mut to.truncated, first, view.truncated, 0..count, 1);
-        to.episodes.extend(view.episodes.iter().map(|episode| (step, *episode)));
+        mark_rows(&mut to.terminated[first..first + count], view.terminated);
+        mark_rows(&mut to.truncated[first..first + count], view.truncated);
+        episodes.extend(view.episodes.iter().map(|episode| (step, *episode)));
         for (position, _) in view.truncated.iter().enumerate().filter(|(_, cut)| **cut) {
             let last = &view.final_obs[position * obs_len..(position + 1) * obs_len];
             // Row-stable inference: a row alone has the bits it has in a batch.
@@ -186,5 +181,11 @@ impl Sampler {
         let rngs = self.policy_rngs.iter().cloned();
         let states = envs.into_iter().zip(rngs);
         Ok(Some(states.map(|(env, policy_rng)| EnvState { env, policy_rng }).collect()))
+    }
+}
+
+fn mark_rows(marks: &mut [u8], flags: &[bool]) {
+    for (mark, flag) in marks.iter_mut().zip(flags) {
+        *mark = u8::from(*flag);
     }
 }

@@ -1,10 +1,10 @@
 //! How far a training has come: what is between two iterations, and how it is saved.
 
-use super::algorithm::RunEvaluation;
 use super::config::PpoConfig;
+use super::env_runner_group::Collected;
 use super::head::Head;
 use super::network::{NetworkFactory, read_memory, read_weights, write_memory, write_weights};
-use super::rollout::{EnvState, Rollout};
+use super::rollout::EnvState;
 use super::update::{LearnerState, Rates, UpdateStats, Updater};
 use crate::env::{VectorOptions, make_vector};
 use crate::error::{Error, Result};
@@ -12,19 +12,19 @@ use crate::metrics::{EpisodeWindow, Report};
 use crate::rng::Rng;
 use crate::run::{self, Checkpoint};
 use crate::space::Space;
+use raytree::Shared;
 use raytree_nn::{Adam, Model, State};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Everything a training would have to be told to go on bit for bit. Clones share what is large.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Training {
     pub(super) progress: Progress,
-    pub(super) learner: Arc<LearnerState>,
+    pub(super) learner: LearnerState,
     /// The environments between two rollouts; `None` before the first one, or if they cannot be saved.
-    pub(super) envs: Option<Arc<Vec<EnvState>>>,
+    pub(super) envs: Option<Shared<Vec<EnvState>>>,
 }
 
 /// The small part of a [`Training`].
@@ -65,7 +65,7 @@ const ALGORITHM: &str = "ppo";
 impl Training {
     /// Before the first iteration.
     pub(super) fn new(config: &PpoConfig, factory: &NetworkFactory) -> Result<Self> {
-        let learner = Arc::new(Updater::new(config, factory)?.state());
+        let learner = Updater::new(config, factory)?.state();
         Ok(Self { progress: Progress::default(), learner, envs: None })
     }
 
@@ -76,11 +76,11 @@ impl Training {
         solved || self.progress.env_steps >= config.total_env_steps
     }
 
-    /// An evaluation of what was learned so far, with streams that no other evaluation of this training draws from.
-    pub(super) fn next_evaluation(&mut self, episodes: usize) -> RunEvaluation {
+    /// The number of an evaluation, with streams that no other evaluation of this training draws from.
+    pub(super) fn next_evaluation(&mut self) -> u64 {
         let number = self.progress.evaluations;
         self.progress.evaluations += 1;
-        RunEvaluation { learner: Arc::clone(&self.learner), number, episodes }
+        number
     }
 
     /// Learning rate and clip range of the next iteration.
@@ -93,14 +93,14 @@ impl Training {
     }
 
     /// Takes in one iteration.
-    pub(super) fn advance(&mut self, batch: &Rollout, learner: Arc<LearnerState>) {
+    pub(super) fn advance(&mut self, collected: Collected, learner: LearnerState) {
         self.progress.iteration += 1;
-        self.progress.env_steps += batch.rows() as u64;
-        for (_, episode) in &batch.episodes {
+        self.progress.env_steps += collected.rows as u64;
+        for (_, episode) in &collected.aside.episodes {
             self.progress.episodes.push(episode);
         }
         self.learner = learner;
-        self.envs = batch.after.clone().map(Arc::new);
+        self.envs = collected.aside.after.map(Shared::new);
     }
 
     /// What the iteration brought, but for its times.
@@ -133,7 +133,7 @@ impl Training {
         config: &PpoConfig,
         factory: &NetworkFactory,
     ) -> Result<()> {
-        let mut model = factory.model();
+        let mut model = factory.model()?;
         let mut adam = Adam::default();
         write_weights(&mut *model, &self.learner.weights);
         write_memory(&mut adam, &self.learner.memory);
@@ -152,7 +152,7 @@ impl Training {
             policy_outputs: factory.spec().policy_outputs,
             progress: self.progress.clone(),
             minibatch_rng: self.learner.rng.clone(),
-            envs: self.envs.as_deref().cloned(),
+            envs: self.envs.as_ref().map(|envs| (**envs).clone()),
         };
         run::write_checkpoint(path, &spec, &tensors)
     }
@@ -163,7 +163,7 @@ impl Training {
         let bad_spec = |reason: String| bad(path, "spec.json", reason);
         check_same(&spec.config, config).map_err(bad_spec)?;
         check_spaces(&spec, factory).map_err(bad_spec)?;
-        let mut model = factory.model();
+        let mut model = factory.model()?;
         // A network of the same shapes only: the file must have each tensor.
         let mut adam = Adam::default();
         State::new()
@@ -182,8 +182,8 @@ impl Training {
             memory: read_memory(&mut adam),
             rng: spec.minibatch_rng,
         };
-        let envs = spec.envs.map(Arc::new);
-        Ok(Self { progress: spec.progress, learner: Arc::new(learner), envs })
+        let envs = spec.envs.map(Shared::new);
+        Ok(Self { progress: spec.progress, learner, envs })
     }
 }
 
@@ -218,6 +218,7 @@ fn check_same(saved: &PpoConfig, asked: &PpoConfig) -> Result<(), String> {
     same("env", saved.env.clone(), asked.env.clone())?;
     same("envs", saved.envs.to_string(), asked.envs.to_string())?;
     same("seed", saved.seed.to_string(), asked.seed.to_string())?;
+    same("network", saved.network.clone(), asked.network.clone())?;
     same("hidden", format!("{:?}", saved.hidden), format!("{:?}", asked.hidden))?;
     same("activation", format!("{:?}", saved.activation), format!("{:?}", asked.activation))?;
     let shared = |config: &PpoConfig| config.shared_network.to_string();

@@ -11,30 +11,32 @@ use crate::loss::{
     ValueLossConfig, explained_variance, ppo_categorical, ppo_gaussian, value_loss,
 };
 use crate::rng::{Rng, Stream};
+use raytree::Array;
 use raytree_nn::{Adam, Model, Optimizer, clip_global_norm};
+use serde::{Deserialize, Serialize};
 
-/// Everything the learner would have to be told to go on bit for bit.
-#[derive(Clone, Debug, PartialEq)]
+/// Everything the learner would have to be told to go on bit for bit. Clones share what is large.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct LearnerState {
     /// Updates done so far.
     pub(super) iteration: u64,
     /// Parameters, then buffers.
-    pub(super) weights: Vec<f32>,
+    pub(super) weights: Array<f32>,
     /// The optimiser's memory.
-    pub(super) memory: Vec<Vec<f32>>,
+    pub(super) memory: Vec<Array<f32>>,
     /// The stream that shuffles minibatches.
     pub(super) rng: Rng,
 }
 
 /// What changes from update to update.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Rates {
     pub(super) learning_rate: f64,
     pub(super) clip: f64,
 }
 
 /// What one update brought; means over all minibatches.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct UpdateStats {
     pub(super) total_loss: f64,
     pub(super) policy_loss: f64,
@@ -86,7 +88,7 @@ struct Minibatch {
 impl Updater {
     pub(super) fn new(config: &PpoConfig, factory: &NetworkFactory) -> Result<Self> {
         let head = Head::of(&factory.spec().action_space)?;
-        let model = factory.model();
+        let model = factory.model()?;
         let (rows, width) = (config.batch_rows(), model.outputs());
         let most = rows.div_ceil(config.minibatches);
         let (first, second) = match &head {
@@ -145,7 +147,8 @@ impl Updater {
     /// All epochs over one batch.
     pub(super) fn update(&mut self, batch: &Rollout, rates: Rates) -> Result<UpdateStats> {
         let (gamma, lambda) = (self.config.gamma as f32, self.config.gae_lambda as f32);
-        gae(batch.for_gae(), gamma, lambda, &mut self.advantages, &mut self.targets)?;
+        let ends = batch.ends();
+        gae(batch.for_gae(&ends), gamma, lambda, &mut self.advantages, &mut self.targets)?;
         let mut stats = UpdateStats {
             explained_variance: explained_variance(&batch.values, &self.targets),
             ..UpdateStats::default()
@@ -182,13 +185,15 @@ impl Updater {
     fn gather(&mut self, batch: &Rollout, range: std::ops::Range<usize>) {
         let obs_len = batch.shape.obs_len;
         let action_len = self.head.action_len();
+        let (obs, actions) = (&*batch.obs, batch.actions.lend());
+        let (log_probs, values) = (&*batch.log_probs, &*batch.values);
         let to = &mut self.rows;
         for (at, &row) in self.order[range].iter().enumerate() {
             let row = row as usize;
-            copy_rows(&mut to.obs, at, &batch.obs, row..row + 1, obs_len);
-            to.actions.copy_rows(at, &batch.actions, row..row + 1, action_len);
-            to.log_probs[at] = batch.log_probs[row];
-            to.values[at] = batch.values[row];
+            copy_rows(&mut to.obs, at, obs, row..row + 1, obs_len);
+            to.actions.copy_rows(at, actions, row..row + 1, action_len);
+            to.log_probs[at] = log_probs[row];
+            to.values[at] = values[row];
             to.advantages[at] = self.advantages[row];
             to.targets[at] = self.targets[row];
         }

@@ -60,12 +60,12 @@ fn damage_is_told_by_file_and_field_and_the_old_state_stays() {
         model.safetensors is damaged or foreign: it has 4 bytes where `tensors_bytes` says 111032
         cannot read spec.json: No such file or directory (os error 2)
         spec.json is damaged or foreign: `algorithm` is `dqn`, not `ppo`
-        spec.json is damaged or foreign: `spec`: unknown field `gama`, expected one of `env`, `seed`, `envs`, `env_runners`, `rollout_steps`, `total_env_steps`, `gamma`, `gae_lambda`, `learning_rate`, `epochs`, `minibatches`, `clip`, `value_clip`, `normalize_advantages`, `value_coef`, `entropy_coef`, `max_grad_norm`, `adam_eps`, `hidden`, `activation`, `shared_network`, `log_std_init`, `evaluation_every`, `evaluation_episodes`, `evaluation_envs`, `stop_at_return`, `checkpoint_every`, `check_env`, `out` at line 15 column 12
+        spec.json is damaged or foreign: `spec`: unknown field `gama`, expected one of `env`, `seed`, `envs`, `env_runners`, `rollout_steps`, `total_env_steps`, `gamma`, `gae_lambda`, `learning_rate`, `epochs`, `minibatches`, `clip`, `value_clip`, `normalize_advantages`, `value_coef`, `entropy_coef`, `max_grad_norm`, `adam_eps`, `network`, `hidden`, `activation`, `shared_network`, `log_std_init`, `evaluation_every`, `evaluation_episodes`, `evaluation_envs`, `stop_at_return`, `checkpoint_every`, `check_env`, `out` at line 15 column 12
         spec.json is damaged or foreign: `config.env` is Fleeting-v0, but CartPole-v1 was asked for
         spec.json is damaged or foreign: `config.seed` is 12, but 11 was asked for
         spec.json is damaged or foreign: `policy_outputs` is 3, but Discrete(2) takes 2
         spec.json is damaged or foreign: `envs`: the snapshot does not fit: environment 8 stands at position 7
-        spec.json is damaged or foreign: `spec`: unknown field `elapsed_m`, expected one of `iteration`, `env_steps`, `evaluations`, `last_evaluation`, `elapsed_s`, `episodes` at line 79 column 17"#]].assert_eq(&messages.join("\n"));
+        spec.json is damaged or foreign: `spec`: unknown field `elapsed_m`, expected one of `iteration`, `env_steps`, `evaluations`, `last_evaluation`, `elapsed_s`, `episodes` at line 80 column 17"#]].assert_eq(&messages.join("\n"));
 }
 
 #[test]

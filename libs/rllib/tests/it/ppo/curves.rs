@@ -2,6 +2,7 @@
 
 use super::envs::panicked;
 use super::*;
+use raytree_rllib::{ContractViolation, Error};
 
 #[test]
 fn al_2_the_number_of_runners_does_not_change_the_curve() {
@@ -14,6 +15,50 @@ fn al_2_the_number_of_runners_does_not_change_the_curve() {
     }
     let other = with_runtime(curve(short(12).seed(12)));
     assert!(one.weights != other.weights, "another seed is another curve");
+}
+
+/// Where every value is written and read again, as between processes, the curve is the same; also where actors panic.
+#[test]
+fn al_2_what_travels_does_not_change_the_curve() {
+    let config = |runners| short(6).env_runners(runners).evaluation_every(512);
+    let here = with_runtime(curve(config(1)));
+    for runners in [1, 3] {
+        let travelled = with_strict_runtime(async move {
+            let mut ppo = config(runners).build().await.unwrap();
+            let mut reports = Vec::new();
+            for victim in [None, Some("env_runner-0"), Some("learner"), Some("ppo")] {
+                if let Some(name) = victim {
+                    panic_now(name).await;
+                }
+                reports.push(bits(&ppo.step().await.unwrap().unwrap()));
+            }
+            let Curve { reports: rest, weights } = finish(&mut ppo).await.unwrap();
+            reports.extend(rest);
+            Curve { reports, weights }
+        });
+        assert!(here == travelled, "{runners} runners");
+    }
+}
+
+/// An error of an environment or of learning crosses three actors and comes back whole.
+#[test]
+fn al_1_an_error_comes_back_whole_from_where_values_travel() {
+    with_strict_runtime(async {
+        let config = short(12).check_env(false).env_runners(2);
+        let config = PpoConfig { env: "Nan-v0".to_owned(), ..config };
+        let mut ppo = config.build().await.unwrap();
+        let error = loop {
+            match ppo.step().await {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        let Error::BrokenEnv { index: 0, violation } = &error else { panic!("{error}") };
+        assert!(
+            matches!(violation, ContractViolation::ObservationNotFinite { method: "step", .. }),
+            "{violation}"
+        );
+    });
 }
 
 /// Dropping the future of a step in the middle of it leaves the training as it was (AL-1).

@@ -2,7 +2,7 @@
 
 use super::*;
 use raytree_nn::{Activation, Beside, Init, Linear, Mlp, Net};
-use raytree_rllib::Schedule;
+use raytree_rllib::{Policy, Schedule, register_network};
 
 /// Two of three seeds solve CartPole within 60,000 steps and all three within 100,000, at the tuned preset.
 #[test]
@@ -46,31 +46,37 @@ fn gaussian_policies_learn() {
     }
 }
 
+register_network!("own", |spec| {
+    let policy = Linear::new(spec.inputs, spec.policy_outputs).init(Init::Zeros);
+    let value = Mlp::new(&[spec.inputs, 32, 1], Activation::Relu);
+    let both = Beside::new(("policy", policy), ("value", value));
+    Box::new(Net::new(both, &mut spec.rng()))
+});
+register_network!("narrow", |spec| {
+    Box::new(Net::new(Linear::new(spec.inputs, 2), &mut spec.rng()))
+});
+
 #[test]
 fn a_network_of_ones_own() {
     with_runtime(async {
         let config = short(20).env_runners(2);
-        let build = |spec: &raytree_rllib::NetworkSpec| -> Box<dyn raytree_nn::Model> {
-            let policy = Linear::new(spec.inputs, spec.policy_outputs).init(Init::Zeros);
-            let value = Mlp::new(&[spec.inputs, 32, 1], Activation::Relu);
-            let both = Beside::new(("policy", policy), ("value", value));
-            Box::new(Net::new(both, &mut spec.rng()))
-        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("own");
-        let mut ppo = config.clone().build_with(build).await.unwrap();
+        let mut ppo = config.clone().network("own").build().await.unwrap();
         ppo.step().await.unwrap();
         ppo.save(&path).await.unwrap();
         let here = finish(&mut ppo).await.unwrap();
-        let mut restored = config.clone().restore_with(&path, build).await.unwrap();
+        // Its id is among the settings, so that whoever reads the checkpoint builds the same.
+        let mut restored = Ppo::restore(&path).await.unwrap();
         assert!(here == finish(&mut restored).await.unwrap());
+        assert!(Policy::load(&path).unwrap().act(&[0.0; 4]).is_ok());
 
         let error = config.clone().restore(&path).await.unwrap_err().to_string();
-        assert!(error.contains("tensor policy.0.weight is missing"), "{error}");
-        let wrong = config
-            .build_with(|spec| Box::new(Net::new(Linear::new(spec.inputs, 2), &mut spec.rng())))
-            .await;
+        assert!(error.ends_with("`config.network` is own, but mlp was asked for"), "{error}");
+        let wrong = config.clone().network("narrow").build().await;
         let error = wrong.unwrap_err().to_string();
         assert_eq!(error, "the custom network has 2 outputs where 3 are needed");
+        let error = config.network("onw").build().await.unwrap_err().to_string();
+        assert_eq!(error, "unknown network `onw`: there are `mlp`, `narrow`, `own`");
     });
 }

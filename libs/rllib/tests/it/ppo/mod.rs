@@ -21,6 +21,12 @@ fn with_runtime<T: Send + 'static>(test: impl Future<Output = T> + Send + 'stati
     raytree::run_on(init, async { tokio::time::timeout(GENEROUS, test).await.unwrap() }).unwrap()
 }
 
+/// As [`with_runtime`], where every value goes through the codec as it would between processes.
+fn with_strict_runtime<T: Send + 'static>(test: impl Future<Output = T> + Send + 'static) -> T {
+    let init = raytree::init().cpus(2.0).threads(2).strict(true);
+    raytree::run_on(init, async { tokio::time::timeout(GENEROUS, test).await.unwrap() }).unwrap()
+}
+
 /// The tuned preset, without evaluations, for a few iterations.
 fn short(iterations: u64) -> PpoConfig {
     PpoConfig::tuned("CartPole-v1")

@@ -1,7 +1,7 @@
 //! Settings: ranges, presets, files.
 
 use super::*;
-use raytree_rllib::{Error, Schedule};
+use raytree_rllib::{Error, Schedule, Space};
 use std::fs;
 
 #[test]
@@ -147,4 +147,21 @@ fn runners_divide_the_environments_evenly() {
     assert_eq!(ranges(8, 3), [0..3, 3..6, 6..8]);
     assert_eq!(ranges(4, 4), [0..1, 1..2, 2..3, 3..4]);
     assert_eq!(ranges(5, 1).first(), Some(&(0..5)));
+}
+
+#[raytree::remote]
+fn same(config: PpoConfig, spaces: Vec<Space>) -> (PpoConfig, Vec<Space>) {
+    (config, spaces)
+}
+
+/// Strict mode sends them through the codec and back, there and back again.
+#[test]
+fn settings_and_spaces_are_values() {
+    with_strict_runtime(async {
+        let points = Schedule::piecewise(vec![(0, 1e-3), (500, 1e-4)]).unwrap();
+        let config = short(1).learning_rate(points).clip(0.1).value_clip(None);
+        let spaces = vec![Space::discrete(3), Space::uniform_box(f32::NEG_INFINITY, 2.0, &[2, 3])];
+        let travelled = same::remote(config.clone(), spaces.clone()).await.unwrap();
+        assert_eq!(travelled, (config, spaces));
+    });
 }

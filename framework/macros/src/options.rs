@@ -327,3 +327,63 @@ fn parse_list(content: ParseStream) -> Result<Given> {
     let amounts = Punctuated::<_, Token![,]>::parse_terminated_with(content, one)?;
     Ok(Given::Amounts(amounts.into_iter().collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The builder calls for settings, without spaces; or what is wrong with them.
+    fn read(known: &Known, settings: &str) -> std::result::Result<String, String> {
+        let read = syn::parse_str::<Settings>(settings).and_then(|settings| settings.read(known));
+        let options = read.map_err(|error| error.to_string())?;
+        Ok(options.chain.to_string().replace(' ', ""))
+    }
+
+    #[test]
+    fn settings_become_builder_calls() {
+        for (settings, calls) in [
+            ("", ""),
+            ("cpus = 1, gpus = 0.5,", ".cpus(1.0).gpus(0.5)"),
+            ("cpus = CPUS", ".cpus(CPUS)"),
+            (r#"resources(disk = 2, "a-b" = 1)"#, r#".resource("disk",2.0).resource("a-b",1.0)"#),
+            ("retry_on(io::Error, Other)", ".retry_on::<io::Error>().retry_on::<Other>()"),
+            (r#"timeout = "500ms""#, ".timeout(::core::time::Duration::from_millis(500u64))"),
+            (
+                r#"queue_timeout = "2h""#,
+                ".queue_timeout(::core::time::Duration::from_secs(7200u64))",
+            ),
+        ] {
+            assert_eq!(read(&FUNCTION, settings).as_deref(), Ok(calls), "{settings}");
+        }
+        assert_eq!(
+            read(&ACTOR, "detached, restarts = 2").as_deref(),
+            Ok(".detached().restarts(2)")
+        );
+        assert_eq!(
+            read(&RUNTIME, "strict, threads = 2").as_deref(),
+            Ok(".strict(true).threads(2)")
+        );
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused() {
+        for (settings, why) in [
+            ("restarts = 1", "has no option `restarts`"),
+            ("cpus = 1, cpus = 2", "given twice"),
+            ("cpus = 0.0001", "steps of 0.001"),
+            ("cpus = \"1\"", "steps of 0.001"),
+            ("retries = 1.5", "a whole number"),
+            ("retries = -1", "a whole number"),
+            ("name = \"a/b\"", "without `/`"),
+            ("timeout = \"30\"", "\"30s\""),
+            ("timeout = \"99999999999999999h\"", "\"30s\""),
+            ("codec = \"json\"", "self_describing"),
+            ("retry_on = Error", "`retry_on(std::io::Error)`"),
+            ("resources = 1", "`resources(disk = 2)`"),
+        ] {
+            let said = read(&FUNCTION, settings).expect_err(settings);
+            assert!(said.contains(why), "{settings}: {said}");
+        }
+        assert!(read(&ACTOR, "detached = true").is_err());
+    }
+}

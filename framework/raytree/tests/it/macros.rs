@@ -201,6 +201,7 @@ async fn an_err_is_the_failure_of_the_task() -> Result<()> {
 
     let relayed = relayed::remote().await.unwrap_err();
     assert_eq!(relayed.to_string(), "relayed failed: mean failed: cannot average 0 values");
+    assert_eq!(relayed.downcast::<Empty>(), Some(Empty(0)));
     Ok(())
 }
 

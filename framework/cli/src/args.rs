@@ -17,6 +17,16 @@ pub struct Cli {
 pub enum Command {
     /// Print the supervision tree of every runtime of this user.
     Tree(TreeArgs),
+    /// Explain an error code, or list them all.
+    Explain(ExplainArgs),
+}
+
+/// Which error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "Exit code: 0; 2 when there is no such code.")]
+pub struct ExplainArgs {
+    /// A code or its name, e.g. RT0012 or Timeout; without it all are listed
+    pub code: Option<String>,
 }
 
 /// Which trees, and how.
@@ -81,7 +91,7 @@ mod tests {
             "--pid",
             "7",
         ];
-        let Command::Tree(tree) = Cli::try_parse_from(line)?.command;
+        let Command::Tree(tree) = Cli::try_parse_from(line)?.command else { panic!("a tree") };
         assert_eq!((tree.pid, tree.json), (Some(7), false));
         let selection = Selection {
             owners: true,
@@ -90,8 +100,10 @@ mod tests {
             failed: true,
         };
         assert_eq!(tree.selection(), selection);
-        let Command::Tree(tree) = Cli::try_parse_from(["raytree", "tree"])?.command;
-        assert_eq!(tree, TreeArgs::default());
+        let tree = Cli::try_parse_from(["raytree", "tree"])?.command;
+        assert_eq!(tree, Command::Tree(TreeArgs::default()));
+        let explain = Cli::try_parse_from(["raytree", "explain", "RT0012"])?.command;
+        assert_eq!(explain, Command::Explain(ExplainArgs { code: Some("RT0012".to_owned()) }));
         Ok(())
     }
 }

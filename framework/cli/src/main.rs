@@ -6,24 +6,34 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use raytree_cli::args::{Cli, Command};
-use raytree_cli::run;
 use raytree_cli::tree::Style;
+use raytree_cli::{explain, run};
 use raytree_types::inspect::place;
 
 /// Columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 100;
 
+/// Columns of what is no terminal: whoever reads has no edge to run into, and wants causes whole.
+const PIPE_COLUMNS: usize = 1000;
+
 fn main() -> ExitCode {
-    let Command::Tree(args) = Cli::parse().command;
-    let folder = place::folder(rustix::process::geteuid().as_raw());
+    let command = Cli::parse().command;
     let mut out = BufWriter::new(io::stdout().lock());
-    match run(&args, &folder, style(), &mut out, &mut io::stderr().lock()) {
+    let mut err = io::stderr().lock();
+    let ended = match command {
+        Command::Tree(args) => {
+            let folder = place::folder(rustix::process::geteuid().as_raw());
+            run(&args, &folder, style(), &mut out, &mut err)
+        }
+        Command::Explain(args) => explain(&args, style(), &mut out, &mut err),
+    };
+    match ended {
         Ok(code) => ExitCode::from(code as u8),
         // Whoever reads has seen enough: `raytree tree | head`.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // There is nowhere else to say it.
-            _ = writeln!(io::stderr(), "raytree: cannot write: {error}");
+            _ = writeln!(err, "raytree: cannot write: {error}");
             ExitCode::FAILURE
         }
     }
@@ -32,7 +42,7 @@ fn main() -> ExitCode {
 fn style() -> Style {
     let named = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     if !io::stdout().is_terminal() {
-        return Style { columns: named.unwrap_or(COLUMNS), lines: false, colour: false };
+        return Style { columns: named.unwrap_or(PIPE_COLUMNS), lines: false, colour: false };
     }
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
     let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);

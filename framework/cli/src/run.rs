@@ -16,7 +16,7 @@ pub enum Code {
     Good = 0,
     /// Something was not: a runtime that did not answer, a path that is not there.
     Partly = 1,
-    /// Nothing runs.
+    /// Nothing runs, or there is no such code.
     Nothing = 2,
 }
 

@@ -1,7 +1,97 @@
 //! Distributed tasks, actors and objects on one supervision tree.
 //!
-//! This is the one crate an application names. Today it holds the embedded runtime and the actor trait; typed tasks and
-//! objects join them here.
+//! This is the one crate an application names. Functions and types marked [`#[remote]`](macro@remote) become tasks and
+//! actors, and [`ObjectRef`]s to their results are futures, and arguments of further calls.
+//!
+//! ```
+//! use raytree::prelude::*;
+//! use std::time::Duration;
+//!
+//! /// `square(3)` runs here; `square::remote(3)` runs wherever there is room.
+//! #[remote]
+//! fn square(x: u64) -> u64 {
+//!     x * x
+//! }
+//!
+//! #[derive(Debug, thiserror::Error)]
+//! #[error("cannot average an empty list")]
+//! struct Empty;
+//!
+//! #[remote(cpus = 1, retries = 3)]
+//! async fn mean(values: Vec<u64>) -> Result<f64, Empty> {
+//!     if values.is_empty() {
+//!         return Err(Empty);
+//!     }
+//!     Ok(values.iter().sum::<u64>() as f64 / values.len() as f64)
+//! }
+//!
+//! pub struct Counter {
+//!     value: u64,
+//! }
+//!
+//! #[remote(restarts = 2)]
+//! impl Counter {
+//!     pub fn new(start: u64) -> Self {
+//!         Self { value: start }
+//!     }
+//!
+//!     pub fn add(&mut self, amount: u64) -> u64 {
+//!         self.value += amount;
+//!         self.value
+//!     }
+//! }
+//!
+//! #[raytree::main(cpus = 4)]
+//! async fn main() -> raytree::Result<()> {
+//!     // Tasks. A reference is an argument like any other: nothing is fetched here.
+//!     let nine = square::remote(3);
+//!     let eighty_one = square::remote(&nine);
+//!     assert_eq!(eighty_one.await?, square(9));
+//!
+//!     // Objects, and options as plain values.
+//!     let values = raytree::put(vec![1, 2, 3]).await?;
+//!     let heavy = TaskOptions::new().cpus(4.0).timeout(Duration::from_secs(30));
+//!     let average = mean::with(heavy).remote(&values);
+//!
+//!     // Wait for the first ten of a hundred.
+//!     let refs: Vec<_> = (0..100).map(square::remote).collect();
+//!     let done = raytree::wait(refs).count(10).timeout(Duration::from_secs(1)).await?;
+//!     println!("{} ready, {} pending", done.ready.len(), done.pending.len());
+//!     let firsts: Vec<u64> = raytree::get_all(&done.ready).await?;
+//!     println!("{firsts:?}");
+//!
+//!     // Actors: typed handles, one call at a time, in order.
+//!     let counter = Counter::remote(10);
+//!     counter.add(5);
+//!     assert_eq!(counter.add(5).await?, 20);
+//!
+//!     // A named actor, found again by its name.
+//!     let options = ActorOptions::new().name("scores").detached();
+//!     Counter::with(options).remote(0);
+//!     let scores = raytree::get_actor::<Counter>("scores").await?;
+//!     scores.add(1).await?;
+//!     scores.kill().await?;
+//!
+//!     // Errors are values that say what died and why.
+//!     match average.await {
+//!         Ok(mean) => println!("mean {mean}"),
+//!         Err(raytree::Error::TaskFailed { task, cause }) => eprintln!("{task}: {cause}"),
+//!         Err(error) => return Err(error),
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | to | there is |
+//! |---|---|
+//! | mark functions and actor types | [`#[remote]`](macro@remote) |
+//! | begin a program or a test | [`#[raytree::main]`](macro@main), [`#[raytree::test]`](macro@test), [`init`], [`run`] |
+//! | make objects and wait for them | [`put`], [`get_all`], [`wait`], [`ObjectRef`], [`ObjectStream`] |
+//! | say how | [`TaskOptions`], [`ActorOptions`] |
+//! | look after actors | [`Handle`], [`get_actor`], [`Exit`] |
+//! | read what went wrong | [`Error`], [`Cause`] |
+//!
+//! Below the attribute lies a trait, for actors whose messages are types of their own:
 //!
 //! ```
 //! use raytree::prelude::*;

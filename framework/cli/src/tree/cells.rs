@@ -9,6 +9,10 @@ use super::text::{cut, grouped, plain, width};
 pub(super) const HEADINGS: [&str; 7] =
     ["NAME", "STRATEGY", "STATE", "QUEUE", "HANDLED", "RST", "LAST CAUSE"];
 
+/// Where some of them stand.
+pub(super) const STRATEGY: usize = 1;
+pub(super) const CAUSE: usize = 6;
+
 /// Those that hold numbers.
 pub(super) const NUMBERS: std::ops::Range<usize> = 3..6;
 

@@ -5,18 +5,22 @@
 
 mod cells;
 mod fold;
-mod text;
+pub(crate) mod text;
 
 use std::io::{self, Write};
 
 use raytree_types::inspect::{Answer, Reply, TreeRows};
 
-use cells::{Cell, Colour, HEADINGS, NUMBERS};
+use cells::{CAUSE, Cell, Colour, HEADINGS, NUMBERS, STRATEGY};
 use text::{cut, grouped, plain, uptime, width};
 
 /// Columns that names and causes get where they need them; rather than that, others are not shown.
 const NAME_COLUMNS: usize = 40;
 const CAUSE_COLUMNS: usize = 16;
+/// Where causes would get less than this, they get the columns of the strategies too.
+const CAUSE_COLUMNS_WISHED: usize = 20;
+/// What keeps columns apart.
+const BETWEEN: &str = "  ";
 
 /// How it is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,46 +63,69 @@ pub fn write(reply: &Reply, nothing: &str, style: Style, out: &mut impl Write) -
     Ok(())
 }
 
+/// Columns of each cell; one without any is not shown.
+type Widths = [usize; HEADINGS.len()];
+
 /// Columns of each cell, so that names and causes share what the others leave.
-fn widths(folds: &[fold::Fold<'_>], style: Style) -> [usize; HEADINGS.len()] {
+fn widths(folds: &[fold::Fold<'_>], style: Style) -> Widths {
     let mut widths = HEADINGS.map(width);
     for fold in folds {
         for (at, cell) in cells::of(fold, style.columns, style.lines).iter().enumerate() {
             widths[at] = widths[at].max(width(&cell.text));
         }
     }
-    let causes = HEADINGS.len() - 1;
-    let name = widths[0].min(NAME_COLUMNS);
+    let (name, cause) = (widths[0].min(NAME_COLUMNS), widths[CAUSE]);
+    let takes = |widths: &Widths, causes: usize| {
+        let causes = if widths[CAUSE] > 0 { BETWEEN.len() + cause.min(causes) } else { 0 };
+        name + others(widths) + causes
+    };
+    let fits = |widths: &Widths| takes(widths, CAUSE_COLUMNS) <= style.columns;
+    // Why something failed is worth more than what its supervisor does about it.
+    let mut without_strategies = widths;
+    without_strategies[STRATEGY] = 0;
+    let any_cause = folds.iter().any(|fold| fold.row.last_cause.is_some());
+    let is_tight = takes(&widths, CAUSE_COLUMNS_WISHED) > style.columns;
+    if any_cause && is_tight && fits(&without_strategies) {
+        widths = without_strategies;
+    }
     // A narrow screen loses the columns on the right.
-    for shown in (1..=HEADINGS.len()).rev() {
-        let fixed = widths[1..shown.min(causes)].iter().sum::<usize>() + 2 * (shown - 1);
-        let cause = if shown > causes { widths[causes].min(CAUSE_COLUMNS) } else { 0 };
-        if shown == 1 || fixed + name + cause <= style.columns {
-            let free = style.columns.saturating_sub(fixed);
-            widths[0] = widths[0].min(free - cause.min(free));
-            widths[causes] = free.saturating_sub(widths[0]);
-            widths[shown..].fill(0);
-            break;
+    for at in (1..widths.len()).rev() {
+        if !fits(&widths) {
+            widths[at] = 0;
         }
+    }
+    let free = style.columns.saturating_sub(others(&widths));
+    let has_room = takes(&widths, CAUSE_COLUMNS_WISHED) <= style.columns;
+    let least = if has_room { CAUSE_COLUMNS_WISHED } else { CAUSE_COLUMNS };
+    let causes = takes(&widths, least) - name - others(&widths);
+    widths[0] = widths[0].min(free.saturating_sub(causes));
+    if widths[CAUSE] > 0 {
+        widths[CAUSE] = free.saturating_sub(widths[0] + BETWEEN.len());
     }
     widths
 }
 
+/// Columns of what stands between names and causes.
+fn others(widths: &Widths) -> usize {
+    let shown = widths[1..CAUSE].iter().filter(|columns| **columns > 0);
+    shown.map(|columns| BETWEEN.len() + columns).sum()
+}
+
 fn line(
     cells: &[Cell; HEADINGS.len()],
-    widths: &[usize; HEADINGS.len()],
+    widths: &Widths,
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut line = String::new();
     for (at, (cell, columns)) in cells.iter().zip(widths).enumerate() {
         if *columns == 0 {
-            break;
+            continue;
         }
         let text = cut(&cell.text, *columns);
         let pad = " ".repeat(columns.saturating_sub(width(&text)));
         let text = painted(&text, cell.colour, style);
-        let between = if at == 0 { "" } else { "  " };
+        let between = if at == 0 { "" } else { BETWEEN };
         line += &match NUMBERS.contains(&at) {
             true => format!("{between}{pad}{text}"),
             false => format!("{between}{text}{pad}"),

@@ -131,6 +131,29 @@ fn a_tree_on_a_pipe() {
 }
 
 #[test]
+fn a_narrow_screen_shows_causes_rather_than_strategies() {
+    check(
+        sample(),
+        0,
+        Style { columns: 84, ..SCREEN },
+        expect![[r#"
+        raytree pid 1234 ppo_cartpole runtime-1 up 2m 3s
+        NAME                        STATE         QUEUE    HANDLED  RST  LAST CAUSE
+        raytree                     ◐ child down      0          3    0
+        ├─ inspector                ● running         0          3    0
+        ├─ gcs                      ● running         0          3    0
+        │  └─ actor_directory       ● running         0          3    0
+        └─ node                     ◐ child down      0          3    0
+           ├─ local_scheduler       ● running         0          3    0
+           └─ worker                ◐ child down      0          3    0
+              └─ actor_host         ◐ child down      0          3    0
+                 ├─ scores#1        ◌ restarting     37     18,204    3  panicked: index ou…
+                 └─ pool#2 +12,345  ● running         0  1,234,567    0
+    "#]],
+    );
+}
+
+#[test]
 fn a_narrow_screen_loses_the_columns_on_the_right() {
     check(
         sample(),
@@ -184,11 +207,11 @@ fn a_long_name_leaves_room_for_the_cause() {
         0,
         SCREEN,
         expect![[r#"
-        raytree pid 1234 ppo_cartpole runtime-1 up 2m 3s
-        NAME                                      STRATEGY  STATE      QUEUE  HANDLED  RST  LAST CAUSE
-        raytree                                             ● running      0        3    0
-        └─ name_name_name_name_name_name_nam… +7            ● running      0        3    0  panicked: told…
-    "#]],
+            raytree pid 1234 ppo_cartpole runtime-1 up 2m 3s
+            NAME                                               STATE      QUEUE  HANDLED  RST  LAST CAUSE
+            raytree                                            ● running      0        3    0
+            └─ name_name_name_name_name_name_name_name_na… +7  ● running      0        3    0  panicked: told to
+        "#]],
     );
 }
 

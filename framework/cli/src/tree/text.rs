@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 /// Columns a text takes on the screen, one a character.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().count()
 }
 
 /// The text in at most `columns` columns, with `…` where it was cut.
-pub(super) fn cut(text: &str, columns: usize) -> String {
+pub(crate) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }

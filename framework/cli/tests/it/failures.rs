@@ -118,3 +118,16 @@ fn help_tells_the_exit_codes() {
     assert_eq!(code, 2);
     assert!(err.contains("--depth"), "{err}");
 }
+
+#[test]
+fn codes_are_explained_without_a_runtime() {
+    let place = Place::new();
+    let (out, err, code) = place.raytree(&["explain", "rt0012"]);
+    assert!(out.starts_with("RT0012 Timeout\n\nIt did not finish in time"), "{out}");
+    assert_eq!((&*err, code), ("", 0));
+    let (out, _, code) = place.raytree(&["explain"]);
+    assert!(out.lines().all(|line| line.starts_with("RT")) && code == 0, "{out}");
+    let (out, err, code) = place.raytree(&["explain", "RT9999"]);
+    let unknown = "raytree: there is no code `RT9999`: `raytree explain` lists those there are\n";
+    assert_eq!((&*out, &*err, code), ("", unknown, 2));
+}

@@ -141,7 +141,8 @@ fn model(kinds: &[Kind], count: usize) -> (Vec<usize>, Vec<usize>) {
 #[raytree::test]
 fn a_wait_is_what_its_model_says() -> Result<()> {
     let runtime = raytree::current()?;
-    let mut runner = TestRunner::new(Config { cases: 300, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
     let story = (kinds(), 0_usize..10, any::<bool>());
     let ran = runner.run(&story, |(kinds, count, blocking)| {
         let gate = Gate::new();

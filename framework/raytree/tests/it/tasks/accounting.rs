@@ -216,7 +216,8 @@ fn story(runtime: &Runtime, ones: &[One]) -> Used {
 fn pl_1_never_is_more_in_use_than_there_is() -> Result<()> {
     let runtime = raytree::current()?;
     let total = runtime.cluster_resources();
-    let mut runner = TestRunner::new(Config { cases: 150, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
     let ran = runner.run(&ones(false), |ones| {
         for (name, (now, most)) in story(&runtime, &ones) {
             prop_assert!(most <= total.thousandths(&name), "{} thousandths of {}", most, name);
@@ -232,7 +233,8 @@ fn pl_1_never_is_more_in_use_than_there_is() -> Result<()> {
 fn nl_2_with_tasks_that_wait_everything_comes_back_too() -> Result<()> {
     let runtime = raytree::current()?;
     let total = runtime.cluster_resources();
-    let mut runner = TestRunner::new(Config { cases: 150, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
     let ran = runner.run(&ones(true), |ones| {
         let used = story(&runtime, &ones);
         // Only CPUs are lent.

@@ -6,7 +6,6 @@ use raytree::prelude::*;
 use raytree::{Error, Result};
 
 use super::gate::*;
-use crate::support::until;
 
 #[remote]
 async fn pass(gate: Gate) -> u64 {
@@ -177,6 +176,27 @@ fn a_runtime_that_is_dropped_in_async_code_ends_without_a_panic() {
     }));
 }
 
+/// A reference of a runtime that is dropped while a body of it holds a thread.
+fn dropped_under(body: impl FnOnce(Gate) -> ObjectRef<u64>) {
+    let (runtime, gate) = (fresh(), Gate::new());
+    let reference = {
+        let _here = runtime.enter();
+        body(gate)
+    };
+    other().block_on(within(async {
+        gate.begun(1).await;
+        drop(runtime);
+        assert!(matches!(reference.await, Err(Error::RuntimeGone { .. })));
+        gate.open();
+    }));
+}
+
+#[test]
+fn a_runtime_that_is_dropped_under_synchronous_code_ends_all_the_same() {
+    dropped_under(|gate| value::remote(pass_sync::remote(gate)));
+    dropped_under(|gate| gets::remote(pass::remote(gate), gate));
+}
+
 #[test]
 fn new_calls_after_the_end_say_so() {
     let runtime = fresh();
@@ -202,28 +222,28 @@ async fn a_runtime_ends_while_many_submit() -> Result<()> {
         for _ in 0..20 {
             let inner = fresh();
             let gate = Gate::new();
+            // On its own threads no other runtime is ever meant.
             let submitters: Vec<_> = (0..3)
                 .map(|_| {
-                    let inner = inner.clone();
-                    thread::spawn(move || {
-                        let _here = inner.enter();
+                    inner.tokio().spawn(async move {
                         let mut refs = Vec::new();
                         for x in 0..500 {
                             refs.push(value::remote(value::remote(x)));
                             gate.change(|book| book.begun += 1);
                         }
-                        refs.into_iter().map(ObjectRef::get).filter(Result::is_err).count()
+                        for reference in refs {
+                            _ = reference.await;
+                        }
                     })
                 })
                 .collect();
             gate.begun(200).await;
             inner.stop().await;
             for submitter in submitters {
-                submitter.join().expect("nobody hangs or panics");
+                // Ended with its thread, or told: it does not hang, and it does not panic.
+                assert!(submitter.await.map_or_else(|ended| ended.is_cancelled(), |()| true));
             }
         }
-        // Calls that came too late went to the runtime of this test or to none; both are at rest again.
-        until(|| raytree::current().is_ok_and(|own| own.task_count() == 0)).await;
         Ok(())
     })
     .await

@@ -261,7 +261,8 @@ fn fits(story: &Story, end: (Event, u32), result: &Result<u32>) -> bool {
 #[raytree::test]
 fn tk_1_2_3_4_the_runtime_and_the_engine_tell_one_story() -> Result<()> {
     let runtime = raytree::current()?;
-    let mut runner = TestRunner::new(Config { cases: 400, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
     let ran = runner.run(&stories(), |story| {
         let (end, result, runs) = runtime.block_on(within(play(&story)));
         match end {

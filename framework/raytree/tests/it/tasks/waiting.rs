@@ -248,6 +248,39 @@ async fn ln_2_two_cpu_tasks_are_not_starved_by_one_cpu_tasks_nor_the_reverse() -
     .await
 }
 
+#[remote(resources(slot = 1))]
+async fn waits_with_a_slot(way: u64, gate: Gate) -> Result<u64> {
+    match way % 3 {
+        0 => value::remote(1).await,
+        1 => half::remote(1).await,
+        _ => wide::remote(gate).await,
+    }
+}
+
+#[remote(resources(slot = 1))]
+fn gets_with_a_slot(way: u64, gate: Gate) -> Result<u64> {
+    match way % 3 {
+        0 => value_async::remote(1).get(),
+        1 => half::remote(1).get(),
+        _ => wide::remote(gate).get(),
+    }
+}
+
+#[raytree::test(resources(slot = 1))]
+async fn those_who_wait_for_a_slot_keep_no_cpu_from_what_its_holder_waits_for() -> Result<()> {
+    within(async {
+        let gate = Gate::new();
+        let waiting: Vec<_> = (0..30).map(|way| waits_with_a_slot::remote(way, gate)).collect();
+        let blocking: Vec<_> = (0..30).map(|way| gets_with_a_slot::remote(way, gate)).collect();
+        let expected = [1, 1, 2].repeat(10);
+        assert_eq!(raytree::get_all(waiting).await?, expected);
+        assert_eq!(raytree::get_all(blocking).await?, expected);
+        at_rest(&raytree::current()?).await;
+        Ok(())
+    })
+    .await
+}
+
 #[remote]
 async fn waits_for_wide(gate: Gate) -> Result<u64> {
     wide::remote(gate).await

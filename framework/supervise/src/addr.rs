@@ -144,6 +144,24 @@ impl<M: Message> Addr<M> {
         self.give(message, None)
     }
 
+    /// As [`Addr::cast`], for a message that a life has lost: while no life is up, it waits before all others. Of several
+    /// the last one is to be sent first.
+    ///
+    /// # Errors
+    /// [`Refused::Gone`] when the actor has ended for good.
+    pub fn cast_first(&self, message: M) -> Result<(), SendError<M>> {
+        let guard = Guard::new(&self.inner.probe, None);
+        let envelope = Envelope { body: Body::Message(message), guard };
+        let envelope = match &mut *self.inner.route.write() {
+            Route::Parked { waiting, .. } => {
+                waiting.get_mut().push_front(envelope);
+                return Ok(());
+            }
+            Route::Live(..) | Route::Gone => envelope,
+        };
+        self.delivered(envelope)
+    }
+
     /// Sends new work if there is room.
     ///
     /// # Errors
@@ -214,7 +232,11 @@ impl<M: Message> Addr<M> {
 
     fn give(&self, message: M, credit: Option<Credit>) -> Result<(), SendError<M>> {
         let guard = Guard::new(&self.inner.probe, credit);
-        match self.inner.deliver(Envelope { body: Body::Message(message), guard }) {
+        self.delivered(Envelope { body: Body::Message(message), guard })
+    }
+
+    fn delivered(&self, envelope: Envelope<M>) -> Result<(), SendError<M>> {
+        match self.inner.deliver(envelope) {
             None => Ok(()),
             Some(Envelope { body: Body::Message(message), .. }) => {
                 Err(SendError { reason: Refused::Gone, message })

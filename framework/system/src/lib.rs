@@ -55,6 +55,7 @@ pub mod macros {
 
     pub use crate::object::stream::Sink;
     pub use crate::task::args::{Args, Asked, Settled, Strict, Subscriber, Taken};
+    pub use crate::task::context::synchronous;
     pub use crate::task::definition::{Body, BodyFuture, Definition, Entry, Info, PlanCell};
     pub use crate::task::failure::{Failure, KeepsText, KeepsValue, Thrown};
     pub use crate::user::actor_ref::ActorRef;

@@ -68,9 +68,18 @@ pub const STREAM_WINDOW: usize = 64;
 /// The most a stream may ask to be ahead.
 pub const STREAM_WINDOW_MAX: usize = 1 << 20;
 
-/// Threads for synchronous tasks of one runtime, those included that are blocked in a wait. As many as small operating
+/// Threads for synchronous tasks of one runtime, those included that are blocked in a wait; and waits in synchronous code
+/// of tasks and actors. As many as small operating
 /// systems let one process have.
 pub const COMPUTE_THREADS_MAX: usize = 512;
+
+/// Methods marked `blocking` that run at once in one runtime, each on a thread; the others wait for their turn.
+pub const BLOCKING_METHODS_MAX: usize = 512;
+
+/// Threads beside those for user code that asynchronous code may hand blocking work to: for methods marked `blocking`,
+/// for synchronous methods that wait (each leaves its thread's work to another one), and 512, tokio's figure, for what
+/// the program starts itself. With fewer the runtime could stand still.
+pub const USER_BLOCKING_THREADS_MAX: usize = BLOCKING_METHODS_MAX + COMPUTE_THREADS_MAX + 512;
 
 /// Tasks that a waiting thread runs on its own stack, one inside the other, before it parks instead: far below what
 /// its stack of [`COMPUTE_STACK_BYTES`] holds.

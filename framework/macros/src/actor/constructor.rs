@@ -56,8 +56,10 @@ impl<'a> Constructor<'a> {
     pub(super) fn start(&self) -> TokenStream {
         let (pattern, arguments) =
             (self.params.pattern(), self.params.arguments(&quote!(__context)));
-        let wait = self.signature.asyncness.map(|_| quote!(.await));
-        let new = quote!(Self::new(#arguments)#wait);
+        let new = match self.signature.asyncness {
+            Some(_) => quote!(Self::new(#arguments).await),
+            None => quote!(::raytree::__macro::synchronous(__context, || Self::new(#arguments))),
+        };
         let made = if self.fallible {
             quote! {
                 match #new {

@@ -91,6 +91,10 @@ fn call(function: &ImplItemFn, mut given: Option<TokenStream>) -> Result<TokenSt
     if given.is_some() {
         return Err(bad(&signature.ident));
     }
-    let (name, wait) = (&signature.ident, signature.asyncness.map(|_| quote!(.await)));
-    Ok(quote!(Self::#name(self, #(#arguments),*)#wait))
+    let name = &signature.ident;
+    let called = quote!(Self::#name(self, #(#arguments),*));
+    Ok(match signature.asyncness {
+        Some(_) => quote!(#called.await),
+        None => quote!(::raytree::__macro::synchronous(__context, || #called)),
+    })
 }

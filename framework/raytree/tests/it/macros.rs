@@ -335,6 +335,6 @@ async fn what_is_lent_travels_like_what_is_given() {
     let error = is_text::remote(lent).await.unwrap_err();
     assert!(matches!(error, raytree::Error::CannotTravel { .. }), "{error}");
     let lent = Shared::new(vec![1, 2]);
-    assert_eq!(length::remote(&raytree::put(vec![1]).await.expect("stored")).await, Ok(1));
+    assert_eq!(length::remote(raytree::put(vec![1]).await.expect("stored")).await, Ok(1));
     assert_eq!(length::remote(lent).await, Ok(2));
 }

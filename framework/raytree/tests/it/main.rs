@@ -8,6 +8,7 @@ mod hardship;
 mod macros;
 mod objects;
 mod placement;
+mod remote_actors;
 mod runtimes;
 mod support;
 mod tasks;

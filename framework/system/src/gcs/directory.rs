@@ -14,14 +14,15 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use raytree_supervise::{Actor, Context, Failure, Reply, SupervisorMsg};
+use raytree_supervise::{Actor, Context, Failure, Reply, SupervisorMsg, clock};
 use raytree_types::{ActorId, Cause, ExitKind, limits};
 
 use crate::gcs::table::Ending;
 use crate::runtime::Shared;
-use crate::user::status::Lifecycle;
+use crate::user::status::{Cell, Lifecycle};
 
 /// What the directory can be told.
 #[derive(strum::IntoStaticStr)]
@@ -115,11 +116,14 @@ impl ActorDirectory {
             let kind = ExitKind::HostDied(Cause::message("its host ended"));
             let before = placing.restarts.saturating_sub(1);
             runtime.table.replaced(id);
-            if runtime.table.placing(id).is_some_and(|now| now.ending.is_some()) {
-                runtime.finish(id, kind);
-            } else {
-                runtime.announce(&placing.cell, kind, before, true);
-                runtime.place(&placing.cell);
+            match runtime.table.placing(id) {
+                // Its old body took so long that it was given up.
+                None => {}
+                Some(now) if now.ending.is_some() => runtime.finish(id, kind),
+                Some(_) => {
+                    runtime.announce(&placing.cell, kind, before, true);
+                    runtime.place(&placing.cell);
+                }
             }
             Some(DirectoryMsg::Replaced(id))
         });
@@ -150,7 +154,15 @@ fn end_tree(runtime: Arc<Shared>, id: ActorId, ending: Ending) -> Ends {
         }
         let mut status = cell.watch();
         let Ending { kill, released, reason } = ending;
+        let patience =
+            limits::KILL_GRACE + if kill { Duration::ZERO } else { cell.options.stops_within() };
+        let began = clock::now();
         while !cell.is_dead() {
+            if runtime.table.is_orphan(id) && clock::now() - began > patience {
+                // Its host died, and a thread that hangs keeps its old body: nobody else can say that it is over.
+                runtime.finish(id, abandoned(&cell));
+                return;
+            }
             // One whose last handle is gone finishes its queue, and for that it has to be placed first.
             let has_work = released && cell.probe.queued() > 0;
             if !has_work && (runtime.withdraw(id) || runtime.table.take_unplaced(id)) {
@@ -165,6 +177,12 @@ fn end_tree(runtime: Arc<Shared>, id: ActorId, ending: Ending) -> Ends {
             _ = tokio::time::timeout(limits::END_AGAIN_AFTER, dead).await;
         }
     })
+}
+
+fn abandoned(cell: &Cell) -> ExitKind {
+    cell.note("its thread is abandoned");
+    let reason = "its host died, and it did not end in time: its thread is abandoned".to_owned();
+    ExitKind::Killed { reason }
 }
 
 fn ended_in_line(kill: bool, reason: &str) -> ExitKind {

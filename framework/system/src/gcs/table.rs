@@ -261,6 +261,11 @@ impl ActorTable {
         }
     }
 
+    /// Its host died, and it has not been placed again yet.
+    pub(crate) fn is_orphan(&self, id: ActorId) -> bool {
+        self.inner.lock().entries.get(&id).is_some_and(|entry| entry.replace)
+    }
+
     /// Actors that are to be placed again.
     pub(crate) fn orphans(&self) -> Vec<ActorId> {
         let entries = &self.inner.lock().entries;

@@ -147,6 +147,12 @@ impl<T: Value> Stream for ObjectStream<T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        // Its end was told: what a body that was given up still makes is nobody's.
+        let Some(end) = &self.end else { return Poll::Ready(None) };
+        if end.is_ready() {
+            // A body that was given up, and waits for room, would go on for as long as somebody reads.
+            self.items.close();
+        }
         let mut next = self.items.poll_recv(cx);
         if next.is_pending() {
             // A body that was given up may run on, out of reach: its end is told before it is gone.

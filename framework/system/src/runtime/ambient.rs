@@ -43,6 +43,11 @@ pub fn current() -> Result<Runtime> {
     shared.map(Runtime::of).ok_or(Error::NoRuntime)
 }
 
+/// The runtime that this thread belongs to.
+pub(crate) fn of_thread() -> Option<Arc<Shared>> {
+    THREAD.with_borrow(|here| here.as_ref()?.get()?.upgrade())
+}
+
 /// True on a thread that runs this runtime's user code.
 pub(super) fn is_own_thread(shared: &Arc<Shared>) -> bool {
     let own = THREAD.with_borrow(|here| here.as_ref().and_then(|here| here.get().cloned()));

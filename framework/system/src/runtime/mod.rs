@@ -22,7 +22,7 @@ use raytree_types::{
     ActorId, ActorIds, ActorOptions, Cause, Error, ExitKind, Resources, Result, RuntimeId, limits,
 };
 use tokio::runtime::{Handle, Runtime as Tokio};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held, Place};
@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTable,
     pub(crate) ledger: Ledger,
     pub(crate) compute: Arc<Compute>,
+    /// One permit for each method that may block its thread.
+    pub(crate) blocking: Arc<Semaphore>,
     /// A plain task can run here at all.
     pub(crate) has_one_cpu: bool,
     pub(crate) lane: Lane<Arc<dyn Runnable>>,

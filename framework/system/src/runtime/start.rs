@@ -11,7 +11,7 @@ use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock
 use raytree_types::inspect::place;
 use raytree_types::{ActorIds, Error, Resources, Result, RuntimeId, Strategy, limits};
 use tokio::runtime::{Builder, Runtime as Tokio};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::life::Life;
 use super::{Addrs, Here, Runtime, Shared, ambient};
@@ -169,6 +169,7 @@ fn boot(
         lane: Lane::new(usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX)),
         ledger: Ledger::new(resources),
         compute: Arc::default(),
+        blocking: Arc::new(Semaphore::new(limits::BLOCKING_METHODS_MAX)),
         life,
         runtime_user: Mutex::default(),
         namespace,
@@ -224,6 +225,7 @@ fn watch(shared: &Arc<Shared>, root: Root) {
 fn tokio_runtime(name: &str, threads: usize, here: Option<Here>, sockets: bool) -> Result<Tokio> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(threads).thread_name(name).enable_time();
+    builder.max_blocking_threads(limits::USER_BLOCKING_THREADS_MAX);
     if sockets {
         builder.enable_io();
     }

@@ -12,8 +12,8 @@ use raytree_types::{Error, Result, limits};
 
 use super::context::{self, Mode};
 use crate::object::cell::ObjectCell;
-use crate::runtime::Shared;
 use crate::runtime::life::Life;
+use crate::runtime::{Shared, ambient};
 
 /// Blocks until the object is settled.
 pub(crate) fn settled<T>(cell: &ObjectCell<T>) -> Result<()> {
@@ -110,25 +110,31 @@ fn park<F: Future>(mode: Mode, needs_thread: bool, future: F) -> Result<F::Outpu
     Ok(if mode == Mode::SyncOnUserThread { tokio::task::block_in_place(wait) } else { wait() })
 }
 
-/// While a task blocks, its CPU is lent, and its thread counts as blocked.
+/// While a task blocks, its CPU is lent, and its thread counts as blocked. One of an actor's methods counts too.
 pub(crate) struct Lent {
     runtime: Arc<Shared>,
     cpu: i64,
 }
 
 impl Lent {
-    /// For a wait of the task that runs here, if one does. When too many threads are blocked already it keeps its CPU, so
-    /// that no further task begins; an error if what it waits for may be such a task.
+    /// For a wait of what runs here. When too many threads are blocked already a task keeps its CPU, so that no further
+    /// one begins; an error if what it waits for may be such a task.
     pub(crate) fn begin(needs_thread: bool) -> Result<Option<Self>> {
-        let Some(task) = context::task() else { return Ok(None) };
-        let Some(runtime) = task.life().runtime() else { return Ok(None) };
+        let task = context::task();
+        let runtime = match &task {
+            Some(task) => task.life().runtime(),
+            None => ambient::of_thread(),
+        };
+        let Some(runtime) = runtime else { return Ok(None) };
         if !runtime.compute.block() {
             let error = Error::TooManyThreads { limit: limits::COMPUTE_THREADS_MAX };
             return if needs_thread { Err(error) } else { Ok(None) };
         }
-        let cpu = task.plan().cpu;
-        runtime.ledger.lend(cpu);
-        runtime.settle();
+        let cpu = task.map_or(0, |task| task.plan().cpu);
+        if cpu > 0 {
+            runtime.ledger.lend(cpu);
+            runtime.settle();
+        }
         Ok(Some(Self { runtime, cpu }))
     }
 }

@@ -10,6 +10,8 @@ use raytree_types::{ActorId, Error, Resources, Result, TaskId};
 
 use super::run::Runnable;
 use crate::runtime::ambient;
+use crate::user::actor::Actor;
+use crate::user::context::ActorContext;
 
 /// How code runs, which decides how it may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,12 @@ pub(crate) async fn in_actor<T>(actor: ActorId, body: impl Future<Output = T>) -
         body.as_mut().poll(cx)
     })
     .await
+}
+
+/// Runs synchronous code of an actor, which may wait: a constructor or a hook that is not async.
+pub fn synchronous<A: Actor, T>(ctx: &ActorContext<A>, body: impl FnOnce() -> T) -> T {
+    let _entered = enter_actor(ctx.id(), Mode::SyncOnUserThread);
+    body()
 }
 
 /// The actor whose method runs on this thread.

@@ -85,7 +85,7 @@ impl<T: Remote> ActorRef<T> {
         let handle = self.live()?;
         let credit = handle.addr.try_credit().map_err(|refused| handle.refusal(refused))?;
         let to = (self.life, Arc::clone(out));
-        OpenCall::make(&handle.addr, handle.cell(), &self.order, (invocation, credit), to);
+        OpenCall::make(handle, &self.order, (invocation, credit), to);
         Ok(())
     }
 }

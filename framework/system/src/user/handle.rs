@@ -144,10 +144,7 @@ impl<A: Actor> ActorHandle<A> {
     /// # Errors
     /// [`Error::RuntimeGone`] when the runtime ends first.
     pub async fn exited(&self) -> Result<Exit> {
-        let mut status = self.cell().watch();
-        let dead = status.wait_for(|status| status.lifecycle == Lifecycle::Dead).await;
-        let exit = dead.ok().and_then(|status| status.last_exit.clone());
-        exit.map(|exit| (*exit).clone()).ok_or_else(|| self.cell().gone())
+        exit_of(Arc::clone(self.cell())).await
     }
 
     /// Ends it in order: its children first, one after the other, then what is queued, then its `stopped`. Waits for the
@@ -216,6 +213,14 @@ impl<A: Actor> ActorHandle<A> {
     pub fn last_exit(&self) -> Option<ExitKind> {
         self.cell().status().last_exit.map(|exit| exit.kind.clone())
     }
+}
+
+/// Waits for the end for good, without keeping the actor alive.
+pub(crate) async fn exit_of(cell: Arc<Cell>) -> Result<Exit> {
+    let mut status = cell.watch();
+    let dead = status.wait_for(|status| status.lifecycle == Lifecycle::Dead).await;
+    let exit = dead.ok().and_then(|status| status.last_exit.clone());
+    exit.map(|exit| (*exit).clone()).ok_or_else(|| cell.gone())
 }
 
 impl<A: Actor> Clone for ActorHandle<A> {

@@ -95,7 +95,7 @@ impl<A: Actor> Drop for Ticket<A> {
     }
 }
 
-/// A message with the way back. The credit is held until the handler has ended.
+/// A message with the way back. The credit is held until the handler has ended, and no longer.
 pub(crate) struct Job<M, R> {
     pub(crate) message: M,
     pub(crate) reply: oneshot::Sender<R>,
@@ -114,9 +114,11 @@ where
     fn run<'a>(self: Box<Self>, actor: &'a mut A, ctx: &'a ActorContext<A>) -> Boxed<'a> {
         Box::pin(async move {
             let Self { message, reply, credit } = *self;
-            // A caller that no longer waits is not an error.
-            _ = reply.send(actor.call(message, ctx).await);
+            let answer = actor.call(message, ctx).await;
+            // Whoever has the answer finds room for the next call.
             drop(credit);
+            // A caller that no longer waits is not an error.
+            _ = reply.send(answer);
         })
     }
 }
@@ -133,8 +135,9 @@ where
     fn run<'a>(self: Box<Self>, actor: &'a A, ctx: &'a ActorContext<A>) -> Boxed<'a> {
         Box::pin(async move {
             let Self { message, reply, credit } = *self;
-            _ = reply.send(actor.query(message, ctx).await);
+            let answer = actor.query(message, ctx).await;
             drop(credit);
+            _ = reply.send(answer);
         })
     }
 
@@ -143,9 +146,8 @@ where
             let Self { message, reply, credit } = *self;
             let answer = actor.query(message, &ctx).await;
             // Before the answer is out, so that a caller who goes on to `call` finds the actor alone.
-            drop((actor, ctx));
+            drop((actor, ctx, credit));
             _ = reply.send(answer);
-            drop(credit);
         })
     }
 }

@@ -93,6 +93,8 @@ pub(crate) enum Begun<'a, R> {
 /// A method with its arguments.
 pub(crate) trait Invocation<T: Actor>: Send + Sync + Sized + 'static {
     type Out: Value;
+    /// A call that was lost can be made again.
+    const REPEATS: bool;
 
     fn is_exclusive(&self) -> bool;
     fn is_blocking(&self) -> bool;
@@ -202,6 +204,7 @@ macro_rules! delegate {
 
 impl<T: Actor, A: Args, R: Value> Invocation<T> for One<T, A, R> {
     type Out = R;
+    const REPEATS: bool = true;
 
     delegate!();
 
@@ -230,10 +233,11 @@ impl<T: Actor, A: Args, R: Value> Invocation<T> for One<T, A, R> {
 
 impl<T: Actor, A: Args, R: Value> Invocation<T> for Many<T, A, R> {
     type Out = ();
+    /// Some of its items may have been read.
+    const REPEATS: bool = false;
 
     delegate!();
 
-    /// Never: some of its items may have been read.
     fn again(&self) -> Option<Self> {
         None
     }

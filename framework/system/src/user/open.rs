@@ -19,6 +19,7 @@ use raytree_types::{Error, Result};
 
 use super::actor::Actor;
 use super::context::ActorContext;
+use super::handle::{ActorHandle, Lease};
 use super::job::{Boxed, HostedMsg, MethodJob, Ticket};
 use super::method::{Begun, Invocation};
 use super::order::{Deferred, Order};
@@ -45,8 +46,10 @@ pub(crate) struct OpenCalls {
 
 #[derive(Default)]
 struct Places {
-    calls: Vec<Option<Arc<dyn Open>>>,
+    /// With the number of its arrival.
+    calls: Vec<Option<(u64, Arc<dyn Open>)>>,
     free: Vec<usize>,
+    arrived: u64,
 }
 
 /// Not in any place yet, or no longer.
@@ -54,14 +57,16 @@ const NOWHERE: usize = usize::MAX;
 
 impl OpenCalls {
     fn enter(&self, call: Arc<dyn Open>) -> usize {
-        let Places { calls, free } = &mut *self.places.lock();
+        let Places { calls, free, arrived } = &mut *self.places.lock();
+        *arrived += 1;
+        let entry = Some((*arrived, call));
         match free.pop() {
             Some(place) => {
-                calls[place] = Some(call);
+                calls[place] = entry;
                 place
             }
             None => {
-                calls.push(Some(call));
+                calls.push(entry);
                 calls.len() - 1
             }
         }
@@ -69,7 +74,7 @@ impl OpenCalls {
 
     fn leave(&self, place: usize) {
         let left = {
-            let Places { calls, free } = &mut *self.places.lock();
+            let Places { calls, free, .. } = &mut *self.places.lock();
             let left = calls.get_mut(place).and_then(Option::take);
             free.extend(left.is_some().then_some(place));
             left
@@ -80,8 +85,10 @@ impl OpenCalls {
 
     /// A life of the actor has ended; `dead`: the last one.
     pub(crate) fn life_ended(&self, error: &Error, dead: bool) {
-        let calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
-        calls.into_iter().for_each(|call| call.life_ended(error, dead));
+        let mut calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
+        // Each that is made again goes before all others that wait for the next life: the youngest is put there first.
+        calls.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
+        calls.into_iter().for_each(|(_, call)| call.life_ended(error, dead));
     }
 }
 
@@ -101,6 +108,10 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     missing: AtomicUsize,
     invocation: Mutex<Option<I>>,
     credit: Mutex<Option<Credit>>,
+    /// What was asked of an actor keeps it alive until it is answered, whoever still holds a handle.
+    lease: Mutex<Option<Arc<Lease>>>,
+    /// It has left the line of its caller.
+    sent: AtomicBool,
     out: Mutex<Option<Arc<ObjectCell<I::Out>>>>,
     /// Its message was dropped unanswered.
     lost: AtomicBool,
@@ -114,15 +125,16 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     /// Makes a call: at once if it can go, else as soon as its arguments and the caller's earlier calls allow.
     pub(crate) fn make(
-        addr: &Addr<HostedMsg<T>>,
-        cell: &Arc<Cell>,
+        handle: &ActorHandle<T>,
         order: &Arc<Order>,
         (invocation, credit): (I, Credit),
         (life, out): (&'static Life, Arc<ObjectCell<I::Out>>),
     ) {
         let mut waits = false;
         invocation.each(&mut |settled| waits |= !settled.is_settled());
-        let retries = cell.options.retries_max();
+        let waits = waits || !order.is_empty();
+        let (addr, cell) = (&handle.addr, handle.cell());
+        let retries = if I::REPEATS { cell.options.retries_max() } else { 0 };
         let call = Arc::new(Self {
             place: AtomicUsize::new(NOWHERE),
             label: invocation.label(),
@@ -136,6 +148,8 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             missing: AtomicUsize::new(1),
             invocation: Mutex::new(Some(if retries > 0 { invocation.keep() } else { invocation })),
             credit: Mutex::new(Some(credit)),
+            lease: Mutex::new(Some(Arc::clone(&handle.lease))),
+            sent: AtomicBool::new(false),
             out: Mutex::new(Some(Arc::clone(&out))),
             lost: AtomicBool::new(false),
             exits: AtomicU64::new(cell.exits()),
@@ -149,13 +163,17 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             // The actor died in between.
             cell.open.leave(call.place.swap(NOWHERE, Ordering::AcqRel));
         }
-        if !waits && order.is_empty() {
+        if !waits {
             call.missing.store(0, Ordering::Release);
             call.send();
             return;
         }
         order.push(Arc::clone(&call) as Arc<dyn Deferred>);
-        call.ask_for_arguments();
+        Arc::clone(&call).ask_for_arguments();
+        if cell.is_dead() {
+            // It may have died before it knew of this call, and nobody asks whether it can be sent.
+            call.answer(Err(cell.gone()));
+        }
     }
 
     fn ask_for_arguments(self: Arc<Self>) {
@@ -176,6 +194,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         let out = self.out.lock().take();
         let Some(out) = out else { return };
         self.cell.open.leave(self.place.swap(NOWHERE, Ordering::AcqRel));
+        drop(self.lease.lock().take());
         let invocation = self.invocation.lock().take();
         // The user's drop.
         _ = panics::catch(|| drop(invocation));
@@ -190,11 +209,15 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         let result = result
             .and_then(|value| travel::through(self.life, codec, value).map_err(Failure::from))
             .map_err(|failure| failure.into_error(self.label));
+        // Whoever has the answer finds room for the next call.
+        drop(self.credit.lock().take());
         self.answer(result);
     }
 
     /// What is to be run now; none when nobody wants it any more.
     fn begin(&self) -> Option<I> {
+        // The life that it is lost with, if it is, has not ended yet.
+        self.exits.store(self.cell.exits(), Ordering::Release);
         let mut invocation = self.invocation.lock();
         if self.retries.load(Ordering::Acquire) > 0
             && let Some(again) = invocation.as_ref().and_then(Invocation::again)
@@ -232,6 +255,8 @@ impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
         if self.is_answered() {
             return;
         }
+        self.exits.store(self.cell.exits(), Ordering::Release);
+        self.sent.store(true, Ordering::Release);
         let addr = self.addr.clone();
         // Refused: the ticket, dropped, says so.
         _ = addr.cast(HostedMsg::Method(Ticket::new(self)));
@@ -249,6 +274,10 @@ impl<T: Actor, I: Invocation<T>> Dependent for OpenCall<T, I> {
 
 impl<T: Actor, I: Invocation<T>> Producer for OpenCall<T, I> {
     fn cancel(&self, _recursive: bool) {
+        if !self.sent.load(Ordering::Acquire) {
+            // It was not sent yet, and takes no room in the mailbox.
+            drop(self.credit.lock().take());
+        }
         self.answer(Err(Error::Cancelled { task: self.label.to_owned() }));
         self.waker.wake();
         self.order.advance();
@@ -265,8 +294,12 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
         let again = !dead
             && self.retries.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok();
         if again {
-            self.exits.store(self.cell.exits(), Ordering::Release);
-            self.send();
+            if !self.is_answered() {
+                self.exits.store(self.cell.exits(), Ordering::Release);
+                let addr = self.addr.clone();
+                // What was sent later waits behind it (OR-1). Refused: the ticket, dropped, says so.
+                _ = addr.cast_first(HostedMsg::Method(Ticket::new(self)));
+            }
         } else {
             self.answer(Err(error.clone()));
         }

@@ -9,6 +9,7 @@ use raytree_types::{ActorId, ActorOptions, Exit, Result};
 
 use super::actor::Actor;
 use super::actor_ref::ActorRef;
+use super::handle::exit_of;
 use super::status::Status;
 use crate::task::args::Args;
 use crate::task::definition::Info;
@@ -82,11 +83,10 @@ pub trait Handle: Clone + Send + Sync + 'static {
     /// # Errors
     /// Why it could not be created; [`RuntimeGone`](raytree_types::Error::RuntimeGone) when the runtime ends first.
     fn stop(&self) -> Ending {
-        let handle = self.inner().live().cloned();
-        if let Ok(handle) = &handle {
+        if let Ok(handle) = self.inner().live() {
             handle.stop_soon();
         }
-        Box::pin(async move { handle?.exited().await })
+        self.exited()
     }
 
     /// Ends it and its children at their next await point; queued calls get
@@ -95,20 +95,19 @@ pub trait Handle: Clone + Send + Sync + 'static {
     /// # Errors
     /// As for [`Handle::stop`].
     fn kill(&self) -> Ending {
-        let handle = self.inner().live().cloned();
-        if let Ok(handle) = &handle {
+        if let Ok(handle) = self.inner().live() {
             handle.kill();
         }
-        Box::pin(async move { handle?.exited().await })
+        self.exited()
     }
 
-    /// Waits for its end for good.
+    /// Waits for its end for good. The wait does not keep it alive.
     ///
     /// # Errors
     /// As for [`Handle::stop`].
-    fn exited(&self) -> impl Future<Output = Result<Exit>> + Send {
-        let handle = self.inner().live().cloned();
-        async move { handle?.exited().await }
+    fn exited(&self) -> Ending {
+        let cell = self.inner().live().map(|handle| Arc::clone(handle.cell()));
+        Box::pin(async move { exit_of(cell?).await })
     }
 
     /// Its probe: counters, causes, flight recorder and the *panic now* test hook.

@@ -17,7 +17,7 @@ use std::task::Poll;
 use parking_lot::Mutex;
 use raytree_supervise::{self as kit, Context, Failure, panics};
 use raytree_types::{Cause, Exit, Incarnation};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::task::context::in_actor;
 use crate::user::actor::Actor;
@@ -136,6 +136,16 @@ impl<A: Actor> Hosted<A> {
         ticket: Ticket<A>,
     ) -> Result<(), Failure> {
         let job = ticket.job();
+        // Without the runtime nobody waits for the answer.
+        let turn = match self.ctx.cell.runtime.upgrade() {
+            Some(runtime) if job.is_blocking() => Some(Arc::clone(&runtime.blocking)),
+            _ => None,
+        };
+        let turn = match turn {
+            // The semaphore is never closed.
+            Some(blocking) => blocking.acquire_owned().await.ok(),
+            None => None,
+        };
         if job.is_exclusive() {
             let (actor, mine) = self.alone().await?;
             if let Some(body) = job.exclusive(actor, mine) {
@@ -146,12 +156,17 @@ impl<A: Actor> Hosted<A> {
                 body.await;
             }
         } else {
-            self.overlap(ctx, ticket).await;
+            self.overlap(ctx, ticket, turn).await;
         }
         Ok(())
     }
 
-    async fn overlap(&mut self, ctx: &Context<HostedMsg<A>>, ticket: Ticket<A>) {
+    async fn overlap(
+        &mut self,
+        ctx: &Context<HostedMsg<A>>,
+        ticket: Ticket<A>,
+        blocking: Option<OwnedSemaphorePermit>,
+    ) {
         // The semaphore is never closed.
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return };
         let (job, wish) = (ticket.job(), Arc::clone(&self.ctx.wish));
@@ -162,7 +177,7 @@ impl<A: Actor> Hosted<A> {
             let part = ctx.part();
             let body = tokio::task::spawn_blocking(move || {
                 let caught = panics::catch(|| job.on_own_thread(&actor, &mine));
-                drop((actor, mine, ticket, turn, part));
+                drop((actor, mine, ticket, turn, part, blocking));
                 caught
             });
             ctx.pipe(async move {

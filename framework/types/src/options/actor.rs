@@ -263,7 +263,13 @@ impl ActorOptions {
     /// How a graceful stop ends it.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
-        Shutdown::Drain(self.stop_within.unwrap_or(limits::ACTOR_STOP_WITHIN))
+        Shutdown::Drain(self.stops_within())
+    }
+
+    /// How long a graceful stop may take.
+    #[must_use]
+    pub fn stops_within(&self) -> Duration {
+        self.stop_within.unwrap_or(limits::ACTOR_STOP_WITHIN)
     }
 
     /// Whether its parent hears of its ends.

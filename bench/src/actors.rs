@@ -24,7 +24,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 /// Calls under way at once in the pipelined rows.
-const WINDOW: usize = 1000;
+pub(crate) const WINDOW: usize = 1000;
 
 struct Echo;
 struct Say(u64);
@@ -58,7 +58,7 @@ where
 }
 
 /// The bare counterpart: one task that echoes over a bounded channel and a oneshot.
-fn on_tokio<T, F>(
+pub(crate) fn on_tokio<T, F>(
     threads: usize,
     body: impl FnOnce(mpsc::Sender<(u64, oneshot::Sender<u64>)>) -> F,
 ) -> Result<T>
@@ -98,25 +98,34 @@ fn call_throughput_async(report: &mut Report) -> Result<()> {
     let floor = on_tokio(2, move |sender| async move {
         let mut rates = Vec::new();
         for _ in 0..repeats {
-            let start = now();
-            for _ in 0..calls / WINDOW {
-                let mut answers = Vec::with_capacity(WINDOW);
-                for n in 0..WINDOW as u64 {
-                    let (reply, answer) = oneshot::channel();
-                    _ = sender.send((n, reply)).await;
-                    answers.push(answer);
-                }
-                for answer in answers {
-                    _ = answer.await;
-                }
-            }
-            rates.push((calls / WINDOW * WINDOW) as f64 / start.elapsed().as_secs_f64());
+            rates.push(echo_rate(&sender, calls, WINDOW).await);
         }
         rates
     })?;
     report.row("actor_call_throughput_async", median(rates), "/s");
     report.row("actor_call_throughput_async.floor", median(floor), "/s");
     Ok(())
+}
+
+/// Calls a second to a bare echo, with so many under way at once.
+pub(crate) async fn echo_rate(
+    sender: &mpsc::Sender<(u64, oneshot::Sender<u64>)>,
+    calls: usize,
+    window: usize,
+) -> f64 {
+    let start = now();
+    let mut answers = Vec::with_capacity(window);
+    for _ in 0..calls / window {
+        for n in 0..window as u64 {
+            let (reply, answer) = oneshot::channel();
+            _ = sender.send((n, reply)).await;
+            answers.push(answer);
+        }
+        for answer in answers.drain(..) {
+            _ = answer.await;
+        }
+    }
+    (calls / window * window) as f64 / start.elapsed().as_secs_f64()
 }
 
 fn sequential(threads: usize, calls: usize) -> Result<Vec<f64>> {
@@ -193,7 +202,7 @@ fn latency_cross_thread(report: &mut Report) -> Result<()> {
 }
 
 /// Two threads and two channels.
-fn ping_pong(rounds: usize) -> Result<Vec<f64>> {
+pub(crate) fn ping_pong(rounds: usize) -> Result<Vec<f64>> {
     let (to, from_us) = sync_channel::<u64>(1);
     let (back, answers) = sync_channel::<u64>(1);
     let other = thread::spawn(move || {

@@ -8,6 +8,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use raytree_rllib::PpoConfig;
 
+use crate::core::pending;
+
 /// A role of a child process; it prints one number.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Role {
@@ -15,6 +17,12 @@ pub(crate) enum Role {
     Idle,
     /// No runtime; prints its resident memory.
     Bare,
+    /// Tasks that wait in line; prints the bytes of each.
+    PendingInLine,
+    /// Tasks that wait for an argument; prints the bytes of each.
+    PendingArgument,
+    /// Tokio tasks that wait; prints the bytes of each.
+    PendingBare,
     /// PPO on CartPole until an evaluation reaches 475; prints the environment steps that took, or the budget + 1.
     Solve,
 }
@@ -30,6 +38,9 @@ impl Role {
                 runtime.shutdown();
             }
             Self::Bare => println!("{}", resident_mib()?),
+            Self::PendingInLine => println!("{}", pending::ours(false)?),
+            Self::PendingArgument => println!("{}", pending::ours(true)?),
+            Self::PendingBare => println!("{}", pending::bare()?),
             Self::Solve => println!("{}", solve(seed)?),
         }
         Ok(())
@@ -80,9 +91,13 @@ fn solve(seed: u64) -> Result<u64> {
 
 /// Resident memory of this process, in MiB.
 fn resident_mib() -> Result<f64> {
+    Ok(resident_kib()? / 1024.0)
+}
+
+/// Resident memory of this process, in KiB.
+pub(crate) fn resident_kib() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
-    let kib: f64 = kib.context("no VmRSS in /proc/self/status")?.trim().parse()?;
-    Ok(kib / 1024.0)
+    Ok(kib.context("no VmRSS in /proc/self/status")?.trim().parse()?)
 }

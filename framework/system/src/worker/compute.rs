@@ -184,11 +184,15 @@ impl Seat {
     }
 }
 
-/// Supervision comes before computing: compute threads are a little nicer than the system's.
+/// Supervision comes before computing: compute threads are a little nicer than the system's, however nice the program
+/// was started.
 fn yield_to_the_system() {
-    const NICE: i32 = 1;
-    // Refused only where threads have no priorities of their own; then all are equal.
-    _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+    const NICER: i32 = 1;
+    let this = Some(rustix::thread::gettid());
+    if let Ok(nice) = rustix::process::getpriority_process(this) {
+        // Refused only where threads have no priorities of their own; then all are equal.
+        _ = rustix::process::setpriority_process(this, nice + NICER);
+    }
 }
 
 impl std::fmt::Debug for Compute {

@@ -30,6 +30,8 @@ struct Inner<M> {
     credits: Arc<Semaphore>,
     limit: usize,
     last: OnceLock<ExitKind>,
+    /// Sees each message on its way into a life.
+    on_delivery: OnceLock<fn(&M)>,
 }
 
 enum Route<M> {
@@ -117,6 +119,7 @@ impl<M: Message> Addr<M> {
             credits: Arc::new(Semaphore::new(limit)),
             limit,
             last: OnceLock::new(),
+            on_delivery: OnceLock::new(),
         });
         let (waker, closer) = (Arc::downgrade(&inner), Arc::downgrade(&inner));
         probe.body.connect(
@@ -133,6 +136,13 @@ impl<M: Message> Addr<M> {
             },
         );
         Self { inner }
+    }
+
+    /// Shows each message to `look` when it goes to a life, so that it can know which life it was lost with. To be said
+    /// before the first message.
+    pub fn on_delivery(&self, look: fn(&M)) {
+        // Said once, by the one who made the address.
+        _ = self.inner.on_delivery.set(look);
     }
 
     /// Sends what must not be refused for load: replies, cancels, supervision, timers. Their number is bounded by the
@@ -277,6 +287,7 @@ impl<M: Send + 'static> Addr<M> {
                 drain_now = *drain;
                 let waiting = waiting.get_mut();
                 while let Some(envelope) = waiting.pop_front() {
+                    self.inner.show(&envelope);
                     if let Err(MessagingErr::SendErr(envelope)) = actor.cast(envelope) {
                         waiting.push_front(envelope);
                         return;
@@ -320,10 +331,13 @@ impl<M: Send + 'static> Inner<M> {
         let (envelope, tried) = {
             let route = self.route.read();
             match &*route {
-                Route::Live(actor, life) => match actor.cast(envelope) {
-                    Err(MessagingErr::SendErr(envelope)) => (envelope, Some(*life)),
-                    _ => return None,
-                },
+                Route::Live(actor, life) => {
+                    self.show(&envelope);
+                    match actor.cast(envelope) {
+                        Err(MessagingErr::SendErr(envelope)) => (envelope, Some(*life)),
+                        _ => return None,
+                    }
+                }
                 Route::Parked { .. } => (envelope, None),
                 Route::Gone => return Some(envelope),
             }
@@ -353,13 +367,19 @@ impl<M: Send + 'static> Inner<M> {
                 None
             }
             // A new life came up between the two locks.
-            Route::Live(actor, _) => match actor.cast(envelope) {
-                Err(MessagingErr::SendErr(envelope)) => {
+            Route::Live(actor, _) => {
+                self.show(&envelope);
+                if let Err(MessagingErr::SendErr(envelope)) = actor.cast(envelope) {
                     *route = Route::parked(VecDeque::from([envelope]));
-                    None
                 }
-                _ => None,
-            },
+                None
+            }
+        }
+    }
+
+    fn show(&self, envelope: &Envelope<M>) {
+        if let (Body::Message(message), Some(look)) = (&envelope.body, self.on_delivery.get()) {
+            look(message);
         }
     }
 }

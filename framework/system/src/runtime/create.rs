@@ -66,6 +66,7 @@ impl Shared {
         let label = options.given_label().unwrap_or(type_name).to_owned();
         let bound = options.mailbox_bound();
         let addr = Addr::new(&format!("{label}#{:x}", id.number()), type_name, bound, Kind::User);
+        addr.on_delivery(crate::user::job::HostedMsg::delivered);
         let probe = Arc::clone(addr.probe());
         let cell = Cell::new(id, label, options, owner, probe, Arc::downgrade(self));
         (Arc::new(cell), addr)

@@ -28,6 +28,15 @@ pub(crate) enum HostedMsg<A: Actor> {
     Settle,
 }
 
+impl<A: Actor> HostedMsg<A> {
+    /// It goes to the present life.
+    pub(crate) fn delivered(&self) {
+        if let Self::Method(ticket) = self {
+            ticket.0.delivered();
+        }
+    }
+}
+
 impl<A: Actor> From<&HostedMsg<A>> for &'static str {
     fn from(message: &HostedMsg<A>) -> Self {
         match message {
@@ -60,18 +69,29 @@ pub(crate) trait MethodJob<A: Actor>: Send + Sync {
     fn short_name(&self) -> &'static str;
     fn is_exclusive(&self) -> bool;
     fn is_blocking(&self) -> bool;
-    /// Begins a `&mut self` method; what is left of it, if anything is.
+    /// Its body holds a thread from begin to end.
+    fn is_sync(&self) -> bool;
+    /// Begins a `&mut self` method; what is left of it, if anything is. With `hands_over` the thread's other work moves to
+    /// another thread first.
     fn exclusive<'a>(
         self: Arc<Self>,
         actor: &'a mut A,
         ctx: &'a ActorContext<A>,
+        hands_over: bool,
     ) -> Option<Boxed<'a>>;
     /// Begins a `&self` method where nothing overlaps.
-    fn shared<'a>(self: Arc<Self>, actor: &'a A, ctx: &'a ActorContext<A>) -> Option<Boxed<'a>>;
+    fn shared<'a>(
+        self: Arc<Self>,
+        actor: &'a A,
+        ctx: &'a ActorContext<A>,
+        hands_over: bool,
+    ) -> Option<Boxed<'a>>;
     /// A `&self` method where others may run meanwhile.
     fn overlapping(self: Arc<Self>, actor: Arc<A>, ctx: ActorContext<A>) -> Boxed<'static>;
     /// A synchronous `&self` method, on a thread that may block.
     fn on_own_thread(self: Arc<Self>, actor: &A, ctx: &ActorContext<A>);
+    /// The message goes to the present life.
+    fn delivered(&self);
     /// The message is gone.
     fn dropped(self: Arc<Self>);
 }

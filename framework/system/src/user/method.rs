@@ -82,6 +82,16 @@ fn is_exclusive<T: Actor, A: Args, R>(body: &MethodBody<T, A, R>) -> bool {
     )
 }
 
+fn is_sync<T: Actor, A: Args, R>(body: &MethodBody<T, A, R>) -> bool {
+    matches!(
+        body,
+        MethodBody::Exclusive(_)
+            | MethodBody::Shared(_)
+            | MethodBody::ExclusiveIterate(_)
+            | MethodBody::SharedIterate(_)
+    )
+}
+
 /// A body that has begun.
 pub(crate) enum Begun<'a, R> {
     /// And ended.
@@ -98,6 +108,7 @@ pub(crate) trait Invocation<T: Actor>: Send + Sync + Sized + 'static {
 
     fn is_exclusive(&self) -> bool;
     fn is_blocking(&self) -> bool;
+    fn is_sync(&self) -> bool;
     fn short_name(&self) -> &'static str;
     fn label(&self) -> &'static str;
     fn codec(&self) -> Codec;
@@ -178,6 +189,10 @@ macro_rules! delegate {
 
         fn is_blocking(&self) -> bool {
             self.method.blocking
+        }
+
+        fn is_sync(&self) -> bool {
+            is_sync(&self.method.body)
         }
 
         fn short_name(&self) -> &'static str {

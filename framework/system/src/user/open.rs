@@ -100,6 +100,7 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     short_name: &'static str,
     exclusive: bool,
     blocking: bool,
+    sync: bool,
     life: &'static Life,
     addr: Addr<HostedMsg<T>>,
     cell: Arc<Cell>,
@@ -115,7 +116,7 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     out: Mutex<Option<Arc<ObjectCell<I::Out>>>>,
     /// Its message was dropped unanswered.
     lost: AtomicBool,
-    /// Lives that had ended when it was sent.
+    /// Lives that had ended when it went to the one that has it.
     exits: AtomicU64,
     retries: AtomicU32,
     /// Whoever polls its body is woken when it is cancelled.
@@ -141,6 +142,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             short_name: invocation.short_name(),
             exclusive: invocation.is_exclusive(),
             blocking: invocation.is_blocking(),
+            sync: invocation.is_sync(),
             life,
             addr: addr.clone(),
             cell: Arc::clone(cell),
@@ -216,8 +218,6 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 
     /// What is to be run now; none when nobody wants it any more.
     fn begin(&self) -> Option<I> {
-        // The life that it is lost with, if it is, has not ended yet.
-        self.exits.store(self.cell.exits(), Ordering::Release);
         let mut invocation = self.invocation.lock();
         if self.retries.load(Ordering::Acquire) > 0
             && let Some(again) = invocation.as_ref().and_then(Invocation::again)
@@ -255,7 +255,6 @@ impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
         if self.is_answered() {
             return;
         }
-        self.exits.store(self.cell.exits(), Ordering::Release);
         self.sent.store(true, Ordering::Release);
         let addr = self.addr.clone();
         // Refused: the ticket, dropped, says so.
@@ -295,7 +294,6 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
             && self.retries.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok();
         if again {
             if !self.is_answered() {
-                self.exits.store(self.cell.exits(), Ordering::Release);
                 let addr = self.addr.clone();
                 // What was sent later waits behind it (OR-1). Refused: the ticket, dropped, says so.
                 _ = addr.cast_first(HostedMsg::Method(Ticket::new(self)));
@@ -319,16 +317,21 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         self.blocking
     }
 
+    fn is_sync(&self) -> bool {
+        self.sync
+    }
+
     fn exclusive<'a>(
         self: Arc<Self>,
         actor: &'a mut T,
         ctx: &'a ActorContext<T>,
+        hands_over: bool,
     ) -> Option<Boxed<'a>> {
         let invocation = self.begin()?;
         let codec = invocation.codec();
         let begun = {
             let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
-            if self.blocking {
+            if hands_over {
                 tokio::task::block_in_place(|| invocation.exclusive(actor, ctx))
             } else {
                 invocation.exclusive(actor, ctx)
@@ -337,12 +340,17 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         self.finish(begun, codec)
     }
 
-    fn shared<'a>(self: Arc<Self>, actor: &'a T, ctx: &'a ActorContext<T>) -> Option<Boxed<'a>> {
+    fn shared<'a>(
+        self: Arc<Self>,
+        actor: &'a T,
+        ctx: &'a ActorContext<T>,
+        hands_over: bool,
+    ) -> Option<Boxed<'a>> {
         let invocation = self.begin()?;
         let codec = invocation.codec();
         let begun = {
             let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
-            if self.blocking {
+            if hands_over {
                 tokio::task::block_in_place(|| invocation.shared(actor, ctx))
             } else {
                 invocation.shared(actor, ctx)
@@ -353,7 +361,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
 
     fn overlapping(self: Arc<Self>, actor: Arc<T>, ctx: ActorContext<T>) -> Boxed<'static> {
         Box::pin(async move {
-            if let Some(body) = Arc::clone(&self).shared(&actor, &ctx) {
+            if let Some(body) = Arc::clone(&self).shared(&actor, &ctx, false) {
                 body.await;
             }
         })
@@ -368,6 +376,10 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         }
     }
 
+    fn delivered(&self) {
+        self.exits.store(self.cell.exits(), Ordering::Release);
+    }
+
     /// Its message was dropped; unless it was answered before, it is lost with the life that had it.
     fn dropped(self: Arc<Self>) {
         drop(self.credit.lock().take());
@@ -375,7 +387,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
             return;
         }
         self.lost.store(true, Ordering::Release);
-        // An end that was announced before this is the one; else the one that is announced next tells it.
+        // The end of the life that had it, if it was announced before this; else the one that is announced next tells it.
         if self.cell.exits() > self.exits.load(Ordering::Acquire) || self.cell.is_dead() {
             let (error, dead) = (self.cell.gone(), self.cell.is_dead());
             self.life_ended(&error, dead);

@@ -19,10 +19,11 @@ use raytree_supervise::{self as kit, Context, Failure, panics};
 use raytree_types::{Cause, Exit, Incarnation};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::pace::{Pace, Paces};
 use crate::task::context::in_actor;
 use crate::user::actor::Actor;
 use crate::user::context::{ActorContext, Wish};
-use crate::user::job::{CallJob, HostedMsg, QueryJob, Ticket};
+use crate::user::job::{CallJob, HostedMsg, MethodJob, QueryJob, Ticket};
 use crate::user::status::Cell;
 
 /// What each life is made from.
@@ -41,6 +42,7 @@ pub(crate) struct Hosted<A: Actor> {
     /// One permit per handler that may overlap; all of them make a `&mut self` handler.
     turns: Arc<Semaphore>,
     width: u32,
+    paces: Paces,
 }
 
 impl<A: Actor> kit::Actor for Hosted<A> {
@@ -69,6 +71,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
             turns: Arc::new(Semaphore::new(width)),
             // At most `limits::MAX_CONCURRENCY_MAX`.
             width: u32::try_from(width).unwrap_or(u32::MAX),
+            paces: Paces::default(),
         };
         hosted.settle(ctx)?;
         Ok(hosted)
@@ -136,48 +139,64 @@ impl<A: Actor> Hosted<A> {
         ticket: Ticket<A>,
     ) -> Result<(), Failure> {
         let job = ticket.job();
-        // Without the runtime nobody waits for the answer.
-        let turn = match self.ctx.cell.runtime.upgrade() {
-            Some(runtime) if job.is_blocking() => Some(Arc::clone(&runtime.blocking)),
-            _ => None,
-        };
-        let turn = match turn {
-            // The semaphore is never closed.
-            Some(blocking) => blocking.acquire_owned().await.ok(),
-            None => None,
-        };
+        let pace = job.is_sync().then(|| self.paces.of::<A>(job.short_name()));
+        let thread = self.thread(&job, pace).await;
+        let hands_over = thread.is_some();
         if job.is_exclusive() {
             let (actor, mine) = self.alone().await?;
-            if let Some(body) = job.exclusive(actor, mine) {
+            if let Some(body) = timed(pace, || job.exclusive(actor, mine, hands_over)) {
                 body.await;
             }
         } else if self.width == 1 {
-            if let Some(body) = job.shared(&self.actor, &self.ctx) {
+            let (actor, mine) = (&self.actor, &self.ctx);
+            if let Some(body) = timed(pace, || job.shared(actor, mine, hands_over)) {
                 body.await;
             }
         } else {
-            self.overlap(ctx, ticket, turn).await;
+            self.overlap(ctx, ticket, pace, thread).await;
         }
         Ok(())
+    }
+
+    /// Leave to hold a thread for long: for a method that is marked `blocking`, and for one that may be slow unless too
+    /// many hold one already.
+    async fn thread(
+        &self,
+        job: &Arc<dyn MethodJob<A>>,
+        pace: Option<&Pace>,
+    ) -> Option<OwnedSemaphorePermit> {
+        let is_slow = pace.is_some_and(Pace::is_slow);
+        if !is_slow && !job.is_blocking() {
+            return None;
+        }
+        // Without the runtime nobody waits for the answer.
+        let blocking = Arc::clone(&self.ctx.cell.runtime.upgrade()?.blocking);
+        // The semaphore is never closed.
+        if job.is_blocking() {
+            blocking.acquire_owned().await.ok()
+        } else {
+            blocking.try_acquire_owned().ok()
+        }
     }
 
     async fn overlap(
         &mut self,
         ctx: &Context<HostedMsg<A>>,
         ticket: Ticket<A>,
-        blocking: Option<OwnedSemaphorePermit>,
+        pace: Option<&'static Pace>,
+        thread: Option<OwnedSemaphorePermit>,
     ) {
         // The semaphore is never closed.
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return };
         let (job, wish) = (ticket.job(), Arc::clone(&self.ctx.wish));
         let (actor, mine) = (Arc::clone(&self.actor), self.ctx.clone());
         let settle = move || wish.lock().is_some().then_some(HostedMsg::Settle);
-        if job.is_blocking() {
+        if thread.is_some() {
             // The thread is a part of this life: the next one waits for it.
             let part = ctx.part();
             let body = tokio::task::spawn_blocking(move || {
-                let caught = panics::catch(|| job.on_own_thread(&actor, &mine));
-                drop((actor, mine, ticket, turn, part, blocking));
+                let caught = panics::catch(|| timed(pace, || job.on_own_thread(&actor, &mine)));
+                drop((actor, mine, ticket, turn, part, thread));
                 caught
             });
             ctx.pipe(async move {
@@ -190,7 +209,8 @@ impl<A: Actor> Hosted<A> {
         }
         let mut body = job.overlapping(actor, mine);
         // The first step is taken here: handlers begin in order (HA-2), and a short one needs no task.
-        if poll_fn(|cx| Poll::Ready(body.as_mut().poll(cx))).await.is_pending() {
+        let first = poll_fn(|cx| Poll::Ready(timed(pace, || body.as_mut().poll(cx)))).await;
+        if first.is_pending() {
             ctx.pipe(async move {
                 body.await;
                 drop((ticket, turn));
@@ -222,5 +242,12 @@ impl<A: Actor> Hosted<A> {
             }
             Some(Wish::Fail(cause)) => Err(Failure::of(cause)),
         }
+    }
+}
+
+fn timed<T>(pace: Option<&Pace>, run: impl FnOnce() -> T) -> T {
+    match pace {
+        Some(pace) => pace.timed(run),
+        None => run(),
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod host;
 pub(crate) mod hosted;
 pub(crate) mod lane;
 pub(crate) mod launch;
+pub(crate) mod pace;
 
 use std::sync::Weak;
 

@@ -14,6 +14,7 @@ mod names;
 mod order;
 mod overlap;
 mod shutdowns;
+mod stories;
 mod streams;
 mod subject;
 

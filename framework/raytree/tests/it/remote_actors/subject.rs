@@ -59,6 +59,12 @@ impl Subject {
         value
     }
 
+    /// Says that it ran, and in which life.
+    pub(crate) fn noted(&mut self, value: u64, ctx: &ActorContext<Self>) -> u64 {
+        self.note(format!("ran {value} in {}", ctx.incarnation()));
+        value
+    }
+
     pub(crate) fn push_all(&mut self, values: Vec<u64>) {
         self.seen.extend(values);
     }

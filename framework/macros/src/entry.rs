@@ -1,20 +1,36 @@
 //! Where a program or a test begins: `#[raytree::main]` and `#[raytree::test]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{Error, ItemFn, Result};
+use quote::{ToTokens as _, quote};
+use syn::{Error, ItemFn, Result, Signature};
 
 use crate::options::{self, Settings};
 
-/// A program: its body in a fresh runtime.
-pub(crate) fn main(settings: &Settings, function: ItemFn) -> Result<TokenStream> {
+/// A program: its body in a fresh runtime. The `Err` of a `main` is told in a sentence; a function of another name is
+/// called by somebody, who has what it returns.
+pub(crate) fn main(settings: &Settings, function: &ItemFn) -> Result<TokenStream> {
     let chain = settings.read(&options::RUNTIME)?.chain;
-    let init = quote!(::raytree::init()#chain);
-    wrap(&init, &TokenStream::new(), "main", function)
+    let run = run(&quote!(::raytree::init()#chain), "main", &function.sig)?;
+    let ItemFn { attrs, vis, sig, block } = function;
+    let (name, mut returns, mut end) = (&sig.ident, sig.output.to_token_stream(), run);
+    if name == "main" {
+        returns = quote!(-> ::std::process::ExitCode);
+        end = quote! {
+            use ::raytree::__macro::{EndsByItself as _, EndsWithSentence as _};
+            ::raytree::__macro::Outcome::of(#end).exit()
+        };
+    }
+    Ok(quote! {
+        #(#attrs)*
+        #vis fn #name() #returns {
+            #sig #block
+            #end
+        }
+    })
 }
 
 /// A test: its body in a small runtime of its own.
-pub(crate) fn test(settings: &Settings, function: ItemFn) -> Result<TokenStream> {
+pub(crate) fn test(settings: &Settings, function: &ItemFn) -> Result<TokenStream> {
     let chain = settings.read(&options::RUNTIME)?.chain;
     let is_test = function.attrs.iter().find(|attribute| {
         attribute.path().segments.last().is_some_and(|last| last.ident == "test")
@@ -22,35 +38,31 @@ pub(crate) fn test(settings: &Settings, function: ItemFn) -> Result<TokenStream>
     if let Some(second) = is_test {
         return Err(Error::new_spanned(second, "`#[raytree::test]` makes it a test already"));
     }
-    let init = quote!(::raytree::__macro::test_init()#chain);
-    wrap(&init, &quote!(#[::core::prelude::v1::test]), "test", function)
+    let run = run(&quote!(::raytree::__macro::test_init()#chain), "test", &function.sig)?;
+    let ItemFn { attrs, vis, sig, block } = function;
+    let (name, returns) = (&sig.ident, &sig.output);
+    Ok(quote! {
+        #[::core::prelude::v1::test]
+        #(#attrs)*
+        #vis fn #name() #returns {
+            #sig #block
+            #run
+        }
+    })
 }
 
-/// The function under its name, with its own code in a function inside.
-fn wrap(
-    init: &TokenStream,
-    attribute: &TokenStream,
-    kind: &str,
-    function: ItemFn,
-) -> Result<TokenStream> {
-    let ItemFn { attrs, vis, sig, block } = function;
+/// Runs the function, which is an item of the same name inside of the one that is generated.
+fn run(init: &TokenStream, kind: &str, sig: &Signature) -> Result<TokenStream> {
     if !sig.inputs.is_empty() {
-        return Err(Error::new_spanned(sig.inputs, "nobody calls it: it has no parameters"));
+        return Err(Error::new_spanned(&sig.inputs, "nobody calls it: it has no parameters"));
     }
     if !sig.generics.params.is_empty() {
-        return Err(Error::new_spanned(sig.generics, "nobody calls it: it cannot be generic"));
+        return Err(Error::new_spanned(&sig.generics, "nobody calls it: it cannot be generic"));
     }
-    let (name, returns) = (&sig.ident, &sig.output);
+    let name = &sig.ident;
     let (run, body) = match sig.asyncness {
         Some(_) => (quote::format_ident!("{kind}_async"), quote!(#name())),
         None => (quote::format_ident!("{kind}_sync"), quote!(#name)),
     };
-    Ok(quote! {
-        #attribute
-        #(#attrs)*
-        #vis fn #name() #returns {
-            #sig #block
-            ::raytree::__macro::#run(#init, #body)
-        }
-    })
+    Ok(quote!(::raytree::__macro::#run(#init, #body)))
 }

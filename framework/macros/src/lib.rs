@@ -61,7 +61,7 @@ pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn begin(
-    expand: fn(&Settings, ItemFn) -> Result<Tokens>,
+    expand: fn(&Settings, &ItemFn) -> Result<Tokens>,
     attribute: TokenStream,
     item: TokenStream,
 ) -> TokenStream {
@@ -70,7 +70,7 @@ fn begin(
         Err(error) => return error.to_compile_error().into(),
     };
     let name = function.sig.ident.clone();
-    let expanded = syn::parse(attribute).and_then(|settings| expand(&settings, function));
+    let expanded = syn::parse(attribute).and_then(|settings| expand(&settings, &function));
     // A program without a `main` would be a second error.
     expanded.unwrap_or_else(|error| beside(quote!(fn #name() {}), &error)).into()
 }

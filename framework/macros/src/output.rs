@@ -77,20 +77,10 @@ impl Output {
         }
     }
 
-    /// The system's failure, made of the user's `__error`. Which of the traits is meant depends on its type.
-    fn failure(&self) -> TokenStream {
-        let span = Span::call_site().located_at(self.thrown_at);
-        let thrown = quote_spanned!(span=> ::raytree::__macro::thrown(__error));
-        quote!({
-            use ::raytree::__macro::{KeepsNothing as _, KeepsText as _, KeepsValue as _};
-            (&&#thrown).failure()
-        })
-    }
-
     /// The end of a body: from `made`, which calls the user's function, to what the system expects. Streams need
     /// `__sink`.
     pub(crate) fn finish(&self, made: &TokenStream) -> TokenStream {
-        let failure = self.failure();
+        let failure = failure(self.thrown_at);
         match (self.shape, self.fallible) {
             (Shape::One, false) => quote!(::core::result::Result::Ok(#made)),
             (Shape::One, true) => quote! {
@@ -111,6 +101,17 @@ impl Output {
             }
         }
     }
+}
+
+/// The system's failure, made of the user's `__error`, whose type stands at `thrown_at`. Which of the traits is meant
+/// depends on that type.
+pub(crate) fn failure(thrown_at: Span) -> TokenStream {
+    let span = Span::call_site().located_at(thrown_at);
+    let thrown = quote_spanned!(span=> ::raytree::__macro::thrown(__error));
+    quote!({
+        use ::raytree::__macro::{KeepsNothing as _, KeepsText as _, KeepsValue as _};
+        (&&#thrown).failure()
+    })
 }
 
 /// The items of `impl Iterator<Item = T>` or `impl Stream<Item = T>`.

@@ -186,8 +186,9 @@ pub use raytree_macros::remote;
 ///
 /// An `async fn main` runs on the runtime's threads. One that is not async runs on the first thread of the process,
 /// with that runtime as the current one, so that `get()` works. It may return whatever a `main` may, as long as that
-/// can be sent between threads if it is async. Where the runtime cannot start, the program says so in one sentence and
-/// ends with the code 2.
+/// can be sent between threads if it is async. An `Err` ends the program with exit code 1 and says in sentences what
+/// happened, what lies below it, and the code of an [`Error`](crate::Error). Where the runtime cannot start, the program
+/// says so and ends with the code 2.
 ///
 /// ```
 /// # use raytree::prelude::*;

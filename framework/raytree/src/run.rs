@@ -7,6 +7,7 @@ use std::process::exit;
 
 use raytree_types::{Error, Result};
 
+use crate::outcome::sentence;
 use crate::{Init, init};
 
 /// The exit code of a program whose runtime cannot start.
@@ -80,7 +81,7 @@ pub fn main_sync<T>(init: Init, main: impl FnOnce() -> T) -> T {
 #[expect(clippy::exit, reason = "nothing runs yet that could be ended in order")]
 fn give_up(error: &Error) -> ! {
     // Where nobody listens, the exit code has to do.
-    _ = writeln!(std::io::stderr(), "{error}");
+    _ = std::io::stderr().write_all(sentence(error).as_bytes());
     exit(NOT_STARTED)
 }
 

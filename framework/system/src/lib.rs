@@ -57,7 +57,7 @@ pub mod macros {
     pub use crate::task::args::{Args, Asked, Settled, Strict, Subscriber, Taken};
     pub use crate::task::context::synchronous;
     pub use crate::task::definition::{Body, BodyFuture, Definition, Entry, Info, PlanCell};
-    pub use crate::task::failure::{Failure, KeepsText, KeepsValue, Thrown};
+    pub use crate::task::failure::{Failure, KeepsText, KeepsValue, Thrown, unmade};
     pub use crate::user::actor_ref::ActorRef;
     pub use crate::user::class::{Class, Given};
     pub use crate::user::method::{Method, MethodBody};

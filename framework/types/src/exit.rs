@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{self, Codec, Encoded};
+use crate::codec;
 use crate::ids::{ActorId, Incarnation};
 use crate::limits;
 
@@ -64,20 +64,15 @@ impl Cause {
     /// [`limits::ERROR_BYTES_MAX`], is kept as text only.
     #[must_use]
     pub fn with_value<E: Serialize + 'static>(mut self, error: &E) -> Self {
-        let encoded = codec::encode(Codec::SelfDescribing, error).ok();
-        self.value = encoded
-            .filter(|whole| whole.buffers.is_empty() && whole.refs.is_empty())
-            .map(|whole| whole.head.into_boxed_slice())
-            .filter(|bytes| bytes.len() <= limits::ERROR_BYTES_MAX);
+        let small = |bytes: &Vec<u8>| bytes.len() <= limits::ERROR_BYTES_MAX;
+        self.value = codec::write_small(error).filter(small).map(Vec::into_boxed_slice);
         self
     }
 
     /// The error itself, if it was an `E` and is serialisable.
     #[must_use]
     pub fn value<E: DeserializeOwned + 'static>(&self) -> Option<E> {
-        let head = self.value.as_ref().filter(|_| self.type_name == type_name::<E>())?.to_vec();
-        let whole = Encoded { head, buffers: Vec::new(), refs: Vec::new() };
-        codec::decode(Codec::SelfDescribing, &whole).ok()
+        codec::read_small(self.value.as_ref().filter(|_| self.type_name == type_name::<E>())?)
     }
 
     /// The same cause, with what was being handled.

@@ -2,9 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::spanned::Spanned;
 use syn::{Error, ImplItemFn, Result, ReturnType, Signature, Type, Visibility};
 
 use super::{Subject, check_signature};
+use crate::output::failure;
 use crate::params::{Context, Params, bare, inside, names, where_values};
 
 /// The function `new` of the block.
@@ -61,11 +63,12 @@ impl<'a> Constructor<'a> {
             None => quote!(::raytree::__macro::synchronous(__context, || Self::new(#arguments))),
         };
         let made = if self.fallible {
+            let failure = failure(self.signature.output.span());
             quote! {
                 match #new {
                     ::core::result::Result::Ok(__actor) => ::core::result::Result::Ok(__actor),
                     ::core::result::Result::Err(__error) => {
-                        ::core::result::Result::Err(::core::convert::Into::into(__error))
+                        ::core::result::Result::Err(::raytree::__macro::unmade(#failure))
                     }
                 }
             }

@@ -3,6 +3,7 @@
 mod actors;
 
 use std::io;
+use std::process::{ExitCode, exit};
 
 use futures_util::{Stream, StreamExt as _};
 use raytree::Result;
@@ -293,21 +294,50 @@ fn a_program_runs_in_its_runtime() {
 #[raytree::main(threads = 1_000_000)]
 async fn hopeless() {}
 
-/// Calls itself in another process.
-#[test]
-fn without_a_runtime_a_program_ends_with_a_sentence_and_code_2() {
-    if std::env::var_os("RAYTREE_TEST_HOPELESS").is_some() {
-        return hopeless();
+mod unlucky {
+    #[raytree::main(cpus = 1)]
+    pub(super) async fn main() -> Result<(), raytree::BoxError> {
+        Err(Box::new(raytree::Error::QueueTimeout {
+            task: "square".to_owned(),
+            after: std::time::Duration::from_secs(3),
+        }))
     }
-    let this = "macros::without_a_runtime_a_program_ends_with_a_sentence_and_code_2";
+}
+
+/// This test in a process of its own, where `program` runs in its place: its exit code, and what it said.
+fn in_a_process(this: &str, program: impl FnOnce()) -> (Option<i32>, String) {
+    if std::env::var_os("RAYTREE_TEST_PROGRAM").is_some() {
+        program();
+        unreachable!("the program ends the process");
+    }
     let ended = std::process::Command::new(std::env::current_exe().expect("a path"))
         .args(["--exact", this, "--nocapture"])
-        .env("RAYTREE_TEST_HOPELESS", "1")
+        .env("RAYTREE_TEST_PROGRAM", "1")
         .output()
         .expect("a process");
-    assert_eq!(ended.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(said.trim(), "bad value 1000000 for threads: it is 1 to 1024");
+    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+#[test]
+fn without_a_runtime_a_program_ends_with_a_sentence_and_code_2() {
+    let this = "macros::without_a_runtime_a_program_ends_with_a_sentence_and_code_2";
+    let (code, said) = in_a_process(this, hopeless);
+    assert_eq!(code, Some(2));
+    let sentence =
+        "error: bad value 1000000 for threads: it is 1 to 1024\n  RT0004: `raytree explain RT0004`";
+    assert!(said.contains(sentence), "{said}");
+}
+
+#[test]
+fn the_error_of_a_main_is_told_in_sentences_and_ends_it_with_code_1() {
+    let this = "macros::the_error_of_a_main_is_told_in_sentences_and_ends_it_with_code_1";
+    let (code, said) = in_a_process(this, || {
+        let failed = format!("{:?}", unlucky::main()) == format!("{:?}", ExitCode::FAILURE);
+        exit(i32::from(failed));
+    });
+    assert_eq!(code, Some(1));
+    assert!(said.contains("error: square "), "{said}");
+    assert!(said.contains("\n  RT0013: `raytree explain RT0013` says what to do\n"), "{said}");
 }
 
 /// The sentences of the compiler, for what it refuses.

@@ -41,6 +41,16 @@ fn the_current_runtime_is_the_threads_then_the_entered_one() {
 }
 
 #[test]
+fn where_a_runtime_was_entered_no_other_one_is_meant_after_its_end() {
+    let default = raytree::init().cpus(1.0).threads(1).start().expect("a runtime");
+    let entered = raytree::init().cpus(1.0).threads(1).start().expect("a runtime");
+    let _here = entered.enter();
+    entered.shutdown();
+    assert!(matches!(raytree::current().map(|r| r.id()), Err(Error::RuntimeGone { .. })));
+    default.shutdown();
+}
+
+#[test]
 fn after_the_end_everything_says_so_and_nothing_hangs() {
     let runtime = raytree::init().cpus(1.0).threads(1).start().expect("a runtime");
     let other = raytree::init().cpus(1.0).threads(1).start().expect("a runtime");

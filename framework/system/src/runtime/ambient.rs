@@ -25,22 +25,27 @@ static DEFAULT: Mutex<Option<Weak<Shared>>> = Mutex::new(None);
 /// The current runtime.
 ///
 /// # Errors
-/// [`Error::NoRuntime`] when there is none; [`Error::RuntimeGone`] on a thread of one that is ending.
+/// [`Error::NoRuntime`] when there is none; [`Error::RuntimeGone`] where the one that is meant has ended: on a thread of
+/// its own, and where it was entered.
 pub fn current() -> Result<Runtime> {
     if let Some(own) = THREAD.with_borrow(|here| here.as_ref().and_then(|here| here.get().cloned()))
     {
         // Never somebody else's: an actor must not outlive its own runtime in another one.
-        return match own.upgrade() {
-            Some(shared) if !shared.is_closing() => Ok(Runtime::of(shared)),
-            Some(shared) => Err(shared.gone()),
-            None => Err(Error::RuntimeGone { reason: "it was dropped".to_owned() }),
-        };
+        return living(&own);
     }
-    let entered = ENTERED.with_borrow(|stack| stack.last().map(|(_, weak)| weak.clone()));
-    let default = || DEFAULT.lock().clone();
-    let live = |weak: Weak<Shared>| weak.upgrade().filter(|shared| !shared.is_closing());
-    let shared = entered.and_then(live).or_else(|| default().and_then(live));
-    shared.map(Runtime::of).ok_or(Error::NoRuntime)
+    if let Some((_, entered)) = ENTERED.with_borrow(|stack| stack.last().cloned()) {
+        return living(&entered);
+    }
+    let default = DEFAULT.lock().as_ref().and_then(Weak::upgrade);
+    default.filter(|shared| !shared.is_closing()).map(Runtime::of).ok_or(Error::NoRuntime)
+}
+
+fn living(shared: &Weak<Shared>) -> Result<Runtime> {
+    match shared.upgrade() {
+        Some(shared) if !shared.is_closing() => Ok(Runtime::of(shared)),
+        Some(shared) => Err(shared.gone()),
+        None => Err(Error::RuntimeGone { reason: "it was dropped".to_owned() }),
+    }
 }
 
 /// The runtime that this thread belongs to.

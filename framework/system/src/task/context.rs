@@ -113,6 +113,20 @@ impl Drop for Waiting {
     }
 }
 
+/// A wait for what is no object: the async task that awaits it lends its CPU meanwhile.
+pub(crate) async fn lending<T>(wait: impl Future<Output = T>) -> T {
+    let mut wait = pin!(wait);
+    let mut waiting = None;
+    poll_fn(|cx| {
+        let polled = wait.as_mut().poll(cx);
+        if polled.is_pending() && waiting.is_none() {
+            waiting = Waiting::begin();
+        }
+        polled
+    })
+    .await
+}
+
 impl std::fmt::Debug for Waiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Waiting({})", self.0.id())

@@ -91,8 +91,33 @@ fn again() -> Failure {
     Failure::User(Box::new(Cause::message("the error was read twice")))
 }
 
+/// Why a constructor made no actor, with all that is known of it. Only the [`Failure`] of generated code becomes one.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unmade(Box<Cause>);
+
+/// The `Err` of a constructor, as the actor trait hands it on.
+pub fn unmade(failure: Failure) -> BoxError {
+    match failure {
+        Failure::User(cause) => Box::new(Unmade(cause)),
+        Failure::System(error) => error,
+    }
+}
+
+/// What the `Err` of a constructor says.
+pub(crate) fn cause_of(error: BoxError) -> Cause {
+    match error.downcast::<Unmade>() {
+        Ok(unmade) => *unmade.0,
+        // Of a boxed error the type is not known.
+        Err(error) => match cause(error) {
+            (cause, true) => Cause { type_name: String::new(), ..cause },
+            (cause, false) => cause,
+        },
+    }
+}
+
 /// The cause, and whether the error is its root.
-fn cause<E: Into<BoxError> + 'static>(error: E) -> (Cause, bool) {
+pub(crate) fn cause<E: Into<BoxError> + 'static>(error: E) -> (Cause, bool) {
     let error: BoxError = error.into();
     let whole: &(dyn StdError + 'static) = error.as_ref();
     // A task that hands on what another one said: the root stays the root.

@@ -22,8 +22,10 @@ pub(crate) struct TaskTable {
     len: AtomicUsize,
     closed: AtomicBool,
     shards: [Mutex<Shard>; SHARDS],
-    /// Those who wait for the table to have room.
+    /// Told for each place that becomes free while somebody wants one.
     room: Notify,
+    /// Those who wait for a place.
+    patient: AtomicUsize,
     /// Bodies that nobody waits for any more and that still run.
     abandoned: AtomicIsize,
 }
@@ -47,6 +49,22 @@ impl Hasher for Number {
     }
 }
 
+/// Counts as one for as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn one(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl TaskTable {
     pub(crate) fn next_id(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed) + 1
@@ -57,31 +75,35 @@ impl TaskTable {
     /// # Errors
     /// [`Error::Overloaded`] at the bound.
     pub(crate) fn admit(&self, name: &str) -> Result<(), Error> {
-        if self.len.fetch_add(1, Ordering::AcqRel) >= limits::TASKS_MAX {
-            self.leave();
-            return Err(Error::Overloaded { name: name.to_owned(), limit: limits::TASKS_MAX });
+        let one_more = |len: usize| (len < limits::TASKS_MAX).then_some(len + 1);
+        match self.len.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more) {
+            Ok(_) => Ok(()),
+            Err(limit) => Err(Error::Overloaded { name: name.to_owned(), limit }),
         }
-        Ok(())
     }
 
     /// A place for one more task, as soon as there is one.
     pub(crate) async fn reserve(&self, name: &str) {
-        loop {
-            let waiting = self.room.notified();
-            tokio::pin!(waiting);
-            // Registered before the look, so that no leaving is missed.
-            waiting.as_mut().enable();
-            if self.admit(name).is_ok() {
-                return;
-            }
-            waiting.await;
+        if self.admit(name).is_ok() {
+            return;
+        }
+        // Counted before the look, so that no leaving is missed.
+        let _counted = Counted::one(&self.patient);
+        while self.admit(name).is_err() {
+            self.room.notified().await;
+        }
+        // Two places may have become free before anybody was there to be told of the second.
+        if self.len.load(Ordering::SeqCst) < limits::TASKS_MAX {
+            self.room.notify_one();
         }
     }
 
     /// One place less is taken.
     pub(crate) fn leave(&self) {
-        if self.len.fetch_sub(1, Ordering::AcqRel) >= limits::TASKS_MAX {
-            self.room.notify_waiters();
+        self.len.fetch_sub(1, Ordering::SeqCst);
+        if self.patient.load(Ordering::SeqCst) > 0 {
+            // Kept for the next one who waits, where nobody does yet.
+            self.room.notify_one();
         }
     }
 
@@ -156,7 +178,6 @@ impl TaskTable {
         let all: Vec<_> =
             self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock())).collect();
         all.iter().for_each(|_| self.leave());
-        self.room.notify_waiters();
         all.into_iter().map(|(_, task)| task).collect()
     }
 

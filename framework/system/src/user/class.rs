@@ -168,6 +168,10 @@ arity!(A a, B b, C c, D d, E e);
 arity!(A a, B b, C c, D d, E e, F f);
 arity!(A a, B b, C c, D d, E e, F f, G g);
 arity!(A a, B b, C c, D d, E e, F f, G g, H h);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k);
+arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l);
 
 /// The living actor of this name in the namespace of the current runtime.
 ///

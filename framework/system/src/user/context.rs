@@ -8,6 +8,7 @@ use raytree_supervise::Addr;
 use raytree_types::{ActorId, ActorOptions, Cause, Incarnation, Result};
 
 use crate::runtime::Runtime;
+use crate::task::failure;
 use crate::user::actor::{Actor, BoxError};
 use crate::user::handle::ActorHandle;
 use crate::user::job::HostedMsg;
@@ -70,9 +71,8 @@ impl<A: Actor> ActorContext<A> {
     }
 
     /// Fails this actor, once the current handler has returned: its supervisor restarts it if it has restarts left.
-    pub fn fail(&self, error: impl Into<BoxError>) {
-        let error: BoxError = error.into();
-        self.wish(Wish::Fail(Cause::of_error(error.as_ref(), "")));
+    pub fn fail<E: Into<BoxError> + 'static>(&self, error: E) {
+        self.wish(Wish::Fail(failure::cause(error).0));
     }
 
     fn wish(&self, wish: Wish) {

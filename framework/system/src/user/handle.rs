@@ -8,6 +8,7 @@ use raytree_types::{ActorId, Error, Exit, ExitKind, Result};
 use tokio::sync::oneshot;
 
 use crate::gcs::table::Ending;
+use crate::task::context::lending;
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::job::{HostedMsg, Job};
 use crate::user::pending::Pending;
@@ -129,10 +130,8 @@ impl<A: Actor> ActorHandle<A> {
     /// [`Error::ActorDied`] with the constructor's error, or whatever else ended it for good.
     pub async fn ready(&self) -> Result<()> {
         let mut status = self.cell().watch();
-        let settled = status
-            .wait_for(|s| matches!(s.lifecycle, Lifecycle::Alive | Lifecycle::Dead))
-            .await
-            .map(|status| status.lifecycle);
+        let is_settled = |s: &Status| matches!(s.lifecycle, Lifecycle::Alive | Lifecycle::Dead);
+        let settled = lending(status.wait_for(is_settled)).await.map(|status| status.lifecycle);
         match settled {
             Ok(Lifecycle::Alive) => Ok(()),
             Ok(_) | Err(_) => Err(self.cell().gone()),
@@ -218,7 +217,7 @@ impl<A: Actor> ActorHandle<A> {
 /// Waits for the end for good, without keeping the actor alive.
 pub(crate) async fn exit_of(cell: Arc<Cell>) -> Result<Exit> {
     let mut status = cell.watch();
-    let dead = status.wait_for(|status| status.lifecycle == Lifecycle::Dead).await;
+    let dead = lending(status.wait_for(|status| status.lifecycle == Lifecycle::Dead)).await;
     let exit = dead.ok().and_then(|status| status.last_exit.clone());
     exit.map(|exit| (*exit).clone()).ok_or_else(|| cell.gone())
 }

@@ -9,7 +9,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
@@ -387,6 +387,8 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
             return;
         }
         self.lost.store(true, Ordering::Release);
+        // Either this sees the end, or the end sees the mark (`Cell::exited` has the other fence).
+        fence(Ordering::SeqCst);
         // The end of the life that had it, if it was announced before this; else the one that is announced next tells it.
         if self.cell.exits() > self.exits.load(Ordering::Acquire) || self.cell.is_dead() {
             let (error, dead) = (self.cell.gone(), self.cell.is_dead());

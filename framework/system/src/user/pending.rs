@@ -11,6 +11,7 @@ use raytree_types::{Error, Result};
 use tokio::sync::futures::OwnedNotified;
 use tokio::sync::oneshot;
 
+use crate::task::context::Waiting;
 use crate::user::status::{Cell, Lifecycle};
 
 /// The answer of an actor: a future. The call was sent when it was made; dropping this does not take it back.
@@ -20,6 +21,8 @@ pub struct Pending<R> {
     /// Lives of the callee that had ended when the call was made.
     exits: u64,
     stage: Stage<R>,
+    /// A task that awaits it lends its CPU.
+    waits: Option<Waiting>,
 }
 
 enum Stage<R> {
@@ -35,11 +38,11 @@ enum Stage<R> {
 
 impl<R> Pending<R> {
     pub(crate) fn refused(cell: Arc<Cell>, error: Error) -> Self {
-        Self { cell, exits: 0, stage: Stage::Refused(Some(error)) }
+        Self { cell, exits: 0, stage: Stage::Refused(Some(error)), waits: None }
     }
 
     pub(crate) fn waiting(cell: Arc<Cell>, exits: u64, answer: oneshot::Receiver<R>) -> Self {
-        Self { cell, exits, stage: Stage::Waiting { answer, death: None } }
+        Self { cell, exits, stage: Stage::Waiting { answer, death: None }, waits: None }
     }
 
     /// The answer, if it comes within `limit`.
@@ -62,7 +65,19 @@ impl<R> Future for Pending<R> {
     type Output = Result<R>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
-        let Self { cell, exits, stage } = &mut *self;
+        let polled = self.answer(cx);
+        if polled.is_ready() {
+            self.waits = None;
+        } else if self.waits.is_none() {
+            self.waits = Waiting::begin();
+        }
+        polled
+    }
+}
+
+impl<R> Pending<R> {
+    fn answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        let Self { cell, exits, stage, .. } = self;
         loop {
             match stage {
                 Stage::Refused(error) => {

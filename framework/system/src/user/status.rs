@@ -1,6 +1,6 @@
 //! The life of an actor as its handles see it: states, ends, and the cell all handles share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -157,6 +157,8 @@ impl Cell {
             self.death.notify_waiters();
         }
         if let Some(exit) = &record {
+            // Either this sees the mark of a call whose message was dropped, or that call sees the end.
+            fence(Ordering::SeqCst);
             self.open.life_ended(&self.died(exit), !will_restart);
         }
         record

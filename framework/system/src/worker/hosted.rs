@@ -16,11 +16,12 @@ use std::task::Poll;
 
 use parking_lot::Mutex;
 use raytree_supervise::{self as kit, Context, Failure, panics};
-use raytree_types::{Cause, Exit, Incarnation};
+use raytree_types::{Exit, Incarnation};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::pace::{Pace, Paces};
 use crate::task::context::in_actor;
+use crate::task::failure::cause_of;
 use crate::user::actor::Actor;
 use crate::user::context::{ActorContext, Wish};
 use crate::user::job::{CallJob, HostedMsg, MethodJob, QueryJob, Ticket};
@@ -64,7 +65,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
         };
         let given = (*args).clone();
         let started = in_actor(cell.id, async { A::start(given, &mine).await }).await;
-        let actor = started.map_err(|error| Failure::of(Cause::of_error(error.as_ref(), "")))?;
+        let actor = started.map_err(|error| Failure::of(cause_of(error)))?;
         let hosted = Self {
             actor: Arc::new(actor),
             ctx: mine,

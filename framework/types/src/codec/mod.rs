@@ -173,6 +173,21 @@ where
     decode(codec, &encode(codec, value)?)
 }
 
+/// Writes a small value in one piece, a `String` too; none if it cannot be written or has buffers or references.
+pub(crate) fn write_small<T: Serialize>(value: &T) -> Option<Vec<u8>> {
+    let guard = scope::Guard::encoding();
+    let head = self_describing::write(vec![Codec::SelfDescribing.version()], value).ok()?;
+    let (buffers, refs) = guard.finish();
+    (buffers.is_empty() && refs.is_empty()).then_some(head)
+}
+
+/// Reads what [`write_small`] has written.
+pub(crate) fn read_small<T: DeserializeOwned>(head: &[u8]) -> Option<T> {
+    let body = open(Codec::SelfDescribing, head).ok()?;
+    let _guard = scope::Guard::decoding(&[], &[]);
+    self_describing::read(body).ok()
+}
+
 fn try_encode<T: Serialize + 'static>(codec: Codec, value: &T) -> Result<Encoded, Fault> {
     if let Some(buffer) = bulk::buffer_of(value) {
         let head = vec![codec.version(), 0];

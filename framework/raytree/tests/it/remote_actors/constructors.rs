@@ -61,6 +61,65 @@ async fn an_actor_is_placed_once_the_arguments_of_its_constructor_are_there() ->
     .await
 }
 
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, thiserror::Error)]
+#[error("there is no model {0}")]
+struct NoModel(u32);
+
+/// As many parameters as there may be.
+struct Wide(u32);
+
+#[remote]
+impl Wide {
+    #[expect(clippy::too_many_arguments, reason = "that is what is tried")]
+    fn new(
+        a: u32,
+        b: u32,
+        c: u32,
+        d: u32,
+        e: u32,
+        f: u32,
+        g: u32,
+        h: u32,
+        i: u32,
+        j: u32,
+        k: u32,
+        l: u32,
+    ) -> Result<Self, NoModel> {
+        let sum = a + b + c + d + e + f + g + h + i + j + k + l;
+        if sum > 12 { Err(NoModel(sum)) } else { Ok(Self(sum)) }
+    }
+
+    pub(crate) fn sum(&self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn give_up(&mut self, ctx: &ActorContext<Self>) {
+        ctx.fail(NoModel(self.0));
+    }
+}
+
+#[raytree::test]
+async fn the_error_of_a_constructor_comes_back_as_it_was() -> Result<()> {
+    within(async {
+        let wide = Wide::remote(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+        assert_eq!(wide.sum().await?, 12);
+        wide.give_up().await?;
+        let exit = wide.exited().await?;
+        let cause = exit.kind.cause().expect("a cause");
+        assert_eq!(cause.type_name, std::any::type_name::<NoModel>());
+        assert_eq!(cause.message, "there is no model 12");
+        let none = Wide::with(ActorOptions::new().label("wide"))
+            .remote(2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+        let error = none.sum().await.unwrap_err();
+        assert_eq!(error.downcast::<NoModel>(), Some(NoModel(13)), "{error}");
+        assert!(error.to_string().contains("there is no model 13"), "{error}");
+        let ready = none.ready().await.unwrap_err();
+        assert_eq!(ready.downcast::<NoModel>(), Some(NoModel(13)), "{ready}");
+        Ok(())
+    })
+    .await
+}
+
 #[raytree::test]
 async fn one_that_waits_for_arguments_can_be_killed_stopped_or_dropped() -> Result<()> {
     within(async {

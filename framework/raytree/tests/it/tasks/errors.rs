@@ -98,6 +98,26 @@ async fn a_failed_argument_fails_the_task_with_the_same_error() -> Result<()> {
     .await
 }
 
+#[remote]
+fn says(what: String) -> Result<(), String> {
+    Err(what)
+}
+
+#[raytree::test]
+async fn an_error_that_is_a_string_comes_back_as_one() -> Result<()> {
+    within(async {
+        let short = says::remote("no".to_owned()).await.unwrap_err();
+        assert_eq!(short.downcast::<String>().as_deref(), Some("no"));
+        // It takes more than an error may: the text is there, not the value.
+        let long = "no ".repeat(raytree::limits::ERROR_BYTES_MAX);
+        let told = says::remote(&raytree::put(long.clone()).await?).await.unwrap_err();
+        assert_eq!(told.downcast::<String>(), None);
+        assert!(told.to_string().contains("no no no"), "{} bytes", told.to_string().len());
+        Ok(())
+    })
+    .await
+}
+
 #[raytree::test]
 async fn an_error_that_is_handed_on_through_tasks_keeps_its_root() -> Result<()> {
     within(async {

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod basics;
+mod bounds;
 mod cancelling;
 mod endings;
 mod errors;

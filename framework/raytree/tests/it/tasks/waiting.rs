@@ -184,6 +184,26 @@ fn asks_an_actor_blocking(x: u64) -> Result<u64> {
     counter.add(1).get()
 }
 
+#[remote]
+async fn waits_for_its_whole_life(x: u64) -> Result<bool> {
+    let counter = Counter::remote(value_async::remote(x));
+    counter.ready().await?;
+    let exit = counter.stop().await?;
+    Ok(matches!(exit.kind, ExitKind::Stopped { .. }))
+}
+
+#[raytree::test(cpus = 1)]
+async fn a_task_lends_its_cpu_while_an_actor_starts_and_ends() -> Result<()> {
+    within(async {
+        for x in 0..20 {
+            assert!(waits_for_its_whole_life::remote(x).await?);
+        }
+        at_rest(&raytree::current()?).await;
+        Ok(())
+    })
+    .await
+}
+
 #[raytree::test(cpus = 1)]
 async fn a_task_waits_for_an_actor_that_it_created_on_one_cpu() -> Result<()> {
     within(async {

@@ -329,6 +329,7 @@ fn without_a_runtime_a_program_ends_with_a_sentence_and_code_2() {
 }
 
 #[test]
+#[expect(clippy::exit, reason = "in a process of its own the exit code is what is tried")]
 fn the_error_of_a_main_is_told_in_sentences_and_ends_it_with_code_1() {
     let this = "macros::the_error_of_a_main_is_told_in_sentences_and_ends_it_with_code_1";
     let (code, said) = in_a_process(this, || {

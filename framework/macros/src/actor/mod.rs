@@ -55,7 +55,20 @@ pub(crate) fn expand(settings: Result<Settings>, block: &mut ItemImpl) -> Result
     check_overlap(&settings, &methods)?;
 
     let calls = methods.iter().map(|method| &method.call);
-    Ok(quote_all(&subject, &constructor, &hooks, &quote!(#(#calls)*)))
+    let everything = quote_all(&subject, &constructor, &hooks, &quote!(#(#calls)*));
+    allow_no_default(block);
+    Ok(everything)
+}
+
+/// `new` without parameters begins a life: nobody makes an actor by `default()`.
+fn allow_no_default(block: &mut ItemImpl) {
+    for item in &mut block.items {
+        if let ImplItem::Fn(function) = item
+            && function.sig.ident == "new"
+        {
+            function.attrs.push(syn::parse_quote!(#[allow(clippy::new_without_default)]));
+        }
+    }
 }
 
 /// The type of the block, with its name.

@@ -45,6 +45,16 @@ impl<T: Value> IntoArg<T> for &ObjectRef<T> {
     }
 }
 
+/// For parameters that are references themselves.
+impl<T: Send + Sync + 'static> IntoArg<ObjectRef<T>> for &ObjectRef<T>
+where
+    ObjectRef<T>: Value,
+{
+    fn into_arg(self) -> Arg<ObjectRef<T>> {
+        Arg(Kind::Value(self.clone()))
+    }
+}
+
 impl<T: Value> IntoArg<T> for Shared<T> {
     fn into_arg(self) -> Arg<T> {
         Arg(Kind::Shared(self.0))

@@ -7,11 +7,13 @@ use parking_lot::Mutex;
 use raytree_supervise::Addr;
 use raytree_types::{ActorId, ActorOptions, Cause, Incarnation, Result};
 
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, life};
 use crate::task::failure;
 use crate::user::actor::{Actor, BoxError};
+use crate::user::actor_ref::ActorRef;
 use crate::user::handle::ActorHandle;
 use crate::user::job::HostedMsg;
+use crate::user::remote::{Handle as _, Remote};
 use crate::user::status::Cell;
 
 /// The actor's view of itself and of its runtime. Cheap to clone; valid for one life.
@@ -81,11 +83,25 @@ impl<A: Actor> ActorContext<A> {
         _ = self.addr.cast(HostedMsg::Settle);
     }
 
-    /// A handle on itself. It counts like any other: an actor that keeps one lives until it ends itself.
+    /// A handle of messages on itself, as [`Runtime::spawn`] gives it. It counts like any other: an actor that keeps one
+    /// lives until it ends itself.
     #[must_use]
-    pub fn handle(&self) -> ActorHandle<A> {
+    pub fn actor_handle(&self) -> ActorHandle<A> {
         let lease = self.cell.lease();
         ActorHandle { addr: self.addr.clone(), lease }
+    }
+}
+
+impl<A: Remote> ActorContext<A> {
+    /// A handle on itself, to be given to others or kept: one with the actor's own methods. It counts like any other: an
+    /// actor that keeps one lives until it ends itself. A method that waits for another one of its own waits for ever.
+    #[must_use]
+    pub fn handle(&self) -> A::Handle {
+        let runtime = self.cell.runtime.upgrade();
+        A::Handle::of(match runtime {
+            Some(runtime) => ActorRef::live_of(self.actor_handle(), runtime.life),
+            None => ActorRef::refused(self.cell.gone(), life::nowhere()),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use super::actor_ref::ActorRef;
 use super::handle::exit_of;
 use super::status::Status;
 use crate::task::args::Args;
+use crate::task::context::lending;
 use crate::task::definition::Info;
 
 /// An actor type marked `#[remote]`: it has a constructor `new` and a handle type of its own.
@@ -75,6 +76,20 @@ pub trait Handle: Clone + Send + Sync + 'static {
     fn ready(&self) -> impl Future<Output = Result<()>> + Send {
         let handle = self.inner().live().cloned();
         async move { handle?.ready().await }
+    }
+
+    /// Waits until a call would find room: fewer are pending than its `mailbox` option allows. For a caller that would
+    /// rather wait than be told [`Overloaded`](raytree_types::Error::Overloaded).
+    ///
+    /// # Errors
+    /// Why it could not be created; [`ActorDied`](raytree_types::Error::ActorDied) when it has ended for good.
+    fn room(&self) -> impl Future<Output = Result<()>> + Send {
+        let handle = self.inner().live().cloned();
+        async move {
+            let handle = handle?;
+            let credit = lending(handle.addr.credit()).await;
+            credit.map(drop).map_err(|refused| handle.refusal(refused))
+        }
     }
 
     /// Ends it in order: its children first, then what is queued, then its `on_stop`. The end is asked for at once,

@@ -25,6 +25,47 @@ impl Holder {
     }
 }
 
+/// Counts down through calls of its own.
+struct Countdown(u64);
+
+#[remote]
+impl Countdown {
+    fn new(from: u64) -> Self {
+        Self(from)
+    }
+
+    pub(crate) fn step(&mut self, ctx: &ActorContext<Self>) -> Option<ObjectRef<u64>> {
+        self.0 = self.0.checked_sub(1)?;
+        Some(ctx.handle().left())
+    }
+
+    pub(crate) fn me(&self, ctx: &ActorContext<Self>) -> CountdownHandle {
+        ctx.handle()
+    }
+
+    pub(crate) fn left(&self) -> u64 {
+        self.0
+    }
+}
+
+#[raytree::test]
+async fn an_actor_gives_handles_on_itself_away() -> Result<()> {
+    within(async {
+        let countdown = Countdown::remote(2);
+        let left = countdown.step().await?.expect("two are left");
+        assert_eq!(left.await?, 1);
+        let other = countdown.me().await?;
+        assert_eq!(other.id(), countdown.id());
+        drop(countdown);
+        assert_eq!(other.step().await?.expect("one is left").await?, 0);
+        assert!(other.step().await?.is_none());
+        drop(other);
+        crate::support::until(|| raytree::current().is_ok_and(|own| own.actor_count() == 0)).await;
+        Ok(())
+    })
+    .await
+}
+
 #[raytree::test]
 async fn the_last_drop_drains_what_is_queued_and_then_ends_the_actor() -> Result<()> {
     within(async {
@@ -102,8 +143,11 @@ async fn the_mailbox_bound_counts_queued_running_and_waiting_calls() -> Result<(
         assert!(matches!(told, Error::Overloaded { limit: 4, .. }), "{told}");
         let mut stream = subject.upto(3);
         assert!(matches!(stream.next().await, Some(Err(Error::Overloaded { .. }))));
+        let mut room = std::pin::pin!(subject.room());
+        assert!(futures_util::poll!(&mut room).is_pending());
         desk.open(1);
         desk.open(0);
+        room.await?;
         running.await?;
         queued.await?;
         raytree::get_all(&deferred).await?;

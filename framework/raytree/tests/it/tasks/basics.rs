@@ -140,7 +140,7 @@ async fn references_inside_arguments_stay_references() -> Result<()> {
     within(async {
         let (closed, told) = (Gate::new(), Gate::new());
         let pending = pass::remote(closed);
-        let saw = is_ready::remote(pending.clone(), told);
+        let saw = is_ready::remote(&pending, told);
         // It ran although what its argument refers to is not there.
         told.until(|book| book.open).await;
         assert!(!saw.await?);

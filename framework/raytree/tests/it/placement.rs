@@ -21,6 +21,22 @@ fn a_hundred_idle_actors_fit_on_one_cpu() {
 }
 
 #[test]
+fn no_more_actors_than_there_may_be() {
+    let runtime = raytree::init().cpus(1.0).threads(1).actors_max(3).start().expect("a runtime");
+    let (notes, _heard) = Notes::new();
+    let spawn = || runtime.spawn::<Subject>(("a", notes.clone()), ActorOptions::new());
+    let three = [spawn().expect("one"), spawn().expect("two"), spawn().expect("three")];
+    let refused = spawn().map(drop);
+    assert_eq!(refused, Err(Error::TooManyActors { limit: 3 }));
+    runtime.block_on(three[0].stop()).expect("an end");
+    runtime.block_on(async { until(|| runtime.actor_count() == 2).await });
+    spawn().map(drop).expect("room for one");
+    runtime.shutdown();
+    let none = raytree::init().actors_max(0).start().map(drop);
+    assert!(matches!(none, Err(Error::BadOption { .. })), "{none:?}");
+}
+
+#[test]
 fn ls_1_who_names_resources_holds_them_for_life_and_others_wait() {
     with_runtime(2.0, |runtime| async move {
         let (notes, _heard) = Notes::new();

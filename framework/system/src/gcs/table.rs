@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use raytree_supervise::{Addr, short_type_name};
-use raytree_types::{ActorId, Error, Exit, ExitKind, Result, limits};
+use raytree_types::{ActorId, Error, Exit, ExitKind, Result};
 
 use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
@@ -26,9 +26,10 @@ pub(crate) enum Held {
     Running,
 }
 
-#[derive(Default)]
 pub(crate) struct ActorTable {
     inner: Mutex<Inner>,
+    /// As many actors may exist at once.
+    limit: usize,
 }
 
 #[derive(Default)]
@@ -113,6 +114,10 @@ pub(crate) struct Placing {
 }
 
 impl ActorTable {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { inner: Mutex::default(), limit }
+    }
+
     /// Enters an actor, with its name if it has one. With `share`, a living actor of that name is given instead.
     ///
     /// # Errors
@@ -136,8 +141,8 @@ impl ActorTable {
                 Err(name_taken(taken, wanted))
             };
         }
-        if entries.len() >= limits::ACTORS_MAX {
-            return Err(Error::TooManyActors { limit: limits::ACTORS_MAX });
+        if entries.len() >= self.limit {
+            return Err(Error::TooManyActors { limit: self.limit });
         }
         if let Some(owner) = cell.owner {
             let parent = entries.get_mut(&owner).filter(|parent| parent.ending.is_none());

@@ -1,5 +1,6 @@
 //! Starting a runtime.
 
+use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::mpsc::sync_channel;
@@ -33,6 +34,7 @@ pub struct Init {
     threads: Option<usize>,
     strict: Option<bool>,
     namespace: Option<String>,
+    actors_max: Option<usize>,
     inspector_off: bool,
     inspect_dir: Option<PathBuf>,
 }
@@ -85,6 +87,13 @@ impl Init {
         self
     }
 
+    /// How many actors may exist at once, those included that wait for resources. Default and most: a million. One more is
+    /// refused with [`Error::TooManyActors`].
+    pub fn actors_max(mut self, actors: usize) -> Self {
+        self.actors_max = Some(actors);
+        self
+    }
+
     /// Whether the runtime can be looked at from outside: `raytree tree` asks it through a socket that only this user
     /// may open. Default: true, unless `RAYTREE_INSPECTOR=off` is in the environment, which always wins.
     pub fn inspector(mut self, on: bool) -> Self {
@@ -112,13 +121,9 @@ impl Init {
         };
         resources.checked()?;
         let threads = self.threads.unwrap_or(parallelism);
-        if !(1..=limits::USER_THREADS_MAX).contains(&threads) {
-            return Err(Error::BadOption {
-                option: "threads".to_owned(),
-                value: threads.to_string(),
-                reason: format!("it is 1 to {}", limits::USER_THREADS_MAX),
-            });
-        }
+        check("threads", threads, limits::USER_THREADS_MAX)?;
+        let actors_max = self.actors_max.unwrap_or(limits::ACTORS_MAX);
+        check("actors_max", actors_max, limits::ACTORS_MAX)?;
         // The clock begins with the first runtime.
         _ = clock::now();
         registry::entries()?;
@@ -132,20 +137,28 @@ impl Init {
         })?;
         let inspected = !self.inspector_off && place::switched_on();
         let inspect = inspected.then_some(self.inspect_dir);
-        boot(resources, threads, (strict, namespace), inspect)
+        boot((resources, threads, actors_max), (strict, namespace), inspect)
     }
+}
+
+fn check(option: &str, value: usize, most: usize) -> Result<()> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    let (option, value) = (option.to_owned(), value.to_string());
+    Err(Error::BadOption { option, value, reason: format!("it is 1 to {most}") })
 }
 
 /// `inspect`: none for no inspector's socket; else its folder, where one was named.
 fn boot(
-    resources: Resources,
-    threads: usize,
+    (resources, threads, actors_max): (Resources, usize, usize),
     (strict, namespace): (bool, String),
     inspect: Option<Option<PathBuf>>,
 ) -> Result<Runtime> {
     let id = RuntimeId::next();
     let door = Arc::new(Door::new(id, inspect));
     let here: Here = Arc::default();
+    there_are_threads(1 + threads)?;
     let system = tokio_runtime("raytree-system", 1, None, door.is_wanted())?;
     let user = tokio_runtime("raytree-user", threads, Some(Arc::clone(&here)), false)?;
     let addrs = Addrs {
@@ -163,7 +176,7 @@ fn boot(
         id,
         ids: ActorIds::new(id),
         addrs,
-        table: ActorTable::default(),
+        table: ActorTable::new(actors_max),
         tasks: TaskTable::default(),
         has_one_cpu: resources.thousandths(CPU) >= 1000,
         lane: Lane::new(usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX)),
@@ -232,5 +245,27 @@ fn tokio_runtime(name: &str, threads: usize, here: Option<Here>, sockets: bool) 
     if let Some(here) = here {
         builder.on_thread_start(move || ambient::bind_thread(Arc::clone(&here), false));
     }
-    builder.build().map_err(|error| Error::StartFailed { reason: format!("no threads: {error}") })
+    builder.build().map_err(|error| no_threads(&error))
+}
+
+/// Where the operating system refuses a thread while tokio starts its own, tokio panics and then waits for ever for those
+/// it has: so they are asked for here first, all at once.
+fn there_are_threads(count: usize) -> Result<()> {
+    /// For what the threads themselves ask for when they begin.
+    const SPARE: usize = 4;
+    let door = Arc::new(Mutex::new(()));
+    let _shut = door.lock();
+    for _ in 0..count + SPARE {
+        let door = Arc::clone(&door);
+        let wait = move || {
+            // An allocator may take address space for a thread's first request.
+            _ = black_box(Box::new(door.lock()));
+        };
+        std::thread::Builder::new().spawn(wait).map_err(|error| no_threads(&error))?;
+    }
+    Ok(())
+}
+
+fn no_threads(error: &std::io::Error) -> Error {
+    Error::StartFailed { reason: format!("no threads: {error}") }
 }

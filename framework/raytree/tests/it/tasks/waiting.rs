@@ -218,6 +218,56 @@ async fn a_task_waits_for_an_actor_that_it_created_on_one_cpu() -> Result<()> {
     .await
 }
 
+/// Blocks its thread until the reference in the list is settled.
+#[remote]
+fn blocks_on(references: Vec<ObjectRef<()>>) -> Result<()> {
+    references[0].clone().get()
+}
+
+#[remote(cpus = 0, gpus = 1)]
+async fn holds_the_gpu(gate: Gate) {
+    gate.pass().await;
+}
+
+#[remote(gpus = 1)]
+fn wants_the_gpu() {}
+
+#[raytree::test(gpus = 1)]
+async fn more_threads_than_there_may_be_are_refused_and_nobody_hangs() -> Result<()> {
+    within(async {
+        let gate = Gate::new();
+        let holds = holds_the_gpu::remote(gate);
+        gate.begun(1).await;
+        let held = wants_the_gpu::remote();
+        let tasks = raytree::limits::COMPUTE_THREADS_MAX + 100;
+        let mut waiting: Vec<_> =
+            (0..tasks).map(|_| blocks_on::remote(vec![held.clone()])).collect();
+        let mut refused = 0;
+        while refused < 50 {
+            let waited = raytree::wait(waiting).await?;
+            for ended in waited.ready {
+                let error = ended.await.unwrap_err();
+                assert_eq!(error.code(), "RT0010", "{error}");
+                assert!(error.to_string().contains("512 compute threads"), "{error}");
+                refused += 1;
+            }
+            waiting = waited.pending;
+        }
+        gate.open();
+        let mut ended = 0;
+        for reference in waiting {
+            // Those that had no thread yet may be refused still.
+            ended += usize::from(reference.await.is_ok());
+        }
+        assert!(ended >= 400, "{ended}");
+        held.await?;
+        holds.await?;
+        at_rest(&raytree::current()?).await;
+        Ok(())
+    })
+    .await
+}
+
 /// One CPU each, and each starts the next before it ends, until the gate is open.
 #[remote]
 fn relay(gate: Gate) {

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
-use syn::{Error, ItemFn, Result, Signature};
+use syn::{Error, ItemFn, Result, ReturnType, Signature, Type};
 
 use crate::options::{self, Settings};
 
@@ -13,10 +13,12 @@ pub(crate) fn main(settings: &Settings, function: &ItemFn) -> Result<TokenStream
     let run = run(&quote!(::raytree::init()#chain), "main", &function.sig)?;
     let ItemFn { attrs, vis, sig, block } = function;
     let (name, mut returns, mut end) = (&sig.ident, sig.output.to_token_stream(), run);
-    if name == "main" {
+    if name == "main" && !is_never(&sig.output) {
         returns = quote!(-> ::std::process::ExitCode);
         end = quote! {
-            use ::raytree::__macro::{EndsByItself as _, EndsWithSentence as _};
+            use ::raytree::__macro::{
+                EndsByItself as _, EndsWithLocalSentence as _, EndsWithSentence as _,
+            };
             ::raytree::__macro::Outcome::of(#end).exit()
         };
     }
@@ -49,6 +51,11 @@ pub(crate) fn test(settings: &Settings, function: &ItemFn) -> Result<TokenStream
             #run
         }
     })
+}
+
+/// `-> !`: it returns nothing that could be told.
+fn is_never(output: &ReturnType) -> bool {
+    matches!(output, ReturnType::Type(_, ty) if matches!(**ty, Type::Never(_)))
 }
 
 /// Runs the function, which is an item of the same name inside of the one that is generated.

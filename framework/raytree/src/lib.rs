@@ -143,7 +143,7 @@ pub use run::{run, run_on};
 #[doc(hidden)]
 pub mod __macro {
     pub use crate::items::{iterate, iterate_results, pour, pour_results};
-    pub use crate::outcome::{EndsByItself, EndsWithSentence, Outcome};
+    pub use crate::outcome::{EndsByItself, EndsWithLocalSentence, EndsWithSentence, Outcome};
     pub use crate::run::{main_async, main_sync, test_async, test_init, test_sync};
     pub use crate::thrown::{KeepsNothing, thrown};
     pub use raytree_system::macros::*;

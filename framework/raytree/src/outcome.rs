@@ -9,7 +9,7 @@ use std::process::{ExitCode, Termination};
 use raytree_system::BoxError;
 use raytree_types::Error;
 
-/// What a main function returned. Generated code calls `Outcome::of(returned).exit()`: of the two traits below the one
+/// What a main function returned. Generated code calls `Outcome::of(returned).exit()`: of the traits below the one
 /// whose bounds hold is found, the one for errors first.
 pub struct Outcome<T>(Cell<Option<T>>);
 
@@ -32,6 +32,12 @@ pub trait EndsWithSentence {
     fn exit(self) -> ExitCode;
 }
 
+/// As [`EndsWithSentence`], for an error that may not leave its thread.
+pub trait EndsWithLocalSentence {
+    /// The exit code, after the error was told.
+    fn exit(self) -> ExitCode;
+}
+
 /// For everything else that the standard library knows how to end with.
 pub trait EndsByItself {
     /// The exit code.
@@ -41,15 +47,28 @@ pub trait EndsByItself {
 impl<T: Termination, E: Into<BoxError>> EndsWithSentence for Outcome<Result<T, E>> {
     fn exit(self) -> ExitCode {
         match self.0.into_inner() {
-            Some(Err(error)) => {
-                // Where nobody listens, the exit code has to do.
-                _ = std::io::stderr().write_all(sentence(error.into().as_ref()).as_bytes());
-                ExitCode::FAILURE
-            }
+            Some(Err(error)) => told(error.into().as_ref()),
             Some(Ok(value)) => value.report(),
             None => ExitCode::SUCCESS,
         }
     }
+}
+
+impl<T: Termination> EndsWithLocalSentence for Outcome<Result<T, Box<dyn StdError>>> {
+    fn exit(self) -> ExitCode {
+        match self.0.into_inner() {
+            Some(Err(error)) => told(error.as_ref()),
+            Some(Ok(value)) => value.report(),
+            None => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// Tells the error.
+fn told(error: &(dyn StdError + 'static)) -> ExitCode {
+    // Where nobody listens, the exit code has to do.
+    _ = std::io::stderr().write_all(sentence(error).as_bytes());
+    ExitCode::FAILURE
 }
 
 impl<T: Termination> EndsByItself for Outcome<T> {
@@ -66,10 +85,16 @@ pub(crate) fn sentence(error: &(dyn StdError + 'static)) -> String {
         lines.push_str(&format!("  because: {source}\n"));
         below = source.source();
     }
-    if let Some(code) = error.downcast_ref::<Error>().map(Error::code) {
+    if let Some(code) = code(error) {
         lines.push_str(&format!("  {code}: `raytree explain {code}` says what to do\n"));
     }
     lines
+}
+
+/// The code of the first error of the system, from the outside in.
+fn code(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let own = error.downcast_ref::<Error>().map(Error::code);
+    own.or_else(|| code(error.source()?))
 }
 
 #[cfg(test)]

@@ -76,10 +76,15 @@ pub const COMPUTE_THREADS_MAX: usize = 512;
 /// Methods marked `blocking` that run at once in one runtime, each on a thread; the others wait for their turn.
 pub const BLOCKING_METHODS_MAX: usize = 512;
 
+/// Synchronous methods, constructors and hooks of actors that are not marked and may hold their thread for long, at once in
+/// one runtime; the others hold it in place.
+pub const SLOW_METHODS_MAX: usize = 512;
+
 /// Threads beside those for user code that asynchronous code may hand blocking work to: for methods marked `blocking`,
-/// for synchronous methods that wait (each leaves its thread's work to another one), and 512, tokio's figure, for what
-/// the program starts itself. With fewer the runtime could stand still.
-pub const USER_BLOCKING_THREADS_MAX: usize = BLOCKING_METHODS_MAX + COMPUTE_THREADS_MAX + 512;
+/// for those that may be slow and those that wait (each leaves its thread's work to another one), and 512, tokio's
+/// figure, for what the program starts itself. With fewer the runtime could stand still.
+pub const USER_BLOCKING_THREADS_MAX: usize =
+    BLOCKING_METHODS_MAX + SLOW_METHODS_MAX + COMPUTE_THREADS_MAX + 512;
 
 /// Tasks that a waiting thread runs on its own stack, one inside the other, before it parks instead: far below what
 /// its stack of [`COMPUTE_STACK_BYTES`] holds.

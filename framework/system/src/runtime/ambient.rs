@@ -62,10 +62,13 @@ pub(super) fn is_own_thread(shared: &Arc<Shared>) -> bool {
 /// Makes `shared` the process default unless another one is alive.
 pub(super) fn offer_default(shared: &Arc<Shared>) {
     let mut default = DEFAULT.lock();
-    let taken = default.as_ref().and_then(Weak::upgrade).is_some_and(|old| !old.is_closing());
-    if !taken {
+    let old = default.as_ref().and_then(Weak::upgrade);
+    if old.as_ref().is_none_or(|old| old.is_closing()) {
         *default = Some(Arc::downgrade(shared));
     }
+    // It may be the last one: its end is nothing to hold a lock over.
+    drop(default);
+    drop(old);
 }
 
 /// This thread belongs to the runtime in `here` for ever; whether as one for synchronous code.

@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) compute: Arc<Compute>,
     /// One permit for each method that may block its thread.
     pub(crate) blocking: Arc<Semaphore>,
+    /// One permit for each other synchronous body of an actor that may hold its thread for long.
+    pub(crate) slow: Arc<Semaphore>,
     /// A plain task can run here at all.
     pub(crate) has_one_cpu: bool,
     pub(crate) lane: Lane<Arc<dyn Runnable>>,

@@ -183,6 +183,7 @@ fn boot(
         ledger: Ledger::new(resources),
         compute: Arc::default(),
         blocking: Arc::new(Semaphore::new(limits::BLOCKING_METHODS_MAX)),
+        slow: Arc::new(Semaphore::new(limits::SLOW_METHODS_MAX)),
         life,
         runtime_user: Mutex::default(),
         namespace,
@@ -254,15 +255,20 @@ fn there_are_threads(count: usize) -> Result<()> {
     /// For what the threads themselves ask for when they begin.
     const SPARE: usize = 4;
     let door = Arc::new(Mutex::new(()));
-    let _shut = door.lock();
-    for _ in 0..count + SPARE {
+    let shut = door.lock();
+    let thread = || {
         let door = Arc::clone(&door);
         let wait = move || {
             // An allocator may take address space for a thread's first request.
             _ = black_box(Box::new(door.lock()));
         };
-        std::thread::Builder::new().spawn(wait).map_err(|error| no_threads(&error))?;
-    }
+        std::thread::Builder::new().spawn(wait)
+    };
+    let threads: std::io::Result<Vec<_>> = (0..count + SPARE).map(|_| thread()).collect();
+    let threads = threads.map_err(|error| no_threads(&error))?;
+    drop(shut);
+    // Those that come next need their room. They end: all they do is to wait for the door.
+    threads.into_iter().for_each(|thread| _ = thread.join());
     Ok(())
 }
 

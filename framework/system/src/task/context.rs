@@ -12,6 +12,7 @@ use super::run::Runnable;
 use crate::runtime::ambient;
 use crate::user::actor::Actor;
 use crate::user::context::ActorContext;
+use crate::worker::pace::{Hold, Pace};
 
 /// How code runs, which decides how it may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,8 @@ pub(crate) async fn in_actor<T>(actor: ActorId, body: impl Future<Output = T>) -
 /// Runs synchronous code of an actor, which may wait: a constructor or a hook that is not async.
 pub fn synchronous<A: Actor, T>(ctx: &ActorContext<A>, body: impl FnOnce() -> T) -> T {
     let _entered = enter_actor(ctx.id(), Mode::SyncOnUserThread);
-    body()
+    let pace = Pace::of::<A>("its constructor and hooks");
+    Hold::at_once(&ctx.cell, Some(pace)).run(body, |_| true)
 }
 
 /// The actor whose method runs on this thread.

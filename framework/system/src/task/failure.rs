@@ -117,7 +117,7 @@ pub(crate) fn cause_of(error: BoxError) -> Cause {
 }
 
 /// The cause, and whether the error is its root.
-pub(crate) fn cause<E: Into<BoxError> + 'static>(error: E) -> (Cause, bool) {
+pub(crate) fn cause<E: Into<BoxError>>(error: E) -> (Cause, bool) {
     let error: BoxError = error.into();
     let whole: &(dyn StdError + 'static) = error.as_ref();
     // A task that hands on what another one said: the root stays the root.

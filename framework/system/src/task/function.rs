@@ -9,6 +9,7 @@ use raytree_types::{Result, TaskOptions};
 
 use super::args::{Arg, Args, IntoArg, Settled, Strict};
 use super::cell::{Begun, Job, TaskCell};
+use super::context::lending;
 use super::definition::{Body, Definition};
 use super::failure::Failure;
 use super::plan::{Plan, PlanRef};
@@ -233,7 +234,7 @@ macro_rules! arity {
                 let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
                 Box::pin(async move {
                     let runtime = ambient::current_or_start()?;
-                    runtime.shared().tasks.reserve(&self.plan.name).await;
+                    lending(runtime.shared().tasks.reserve(&self.plan.name)).await;
                     Ok(self.submit_to(runtime.shared(), stored, Room::Reserved))
                 })
             }

@@ -73,7 +73,7 @@ impl<A: Actor> ActorContext<A> {
     }
 
     /// Fails this actor, once the current handler has returned: its supervisor restarts it if it has restarts left.
-    pub fn fail<E: Into<BoxError> + 'static>(&self, error: E) {
+    pub fn fail<E: Into<BoxError>>(&self, error: E) {
         self.wish(Wish::Fail(failure::cause(error).0));
     }
 

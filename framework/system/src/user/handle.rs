@@ -80,7 +80,7 @@ impl<A: Actor> ActorHandle<A> {
         A: Call<M>,
         M: Send + 'static,
     {
-        let credit = self.addr.credit().await.map_err(|refused| self.refusal(refused))?;
+        let credit = lending(self.addr.credit()).await.map_err(|refused| self.refusal(refused))?;
         Ok(self.give(|reply| HostedMsg::Call(Box::new(Job { message, reply, credit }))))
     }
 
@@ -96,7 +96,7 @@ impl<A: Actor> ActorHandle<A> {
         A: Query<M>,
         M: Send + 'static,
     {
-        let credit = self.addr.credit().await.map_err(|refused| self.refusal(refused))?;
+        let credit = lending(self.addr.credit()).await.map_err(|refused| self.refusal(refused))?;
         Ok(self.give(|reply| HostedMsg::Query(Box::new(Job { message, reply, credit }))))
     }
 
@@ -190,9 +190,9 @@ impl<A: Actor> ActorHandle<A> {
         let cell = self.cell();
         match refused {
             Refused::Overloaded { limit } => Error::Overloaded { name: cell.name.clone(), limit },
-            Refused::Gone => match (&cell.status().last_exit, self.addr.last_exit()) {
+            Refused::Gone => match self.addr.last_exit() {
                 // The address closes a moment before the end is recorded.
-                (None, Some(kind)) => Error::ActorDied {
+                Some(kind) if !cell.is_dead() => Error::ActorDied {
                     actor: cell.id,
                     name: cell.name.clone(),
                     kind: Box::new(kind.clone()),

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::context::ActorContext;
+use crate::worker::pace::Hold;
 
 /// A boxed future.
 pub(crate) type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -71,24 +72,28 @@ pub(crate) trait MethodJob<A: Actor>: Send + Sync {
     fn is_blocking(&self) -> bool;
     /// Its body holds a thread from begin to end.
     fn is_sync(&self) -> bool;
-    /// Begins a `&mut self` method; what is left of it, if anything is. With `hands_over` the thread's other work moves to
-    /// another thread first.
+    /// Begins a `&mut self` method; what is left of it, if anything is.
     fn exclusive<'a>(
         self: Arc<Self>,
         actor: &'a mut A,
         ctx: &'a ActorContext<A>,
-        hands_over: bool,
+        hold: &Hold,
     ) -> Option<Boxed<'a>>;
     /// Begins a `&self` method where nothing overlaps.
     fn shared<'a>(
         self: Arc<Self>,
         actor: &'a A,
         ctx: &'a ActorContext<A>,
-        hands_over: bool,
+        hold: &Hold,
     ) -> Option<Boxed<'a>>;
     /// A `&self` method where others may run meanwhile.
-    fn overlapping(self: Arc<Self>, actor: Arc<A>, ctx: ActorContext<A>) -> Boxed<'static>;
-    /// A synchronous `&self` method, on a thread that may block.
+    fn overlapping(
+        self: Arc<Self>,
+        actor: Arc<A>,
+        ctx: ActorContext<A>,
+        hold: Hold,
+    ) -> Boxed<'static>;
+    /// A synchronous `&self` method that is marked `blocking`, on a thread of its own.
     fn on_own_thread(self: Arc<Self>, actor: &A, ctx: &ActorContext<A>);
     /// The message goes to the present life.
     fn delivered(&self);

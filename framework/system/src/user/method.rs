@@ -100,6 +100,13 @@ pub(crate) enum Begun<'a, R> {
     Future(BodyFuture<'a, R>),
 }
 
+impl<R> Begun<'_, R> {
+    /// Its own code has run: its arguments were there.
+    pub(crate) fn has_run(&self) -> bool {
+        !matches!(self, Self::Done(Err(Failure::System(_))))
+    }
+}
+
 /// A method with its arguments.
 pub(crate) trait Invocation<T: Actor>: Send + Sync + Sized + 'static {
     type Out: Value;

@@ -31,6 +31,7 @@ use crate::runtime::life::Life;
 use crate::task::args::{Settled, Subscriber};
 use crate::task::context::{self, Mode};
 use crate::task::failure::Failure;
+use crate::worker::pace::Hold;
 
 /// A call of any kind, as the actor's cell sees it.
 pub(crate) trait Open: Send + Sync {
@@ -54,6 +55,9 @@ struct Places {
 
 /// Not in any place yet, or no longer.
 const NOWHERE: usize = usize::MAX;
+
+/// More lives than ever end: a call that no life has is lost with the one that is announced next.
+const NOBODYS: u64 = u64::MAX;
 
 impl OpenCalls {
     fn enter(&self, call: Arc<dyn Open>) -> usize {
@@ -116,7 +120,7 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     out: Mutex<Option<Arc<ObjectCell<I::Out>>>>,
     /// Its message was dropped unanswered.
     lost: AtomicBool,
-    /// Lives that had ended when it went to the one that has it.
+    /// Lives that had ended when it went to the one that has it; [`NOBODYS`] while none has it.
     exits: AtomicU64,
     retries: AtomicU32,
     /// Whoever polls its body is woken when it is cancelled.
@@ -154,7 +158,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             sent: AtomicBool::new(false),
             out: Mutex::new(Some(Arc::clone(&out))),
             lost: AtomicBool::new(false),
-            exits: AtomicU64::new(cell.exits()),
+            exits: AtomicU64::new(NOBODYS),
             retries: AtomicU32::new(retries),
             waker: AtomicWaker::new(),
         });
@@ -294,6 +298,7 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
             && self.retries.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok();
         if again {
             if !self.is_answered() {
+                self.exits.store(NOBODYS, Ordering::Release);
                 let addr = self.addr.clone();
                 // What was sent later waits behind it (OR-1). Refused: the ticket, dropped, says so.
                 _ = addr.cast_first(HostedMsg::Method(Ticket::new(self)));
@@ -325,17 +330,13 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         self: Arc<Self>,
         actor: &'a mut T,
         ctx: &'a ActorContext<T>,
-        hands_over: bool,
+        hold: &Hold,
     ) -> Option<Boxed<'a>> {
         let invocation = self.begin()?;
         let codec = invocation.codec();
         let begun = {
             let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
-            if hands_over {
-                tokio::task::block_in_place(|| invocation.exclusive(actor, ctx))
-            } else {
-                invocation.exclusive(actor, ctx)
-            }
+            hold.run(|| invocation.exclusive(actor, ctx), Begun::has_run)
         };
         self.finish(begun, codec)
     }
@@ -344,24 +345,25 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         self: Arc<Self>,
         actor: &'a T,
         ctx: &'a ActorContext<T>,
-        hands_over: bool,
+        hold: &Hold,
     ) -> Option<Boxed<'a>> {
         let invocation = self.begin()?;
         let codec = invocation.codec();
         let begun = {
             let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
-            if hands_over {
-                tokio::task::block_in_place(|| invocation.shared(actor, ctx))
-            } else {
-                invocation.shared(actor, ctx)
-            }
+            hold.run(|| invocation.shared(actor, ctx), Begun::has_run)
         };
         self.finish(begun, codec)
     }
 
-    fn overlapping(self: Arc<Self>, actor: Arc<T>, ctx: ActorContext<T>) -> Boxed<'static> {
+    fn overlapping(
+        self: Arc<Self>,
+        actor: Arc<T>,
+        ctx: ActorContext<T>,
+        hold: Hold,
+    ) -> Boxed<'static> {
         Box::pin(async move {
-            if let Some(body) = Arc::clone(&self).shared(&actor, &ctx, false) {
+            if let Some(body) = Arc::clone(&self).shared(&actor, &ctx, &hold) {
                 body.await;
             }
         })

@@ -17,14 +17,14 @@ use std::task::Poll;
 use parking_lot::Mutex;
 use raytree_supervise::{self as kit, Context, Failure, panics};
 use raytree_types::{Exit, Incarnation};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
-use super::pace::{Pace, Paces};
+use super::pace::{Hold, Pace, Paces};
 use crate::task::context::in_actor;
 use crate::task::failure::cause_of;
 use crate::user::actor::Actor;
 use crate::user::context::{ActorContext, Wish};
-use crate::user::job::{CallJob, HostedMsg, MethodJob, QueryJob, Ticket};
+use crate::user::job::{CallJob, HostedMsg, QueryJob, Ticket};
 use crate::user::status::Cell;
 
 /// What each life is made from.
@@ -141,43 +141,23 @@ impl<A: Actor> Hosted<A> {
     ) -> Result<(), Failure> {
         let job = ticket.job();
         let pace = job.is_sync().then(|| self.paces.of::<A>(job.short_name()));
-        let thread = self.thread(&job, pace).await;
-        let hands_over = thread.is_some();
+        let is_marked = job.is_blocking();
         if job.is_exclusive() {
             let (actor, mine) = self.alone().await?;
-            if let Some(body) = timed(pace, || job.exclusive(actor, mine, hands_over)) {
+            let hold = Hold::of(&mine.cell, is_marked, pace).await;
+            if let Some(body) = job.exclusive(actor, mine, &hold) {
                 body.await;
             }
         } else if self.width == 1 {
             let (actor, mine) = (&self.actor, &self.ctx);
-            if let Some(body) = timed(pace, || job.shared(actor, mine, hands_over)) {
+            let hold = Hold::of(&mine.cell, is_marked, pace).await;
+            if let Some(body) = job.shared(actor, mine, &hold) {
                 body.await;
             }
         } else {
-            self.overlap(ctx, ticket, pace, thread).await;
+            self.overlap(ctx, ticket, pace).await;
         }
         Ok(())
-    }
-
-    /// Leave to hold a thread for long: for a method that is marked `blocking`, and for one that may be slow unless too
-    /// many hold one already.
-    async fn thread(
-        &self,
-        job: &Arc<dyn MethodJob<A>>,
-        pace: Option<&Pace>,
-    ) -> Option<OwnedSemaphorePermit> {
-        let is_slow = pace.is_some_and(Pace::is_slow);
-        if !is_slow && !job.is_blocking() {
-            return None;
-        }
-        // Without the runtime nobody waits for the answer.
-        let blocking = Arc::clone(&self.ctx.cell.runtime.upgrade()?.blocking);
-        // The semaphore is never closed.
-        if job.is_blocking() {
-            blocking.acquire_owned().await.ok()
-        } else {
-            blocking.try_acquire_owned().ok()
-        }
     }
 
     async fn overlap(
@@ -185,19 +165,19 @@ impl<A: Actor> Hosted<A> {
         ctx: &Context<HostedMsg<A>>,
         ticket: Ticket<A>,
         pace: Option<&'static Pace>,
-        thread: Option<OwnedSemaphorePermit>,
     ) {
         // The semaphore is never closed.
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return };
         let (job, wish) = (ticket.job(), Arc::clone(&self.ctx.wish));
         let (actor, mine) = (Arc::clone(&self.actor), self.ctx.clone());
         let settle = move || wish.lock().is_some().then_some(HostedMsg::Settle);
-        if thread.is_some() {
+        let hold = Hold::of(&mine.cell, job.is_blocking(), pace).await;
+        if hold.is_marked() {
             // The thread is a part of this life: the next one waits for it.
             let part = ctx.part();
             let body = tokio::task::spawn_blocking(move || {
-                let caught = panics::catch(|| timed(pace, || job.on_own_thread(&actor, &mine)));
-                drop((actor, mine, ticket, turn, part, thread));
+                let caught = panics::catch(|| job.on_own_thread(&actor, &mine));
+                drop((actor, mine, ticket, turn, part, hold));
                 caught
             });
             ctx.pipe(async move {
@@ -208,10 +188,9 @@ impl<A: Actor> Hosted<A> {
             });
             return;
         }
-        let mut body = job.overlapping(actor, mine);
+        let mut body = job.overlapping(actor, mine, hold);
         // The first step is taken here: handlers begin in order (HA-2), and a short one needs no task.
-        let first = poll_fn(|cx| Poll::Ready(timed(pace, || body.as_mut().poll(cx)))).await;
-        if first.is_pending() {
+        if poll_fn(|cx| Poll::Ready(body.as_mut().poll(cx))).await.is_pending() {
             ctx.pipe(async move {
                 body.await;
                 drop((ticket, turn));
@@ -243,12 +222,5 @@ impl<A: Actor> Hosted<A> {
             }
             Some(Wish::Fail(cause)) => Err(Failure::of(cause)),
         }
-    }
-}
-
-fn timed<T>(pace: Option<&Pace>, run: impl FnOnce() -> T) -> T {
-    match pace {
-        Some(pace) => pace.timed(run),
-        None => run(),
     }
 }

@@ -1,18 +1,24 @@
-//! Which synchronous methods hold their thread for long, learned from how long they took.
+//! Synchronous code of actors on the threads that run everybody's async code: which of it holds its thread for long, learned
+//! from how long it took.
 //!
 //! A method that computes little runs where its actor runs, which costs nothing. One that sleeps, reads a file or
 //! computes for long there would hold up other people's async code, and what it wakes before it returns. Nobody has to
 //! say which is which: a method whose last runs were slow, and one that never ran yet, hands its thread's other work
-//! over first, as one marked `blocking` always does. That costs some microseconds, a small part of what is slow.
+//! over first. That costs some microseconds, a small part of what is slow. A method that was swift so far and then
+//! blocks is found out only afterwards, and where as many as may hold a thread already the next one does so in place:
+//! a promise is only what is marked `blocking`.
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_supervise::clock;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::user::status::Cell;
 
 /// A run that takes longer is slow: many times what handing over costs, and short for those who wait behind it.
 const SLOW: Duration = Duration::from_micros(500);
@@ -27,17 +33,15 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
+    /// What is known of this method of the actor type `T`.
+    pub(crate) fn of<T: 'static>(method: &'static str) -> &'static Self {
+        let mut known = KNOWN.lock();
+        known.entry((TypeId::of::<T>(), method)).or_insert_with(|| Box::leak(Box::default()))
+    }
+
     /// The next run may hold its thread for long.
     pub(crate) fn is_slow(&self) -> bool {
         self.owed.load(Ordering::Relaxed) > 0
-    }
-
-    /// Runs it, and learns from it.
-    pub(crate) fn timed<T>(&self, run: impl FnOnce() -> T) -> T {
-        let begun = clock::instant();
-        let returned = run();
-        self.took(begun.elapsed());
-        returned
     }
 
     fn took(&self, time: Duration) {
@@ -76,6 +80,70 @@ impl Paces {
             *known.entry((TypeId::of::<T>(), method)).or_insert_with(|| Box::leak(Box::default()));
         self.0.push((method, pace));
         pace
+    }
+}
+
+/// How one synchronous body is run.
+pub(crate) struct Hold {
+    pace: Option<&'static Pace>,
+    leave: Leave,
+}
+
+/// Leave to hold a thread for long.
+enum Leave {
+    None,
+    /// Its author said that it blocks.
+    Marked(#[expect(dead_code, reason = "given back when it is dropped")] OwnedSemaphorePermit),
+    /// It may be slow. What would fail in a body that runs in place fails here too: it is no promise.
+    Slow(#[expect(dead_code, reason = "given back when it is dropped")] OwnedSemaphorePermit),
+}
+
+impl Hold {
+    /// For a body of this actor, whose turn it is: one that is marked waits for leave, one that may be slow has it unless
+    /// too many have.
+    pub(crate) async fn of(cell: &Cell, is_marked: bool, pace: Option<&'static Pace>) -> Self {
+        if !is_marked {
+            return Self::at_once(cell, pace);
+        }
+        // Without the runtime nobody waits for the answer; and the semaphore is never closed.
+        let marked = cell.runtime.upgrade().map(|runtime| Arc::clone(&runtime.blocking));
+        let leave = match marked {
+            Some(marked) => marked.acquire_owned().await.map_or(Leave::None, Leave::Marked),
+            None => Leave::None,
+        };
+        Self { pace, leave }
+    }
+
+    /// As [`Self::of`], for a body that is not marked.
+    pub(crate) fn at_once(cell: &Cell, pace: Option<&'static Pace>) -> Self {
+        let is_slow = pace.is_some_and(Pace::is_slow);
+        let runtime = is_slow.then(|| cell.runtime.upgrade()).flatten();
+        let permit = runtime.and_then(|runtime| Arc::clone(&runtime.slow).try_acquire_owned().ok());
+        Self { pace, leave: permit.map_or(Leave::None, Leave::Slow) }
+    }
+
+    /// The body is marked, and has leave.
+    pub(crate) fn is_marked(&self) -> bool {
+        matches!(self.leave, Leave::Marked(_))
+    }
+
+    /// Runs the body, and learns from it unless `ran` says that it did not come to run.
+    pub(crate) fn run<T>(&self, body: impl FnOnce() -> T, ran: impl FnOnce(&T) -> bool) -> T {
+        let begun = clock::instant();
+        let returned = match &self.leave {
+            Leave::None => body(),
+            Leave::Marked(_) => tokio::task::block_in_place(body),
+            Leave::Slow(_) => {
+                let here = tokio::runtime::Handle::current();
+                tokio::task::block_in_place(|| here.block_on(async { body() }))
+            }
+        };
+        if let Some(pace) = self.pace
+            && ran(&returned)
+        {
+            pace.took(begun.elapsed());
+        }
+        returned
     }
 }
 

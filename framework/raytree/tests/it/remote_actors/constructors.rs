@@ -120,6 +120,40 @@ async fn the_error_of_a_constructor_comes_back_as_it_was() -> Result<()> {
     .await
 }
 
+/// Its first life begins, no other one does.
+struct Fickle;
+
+#[remote(restarts = 1, retries = 2)]
+impl Fickle {
+    fn new(ctx: &ActorContext<Self>) -> Result<Self, String> {
+        match ctx.incarnation().restart {
+            0 => Ok(Self),
+            _ => Err("once is enough".to_owned()),
+        }
+    }
+
+    pub(crate) fn falls(&mut self) {
+        panic!("it falls");
+    }
+}
+
+#[raytree::test]
+async fn a_call_that_no_life_had_is_told_the_last_end() -> Result<()> {
+    within(async {
+        for _ in 0..20 {
+            let fickle = Fickle::remote();
+            let (kind, will_restart) = died(fickle.falls().await);
+            assert!(
+                matches!(&kind, ExitKind::Constructor(cause) if cause.message == "once is enough"),
+                "{kind}"
+            );
+            assert!(!will_restart);
+        }
+        Ok(())
+    })
+    .await
+}
+
 #[raytree::test]
 async fn one_that_waits_for_arguments_can_be_killed_stopped_or_dropped() -> Result<()> {
     within(async {

@@ -6,6 +6,71 @@ use raytree::{Error, Result};
 use super::subject::{late, same};
 use super::{Desk, Subject, within};
 
+/// Synchronous methods that are not marked, and take their time now and then.
+struct Log {
+    said: std::sync::Mutex<Vec<u64>>,
+    lock: std::sync::Arc<tokio::sync::Mutex<()>>,
+}
+
+#[remote]
+impl Log {
+    fn new() -> Self {
+        Self { said: Default::default(), lock: Default::default() }
+    }
+
+    pub(crate) fn say(&self, what: u64) {
+        if what.is_multiple_of(7) {
+            // A millisecond or more.
+            _ = (0..1_000_000u64).map(std::hint::black_box).sum::<u64>();
+        }
+        self.said.lock().expect("no panic").push(what);
+    }
+
+    pub(crate) fn said(&mut self) -> Vec<u64> {
+        self.said.lock().expect("no panic").clone()
+    }
+
+    /// What async code may not do.
+    pub(crate) fn locks(&self) {
+        drop(self.lock.blocking_lock());
+    }
+
+    #[remote(blocking)]
+    pub(crate) fn may_lock(&self) {
+        drop(self.lock.blocking_lock());
+    }
+}
+
+#[raytree::test]
+async fn ha_2_synchronous_methods_run_in_order_slow_or_swift() -> Result<()> {
+    within(async {
+        for width in [1, 4] {
+            let log = Log::with(ActorOptions::new().max_concurrency(width)).remote();
+            let calls: Vec<_> = (0..100).map(|what| log.say(what)).collect();
+            raytree::get_all(calls).await?;
+            assert_eq!(log.said().await?, (0..100).collect::<Vec<_>>(), "{width}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[raytree::test]
+async fn what_is_marked_may_block_and_what_is_not_may_not_from_the_first_call_on() -> Result<()> {
+    within(async {
+        for width in [1, 4] {
+            let log = || Log::with(ActorOptions::new().max_concurrency(width)).remote();
+            let good = log();
+            for _ in 0..20 {
+                good.may_lock().await?;
+                assert!(matches!(log().locks().await, Err(Error::ActorDied { .. })));
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
 #[raytree::test]
 async fn exclusive_methods_run_one_after_the_other_across_awaits() -> Result<()> {
     within(async {

@@ -15,6 +15,28 @@ fn one() -> u64 {
     1
 }
 
+/// Holds the CPU that all of them need, but for when it waits for room.
+#[remote]
+async fn submits(tasks: usize) -> Result<u64> {
+    let mut sum = 0;
+    let mut ones = Vec::with_capacity(tasks);
+    for _ in 0..tasks {
+        ones.push(one::submit().await?);
+    }
+    for one in ones {
+        sum += one.await?;
+    }
+    Ok(sum)
+}
+
+#[raytree::test(cpus = 1, strict = false)]
+async fn who_waits_for_room_lends_its_cpu() -> Result<()> {
+    let tasks = limits::TASKS_MAX + 1000;
+    assert_eq!(within(async { submits::remote(tasks).await }).await?, tasks as u64);
+    at_rest(&raytree::current()?).await;
+    Ok(())
+}
+
 /// Strict mode would write and read a million unit values: it is another test's business.
 #[raytree::test(cpus = 1, strict = false)]
 async fn a_million_pending_tasks_is_a_bound() -> Result<()> {

@@ -4,6 +4,8 @@
 //! Nothing here reads a clock, draws a random number, or knows tokio or ractor. That is what lets a test drive years
 //! of failures through a supervisor in a second, from a seed.
 
+pub mod delivery;
+pub mod membership;
 pub mod placement;
 pub mod supervision;
 pub mod task;

@@ -120,6 +120,33 @@ impl fmt::Display for Incarnation {
     }
 }
 
+/// Which life of a process with a stable name: a node, or a worker of a node. The first is 1; 0 stands for none yet.
+///
+/// Ordered: every receiver refuses what an older incarnation says. Unlike an actor's [`Incarnation`] it counts one
+/// thing only, because a process is never restarted in place.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct ProcessIncarnation(pub u64);
+
+impl ProcessIncarnation {
+    /// Older than any life.
+    pub const NONE: Self = Self(0);
+
+    /// The one that may replace this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        // 2^64 lives of one process do not fit into the age of the universe.
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for ProcessIncarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "life {}", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +158,13 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(first.to_string(), "actor-7-1");
         assert_ne!(RuntimeId::next(), RuntimeId::next());
+    }
+
+    #[test]
+    fn a_replacement_is_younger() {
+        let first = ProcessIncarnation::NONE.next();
+        assert_eq!((first, first.to_string()), (ProcessIncarnation(1), "life 1".to_owned()));
+        assert!(first.next() > first);
     }
 
     #[test]

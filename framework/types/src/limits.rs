@@ -163,6 +163,38 @@ pub const INSPECT_RESTARTS_MAX: u32 = 1000;
 /// Bytes of a path that a socket can have: `sun_path` less its closing zero, 108 on Linux, 104 elsewhere.
 pub const SOCKET_PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
+/// Child processes that one process judges: nodes of a head, workers of a node. Their beats alone are 10 a second each;
+/// Ray's largest published clusters have half as many nodes.
+pub const MEMBERS_MAX: usize = 4096;
+
+/// Ends of child processes that their judge remembers with cause, the newest of each name. About 200 bytes each; what
+/// is forgotten is still refused, only without its story.
+pub const MEMBER_ENDS_MAX: usize = 1024;
+
+/// Beats and joins of a child process that may be under way unanswered. Those older than the lease are dropped anyway,
+/// and a lease of more than a thousand beats is a mistake in the settings.
+pub const BEATS_IN_FLIGHT_MAX: usize = 1024;
+
+/// How much waiting for a CPU excuses the silence of a local child process, in all between two beats. A machine that
+/// gives a process nothing for half a minute is not one to wait for.
+pub const MEMBER_EXCUSED_MAX: Duration = Duration::from_secs(30);
+
+/// Processes whose newest incarnation a receiver remembers: all that one head can have, and as many that have ended.
+pub const PEERS_MAX: usize = 2 * MEMBERS_MAX;
+
+/// Calls from one process to another one that are sent and not answered. At 100 us a round trip this is ten million
+/// calls a second; it is also the bound of replies kept for one caller, and of calls that wait for an earlier one.
+pub const CALLS_IN_FLIGHT_MAX: usize = 1024;
+
+/// Calling processes that one receiver keeps replies for.
+pub const CALLERS_MAX: usize = PEERS_MAX;
+
+/// How long a receiver remembers that a caller has ended, when it needs the room: no message lives as long.
+pub const CALLER_REMEMBERED: Duration = Duration::from_secs(600);
+
+/// How often one call may be made again on a later life of its receiver.
+pub const CALL_RETRIES_MAX: u32 = 1000;
+
 /// Says what is wrong with a name of a task or an actor, if anything is.
 ///
 /// # Errors

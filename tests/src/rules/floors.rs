@@ -5,8 +5,9 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 11] = [
+pub const FRAMEWORK: [(&str, u8); 12] = [
     ("raytree-types", 0),
+    ("raytree-config", 1),
     ("raytree-engine", 1),
     ("raytree-store", 1),
     ("raytree-wire", 1),
@@ -39,8 +40,18 @@ const FOR_LIBRARIES: [&str; 2] = ["raytree", "raytree-nn"];
 
 /// Foreign crates that the lowest floors do not know, and those who may.
 const FOREIGN: [(&str, &[&str]); 2] = [
-    ("ractor", &["raytree-types", "raytree-engine", "raytree-store", "raytree-wire", "raytree-nn"]),
-    ("tokio", &["raytree-types", "raytree-engine", "raytree-nn"]),
+    (
+        "ractor",
+        &[
+            "raytree-types",
+            "raytree-config",
+            "raytree-engine",
+            "raytree-store",
+            "raytree-wire",
+            "raytree-nn",
+        ],
+    ),
+    ("tokio", &["raytree-types", "raytree-config", "raytree-engine", "raytree-nn"]),
 ];
 
 /// Edges that go up, and crates without a floor.

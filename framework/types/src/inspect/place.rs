@@ -30,11 +30,13 @@ fn folder_of(variable: impl Fn(&str) -> Option<OsString>, temp: &Path, uid: u32)
 /// Whether this process's environment leaves the inspector on.
 #[must_use]
 pub fn switched_on() -> bool {
-    is_on(env::var_os(SWITCH_VARIABLE))
+    leaves_on(&env::var_os(SWITCH_VARIABLE).unwrap_or_default().to_string_lossy())
 }
 
-fn is_on(value: Option<OsString>) -> bool {
-    let value = value.unwrap_or_default().to_string_lossy().trim().to_lowercase();
+/// Whether a value of [`SWITCH_VARIABLE`] leaves the inspector on: only a clear word switches it off.
+#[must_use]
+pub fn leaves_on(value: &str) -> bool {
+    let value = value.trim().to_lowercase();
     !["off", "0", "false", "no"].contains(&&*value)
 }
 
@@ -138,9 +140,9 @@ mod tests {
     #[test]
     fn only_a_clear_word_switches_it_off() {
         for off in ["off", "OFF", " 0", "false", "no"] {
-            assert!(!is_on(Some(off.into())), "{off}");
+            assert!(!leaves_on(off), "{off}");
         }
-        assert!(is_on(None) && is_on(Some("on".into())) && is_on(Some("".into())));
+        assert!(leaves_on("on") && leaves_on(""));
     }
 
     #[test]

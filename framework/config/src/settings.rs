@@ -1,0 +1,213 @@
+//! The table: every setting with its meaning, type, default, unit and range.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use raytree_types::Resources;
+use raytree_types::inspect::place;
+use raytree_types::resources::{CPU, GPU};
+
+use crate::surroundings::Surroundings;
+use crate::table::settings;
+use crate::value::{Amount, ByteCount, HostPort};
+
+settings! {
+    /// Which cluster this process belongs to, where it listens, and who may join it.
+    cluster: Cluster {
+        /// The head of the cluster to join. Without one, the system runs inside the program itself.
+        address: Option<HostPort> = "", "host:port",
+            "a host and a port from 1 to 65535, or empty", short "RAYTREE_ADDRESS" means str::to_owned;
+        /// What this node is called in trees and messages. No two nodes of a cluster have the same name.
+        name: String = "the host's name and the process's number" found by Surroundings::node_name,
+            "name", "1 to 128 bytes without slash";
+        /// The address of this machine on which ports are opened. Any but a loopback address needs `cluster.tls_cert`
+        /// and `cluster.tls_key`, or `cluster.insecure`.
+        bind: IpAddr = "127.0.0.1", "IP address", "any IPv4 or IPv6 address";
+        /// The port to listen on; 0 lets the operating system choose a free one.
+        port: u16 = "0", "port", "0 to 65535";
+        /// The file with the token that all of the cluster share. Its mode has to be 0600.
+        token_file: Option<PathBuf> = "`raytree/token` in `$XDG_CONFIG_HOME`, else in `~/.config`"
+            found by Surroundings::token_file, "path", "1 to 4096 bytes, or empty";
+        /// Allows to listen on other than loopback addresses without TLS: whoever reads along on the network learns the
+        /// token, and with it runs code.
+        insecure: bool = "false", "switch", "true or false";
+        /// The certificate chain this node shows to others, in PEM. Goes together with `cluster.tls_key`.
+        tls_cert: Option<PathBuf> = "", "path", "1 to 4096 bytes, or empty";
+        /// The private key of that certificate, in PEM. Its mode has to be 0600.
+        tls_key: Option<PathBuf> = "", "path", "1 to 4096 bytes, or empty";
+        /// The certificates that those of the others are signed with, in PEM. Without it, `cluster.tls_cert` alone is trusted.
+        tls_ca: Option<PathBuf> = "", "path", "1 to 4096 bytes, or empty";
+    }
+
+    /// When a process counts as alive, suspect, stuck or dead. All processes of a cluster take those of the head.
+    liveness: Liveness {
+        /// How often a process gives a sign of life.
+        beat_every: Duration = "100ms", "duration", "10ms to 10s";
+        /// Silence after which a process is suspect and gets no new work. Longer than `liveness.beat_every`.
+        suspect_after: Duration = "1s", "duration", "20ms to 1m";
+        /// Silence after which a process on the same machine is dead. Longer than `liveness.suspect_after`.
+        dead_after_local: Duration = "1.5s", "duration", "50ms to 5m";
+        /// Silence after which a process on another machine is dead. At least `liveness.dead_after_local`.
+        dead_after_remote: Duration = "3s", "duration", "50ms to 10m";
+        /// How long a process may give signs of life without making progress before it is restarted. Longer than
+        /// `liveness.beat_every`.
+        stuck_after: Duration = "5s", "duration", "100ms to 10m";
+        /// How long a node that lost its head keeps its work and waits, before it ends. Longer than
+        /// `liveness.dead_after_remote`: a node is isolated before it is declared dead.
+        isolation_grace: Duration = "1m", "duration", "1s to 24h";
+    }
+
+    /// What this machine offers, and how its workers are kept.
+    node: Node {
+        /// CPUs that may be handed out. More than there are is allowed: it only counts.
+        cpus: Amount = "the CPUs this process may use" found by Surroundings::cpus,
+            "CPUs", "0 to 1000000000000";
+        /// GPUs that may be handed out; tasks may share one in fractions.
+        gpus: Amount = "0", "GPUs", "0 to 1000000000000";
+        /// Further resources by name, such as `special_hardware=4,disk=0.5`; in a file also as a table. A layer that
+        /// gives it replaces all of it.
+        resources: BTreeMap<String, Amount> = "", "amounts by name",
+            "at most 64 names, each with 0 to 1000000000000 in steps of 0.001";
+        /// How long a worker's process may take from its start to its first sign of life.
+        worker_start_within: Duration = "30s", "duration", "100ms to 10m";
+        /// How long workers may take to stop in order before they are killed.
+        stop_within: Duration = "10s", "duration", "100ms to 10m";
+        /// Bodies in one worker that were given up and still run, above which the worker is drained and replaced.
+        abandoned_threads_max: u32 = "8", "threads", "0 to 512";
+        /// How much disk the programs of past and present jobs may take.
+        executable_cache_bytes: ByteCount = "4GiB", "bytes", "64MiB to 16TiB";
+        /// The folder for those programs. It is made with mode 0700.
+        cache_dir: Option<PathBuf> = "`raytree` in `$XDG_CACHE_HOME`, else in `~/.cache`"
+            found by Surroundings::cache_dir, "path", "1 to 4096 bytes, or empty";
+    }
+
+    /// Calls between processes.
+    calls: Calls {
+        /// Values up to this size travel with the message; larger ones lie in the object store and are fetched. Below
+        /// `calls.frame_bytes_hard`.
+        inline_bytes_max: ByteCount = "100KiB", "bytes", "0B to 4MiB";
+        /// A message is sent off once so much is gathered in it.
+        frame_bytes_soft: ByteCount = "64KiB", "bytes", "1KiB to 1MiB";
+        /// The largest message; a larger one is refused, by who sends it and by who receives it. At least
+        /// `calls.frame_bytes_soft`.
+        frame_bytes_hard: ByteCount = "1MiB", "bytes", "64KiB to 8MiB";
+        /// Calls from one process to another that may be without an answer before further ones wait.
+        in_flight_max: u32 = "10000", "calls", "1 to 1000000";
+        /// How often a task is run again when its worker was lost, unless its options say otherwise.
+        retries: u32 = "3", "runs", "0 to 1000000";
+        /// Sends every value through the codec and back also within one process: what cannot travel shows in a test, not
+        /// on a cluster.
+        strict: bool = "false", "switch", "true or false",
+            short "RAYTREE_STRICT" means strict_by_environment;
+    }
+
+    /// How the runtimes of this process can be looked at.
+    inspector: Inspector {
+        /// Whether runtimes open the socket that `raytree tree` asks. `RAYTREE_INSPECTOR=off` in the environment wins even
+        /// over an argument.
+        enabled: bool = "true", "switch", "true or false",
+            short "RAYTREE_INSPECTOR" means inspector_by_environment;
+        /// The folder of the sockets. It is made with mode 0700.
+        folder: Option<PathBuf> =
+            "`raytree` in `$XDG_RUNTIME_DIR`, else `raytree-<uid>` in the folder for temporary files"
+            found by Surroundings::inspect_folder,
+            "path", "1 to 4096 bytes, or empty", short "RAYTREE_INSPECT_DIR" means str::to_owned;
+    }
+}
+
+/// Only `1` is on, as ever.
+fn strict_by_environment(value: &str) -> String {
+    (value == "1").to_string()
+}
+
+fn inspector_by_environment(value: &str) -> String {
+    place::leaves_on(value).to_string()
+}
+
+impl Node {
+    /// All that this machine offers: CPUs, GPUs and the further resources.
+    #[must_use]
+    pub fn offers(&self) -> Resources {
+        let own = [(CPU, self.cpus), (GPU, self.gpus)];
+        let further = self.resources.iter().map(|(name, amount)| (name.as_str(), *amount));
+        own.into_iter().chain(further).fold(Resources::none(), |all, (name, amount)| {
+            all.with_thousandths(name, amount.thousandths())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use raytree_types::limits;
+
+    use super::*;
+
+    #[test]
+    fn every_setting_says_all_there_is_to_say() {
+        let nowhere = Surroundings::default();
+        for entry in TABLE {
+            let key = entry.key;
+            assert!(entry.meaning().ends_with('.'), "{key}: the meaning is a sentence");
+            assert!(!entry.unit.is_empty() && !entry.range.is_empty(), "{key}");
+            let default = entry.default_in(&nowhere);
+            assert_eq!((entry.check)(&default, entry.range), Ok(default), "{key}: its default");
+            assert_eq!(key.split('.').count(), 2, "{key}");
+        }
+        let keys: BTreeSet<_> = TABLE.iter().map(|entry| entry.key).collect();
+        assert_eq!(keys.len(), TABLE.len());
+    }
+
+    #[test]
+    fn every_range_that_is_an_order_has_both_edges_inside_and_nothing_beyond() {
+        let mut ordered = 0;
+        for entry in TABLE {
+            let edges = entry.range.split_once(" to ");
+            let Some((low, high)) =
+                edges.filter(|(low, high)| !low.contains(' ') && !high.contains(' '))
+            else {
+                continue;
+            };
+            ordered += 1;
+            let takes = |text: &str| (entry.check)(text, entry.range);
+            assert_eq!(
+                (takes(low), takes(high)),
+                (Ok(low.to_owned()), Ok(high.to_owned())),
+                "{}",
+                entry.key
+            );
+            let unit = high.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number: u64 = high[..high.len() - unit.len()].parse().unwrap();
+            assert!(takes(&format!("{}{unit}", number + 1)).is_err(), "{} above {high}", entry.key);
+            let unit = low.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number: u64 = low[..low.len() - unit.len()].parse().unwrap();
+            let below =
+                number.checked_sub(1).map_or("-1".to_owned(), |below| format!("{below}{unit}"));
+            assert!(takes(&below).is_err(), "{} below {low}", entry.key);
+        }
+        assert_eq!(ordered, 18);
+    }
+
+    #[test]
+    fn figures_that_stand_elsewhere_too_are_the_same() {
+        let default =
+            |key: &str| TABLE.iter().find(|entry| entry.key == key).map(|entry| entry.default);
+        assert_eq!(default("calls.retries"), Some(&*limits::TASK_RETRIES.to_string()));
+        assert_eq!(
+            default("calls.in_flight_max"),
+            Some(&*limits::ACTOR_MAILBOX_DEFAULT.to_string())
+        );
+        assert_eq!(
+            default("node.abandoned_threads_max"),
+            Some(&*limits::ABANDONED_WARN.to_string())
+        );
+        let resources = TABLE.iter().find(|entry| entry.key == "node.resources").unwrap();
+        assert!(resources.range.starts_with(&format!("at most {} ", crate::limits::RESOURCES_MAX)));
+        for entry in TABLE.iter().filter(|entry| entry.is_path) {
+            assert!(entry.range.contains(&format!(" {} bytes", crate::limits::PATH_BYTES_MAX)));
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
+use syn::ext::IdentExt as _;
 use syn::{Error, ItemFn, Result, ReturnType, Signature, Type};
 
 use crate::options::{self, Settings};
@@ -40,9 +41,11 @@ pub(crate) fn test(settings: &Settings, function: &ItemFn) -> Result<TokenStream
     if let Some(second) = is_test {
         return Err(Error::new_spanned(second, "`#[raytree::test]` makes it a test already"));
     }
-    let run = run(&quote!(::raytree::__macro::test_init()#chain), "test", &function.sig)?;
     let ItemFn { attrs, vis, sig, block } = function;
     let (name, returns) = (&sig.ident, &sig.output);
+    let test = name.unraw().to_string();
+    let path = quote!(::core::concat!(::core::module_path!(), "::", #test));
+    let run = run(&quote!(::raytree::__macro::test_init(#path)#chain), "test", sig)?;
     Ok(quote! {
         #[::core::prelude::v1::test]
         #(#attrs)*

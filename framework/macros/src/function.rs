@@ -22,6 +22,17 @@ pub(crate) fn expand(settings: &Settings, function: &ItemFn) -> Result<TokenStre
     let task = task(settings, function, &params, &output)?;
     let calls = calls(function, &params, &output);
     let values = where_values(params.types().chain([&output.ty]));
+    let serves = (output.shape == Shape::One).then(|| {
+        quote! {
+            impl ::raytree::__macro::Function for #name #values {
+                fn serve(
+                    __parts: ::std::vec::Vec<::raytree::__macro::Part>,
+                ) -> ::raytree::__macro::Served {
+                    Self::task().serve(__parts)
+                }
+            }
+        }
+    });
     let local = format!("Remote calls of the function `{name}`.");
     let docs = if docs.is_empty() { vec![quote!(#[doc = #local])] } else { docs };
     Ok(quote! {
@@ -36,6 +47,8 @@ pub(crate) fn expand(settings: &Settings, function: &ItemFn) -> Result<TokenStre
             #task
             #calls
         }
+
+        #serves
     })
 }
 
@@ -81,6 +94,7 @@ fn task(
         Shape::One => quote!(::raytree::Task),
         Shape::Iterator | Shape::Stream => quote!(::raytree::StreamTask),
     };
+    let entry = entry(&sig.ident, output);
     Ok(quote! {
         /// The function as a value: to be stored, given other options, or handed to a library.
         #[must_use]
@@ -96,7 +110,7 @@ fn task(
                 codec: #codec,
             };
             static __PLAN: ::raytree::__macro::PlanCell = ::raytree::__macro::PlanCell::new();
-            ::raytree::__macro::inventory::submit! { ::raytree::__macro::Entry(&__INFO) }
+            #entry
             #kind::of(const {
                 &::raytree::__macro::Definition::<#tuple, #result>::new(
                     &__INFO, __options, #body, &__PLAN,
@@ -104,6 +118,27 @@ fn task(
             })
         }
     })
+}
+
+/// What stands in the registry: how it is called with bytes, where one value comes back.
+fn entry(name: &Ident, output: &Output) -> TokenStream {
+    match output.shape {
+        // A function whose types are no values is told so elsewhere: here the fallback is found, and nothing more is said.
+        Shape::One => quote! {
+            fn __serve(
+                __parts: ::std::vec::Vec<::raytree::__macro::Part>,
+            ) -> ::raytree::__macro::Served {
+                use ::raytree::__macro::{ServesByFunction as _, ServesNot as _};
+                (&&::raytree::__macro::Of::<#name>::new()).serve(__parts)
+            }
+            ::raytree::__macro::inventory::submit! {
+                ::raytree::__macro::Entry::function(&__INFO, __serve)
+            }
+        },
+        Shape::Iterator | Shape::Stream => quote! {
+            ::raytree::__macro::inventory::submit! { ::raytree::__macro::Entry::named(&__INFO) }
+        },
+    }
 }
 
 fn task_type(params: &Params, output: &Output) -> TokenStream {

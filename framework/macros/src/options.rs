@@ -65,6 +65,7 @@ pub(crate) const FUNCTION: Known = Known {
         ("timeout", Kind::Time),
         ("queue_timeout", Kind::Time),
         ("window", Kind::Count),
+        ("isolated", Kind::Flag),
         ("codec", Kind::Codec),
     ],
 };

@@ -102,6 +102,7 @@
 /// | another run after an error | `retry_errors = 2`, `retry_on(MyError, Other)` |
 /// | time | `timeout = "30s"`, `queue_timeout = "500ms"` |
 /// | items that a stream may be ahead | `window = 16` |
+/// | a process of its own for each run | `isolated` |
 /// | how values travel | `codec = "self_describing"`, for types that the compact codec cannot carry |
 ///
 /// # Actors

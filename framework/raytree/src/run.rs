@@ -85,9 +85,12 @@ fn give_up(error: &Error) -> ! {
     exit(NOT_STARTED)
 }
 
-/// The runtime of a test, where its attribute leaves things unsaid.
-pub fn test_init() -> Init {
-    init().cpus(2.0).threads(2).strict(true)
+/// The runtime of the test at this path, where its attribute leaves things unsaid. A process of a task's own runs that
+/// test and no other.
+pub fn test_init(path: &str) -> Init {
+    let own = path.split_once("::").map_or(path, |(_, own)| own);
+    let again = ["--exact", own, "--nocapture", "--include-ignored"].map(Into::into);
+    init().cpus(2.0).threads(2).strict(true).again(again.into())
 }
 
 /// `#[raytree::test] async fn`.

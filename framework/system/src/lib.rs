@@ -18,6 +18,7 @@
 
 mod gcs;
 mod inspector;
+mod isolated;
 mod node;
 mod object;
 mod runtime;
@@ -53,10 +54,14 @@ pub use user::status::{Lifecycle, Status};
 pub mod macros {
     pub use inventory;
 
+    pub use crate::isolated::part::Part;
     pub use crate::object::stream::Sink;
     pub use crate::task::args::{Args, Asked, Settled, Strict, Subscriber, Taken};
     pub use crate::task::context::synchronous;
-    pub use crate::task::definition::{Body, BodyFuture, Definition, Entry, Info, PlanCell};
+    pub use crate::task::definition::{
+        Body, BodyFuture, Definition, Entry, Function, Info, Of, PlanCell, Serve, Served,
+        ServesByFunction, ServesNot,
+    };
     pub use crate::task::failure::{Failure, KeepsText, KeepsValue, Thrown, unmade};
     pub use crate::user::actor_ref::ActorRef;
     pub use crate::user::class::{Class, Given};

@@ -195,6 +195,35 @@ pub const CALLER_REMEMBERED: Duration = Duration::from_secs(600);
 /// How often one call may be made again on a later life of its receiver.
 pub const CALL_RETRIES_MAX: u32 = 1000;
 
+/// Child processes of one process: a node's workers are one for each job and isolated body, and a machine has not many more
+/// processes than these to give.
+pub const CHILD_PROCESSES_MAX: usize = 4096;
+
+/// The least memory that a process of one's own may be bounded to, in bytes: an empty one needs some of it.
+pub const ISOLATED_MEMORY_MIN: u64 = 1 << 20;
+
+/// Bytes of the arguments, or of the result, of a call in another process: they lie in memory on both sides.
+pub const ISOLATED_BYTES_MAX: u64 = 4 << 30;
+
+/// Parts of such a call that are sent apart from it, each a large array or text.
+pub const ISOLATED_BUFFERS_MAX: u32 = 1 << 16;
+
+/// How long a process of one's own may take until it can be given its task: it starts in milliseconds, and the machine may
+/// be very busy.
+pub const ISOLATED_UP_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a process that has given its result may take to end.
+pub const ISOLATED_END_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often a process of one's own says that it is there, and is looked at.
+pub const BEAT_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a child process may be silent, and stopped by the operating system, until it is given up.
+pub const SILENT_MAX: Duration = Duration::from_millis(1500);
+
+/// Frames that are read from one child before the others are heard.
+pub const FRAMES_AT_ONCE: usize = 64;
+
 /// Says what is wrong with a name of a task or an actor, if anything is.
 ///
 /// # Errors

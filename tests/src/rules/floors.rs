@@ -5,7 +5,7 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 12] = [
+pub const FRAMEWORK: [(&str, u8); 13] = [
     ("raytree-types", 0),
     ("raytree-config", 1),
     ("raytree-engine", 1),
@@ -13,6 +13,7 @@ pub const FRAMEWORK: [(&str, u8); 12] = [
     ("raytree-wire", 1),
     ("raytree-nn", 1),
     ("raytree-supervise", 2),
+    ("raytree-process", 2),
     ("raytree-system", 3),
     ("raytree", 4),
     ("raytree-macros", 4),
@@ -27,7 +28,8 @@ const LIBRARIES: u8 = 5;
 const TOP: u8 = 6;
 
 /// The only edges within one floor.
-const SAME_FLOOR: [(&str, &str); 5] = [
+const SAME_FLOOR: [(&str, &str); 6] = [
+    ("raytree-process", "raytree-supervise"),
     ("raytree", "raytree-macros"),
     ("raytree-cli", "raytree"),
     ("raytree-train", "raytree-data"),

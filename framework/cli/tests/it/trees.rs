@@ -35,6 +35,7 @@ fn a_tree_on_a_pipe() {
             "      actor_host",
             "        scores#1",
             "        scores_shard#2",
+            "    processes",
             "  inspector",
         ]
     );

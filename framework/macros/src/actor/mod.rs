@@ -196,7 +196,7 @@ fn quote_all(
 
             fn info() -> &'static ::raytree::__macro::Info {
                 #info
-                ::raytree::__macro::inventory::submit! { ::raytree::__macro::Entry(&__INFO) }
+                ::raytree::__macro::inventory::submit! { ::raytree::__macro::Entry::named(&__INFO) }
                 &__INFO
             }
 

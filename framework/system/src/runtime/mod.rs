@@ -5,6 +5,7 @@ mod create;
 pub(crate) mod life;
 pub(crate) mod start;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -78,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) lane: Lane<Arc<dyn Runnable>>,
     pub(crate) life: &'static Life,
     runtime_user: Mutex<Weak<User>>,
+    /// The arguments with which this program is started again, for a process of a task's own.
+    pub(crate) again: Vec<OsString>,
     /// Where names are unique unless another namespace is said.
     pub(crate) namespace: String,
     pub(crate) here: Here,
@@ -106,6 +109,7 @@ pub(crate) struct Addrs {
     pub(crate) scheduler: Addr<SchedulerMsg>,
     pub(crate) worker: Addr<SupervisorMsg>,
     pub(crate) host: Addr<SupervisorMsg>,
+    pub(crate) processes: Addr<SupervisorMsg>,
 }
 
 impl Runtime {

@@ -1,5 +1,6 @@
 //! Starting a runtime.
 
+use std::ffi::OsString;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -18,6 +19,7 @@ use super::life::Life;
 use super::{Addrs, Here, Runtime, Shared, ambient};
 use crate::gcs::table::ActorTable;
 use crate::inspector::door::Door;
+use crate::isolated::serve;
 use crate::node::ledger::Ledger;
 use crate::task::registry;
 use crate::task::table::TaskTable;
@@ -35,6 +37,7 @@ pub struct Init {
     strict: Option<bool>,
     namespace: Option<String>,
     actors_max: Option<usize>,
+    again: Option<Vec<OsString>>,
     inspector_off: bool,
     inspect_dir: Option<PathBuf>,
 }
@@ -109,11 +112,28 @@ impl Init {
         self
     }
 
+    /// The arguments with which this program is started again for a process of a task's own. Default: those of this process.
+    /// They have to lead it here: what comes before runs there, too.
+    #[doc(hidden)]
+    pub fn again(mut self, arguments: Vec<OsString>) -> Self {
+        self.again = Some(arguments);
+        self
+    }
+
     /// Starts the runtime. It becomes the process default if there is none.
+    ///
+    /// In a process that was started for one task ([`TaskOptions::isolated`](raytree_types::TaskOptions::isolated)) this
+    /// runs that task and never returns. So it should be the first thing a program does: what comes before it runs there,
+    /// too.
     ///
     /// # Errors
     /// [`Error::BadOption`] for a bad number, [`Error::StartFailed`] when the system gives no threads.
     pub fn start(self) -> Result<Runtime> {
+        serve::if_asked(|| Self::new().strict(false).inspector(false).begin())?;
+        self.begin()
+    }
+
+    fn begin(self) -> Result<Runtime> {
         let parallelism = available_parallelism().map_or(1, usize::from);
         let resources = match self.cpus {
             Some(_) => self.resources,
@@ -137,7 +157,8 @@ impl Init {
         })?;
         let inspected = !self.inspector_off && place::switched_on();
         let inspect = inspected.then_some(self.inspect_dir);
-        boot((resources, threads, actors_max), (strict, namespace), inspect)
+        let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
+        boot((resources, threads, actors_max), (strict, namespace, again), inspect)
     }
 }
 
@@ -152,7 +173,7 @@ fn check(option: &str, value: usize, most: usize) -> Result<()> {
 /// `inspect`: none for no inspector's socket; else its folder, where one was named.
 fn boot(
     (resources, threads, actors_max): (Resources, usize, usize),
-    (strict, namespace): (bool, String),
+    (strict, namespace, again): (bool, String, Vec<OsString>),
     inspect: Option<Option<PathBuf>>,
 ) -> Result<Runtime> {
     let id = RuntimeId::next();
@@ -168,6 +189,7 @@ fn boot(
         scheduler: Addr::system::<node::scheduler::LocalScheduler>("local_scheduler"),
         worker: Addr::system::<Supervisor>("worker"),
         host: Addr::system::<Supervisor>("actor_host"),
+        processes: Addr::system::<Supervisor>("processes"),
     };
     let life = Life::new(strict);
     let (all_up, wait) = sync_channel(1);
@@ -186,6 +208,7 @@ fn boot(
         slow: Arc::new(Semaphore::new(limits::SLOW_METHODS_MAX)),
         life,
         runtime_user: Mutex::default(),
+        again,
         namespace,
         here: Arc::clone(&here),
         door,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use raytree_types::Result;
 use raytree_types::codec::Codec;
 
+use crate::isolated::part::Part;
 use crate::object::Value;
 use crate::object::cell::Standing;
 use crate::object::reference::ObjectRef;
@@ -264,6 +265,12 @@ pub trait Args: Send + Sync + 'static {
     fn lend(stored: &Self::Stored) -> Result<Self::Taken>;
     #[doc(hidden)]
     fn give(stored: Self::Stored) -> Result<Self::Taken>;
+    /// As bytes, each by itself.
+    #[doc(hidden)]
+    fn write(taken: &Self::Taken, codec: Codec) -> Result<Vec<Part>>;
+    /// From bytes, as values.
+    #[doc(hidden)]
+    fn read(parts: Vec<Part>, codec: Codec) -> Result<Self::Stored>;
 }
 
 /// Whether values go through the codec here.
@@ -296,6 +303,18 @@ macro_rules! tuple {
 
             fn give(_stored: Self::Stored) -> Result<Self::Taken> {
                 Ok(($(_stored.$index.give()?,)*))
+            }
+
+            fn write(_taken: &Self::Taken, _codec: Codec) -> Result<Vec<Part>> {
+                Ok(vec![$(Part::of::<$type>(_codec, &_taken.$index)?,)*])
+            }
+
+            #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
+            fn read(parts: Vec<Part>, _codec: Codec) -> Result<Self::Stored> {
+                let mut _parts = parts.into_iter();
+                let stored = ($(Part::next::<$type>(&mut _parts, _codec)?.into_arg(),)*);
+                Part::none_left(&mut _parts)?;
+                Ok(stored)
             }
         }
     };

@@ -253,6 +253,7 @@ impl<J: Job> TaskCell<J> {
         });
         let event = match &result {
             Ok(_) => Event::Returned,
+            Err(Failure::Lost(_)) => Event::WorkerLost,
             Err(failure) => {
                 let worth =
                     failure.type_name().is_some_and(|name| self.plan.is_worth_a_retry(name));

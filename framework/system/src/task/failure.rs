@@ -15,6 +15,8 @@ pub enum Failure {
     User(Box<Cause>),
     /// The system did: an argument was lost, the value cannot travel.
     System(Box<Error>),
+    /// The process that ran it died.
+    Lost(Box<Cause>),
 }
 
 impl Failure {
@@ -23,6 +25,7 @@ impl Failure {
         match self {
             Self::User(cause) => Error::TaskFailed { task: task.to_owned(), cause },
             Self::System(error) => *error,
+            Self::Lost(cause) => Error::WorkerDied { task: task.to_owned(), cause },
         }
     }
 
@@ -30,7 +33,7 @@ impl Failure {
     pub(crate) fn type_name(&self) -> Option<&str> {
         match self {
             Self::User(cause) => Some(&cause.type_name),
-            Self::System(_) => None,
+            Self::System(_) | Self::Lost(_) => None,
         }
     }
 }
@@ -99,7 +102,7 @@ pub(crate) struct Unmade(Box<Cause>);
 /// The `Err` of a constructor, as the actor trait hands it on.
 pub fn unmade(failure: Failure) -> BoxError {
     match failure {
-        Failure::User(cause) => Box::new(Unmade(cause)),
+        Failure::User(cause) | Failure::Lost(cause) => Box::new(Unmade(cause)),
         Failure::System(error) => error,
     }
 }

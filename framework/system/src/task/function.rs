@@ -10,10 +10,12 @@ use raytree_types::{Result, TaskOptions};
 use super::args::{Arg, Args, IntoArg, Settled, Strict};
 use super::cell::{Begun, Job, TaskCell};
 use super::context::lending;
-use super::definition::{Body, Definition};
+use super::definition::{Body, Definition, Served};
 use super::failure::Failure;
 use super::plan::{Plan, PlanRef};
 use super::submit::Room;
+use crate::isolated::Isolated;
+use crate::isolated::part::Part;
 use crate::object::Value;
 use crate::object::cell::ObjectCell;
 use crate::object::reference::ObjectRef;
@@ -56,6 +58,19 @@ impl<A: Args, R: Value> Task<A, R> {
         self.definition.info.name
     }
 
+    /// Runs it here with arguments that have come as bytes, for another process, which has seen to its resources.
+    #[doc(hidden)]
+    pub fn serve(self, parts: Vec<Part>) -> Served {
+        Box::pin(async move {
+            let codec = self.plan.codec;
+            let options = TaskOptions::new().cpus(0.0).retries(0).retry_errors(0);
+            let plan = PlanRef::Given(Arc::new(Plan::new(self.definition.info, &options)));
+            let task = Self { definition: self.definition, plan };
+            let value = task.submit_stored(A::read(parts, codec)?).shared().await?;
+            Part::of::<R>(codec, &value)
+        })
+    }
+
     fn submit_stored(&self, stored: A::Stored) -> ObjectRef<R> {
         match ambient::current_or_start() {
             Ok(runtime) => self.submit_to(runtime.shared(), stored, Room::Ask),
@@ -71,7 +86,14 @@ impl<A: Args, R: Value> Task<A, R> {
         match A::travel(stored, Strict(life), self.plan.codec) {
             Ok(args) => {
                 let out = ObjectCell::pending(self.name(), life);
-                let job = Run { definition: self.definition, args };
+                let isolation = self.plan.isolation.clone().map(|isolation| Isolated {
+                    isolation,
+                    name: self.plan.name.clone(),
+                    info: self.definition.info,
+                    codec: self.plan.codec,
+                    life,
+                });
+                let job = Run { definition: self.definition, args, isolation };
                 TaskCell::submit(runtime, (self.plan.clone(), room), job, Arc::clone(&out));
                 ObjectRef::first(out)
             }
@@ -116,6 +138,14 @@ impl<A: Args, T: Value> StreamTask<A, T> {
         };
         let life = runtime.shared().life;
         let (stream, sink, end) = stream::pair(name, life, plan.codec, plan.window);
+        if plan.isolation.is_some() {
+            end.settle(Err(raytree_types::Error::BadOption {
+                option: "isolated".to_owned(),
+                value: name.to_owned(),
+                reason: "a function that returns many values runs in this process".to_owned(),
+            }));
+            return stream;
+        }
         match A::travel(stored, Strict(life), plan.codec) {
             Ok(args) => {
                 let job = Pour { definition: self.task.definition, args, sink };
@@ -131,6 +161,26 @@ impl<A: Args, T: Value> StreamTask<A, T> {
 struct Run<A: Args, R: 'static> {
     definition: &'static Definition<A, R>,
     args: A::Stored,
+    /// It runs in a process of its own.
+    isolation: Option<Isolated>,
+}
+
+impl<A: Args, R: Value> Run<A, R> {
+    fn begin_with(
+        definition: &'static Definition<A, R>,
+        isolation: Option<Isolated>,
+        args: Result<A::Taken>,
+    ) -> Begun<R> {
+        match (isolation, args) {
+            (Some(isolated), Ok(args)) => Begun::Future(Box::pin(async move {
+                let parts = A::write(&args, isolated.codec)?;
+                drop(args);
+                let codec = isolated.codec;
+                Ok(isolated.call(parts).await?.value::<R>(codec)?)
+            })),
+            (_, args) => begin(&definition.body, args),
+        }
+    }
 }
 
 fn begin<A: Args, R>(body: &Body<A, R>, args: Result<A::Taken>) -> Begun<R> {
@@ -162,11 +212,11 @@ impl<A: Args, R: Value> Job for Run<A, R> {
     }
 
     fn begin(&self) -> Begun<R> {
-        begin(&self.definition.body, A::lend(&self.args))
+        Self::begin_with(self.definition, self.isolation.clone(), A::lend(&self.args))
     }
 
     fn begin_last(self) -> Begun<R> {
-        begin(&self.definition.body, A::give(self.args))
+        Self::begin_with(self.definition, self.isolation, A::give(self.args))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use raytree_engine::task::Retries;
 use raytree_types::codec::Codec;
 use raytree_types::resources::CPU;
-use raytree_types::{Demand, Error, Resources, TaskOptions};
+use raytree_types::{Demand, Error, Isolation, Resources, TaskOptions};
 
 use super::definition::Info;
 use crate::node::ledger::signed;
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) run_limit: Option<Duration>,
     pub(crate) queue_limit: Option<Duration>,
     pub(crate) window: usize,
+    /// It runs in a process of its own.
+    pub(crate) isolation: Option<Arc<Isolation>>,
     options: TaskOptions,
     /// Why nothing can be run like this.
     pub(crate) bad: Option<Error>,
@@ -51,6 +53,7 @@ impl Plan {
             run_limit: options.run_limit(),
             queue_limit: options.queue_limit(),
             window: options.stream_window(),
+            isolation: options.isolation().cloned().map(Arc::new),
             bad: options.check().err(),
             options: options.clone(),
         }
@@ -66,7 +69,7 @@ impl Plan {
 
     /// Whether the body may be run a second time.
     pub(crate) fn may_repeat(&self) -> bool {
-        self.retries.errors > 0
+        self.retries.errors > 0 || (self.isolation.is_some() && self.retries.lost > 0)
     }
 }
 

@@ -11,19 +11,24 @@ use super::definition::{Entry, Info};
 ///
 /// # Errors
 /// [`Error::DuplicateName`] when two have the same.
-pub(crate) fn entries() -> Result<&'static HashMap<&'static str, &'static Info>> {
-    static ENTRIES: OnceLock<Result<HashMap<&'static str, &'static Info>>> = OnceLock::new();
-    let all = || inventory::iter::<Entry>.into_iter().map(|Entry(info)| *info);
-    ENTRIES.get_or_init(|| index(all())).as_ref().map_err(Clone::clone)
+pub(crate) fn entries() -> Result<&'static HashMap<&'static str, &'static Entry>> {
+    static ENTRIES: OnceLock<Result<HashMap<&'static str, &'static Entry>>> = OnceLock::new();
+    ENTRIES
+        .get_or_init(|| index(inventory::iter::<Entry>.into_iter()))
+        .as_ref()
+        .map_err(Clone::clone)
 }
 
-fn index(all: impl Iterator<Item = &'static Info>) -> Result<HashMap<&'static str, &'static Info>> {
-    let mut entries: HashMap<&'static str, &'static Info> = HashMap::new();
-    for info in all {
-        if let Some(first) = entries.insert(info.name, info) {
+fn index(
+    all: impl Iterator<Item = &'static Entry>,
+) -> Result<HashMap<&'static str, &'static Entry>> {
+    let mut entries: HashMap<&'static str, &'static Entry> = HashMap::new();
+    for entry in all {
+        if let Some(first) = entries.insert(entry.info.name, entry) {
             let place = |info: &Info| format!("{}:{}", info.file, info.line);
-            let (first, second) = (place(first), place(info));
-            return Err(Error::DuplicateName { name: info.name.to_owned(), first, second });
+            let (first, second) = (place(first.info), place(entry.info));
+            let name = entry.info.name.to_owned();
+            return Err(Error::DuplicateName { name, first, second });
         }
     }
     Ok(entries)
@@ -53,7 +58,8 @@ mod tests {
         }
         static FIRST: Info = info(3);
         static SECOND: Info = info(30);
-        let error = index([&FIRST, &SECOND].into_iter()).unwrap_err().to_string();
+        static ENTRIES: [Entry; 2] = [Entry::named(&FIRST), Entry::named(&SECOND)];
+        let error = index(ENTRIES.iter()).unwrap_err().to_string();
         assert_eq!(error, "app::square is registered twice: at app.rs:3 and at app.rs:30");
     }
 }

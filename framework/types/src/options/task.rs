@@ -1,10 +1,12 @@
 //! Options of a task.
 
 use std::any::type_name;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::isolation::Isolation;
 use super::note::{Bad, Wants};
 use crate::error::Result;
 use crate::limits;
@@ -30,6 +32,7 @@ pub struct TaskOptions {
     timeout: Option<Duration>,
     queue_timeout: Option<Duration>,
     window: Option<usize>,
+    isolation: Option<Box<Isolation>>,
     #[serde(skip)]
     bad: Option<Box<Bad>>,
 }
@@ -107,6 +110,41 @@ impl TaskOptions {
         self
     }
 
+    /// Runs it in a process of its own, which is started for this run and ends with it: for native code that may crash, and
+    /// for what has to be ended at once. A timeout or a cancel kills the process; its death costs one of the `retries`.
+    /// Default: in this process, which costs some ten thousand times less.
+    ///
+    /// Arguments and the result go through the codec; a reference to an object or an actor inside them cannot go along.
+    pub fn isolated(mut self) -> Self {
+        self.isolation.get_or_insert_default();
+        self
+    }
+
+    /// An environment variable of a process of its own: says [`Self::isolated`], too.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.isolation.get_or_insert_default().environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// The working directory of a process of its own: says [`Self::isolated`], too. Default: this process's.
+    pub fn working_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.isolation.get_or_insert_default().directory = Some(folder.into());
+        self
+    }
+
+    /// Bytes of memory that a process of its own may use for itself, looked at every 100 ms: one that uses more is killed.
+    /// Says [`Self::isolated`], too. Default: no bound; at least 1 MiB.
+    #[track_caller]
+    pub fn memory_max(mut self, bytes: u64) -> Self {
+        if bytes >= limits::ISOLATED_MEMORY_MIN {
+            self.isolation.get_or_insert_default().memory_max = Some(bytes);
+        } else {
+            let reason = format!("it is at least {} bytes", limits::ISOLATED_MEMORY_MIN);
+            Bad::note(&mut self.bad, "memory_max", bytes.to_string(), &reason);
+        }
+        self
+    }
+
     /// For functions that return a stream: items it may be ahead of its reader. Default 64; 1 to 2^20.
     #[track_caller]
     pub fn window(mut self, items: usize) -> Self {
@@ -131,6 +169,7 @@ impl TaskOptions {
             timeout: self.timeout.or(base.timeout),
             queue_timeout: self.queue_timeout.or(base.queue_timeout),
             window: self.window.or(base.window),
+            isolation: Isolation::over(self.isolation, base.isolation.as_deref()),
             bad: self.bad.or_else(|| base.bad.clone()),
         }
     }
@@ -184,6 +223,12 @@ impl TaskOptions {
     #[must_use]
     pub fn queue_limit(&self) -> Option<Duration> {
         self.queue_timeout
+    }
+
+    /// What its own process is to be like, if it has one.
+    #[must_use]
+    pub fn isolation(&self) -> Option<&Isolation> {
+        self.isolation.as_deref()
     }
 
     /// Items a stream may be ahead of its reader.

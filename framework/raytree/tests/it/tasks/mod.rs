@@ -7,6 +7,7 @@ mod cancelling;
 mod endings;
 mod errors;
 pub(crate) mod gate;
+mod isolated;
 mod machine;
 mod options;
 mod retries;

@@ -1,0 +1,225 @@
+//! What goes over the line between a process and its child: one frame of 32 bytes a packet.
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 0-1 | `rt` |
+//! | 2 | the version of this format, 1 |
+//! | 3 | what it is: [`FromChild`] 1 to 3, [`ToChild`] 129 to 131 |
+//! | 4-7, 8-11 | the child's incarnation: placement, restart |
+//! | 12-19, 20-27 | two numbers, whose meaning depends on what it is; 0 where there is none |
+//! | 28-31 | 0 |
+//!
+//! Numbers are unsigned and little-endian. Whoever gets anything else hears no more from that line.
+
+use std::time::Duration;
+
+use raytree_types::Incarnation;
+
+/// The size of every frame.
+pub const FRAME_BYTES: usize = 32;
+
+const MAGIC: [u8; 2] = *b"rt";
+const VERSION: u8 = 1;
+
+/// What a child says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromChild {
+    /// It has come up and can be given work.
+    Up,
+    /// It is there.
+    Beat {
+        /// Counts the beats of this life from 1.
+        number: u64,
+        /// Counts what the child's system has got done; one that beats and gets nothing done is stuck.
+        progress: u64,
+    },
+    /// It has begun to end, of its own will or because it was told to.
+    Leaving,
+}
+
+/// What a child is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToChild {
+    /// This beat was heard: from the moment it was sent the child's lease is new.
+    Answer {
+        /// The number of the beat.
+        number: u64,
+    },
+    /// It is to end in order, within this time (whole milliseconds).
+    Stop {
+        /// What is not over by then is ended by force.
+        within: Duration,
+    },
+    /// With it comes one end of a stream, for what is larger than a frame.
+    Stream,
+}
+
+/// These bytes are no frame of this line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFrame {
+    /// It is shorter or longer than a frame.
+    #[error("a packet of {0} bytes, where frames have {FRAME_BYTES}")]
+    Size(usize),
+    /// It does not begin as a frame does.
+    #[error("a packet that does not begin as a frame does")]
+    Magic,
+    /// Another version of this format.
+    #[error("version {0} of the line, and this process speaks version {VERSION}")]
+    Version(u8),
+    /// A kind that the other side does not send.
+    #[error("a frame of kind {0}, which this side is not sent")]
+    Kind(u8),
+    /// Bytes that are 0 in every frame are not.
+    #[error("a frame with something behind its end")]
+    Tail,
+}
+
+/// A side's vocabulary.
+pub trait Say: Sized {
+    /// Kind and numbers.
+    fn parts(&self) -> (u8, u64, u64);
+
+    /// From kind and numbers; none for a kind that this side does not say.
+    fn of(kind: u8, first: u64, second: u64) -> Option<Self>;
+
+    /// The frame of a child of this incarnation.
+    fn frame(&self, incarnation: Incarnation) -> [u8; FRAME_BYTES] {
+        let (kind, first, second) = self.parts();
+        let mut frame = [0; FRAME_BYTES];
+        frame[..2].copy_from_slice(&MAGIC);
+        frame[2] = VERSION;
+        frame[3] = kind;
+        frame[4..8].copy_from_slice(&incarnation.placement.to_le_bytes());
+        frame[8..12].copy_from_slice(&incarnation.restart.to_le_bytes());
+        frame[12..20].copy_from_slice(&first.to_le_bytes());
+        frame[20..28].copy_from_slice(&second.to_le_bytes());
+        frame
+    }
+
+    /// Reads a packet.
+    ///
+    /// # Errors
+    /// [`BadFrame`] says what is wrong with it.
+    fn read(packet: &[u8]) -> Result<(Incarnation, Self), BadFrame> {
+        let frame: &[u8; FRAME_BYTES] =
+            packet.try_into().map_err(|_| BadFrame::Size(packet.len()))?;
+        if frame[..2] != MAGIC {
+            return Err(BadFrame::Magic);
+        }
+        if frame[2] != VERSION {
+            return Err(BadFrame::Version(frame[2]));
+        }
+        if frame[28..] != [0; 4] {
+            return Err(BadFrame::Tail);
+        }
+        let said = Self::of(frame[3], number(frame, 12), number(frame, 20));
+        let said = said.ok_or(BadFrame::Kind(frame[3]))?;
+        let (placement, restart) = (half(frame, 4), half(frame, 8));
+        Ok((Incarnation { placement, restart }, said))
+    }
+}
+
+fn half(frame: &[u8; FRAME_BYTES], at: usize) -> u32 {
+    u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]])
+}
+
+fn number(frame: &[u8; FRAME_BYTES], at: usize) -> u64 {
+    u64::from(half(frame, at)) | u64::from(half(frame, at + 4)) << 32
+}
+
+impl Say for FromChild {
+    fn parts(&self) -> (u8, u64, u64) {
+        match *self {
+            Self::Up => (1, 0, 0),
+            Self::Beat { number, progress } => (2, number, progress),
+            Self::Leaving => (3, 0, 0),
+        }
+    }
+
+    fn of(kind: u8, first: u64, second: u64) -> Option<Self> {
+        match kind {
+            1 => Some(Self::Up),
+            2 => Some(Self::Beat { number: first, progress: second }),
+            3 => Some(Self::Leaving),
+            _ => None,
+        }
+    }
+}
+
+impl Say for ToChild {
+    fn parts(&self) -> (u8, u64, u64) {
+        match *self {
+            Self::Answer { number } => (129, number, 0),
+            Self::Stop { within } => {
+                (130, u64::try_from(within.as_millis()).unwrap_or(u64::MAX), 0)
+            }
+            Self::Stream => (131, 0, 0),
+        }
+    }
+
+    fn of(kind: u8, first: u64, _second: u64) -> Option<Self> {
+        match kind {
+            129 => Some(Self::Answer { number: first }),
+            130 => Some(Self::Stop { within: Duration::from_millis(first) }),
+            131 => Some(Self::Stream),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_beat() {
+        let incarnation = Incarnation { placement: 2, restart: 1 };
+        let frame = FromChild::Beat { number: 258, progress: 7 }.frame(incarnation);
+        let mut expected = [0; FRAME_BYTES];
+        expected[..5].copy_from_slice(&[b'r', b't', 1, 2, 2]);
+        expected[8] = 1;
+        expected[12..14].copy_from_slice(&[2, 1]);
+        expected[20] = 7;
+        assert_eq!(frame, expected);
+    }
+
+    #[test]
+    fn each_fault_is_named() {
+        let good = FromChild::Up.frame(Incarnation::default());
+        let with = |at: usize, byte: u8| {
+            let mut frame = good;
+            frame[at] = byte;
+            FromChild::read(&frame).unwrap_err()
+        };
+        assert_eq!(FromChild::read(&good[1..]).unwrap_err(), BadFrame::Size(31));
+        assert_eq!(FromChild::read(&[]).unwrap_err(), BadFrame::Size(0));
+        assert_eq!(with(0, b'x'), BadFrame::Magic);
+        assert_eq!(with(2, 2), BadFrame::Version(2));
+        assert_eq!(with(3, 129), BadFrame::Kind(129));
+        assert_eq!(with(31, 1), BadFrame::Tail);
+        let stop = ToChild::Stop { within: Duration::from_secs(3) }.frame(Incarnation::default());
+        assert_eq!(FromChild::read(&stop).unwrap_err(), BadFrame::Kind(130));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_is_heard(placement: u32, restart: u32, kind in 1u8..4, first: u64, second: u64) {
+            let incarnation = Incarnation { placement, restart };
+            if let Some(said) = FromChild::of(kind, first, second) {
+                prop_assert_eq!(FromChild::read(&said.frame(incarnation)), Ok((incarnation, said)));
+            }
+            if let Some(said) = ToChild::of(kind + 128, first, second) {
+                prop_assert_eq!(ToChild::read(&said.frame(incarnation)), Ok((incarnation, said)));
+            }
+        }
+
+        #[test]
+        fn nothing_else_is_taken_for_a_frame(packet in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok((incarnation, said)) = FromChild::read(&packet) {
+                prop_assert_eq!(&said.frame(incarnation)[..4], &packet[..4]);
+            }
+        }
+    }
+}

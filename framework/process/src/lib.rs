@@ -1,0 +1,24 @@
+//! The process boundary of the supervision tree: how a process starts children, hears that they live, and is rid of them;
+//! and how a child lives and dies with its parent.
+//!
+//! A parent has one [`Keeper`], a thread that starts all its children and hears and answers their beats. A child finds its
+//! [`Assignment`] in its environment and its line on standard input, takes it up with [`Assignment::connect`], and beats
+//! from then on, on a thread of its own.
+//!
+//! Nothing here decides: who is suspected, declared dead, fenced and replaced is the engine's word, carried out by the
+//! actors above.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("death signals and process handles are those of Linux");
+
+mod assignment;
+mod frame;
+mod keeper;
+mod link;
+mod process;
+
+pub use assignment::{Assignment, BadAssignment, ROLE_VARIABLE};
+pub use frame::{BadFrame, FRAME_BYTES, FromChild, Say, ToChild};
+pub use keeper::{Event, Keeper, Observer, SpawnError};
+pub use link::{Heard, Link, Progress};
+pub use process::{Process, ProcessEnd, Spec};

@@ -144,6 +144,8 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) -> io::Re
             if !hidden && !output {
                 walk(root, &path, files)?;
             }
+        } else if name == ".git" {
+            // Of a linked worktree: it says where the repository is, and belongs to no one else.
         } else if let Some(text) = read_text(&path)? {
             files.push((relative(root, &path), text));
         }

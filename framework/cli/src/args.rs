@@ -19,6 +19,28 @@ pub enum Command {
     Tree(TreeArgs),
     /// Explain an error code, or list them all.
     Explain(ExplainArgs),
+    /// Print the settings of a cluster, and where each comes from.
+    Config(ConfigArgs),
+}
+
+/// Which settings, and what is laid over them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit code: 0; 2 when there is no such setting, or one is not as it has to be.
+A setting is a default, or stands in ./raytree.toml (else $XDG_CONFIG_HOME/raytree/config.toml), in the environment, or here:
+each has more to say than the one before. docs/configuration.md explains them all.")]
+pub struct ConfigArgs {
+    /// A setting or a section, e.g. cluster.port or liveness; without it all are listed
+    pub key: Option<String>,
+    /// This file instead
+    #[arg(long, value_name = "PATH")]
+    pub file: Option<String>,
+    /// A setting that has the last word, e.g. cluster.port=6380
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// All there is to say of each, as one JSON array
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which error.

@@ -10,7 +10,7 @@ use crate::tree::Style;
 use crate::tree::text::{cut, width};
 
 /// Columns of a text that is read line by line: longer lines are hard to follow.
-const COLUMNS_MAX: usize = 100;
+pub(crate) const COLUMNS_MAX: usize = 100;
 
 /// Prints one code with its meaning and its advice, or all of them, one a line.
 ///
@@ -46,7 +46,7 @@ pub fn explain(
 }
 
 /// As many words a line as fit.
-fn wrap(text: &str, columns: usize, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn wrap(text: &str, columns: usize, out: &mut impl Write) -> io::Result<()> {
     let mut line = String::new();
     for word in text.split_whitespace() {
         if !line.is_empty() && width(&line) + 1 + width(word) > columns {

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
-use raytree_cli::{explain, run};
+use raytree_cli::{config, explain, run};
+use raytree_config::LoadFrom;
 use raytree_types::inspect::place;
 
 /// Columns of a terminal that does not say how many it has.
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             run(&args, &folder, style(), &mut out, &mut err)
         }
         Command::Explain(args) => explain(&args, style(), &mut out, &mut err),
+        Command::Config(args) => config(&args, LoadFrom::process(), style(), &mut out, &mut err),
     };
     match ended {
         Ok(code) => ExitCode::from(code as u8),

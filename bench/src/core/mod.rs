@@ -4,6 +4,7 @@ mod graphs;
 mod methods;
 mod objects;
 pub(crate) mod pending;
+mod processes;
 mod rates;
 mod splits;
 
@@ -32,6 +33,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "par_map_1ms", run: splits::par_map_1ms },
     Row { name: "par_map_10us", run: splits::par_map_10us },
     Row { name: "task_pending_bytes", run: pending::bytes },
+    Row { name: "isolated_task", run: processes::isolated },
 ];
 
 /// CPUs and threads of every row, the floors' included.

@@ -38,6 +38,9 @@ pub enum BadAssignment {
     /// It cannot be read.
     #[error("{ROLE_VARIABLE} is not what a parent writes: {0}")]
     Unreadable(#[from] serde_json::Error),
+    /// This process is a child, and its standard input is no longer the line to its parent.
+    #[error("standard input was replaced before the line to the parent was taken up")]
+    NoLine,
     /// The parent is another version of this program.
     #[error("{ROLE_VARIABLE} has version {0}, and this program reads version {VERSION}")]
     Version(u32),
@@ -66,8 +69,13 @@ impl Assignment {
     /// # Errors
     /// [`BadAssignment`] when the variable is there and is no assignment.
     pub fn of_this_process() -> Result<Option<Self>, BadAssignment> {
-        match std::env::var(ROLE_VARIABLE) {
-            Ok(text) if has_line() => Self::read(&text).map(Some),
+        let Ok(text) = std::env::var(ROLE_VARIABLE) else { return Ok(None) };
+        if has_line() {
+            return Self::read(&text).map(Some);
+        }
+        match Self::read(&text) {
+            // Its own code has put something else in the place of the line. As the program it would do it all again.
+            Ok(assignment) if assignment.is_by_parent() => Err(BadAssignment::NoLine),
             _ => Ok(None),
         }
     }

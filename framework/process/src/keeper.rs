@@ -6,22 +6,25 @@
 //!
 //! Invariants:
 //! - **KP-1 (last-word):** [`Event::Exited`] is told once for each process, and after it nothing.
-//! - **KP-2 (no-orphans):** a child dies with its parent, however that dies.
+//! - **KP-2 (no-orphans):** a child dies with its parent, however that dies, from the moment in which it has taken its line
+//!   up; one whose parent dies before ends when it wants to take it up. What it has started itself dies with it as long as
+//!   the parent is there to see to that.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread;
 
+use raytree_supervise::panics;
 use raytree_types::{Incarnation, limits};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::assignment::{Assignment, ROLE_VARIABLE};
 use crate::frame::{BadFrame, FRAME_BYTES, FromChild, Say as _, ToChild};
@@ -70,6 +73,7 @@ pub type Observer = Box<dyn FnMut(Event) + Send>;
 pub struct Keeper {
     orders: SyncSender<Order>,
     bell: Arc<OwnedFd>,
+    alive: Weak<()>,
 }
 
 struct Order {
@@ -89,9 +93,20 @@ impl Keeper {
         let watch = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&watch, &bell, epoll::EventData::new_u64(BELL), epoll::EventFlags::IN)?;
         let rung = Arc::clone(&bell);
+        let life = Arc::new(());
+        let alive = Arc::downgrade(&life);
         let round = Round { watch, orders: taken, bell: rung, children: HashMap::new(), next: 0 };
-        thread::Builder::new().name("raytree-keeper".to_owned()).spawn(move || round.run())?;
-        Ok(Self { orders, bell })
+        thread::Builder::new().name("raytree-keeper".to_owned()).spawn(move || {
+            round.run();
+            drop(life);
+        })?;
+        Ok(Self { orders, bell, alive })
+    }
+
+    /// Its thread is there: it can start children.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.alive.strong_count() > 0
     }
 
     /// Starts a child, and waits until the operating system has it. Blocks for a millisecond or so.
@@ -119,6 +134,9 @@ fn ring(bell: &OwnedFd) {
     // Refused when it has rung so often that it rings anyway.
     _ = rustix::io::write(bell, &1u64.to_ne_bytes());
 }
+
+/// How often a child is heard that has ended: a line has room for fewer frames.
+const LAST_ROUNDS: usize = 16;
 
 /// The marks of what is watched: two for each child, from its number.
 const BELL: u64 = u64::MAX;
@@ -151,8 +169,12 @@ struct Round {
 impl Round {
     fn run(mut self) {
         self.rounds();
-        // Those that have not arranged their own death yet.
-        self.children.values_mut().for_each(|kept| _ = kept.child.kill());
+        // Those too that have not arranged their own death yet; and whoever waits for one is told.
+        for mut kept in std::mem::take(&mut self.children).into_values() {
+            _ = kept.child.kill();
+            let end = kept.child.wait().map_or(ProcessEnd::Unknown, ProcessEnd::of);
+            kept.tell(Event::Exited(end));
+        }
     }
 
     fn rounds(&mut self) {
@@ -220,6 +242,9 @@ impl Round {
         command.env(ROLE_VARIABLE, assignment.written());
         // The line is its standard input. Signals from a terminal are for the parent, which ends its children in order.
         command.stdin(Stdio::from(theirs)).process_group(0);
+        if let Some(own) = &spec.arg0 {
+            command.arg0(own);
+        }
         if let Some(directory) = &spec.directory {
             command.current_dir(directory);
         }
@@ -278,12 +303,12 @@ impl Round {
                     {
                         kept.line.tell(kept.incarnation, &ToChild::Answer { number });
                     }
-                    (kept.observer)(Event::Said(said));
+                    kept.tell(Event::Said(said));
                 }
                 Heard::Last(event) => {
                     kept.hears = false;
                     _ = epoll::delete(&self.watch, &kept.line.socket);
-                    (kept.observer)(event);
+                    kept.tell(event);
                     return false;
                 }
             }
@@ -293,17 +318,25 @@ impl Round {
 
     /// A child has ended: what it said before is heard first.
     fn bury(&mut self, number: u64) {
-        while self.hear(number) {}
+        // A line holds a few hundred frames; one that somebody still writes to is not heard for ever.
+        let mut rounds = 0..LAST_ROUNDS;
+        while rounds.next().is_some() && self.hear(number) {}
         let Some(kept) = self.children.get_mut(&number) else { return };
-        match kept.child.try_wait() {
-            Ok(Some(status)) => {
-                let Some(mut kept) = self.children.remove(&number) else { return };
-                _ = epoll::delete(&self.watch, &kept.handle);
-                (kept.observer)(Event::Exited(ProcessEnd::of(status)));
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "a child's end cannot be asked"),
+        // What it started and did not wait for. It was not waited for itself yet, so the number is its group's.
+        _ = kill_process_group(Pid::from_child(&kept.child), Signal::KILL);
+        let end = match kept.child.try_wait() {
+            Ok(Some(status)) => ProcessEnd::of(status),
+            // A debugger has not let go of it yet.
+            Ok(None) => return,
+            // Somebody else in this program has waited for it.
+            Err(_) => ProcessEnd::Unknown,
+        };
+        let Some(mut kept) = self.children.remove(&number) else { return };
+        _ = epoll::delete(&self.watch, &kept.handle);
+        if kept.hears {
+            _ = epoll::delete(&self.watch, &kept.line.socket);
         }
+        kept.tell(Event::Exited(end));
     }
 }
 
@@ -315,10 +348,24 @@ enum Heard {
 }
 
 impl Kept {
+    /// An observer that panics must not cost the others their keeper.
+    fn tell(&mut self, event: Event) {
+        _ = panics::catch(|| (self.observer)(event));
+    }
+
     fn read(&self) -> Heard {
         let mut packet = [0; FRAME_BYTES + 1];
         let garbage = |why: String| Heard::Last(Event::Garbage(why));
-        match recv(self.line.socket.as_fd(), &mut packet, RecvFlags::DONTWAIT) {
+        let receive = |packet: &mut [u8]| {
+            recv(self.line.socket.as_fd(), packet, RecvFlags::DONTWAIT)
+                .map(|(_, bytes)| ((), bytes))
+        };
+        let received = match receive(&mut packet) {
+            // It left without having read all: what it said before is still there.
+            Err(Errno::CONNRESET) => receive(&mut packet),
+            other => other,
+        };
+        match received {
             Ok((_, 0)) | Err(Errno::CONNRESET) => Heard::Last(Event::HungUp),
             Ok((_, bytes)) => match FromChild::read(&packet[..bytes]) {
                 Ok((incarnation, said)) if incarnation == self.incarnation => Heard::Said(said),

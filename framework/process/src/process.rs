@@ -25,6 +25,8 @@ use crate::frame::{Say as _, ToChild};
 pub struct Spec {
     /// The executable.
     pub program: PathBuf,
+    /// What it is to think its own name is; none for the executable's.
+    pub arg0: Option<OsString>,
     /// Its arguments, without its own name.
     pub args: Vec<OsString>,
     /// Environment variables over those of this process.
@@ -50,6 +52,8 @@ pub enum ProcessEnd {
     Exited(i32),
     /// By this signal.
     Killed(i32),
+    /// Somebody else in this program was told.
+    Unknown,
 }
 
 impl ProcessEnd {
@@ -66,6 +70,7 @@ impl fmt::Display for ProcessEnd {
         match self {
             Self::Exited(code) => write!(f, "it exited with code {code}"),
             Self::Killed(signal) => write!(f, "it was ended by signal {signal}"),
+            Self::Unknown => f.write_str("it has ended, and somebody else was told how"),
         }
     }
 }

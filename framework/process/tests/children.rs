@@ -28,6 +28,7 @@ const SECOND: Incarnation = Incarnation { placement: 1, restart: 0 };
 fn spec(role: &str, details: &str) -> Spec {
     Spec {
         program: std::env::current_exe().expect("a path"),
+        arg0: None,
         args: ["--exact", "as_a_child", "--nocapture"].map(Into::into).into(),
         environment: Vec::new(),
         directory: None,

@@ -215,6 +215,9 @@ pub const ISOLATED_UP_WITHIN: Duration = Duration::from_secs(30);
 /// How long a process that has given its result may take to end.
 pub const ISOLATED_END_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a process that has closed its stream without an answer may take to end by itself.
+pub const NO_ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
 /// How often a process of one's own says that it is there, and is looked at.
 pub const BEAT_EVERY: Duration = Duration::from_millis(100);
 

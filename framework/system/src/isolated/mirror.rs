@@ -9,15 +9,19 @@
 //! - **MR-1 (no-process-without-a-mirror):** the process is dead before its mirror is gone, or dies with it.
 //! - **MR-2 (always-told):** whoever waits for the process hears of its end, with the cause.
 
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_process::{Event, FromChild, Keeper, Process, ProcessEnd, SpawnError, Spec};
 use raytree_supervise::{Actor, Context, Failure, clock};
-use raytree_types::{Cause, limits};
+use raytree_types::{Cause, Error, limits};
 use tokio::sync::{oneshot, watch};
+
+use super::serve;
 
 /// What a mirror can be told.
 #[derive(strum::IntoStaticStr)]
@@ -30,8 +34,8 @@ pub(super) enum MirrorMsg {
     Look,
     /// Its task has its answer: the process may go.
     Finished,
-    /// Its task is given up: the process has to go.
-    GivenUp,
+    /// Its task is given up, or has no answer from it: the process has to go.
+    GivenUp(&'static str),
 }
 
 // A message is under 1 KiB or it is a reference.
@@ -45,7 +49,18 @@ pub(super) struct Order {
     /// The stream, once.
     pub(super) door: Mutex<Option<oneshot::Sender<UnixStream>>>,
     /// How it ended.
-    pub(super) end: watch::Sender<Option<Cause>>,
+    pub(super) end: watch::Sender<Option<Ended>>,
+    /// When it was heard last, in milliseconds of the clock.
+    pub(super) heard: AtomicU64,
+}
+
+/// How a process ended, or why there was none.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    /// It may be better luck another time.
+    Lost(Cause),
+    /// It is no use to try again.
+    Refused(Error),
 }
 
 /// See the [module documentation](self).
@@ -54,10 +69,11 @@ pub(super) struct Mirror {
     process: Option<Process>,
     /// Why it is being ended, when the reason is not its own.
     verdict: Option<String>,
-    /// When it was heard last, or begun.
-    heard: Duration,
+    /// When it was asked for.
+    begun: Duration,
     /// When its patience with a process that is to end is over.
     end_by: Option<Duration>,
+    /// It has said that it can be given its task.
     is_up: bool,
 }
 
@@ -70,13 +86,22 @@ impl Actor for Mirror {
         // A millisecond or so, which others must not wait.
         ctx.pipe(async move {
             let begun = tokio::task::spawn_blocking(move || {
-                let observer = Box::new(move |event| _ = addr.cast(MirrorMsg::Heard(event)));
+                let heard = Arc::clone(&ordered);
+                let observer = Box::new(move |event| {
+                    heard.heard.store(milliseconds(clock::now()), Ordering::Release);
+                    // Of a beat nobody needs to know more than when it came.
+                    if !matches!(event, Event::Said(FromChild::Beat { .. })) {
+                        _ = addr.cast(MirrorMsg::Heard(event));
+                    }
+                });
                 ordered.keeper.spawn(ordered.spec.clone(), observer)
             });
-            begun.await.ok().map(|begun| MirrorMsg::Begun(Box::new(begun)))
+            let begun = begun.await.unwrap_or(Err(SpawnError::Gone));
+            Some(MirrorMsg::Begun(Box::new(begun)))
         });
-        let heard = clock::now();
-        Ok(Self { order, process: None, verdict: None, heard, end_by: None, is_up: false })
+        ctx.send_after(limits::BEAT_EVERY, MirrorMsg::Look);
+        let begun = clock::now();
+        Ok(Self { order, process: None, verdict: None, begun, end_by: None, is_up: false })
     }
 
     async fn handle(
@@ -90,11 +115,14 @@ impl Actor for Mirror {
             MirrorMsg::Heard(Event::Garbage(what)) => {
                 self.condemn(format!("it does not speak as a child does: {what}"));
             }
+            MirrorMsg::Heard(Event::HungUp) if !self.is_up => {
+                self.condemn("it closed the line before it came up".to_owned());
+            }
             MirrorMsg::Heard(Event::HungUp) => {}
             MirrorMsg::Heard(Event::Exited(end)) => self.ended(ctx, end),
             MirrorMsg::Look => self.look(ctx),
             MirrorMsg::Finished => self.dismiss(),
-            MirrorMsg::GivenUp => self.condemn("its task was given up".to_owned()),
+            MirrorMsg::GivenUp(why) => self.condemn(why.to_owned()),
         }
         Ok(())
     }
@@ -105,31 +133,52 @@ impl Mirror {
         match begun {
             Ok(process) => {
                 self.process = Some(process);
-                self.heard = clock::now();
                 if self.verdict.is_some() {
                     self.kill();
                 }
-                self.look_again(ctx);
+                self.open_door();
             }
             Err(error) => {
-                self.tell(error.to_string());
+                self.tell(self.refusal(error));
                 ctx.stop("its process could not be started");
             }
         }
     }
 
     fn said(&mut self, said: FromChild) {
-        self.heard = clock::now();
-        if said == FromChild::Up && !self.is_up {
+        if said == FromChild::Up {
             self.is_up = true;
-            let door = self.order.door.lock().take();
-            let stream = self.process.as_ref().map(Process::stream);
-            match (door, stream) {
-                // Whoever waited may have left.
-                (Some(door), Some(Ok(stream))) => _ = door.send(stream),
-                (_, Some(Err(error))) => self.condemn(format!("it cannot be reached: {error}")),
-                _ => {}
+            self.open_door();
+        }
+    }
+
+    /// Gives the task its stream, once there is a process and it is up: either may be heard of first.
+    fn open_door(&mut self) {
+        let Some(process) = self.process.as_ref().filter(|_| self.is_up) else { return };
+        let Some(door) = self.order.door.lock().take() else { return };
+        match process.stream() {
+            // Whoever waited may have left.
+            Ok(stream) => _ = door.send(stream),
+            Err(error) => self.condemn(format!("it cannot be reached: {error}")),
+        }
+    }
+
+    /// What a process that could not be started says of trying again.
+    fn refusal(&self, error: SpawnError) -> Ended {
+        let (name, directory) = (&self.order.spec.name, &self.order.spec.directory);
+        match error {
+            SpawnError::TooMany => {
+                let limit = limits::CHILD_PROCESSES_MAX;
+                Ended::Refused(Error::Overloaded { name: name.clone(), limit })
             }
+            SpawnError::Refused { error, .. } if is_for_good(&error) => {
+                Ended::Refused(Error::BadOption {
+                    option: "working_dir".to_owned(),
+                    value: directory.clone().unwrap_or_default().display().to_string(),
+                    reason: format!("the process of {name} could not be started there: {error}"),
+                })
+            }
+            other => Ended::Lost(Cause::message(other.to_string())),
         }
     }
 
@@ -139,18 +188,28 @@ impl Mirror {
 
     /// Has it come up, is it heard, does it keep its bound?
     fn look(&mut self, ctx: &Context<MirrorMsg>) {
-        let Some(process) = &self.process else { return };
-        let silent = clock::now().saturating_sub(self.heard);
+        let now = clock::now();
+        let Some(process) = &self.process else {
+            if now.saturating_sub(self.begun) > limits::ISOLATED_UP_WITHIN {
+                self.tell(Ended::Lost(Cause::message(
+                    "the operating system did not start it in time",
+                )));
+                ctx.stop("its process was not started in time");
+            }
+            return self.look_again(ctx);
+        };
+        let heard = Duration::from_millis(self.order.heard.load(Ordering::Acquire));
+        let silent = now.saturating_sub(heard.max(self.begun));
         let memory = self.order.memory_max.and_then(|most| Some((most, process.memory()?)));
         if let Some((most, used)) = memory
             && used > most
         {
             self.condemn(format!("it uses {used} bytes of memory, where it may use {most}"));
-        } else if !self.is_up && silent > limits::ISOLATED_UP_WITHIN {
+        } else if !self.is_up && now.saturating_sub(self.begun) > limits::ISOLATED_UP_WITHIN {
             self.condemn(format!("it did not come up within {:?}", limits::ISOLATED_UP_WITHIN));
         } else if self.is_up && silent > limits::SILENT_MAX && process.is_frozen() {
             self.condemn(format!("it was stopped from outside, and silent for {silent:?}"));
-        } else if self.end_by.is_some_and(|by| clock::now() > by) {
+        } else if self.end_by.is_some_and(|by| now > by) {
             self.kill();
         }
         self.look_again(ctx);
@@ -179,23 +238,39 @@ impl Mirror {
     fn ended(&mut self, ctx: &Context<MirrorMsg>, end: ProcessEnd) {
         self.process = None;
         let verdict = self.verdict.take();
-        self.tell(verdict.unwrap_or_else(|| end.to_string()));
-        ctx.stop(&end.to_string());
+        let said = match end {
+            ProcessEnd::Exited(serve::FAILED) => {
+                "it could not do what it was started for".to_owned()
+            }
+            end => end.to_string(),
+        };
+        self.tell(Ended::Lost(Cause::message(verdict.unwrap_or_else(|| said.clone()))));
+        ctx.stop(&said);
     }
 
-    fn tell(&self, cause: String) {
-        self.order.end.send_replace(Some(Cause::message(cause)));
+    fn tell(&self, end: Ended) {
+        self.order.end.send_if_modified(|told| {
+            let untold = told.is_none();
+            told.get_or_insert(end);
+            untold
+        });
     }
+}
+
+/// Trying again would end as this did.
+fn is_for_good(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied | InvalidInput)
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Mirror {
     fn drop(&mut self) {
         // The handle kills the process; whoever waits is told, unless he was.
         self.order.door.lock().take();
-        self.order.end.send_if_modified(|end| {
-            let untold = end.is_none();
-            end.get_or_insert_with(|| Cause::message("what stood for it in the tree has ended"));
-            untold
-        });
+        self.tell(Ended::Lost(Cause::message("what stood for it in the tree has ended")));
     }
 }

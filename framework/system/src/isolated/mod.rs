@@ -10,8 +10,10 @@ pub(crate) mod serve;
 mod wire;
 
 use std::io;
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
 use raytree_process::{Keeper, Spec};
@@ -24,7 +26,7 @@ use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::task::definition::Info;
 use crate::task::failure::Failure;
-use mirror::{Mirror, MirrorMsg, Order};
+use mirror::{Ended, Mirror, MirrorMsg, Order};
 use part::Part;
 use wire::{Answer, Question};
 
@@ -33,11 +35,16 @@ pub(crate) fn spec() -> SupervisorSpec {
     SupervisorSpec::new(Strategy::OneForOne).independent()
 }
 
-/// The thread that starts this process's children, from the first one on.
+/// The thread that starts this process's children, from the first one on. One that has ended is replaced.
 fn keeper() -> Result<&'static Keeper, Failure> {
-    static KEEPER: OnceLock<io::Result<Keeper>> = OnceLock::new();
-    let kept = KEEPER.get_or_init(Keeper::start);
-    kept.as_ref().map_err(|error| lost(format!("no process can be started: {error}")))
+    static KEEPER: Mutex<Option<&'static Keeper>> = Mutex::new(None);
+    let mut kept = KEEPER.lock();
+    if let Some(keeper) = kept.filter(|keeper| keeper.is_alive()) {
+        return Ok(keeper);
+    }
+    let keeper =
+        Keeper::start().map_err(|error| lost(format!("no process can be started: {error}")))?;
+    Ok(*kept.insert(Box::leak(Box::new(keeper))))
 }
 
 /// A function that runs in a process of its own.
@@ -52,63 +59,109 @@ pub(crate) struct Isolated {
 }
 
 /// Ends the process when its task is given up.
-struct Hold(Addr<MirrorMsg>);
+struct Hold {
+    addr: Addr<MirrorMsg>,
+    /// The stream, so that nobody waits at its end.
+    stream: Option<UnixStream>,
+    is_over: bool,
+}
 
 impl Hold {
-    fn finished(self) {
+    /// The task has its answer: the process may end by itself.
+    fn finished(mut self) {
+        self.is_over = true;
         // Refused when it has ended.
-        _ = self.0.cast(MirrorMsg::Finished);
-        std::mem::forget(self);
+        _ = self.addr.cast(MirrorMsg::Finished);
+    }
+
+    fn give_up(&mut self, why: &'static str) {
+        self.is_over = true;
+        _ = self.addr.cast(MirrorMsg::GivenUp(why));
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        _ = self.0.cast(MirrorMsg::GivenUp);
+        if !self.is_over {
+            self.give_up("its task was given up");
+        }
+        if let Some(stream) = &self.stream {
+            _ = stream.shutdown(Shutdown::Both);
+        }
     }
 }
 
 impl Isolated {
     /// Runs the function with these arguments, and waits for its result.
     pub(crate) async fn call(self, arguments: Vec<Part>) -> Result<Part, Failure> {
-        let runtime = self.life.runtime().ok_or_else(|| Failure::from(self.life.gone()))?;
+        let life = self.life;
+        let ended = self.ask_of_process(arguments).await;
+        match ended {
+            // It went with the runtime, which is the better answer.
+            Err(Failure::Lost(_)) if life.runtime().is_none_or(|own| own.is_closing()) => {
+                Err(life.gone().into())
+            }
+            other => other,
+        }
+    }
+
+    async fn ask_of_process(self, arguments: Vec<Part>) -> Result<Part, Failure> {
         let (door, opened) = oneshot::channel();
         let (end, mut ended) = watch::channel(None);
-        let order = Order {
-            keeper: keeper()?,
-            spec: self.spec(&runtime)?,
-            memory_max: self.isolation.memory_max,
-            door: Mutex::new(Some(door)),
-            end,
+        let (mut hold, user) = {
+            let runtime = self.life.runtime().ok_or_else(|| Failure::from(self.life.gone()))?;
+            let order = Order {
+                keeper: keeper()?,
+                spec: self.spec(&runtime),
+                memory_max: self.isolation.memory_max,
+                door: Mutex::new(Some(door)),
+                end,
+                heard: AtomicU64::new(0),
+            };
+            (self.start(&runtime, Arc::new(order)), runtime.user.clone())
         };
-        let hold = self.start(&runtime, Arc::new(order));
         let Ok(stream) = opened.await else { return Err(why(&mut ended).await) };
+        hold.stream = stream.try_clone().ok();
         let question = Question {
             function: self.info.name.to_owned(),
             signature: self.info.signature.to_owned(),
             arguments,
         };
-        let asked = runtime.user.spawn_blocking(move || ask(stream, &question));
-        match asked.await {
-            Ok(Ok(answer)) => {
+        let mut asked = user.spawn_blocking(move || ask(stream, &question));
+        let answered = tokio::select! {
+            biased;
+            answered = &mut asked => answered.ok(),
+            // Somebody else may hold the stream open; an answer may be on its way.
+            () = over(&mut ended) => {
+                tokio::time::timeout(limits::BEAT_EVERY, asked).await.ok().and_then(Result::ok)
+            }
+        };
+        match answered {
+            Some(Ok(answer)) => {
                 hold.finished();
                 answer.map_err(failure)
             }
-            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
                 let (name, reason) = (self.info.name.to_owned(), error.to_string());
                 Err(Error::CannotTravel { type_name: name, attribute: None, reason }.into())
             }
-            // It is gone, and its mirror is about to say why.
-            Ok(Err(_)) | Err(_) => Err(why(&mut ended).await),
+            // It has ended, and its mirror is about to say why; or it lives and will never answer.
+            Some(Err(_)) | None => {
+                let end = over(&mut ended);
+                if tokio::time::timeout(limits::NO_ANSWER_WITHIN, end).await.is_err() {
+                    hold.give_up("it closed its stream without an answer");
+                }
+                Err(why(&mut ended).await)
+            }
         }
     }
 
-    fn spec(&self, runtime: &Shared) -> Result<Spec, Failure> {
-        let program = std::env::current_exe()
-            .map_err(|error| lost(format!("this program is not to be found: {error}")))?;
+    fn spec(&self, runtime: &Shared) -> Spec {
         let environment = self.isolation.environment.iter();
-        Ok(Spec {
-            program,
+        Spec {
+            // This very program, also when its file was replaced meanwhile.
+            program: "/proc/self/exe".into(),
+            arg0: std::env::args_os().next(),
             args: runtime.again.clone(),
             environment: environment.map(|(key, value)| (key.into(), value.into())).collect(),
             directory: self.isolation.directory.clone(),
@@ -117,7 +170,7 @@ impl Isolated {
             details: String::new(),
             incarnation: Incarnation::default(),
             beat_every: limits::BEAT_EVERY,
-        })
+        }
     }
 
     fn start(&self, runtime: &Shared, order: Arc<Order>) -> Hold {
@@ -126,7 +179,7 @@ impl Isolated {
         let spec = spec.restart(Restart::Temporary);
         // Refused only when the runtime ends: then the order is dropped, and the task is told.
         _ = runtime.addrs.processes.cast(SupervisorMsg::StartChild(Box::new(spec)));
-        Hold(addr)
+        Hold { addr, stream: None, is_over: false }
     }
 }
 
@@ -143,11 +196,18 @@ fn failure(error: Error) -> Failure {
     }
 }
 
+/// Waits for the end of the process.
+async fn over(ended: &mut watch::Receiver<Option<Ended>>) {
+    // Without its sender it is over as well.
+    _ = ended.wait_for(Option::is_some).await;
+}
+
 /// How the process ended.
-async fn why(ended: &mut watch::Receiver<Option<Cause>>) -> Failure {
-    let cause = ended.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
-    match cause {
-        Some(cause) => Failure::Lost(Box::new(cause)),
+async fn why(ended: &mut watch::Receiver<Option<Ended>>) -> Failure {
+    let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+    match end {
+        Some(Ended::Lost(cause)) => Failure::Lost(Box::new(cause)),
+        Some(Ended::Refused(error)) => error.into(),
         None => lost("it could not be started".to_owned()),
     }
 }

@@ -1,6 +1,6 @@
 //! The other side: this program, started again to run one function.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 use std::process::exit;
 use std::sync::{Arc, OnceLock};
@@ -8,10 +8,11 @@ use std::thread;
 
 use parking_lot::{Mutex, MutexGuard};
 use raytree_process::{Assignment, Heard, Link};
+use raytree_supervise::panics;
 use raytree_types::{Error, Result, limits};
 
 use super::wire::{self, Answer, Question};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, ambient};
 use crate::task::registry;
 
 /// What a process of a task's own is called.
@@ -20,7 +21,7 @@ pub(super) const ROLE: &str = "isolated";
 /// It was asked to end, and did.
 const ENDED: i32 = 0;
 /// It could not do what it was started for.
-const FAILED: i32 = 70;
+pub(super) const FAILED: i32 = 70;
 /// Its parent is gone.
 const ORPHANED: i32 = 71;
 
@@ -32,6 +33,10 @@ const ORPHANED: i32 = 71;
 pub(crate) fn if_asked(start: impl FnOnce() -> Result<Runtime>) -> Result<()> {
     static SERVING: Mutex<()> = Mutex::new(());
     let failed = |why: String| Error::StartFailed { reason: why };
+    // A runtime that the task of this process starts for itself.
+    if ambient::of_thread().is_some() {
+        return Ok(());
+    }
     // A second thread that comes here waits for ever: the program as such does not run.
     let serving = SERVING.lock();
     let Some(assignment) = Assignment::of_this_process().map_err(|bad| failed(bad.to_string()))?
@@ -78,7 +83,11 @@ fn serve(
         kept.map_err(|_| "it is served already".to_owned())
     });
     if let Err(why) = up {
-        tracing::error!(why, "this process cannot do what it was started for");
+        // Nobody listens to traces yet.
+        _ = writeln!(
+            io::stderr(),
+            "raytree: this process cannot do what it was started for: {why}"
+        );
         exit(FAILED);
     }
     loop {
@@ -139,5 +148,8 @@ fn run(question: Question, runtime: &Runtime) -> Answer {
     let serve =
         entry.serve.ok_or_else(|| reason("it is no function that returns one value".to_owned()))?;
     let _here = runtime.enter();
-    runtime.block_on(serve(arguments))
+    // Reading the arguments and writing the result is the user's code.
+    panics::catch(|| runtime.block_on(serve(arguments))).unwrap_or_else(|cause| {
+        Err(Error::TaskFailed { task: function.clone(), cause: Box::new(cause) })
+    })
 }

@@ -129,7 +129,7 @@ impl Init {
     /// # Errors
     /// [`Error::BadOption`] for a bad number, [`Error::StartFailed`] when the system gives no threads.
     pub fn start(self) -> Result<Runtime> {
-        serve::if_asked(|| Self::new().strict(false).inspector(false).begin())?;
+        serve::if_asked(|| Self::new().threads(2).strict(false).inspector(false).begin())?;
         self.begin()
     }
 

@@ -114,15 +114,24 @@ impl TaskOptions {
     /// for what has to be ended at once. A timeout or a cancel kills the process; its death costs one of the `retries`.
     /// Default: in this process, which costs some ten thousand times less.
     ///
-    /// Arguments and the result go through the codec; a reference to an object or an actor inside them cannot go along.
+    /// Arguments and the result go through the codec; a reference to an object or an actor inside them cannot go along. The
+    /// process is this program, started again: what it does before its first runtime starts it does there, too, so let
+    /// `#[raytree::main]` or `init()` come first. What the task itself starts and leaves behind is ended with it.
     pub fn isolated(mut self) -> Self {
         self.isolation.get_or_insert_default();
         self
     }
 
     /// An environment variable of a process of its own: says [`Self::isolated`], too.
+    #[track_caller]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.isolation.get_or_insert_default().environment.insert(name.into(), value.into());
+        let (name, value) = (name.into(), value.into());
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            let reason = "a variable has a name without `=`, and no zero bytes";
+            Bad::note(&mut self.bad, "env", format!("{name}={value}"), reason);
+        } else {
+            self.isolation.get_or_insert_default().environment.insert(name, value);
+        }
         self
     }
 

@@ -191,6 +191,79 @@ async fn a_lost_process_costs_a_retry() -> Result<()> {
     .await
 }
 
+/// Its own code fails on the way back.
+#[derive(Clone, Debug)]
+struct Bad;
+
+impl Serialize for Bad {
+    fn serialize<S: serde::Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+        panic!("a bad serialize")
+    }
+}
+
+impl<'de> Deserialize<'de> for Bad {
+    fn deserialize<D: serde::Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self)
+    }
+}
+
+#[remote(retries = 0)]
+fn makes_bad() -> Bad {
+    Bad
+}
+
+/// A runtime in the process of the task.
+#[remote(isolated, retries = 0)]
+fn has_a_runtime_of_its_own(x: u64) -> Result<u64> {
+    let runtime = raytree::init().cpus(1.0).threads(1).start()?;
+    let squared = runtime.block_on(async move { doubled_async::remote(x).await });
+    runtime.shutdown();
+    Ok(squared?.1)
+}
+
+/// Starts a program, and waits for it.
+#[remote(isolated, retries = 0)]
+fn runs_a_program(file: PathBuf) -> bool {
+    let script = format!("echo $$ > {}; exec sleep 1000", file.display());
+    std::process::Command::new("sh")
+        .args(["-c", &script])
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[raytree::test(strict = false)]
+async fn code_that_fails_on_the_way_back_is_told() -> Result<()> {
+    within(async {
+        let told = makes_bad::with(isolated()).remote().await.unwrap_err();
+        assert!(told.to_string().contains("a bad serialize"), "{told}");
+        Ok(())
+    })
+    .await
+}
+
+#[raytree::test]
+async fn a_process_may_have_a_runtime_of_its_own() -> Result<()> {
+    within(async {
+        assert_eq!(has_a_runtime_of_its_own::remote(4).await?, 8);
+        Ok(())
+    })
+    .await
+}
+
+#[raytree::test]
+async fn what_a_task_started_ends_with_it() -> Result<()> {
+    within(async {
+        let record = Record::new();
+        let task = runs_a_program::remote(record.path());
+        let program = record.runs().await;
+        task.cancel();
+        assert!(matches!(task.await, Err(Error::Cancelled { .. })));
+        is_gone(program).await;
+        Ok(())
+    })
+    .await
+}
+
 #[raytree::test]
 async fn mr_1_whoever_gives_the_task_up_ends_its_process() -> Result<()> {
     within(async {
@@ -284,8 +357,9 @@ async fn a_process_has_its_own_surroundings() -> Result<()> {
         assert_eq!(place, folder.path().canonicalize().expect("a folder"));
         assert_eq!(surroundings::with(isolated()).remote(name).await?.0, None);
         let nowhere = TaskOptions::new().working_dir("/no/such/folder");
-        let cause = died(surroundings::with(nowhere).remote(String::new()).await);
-        assert!(cause.contains("could not be started"), "{cause}");
+        let told = surroundings::with(nowhere).remote(String::new()).await.unwrap_err();
+        let Error::BadOption { option, value, .. } = &told else { panic!("{told}") };
+        assert_eq!((option.as_str(), value.as_str()), ("working_dir", "/no/such/folder"));
         Ok(())
     })
     .await

@@ -318,25 +318,6 @@ fn in_a_process(this: &str, program: impl FnOnce()) -> (Option<i32>, String) {
     (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
 }
 
-/// The system gives too few threads: the address space has no room for their stacks.
-#[test]
-fn where_the_system_gives_no_threads_the_start_fails() {
-    let this = "macros::where_the_system_gives_no_threads_the_start_fails";
-    if std::env::var_os("RAYTREE_TEST_PROGRAM").is_some() {
-        let failed = raytree::init().threads(1000).start().map(drop);
-        assert!(matches!(failed, Err(raytree::Error::StartFailed { .. })), "{failed:?}");
-        return;
-    }
-    let ended = std::process::Command::new("sh")
-        .args(["-c", "ulimit -v 1000000; exec \"$0\" --exact \"$1\""])
-        .arg(std::env::current_exe().expect("a path"))
-        .arg(this)
-        .env("RAYTREE_TEST_PROGRAM", "1")
-        .output()
-        .expect("a process");
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
-}
-
 #[test]
 fn without_a_runtime_a_program_ends_with_a_sentence_and_code_2() {
     let this = "macros::without_a_runtime_a_program_ends_with_a_sentence_and_code_2";

@@ -10,6 +10,7 @@ use std::time::Duration;
 use raytree_types::{Error, Result};
 use tokio::sync::futures::OwnedNotified;
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::task::context::Waiting;
 use crate::user::status::{Cell, Lifecycle};
@@ -94,12 +95,18 @@ impl<R> Pending<R> {
                         let notify = || Box::pin(Arc::clone(&cell.death).notified_owned());
                         let death = death.get_or_insert_with(notify);
                         let dead = death.as_mut().poll(cx).is_ready() || cell.is_dead();
-                        // The answer may have come just before the end.
-                        return match (dead, answer.try_recv()) {
-                            (_, Ok(value)) => Poll::Ready(Ok(value)),
-                            (true, Err(_)) => Poll::Ready(Err(cell.gone())),
-                            (false, Err(_)) => Poll::Pending,
-                        };
+                        // The answer, or the word that none will come, may have come just before the end.
+                        match answer.try_recv() {
+                            Ok(value) => return Poll::Ready(Ok(value)),
+                            Err(TryRecvError::Closed) => {
+                                let reason = why(Arc::clone(cell), *exits);
+                                *stage = Stage::Asking(Box::pin(reason));
+                            }
+                            Err(TryRecvError::Empty) if dead => {
+                                return Poll::Ready(Err(cell.gone()));
+                            }
+                            Err(TryRecvError::Empty) => return Poll::Pending,
+                        }
                     }
                 },
                 Stage::Asking(reason) => return Poll::Ready(Err(ready!(reason.as_mut().poll(cx)))),

@@ -24,7 +24,9 @@ use raytree_types::{Incarnation, limits};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+};
 
 use crate::assignment::{Assignment, ROLE_VARIABLE};
 use crate::frame::{BadFrame, FRAME_BYTES, FromChild, Say as _, ToChild};
@@ -283,7 +285,9 @@ impl Round {
         self.next += 1;
         let data = epoll::EventData::new_u64;
         epoll::add(&self.watch, &socket, data(mark_of_line(number)), epoll::EventFlags::IN)?;
-        epoll::add(&self.watch, &handle, data(mark_of_process(number)), epoll::EventFlags::IN)?;
+        // Told when it ends, not for as long as it has ended.
+        let once = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&self.watch, &handle, data(mark_of_process(number)), once)?;
         let line = Line { socket, is_answered: AtomicBool::new(true) };
         Ok((number, Arc::new(handle), Arc::new(line)))
     }
@@ -322,12 +326,15 @@ impl Round {
         let mut rounds = 0..LAST_ROUNDS;
         while rounds.next().is_some() && self.hear(number) {}
         let Some(kept) = self.children.get_mut(&number) else { return };
-        // What it started and did not wait for. It was not waited for itself yet, so the number is its group's.
-        _ = kill_process_group(Pid::from_child(&kept.child), Signal::KILL);
-        let end = match kept.child.try_wait() {
-            Ok(Some(status)) => ProcessEnd::of(status),
-            // A debugger has not let go of it yet.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let end = match waitid(WaitId::PidFd(kept.handle.as_fd()), look) {
+            // A debugger has not let go of it yet. Its handle is heard of again when it does.
             Ok(None) => return,
+            Ok(Some(_)) => {
+                // What it started and left behind. It is not waited for yet, so the number is its group's still.
+                _ = kill_process_group(Pid::from_child(&kept.child), Signal::KILL);
+                kept.child.wait().map_or(ProcessEnd::Unknown, ProcessEnd::of)
+            }
             // Somebody else in this program has waited for it.
             Err(_) => ProcessEnd::Unknown,
         };
@@ -350,7 +357,9 @@ enum Heard {
 impl Kept {
     /// An observer that panics must not cost the others their keeper.
     fn tell(&mut self, event: Event) {
-        _ = panics::catch(|| (self.observer)(event));
+        if let Err(cause) = panics::catch(|| (self.observer)(event)) {
+            tracing::error!("an observer of a child panicked: {cause}");
+        }
     }
 
     fn read(&self) -> Heard {

@@ -318,6 +318,27 @@ fn in_a_process(this: &str, program: impl FnOnce()) -> (Option<i32>, String) {
     (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
 }
 
+/// No address space has room for the stacks that the threads are to have.
+#[test]
+fn where_the_system_gives_no_threads_the_start_fails() {
+    let this = "macros::where_the_system_gives_no_threads_the_start_fails";
+    if std::env::var_os("RAYTREE_TEST_PROGRAM").is_some() {
+        for threads in [1, 1000] {
+            let failed = raytree::init().threads(threads).start().map(drop);
+            assert!(matches!(failed, Err(raytree::Error::StartFailed { .. })), "{failed:?}");
+        }
+        return;
+    }
+    let ended = std::process::Command::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", this, "--test-threads=1"])
+        .env("RAYTREE_TEST_PROGRAM", "1")
+        .env("RUST_MIN_STACK", (1u64 << 50).to_string())
+        .output()
+        .expect("a process");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    assert!(String::from_utf8_lossy(&ended.stdout).contains("1 passed"), "it ran");
+}
+
 #[test]
 fn without_a_runtime_a_program_ends_with_a_sentence_and_code_2() {
     let this = "macros::without_a_runtime_a_program_ends_with_a_sentence_and_code_2";

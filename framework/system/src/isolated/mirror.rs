@@ -172,10 +172,16 @@ impl Mirror {
                 Ended::Refused(Error::Overloaded { name: name.clone(), limit })
             }
             SpawnError::Refused { error, .. } if is_for_good(&error) => {
-                Ended::Refused(Error::BadOption {
-                    option: "working_dir".to_owned(),
-                    value: directory.clone().unwrap_or_default().display().to_string(),
-                    reason: format!("the process of {name} could not be started there: {error}"),
+                Ended::Refused(match directory {
+                    Some(folder) => Error::BadOption {
+                        option: "working_dir".to_owned(),
+                        value: folder.display().to_string(),
+                        reason: format!("no process of {name} could be started there: {error}"),
+                    },
+                    None => {
+                        let reason = format!("the process of {name}: {error}");
+                        Error::StartFailed { reason }
+                    }
                 })
             }
             other => Ended::Lost(Cause::message(other.to_string())),
@@ -195,6 +201,7 @@ impl Mirror {
                     "the operating system did not start it in time",
                 )));
                 ctx.stop("its process was not started in time");
+                return;
             }
             return self.look_again(ctx);
         };

@@ -131,3 +131,43 @@ impl<R> fmt::Debug for Pending<R> {
         f.debug_struct("Pending").field("callee", &self.cell).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Barrier, Weak};
+    use std::task::Waker;
+
+    use raytree_supervise::Addr;
+    use raytree_types::{ActorIds, ActorOptions, RuntimeId};
+
+    use super::*;
+
+    /// An actor whose end is not announced.
+    fn cell() -> Arc<Cell> {
+        let id = ActorIds::new(RuntimeId::next()).next();
+        let addr = Addr::<crate::node::scheduler::SchedulerMsg>::system::<()>("one");
+        let probe = Arc::clone(addr.probe());
+        Arc::new(Cell::new(id, "one".to_owned(), ActorOptions::new(), None, probe, Weak::new()))
+    }
+
+    #[test]
+    fn an_answer_that_is_lost_while_it_is_looked_for_is_asked_after() {
+        let cell = cell();
+        for _ in 0..20_000 {
+            let (reply, answer) = oneshot::channel::<u64>();
+            let both = Arc::new(Barrier::new(2));
+            let gate = Arc::clone(&both);
+            let loses = std::thread::spawn(move || {
+                gate.wait();
+                drop(reply);
+            });
+            let mut pending = Pending::waiting(Arc::clone(&cell), 0, answer);
+            let mut cx = Context::from_waker(Waker::noop());
+            both.wait();
+            while !matches!(pending.stage, Stage::Asking(_)) {
+                assert!(Pin::new(&mut pending).poll(&mut cx).is_pending(), "nobody has answered");
+            }
+            loses.join().expect("no panic");
+        }
+    }
+}

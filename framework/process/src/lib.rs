@@ -5,6 +5,8 @@
 //! [`Assignment`] in its environment and its line on standard input, takes it up with [`Assignment::connect`], and beats
 //! from then on, on a thread of its own.
 //!
+//! What a child runs on another node is the parent's own executable: [`program`] has it travel.
+//!
 //! Nothing here decides: who is suspected, declared dead, fenced and replaced is the engine's word, carried out by the
 //! actors above.
 
@@ -16,6 +18,7 @@ mod frame;
 mod keeper;
 mod link;
 mod process;
+pub mod program;
 
 pub use assignment::{Assignment, BadAssignment, ROLE_VARIABLE};
 pub use frame::{BadFrame, FRAME_BYTES, FromChild, Say, ToChild};

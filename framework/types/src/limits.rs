@@ -227,6 +227,18 @@ pub const SILENT_MAX: Duration = Duration::from_millis(1500);
 /// Frames that are read from one child before the others are heard.
 pub const FRAMES_AT_ONCE: usize = 64;
 
+/// Bytes of a program that are read, and sent, at a time: large enough that a 30 MB program is 30 messages, small enough that
+/// a hundred fetches at once take no memory worth speaking of.
+pub const PROGRAM_CHUNK_BYTES: usize = 1 << 20;
+
+/// How long one waits for another process that is changing the folder of programs: it takes milliseconds, or as long as a
+/// large program takes to be hashed, and a process that was stopped in the middle must not stop everybody.
+pub const PROGRAM_FOLDER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a program that was written waits for processes that were forked meanwhile to let go of its file. They do when
+/// they execute their own program, which takes a millisecond; one that never does would keep it for ever.
+pub const PROGRAM_WRITERS_WITHIN: Duration = Duration::from_secs(10);
+
 /// Says what is wrong with a name of a task or an actor, if anything is.
 ///
 /// # Errors

@@ -78,8 +78,8 @@ pub(super) enum Looked {
 
 impl Cache {
     /// Opens a folder, and makes it with mode 0700 if it is not there. What dead processes left behind is removed, and what
-    /// was used least recently leaves if the programs in it take more than `bytes_max` bytes, which has no default here:
-    /// it is the setting `node.executable_cache_bytes`.
+    /// was used least recently leaves if the programs take more than `bytes_max` bytes: any number, and no default here, it
+    /// is the setting `node.executable_cache_bytes`. If those in use are too much already, all stay.
     ///
     /// # Errors
     /// [`CacheError::Unsafe`] for a folder that is not ours or that others may enter, [`CacheError::NoExec`] where nothing
@@ -89,7 +89,7 @@ impl Cache {
         let own = Architecture::of_this_process()?;
         let verified = Mutex::new(HashMap::new());
         let cache = Self { shared: Arc::new(Shared { folder, bytes_max, own, verified }) };
-        // What is in use stays, even if it is too much; then the next one that comes is refused.
+        // Too crowded is nobody's failure yet: the next one that comes is refused.
         _ = cache.make_room(&cache.folder().lock()?, 0)?;
         Ok(cache)
     }
@@ -100,8 +100,9 @@ impl Cache {
         self.folder().path()
     }
 
-    /// A program, if it is here and whole. The first use in this process reads and hashes it. A file that is damaged is
-    /// removed, told in a warning, and counts as absent.
+    /// A program, if it is here and whole. The first use through this cache and its clones reads and hashes it; later ones
+    /// compare the file's number, length and time of change. A file that is damaged is removed, told in a warning, and
+    /// counts as absent.
     ///
     /// # Errors
     /// [`CacheError::Io`] when nobody can say whether it is here, [`CacheError::Busy`].

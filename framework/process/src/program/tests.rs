@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -211,6 +212,51 @@ fn pc_2_and_pc_5_what_is_held_stays_and_nothing_leaves_in_vain() {
     assert!(matches!(refused, CacheError::TooLarge { bound: 300, .. }), "{refused}");
     begin(&cache, &executable(6, 300)).expect("room for it alone");
     assert_eq!(names(cache.path()), Vec::<String>::new());
+}
+
+#[test]
+fn pc_2_and_pc_4_hold_whoever_fetches_uses_and_evicts_at_once() {
+    const BOUND: u64 = 1000;
+    let (_temp, first) = cache(BOUND);
+    let programs: Vec<_> = (1..7).map(|size| executable(size, 100 * size as usize)).collect();
+    let turns = |thread: usize| {
+        // A cache of its own, as in another process.
+        let cache = Cache::open(first.path(), BOUND).expect("a cache");
+        let (mut found, mut fetched, mut refused) = (0, 0, 0);
+        for turn in 0..150 {
+            let bytes = &programs[(thread * 31 + turn * 7 + turn / 5) % programs.len()];
+            let entry = match cache.get(ProgramId::of(bytes)).expect("an answer") {
+                Some(entry) => {
+                    found += 1;
+                    entry
+                }
+                None => match fetch(&cache, bytes) {
+                    Ok(entry) => {
+                        fetched += 1;
+                        entry
+                    }
+                    Err(CacheError::Full { .. }) => {
+                        refused += 1;
+                        continue;
+                    }
+                    Err(error) => panic!("{error}"),
+                },
+            };
+            let guard = cache.folder().lock().expect("free soon");
+            let files = cache.folder().list().expect("a folder");
+            assert!(files.iter().map(|file| file.is.len()).sum::<u64>() <= BOUND, "{files:?}");
+            drop(guard);
+            assert!(fs::read(entry.path()).expect("it is held") == *bytes);
+        }
+        assert_eq!(found + fetched + refused, 150);
+        (found, fetched)
+    };
+    let turns = &turns;
+    let all = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|thread| scope.spawn(move || turns(thread))).collect();
+        threads.into_iter().map(|one| one.join().expect("no panic")).collect::<Vec<_>>()
+    });
+    assert!(all.iter().all(|(found, fetched)| found + fetched > 0), "{all:?}");
 }
 
 #[test]

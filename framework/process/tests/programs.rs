@@ -105,6 +105,11 @@ fn go() {
     std::io::stdin().read_to_end(&mut Vec::new()).expect("a line");
 }
 
+/// Waits until the parent lets it do the next part.
+fn permit() {
+    std::io::stdin().read_exact(&mut [0]).expect("a line");
+}
+
 /// Does nothing in a run of the tests. Started with a task, it does that.
 #[test]
 fn as_a_child() {
@@ -121,7 +126,13 @@ fn as_a_child() {
             let entry = fetch(&cache, || {}).expect("whole");
             assert_eq!(entry.id(), own_id());
         }
-        "crawl" => _ = fetch(&open(&folder), mark).expect("whole"),
+        "crawl" => {
+            let part = || {
+                mark();
+                permit();
+            };
+            _ = fetch(&open(&folder), part).expect("whole");
+        }
         "hold" => {
             let _entry = open(&folder).get(own_id()).expect("an answer").expect("whole");
             mark();
@@ -214,22 +225,24 @@ fn several_processes_that_fetch_one_program_at_once_all_end_well() {
 fn pc_1_a_fetch_that_is_killed_is_as_if_it_had_never_been() {
     let parts = usize::try_from(own().length().div_ceil(64 << 10)).expect("a number");
     let (_temp, folder) = folder();
-    // Seeded: the same points in every run, the last of them while it finishes.
+    // Seeded: the same points in every run.
     let mut state = 20_260_726_u64;
     let random = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         usize::try_from(state >> 33).expect("a number") % parts + 1
     });
-    for point in [1, parts].into_iter().chain(random.take(10)) {
+    for point in [1, parts, parts, parts].into_iter().chain(random.take(10)) {
         let mut fetching = child(&this_file(), "crawl", &folder);
+        // It stops after that many parts; after all of them it is hit while it finishes.
+        let permits = vec![MARK; if point == parts { parts } else { point - 1 }];
+        fetching.stdin.as_mut().expect("a pipe").write_all(&permits).expect("it listens");
         assert_eq!(told(&mut fetching, point), vec![MARK; point]);
         fetching.kill().expect("it is there");
         let ended = fetching.wait().expect("a child");
+        assert!(point == parts || ended.signal() == Some(9), "{ended}");
         let cache = open(&folder);
         let found = cache.get(own_id()).expect("an answer");
-        // Only one that had all parts may have come to its end.
-        let may_be_there = point == parts || ended.signal() != Some(9);
-        assert!(found.is_none() || may_be_there, "after {point} of {parts}");
+        assert!(found.is_none() || point == parts, "after {point} of {parts}");
         let files = fs::read_dir(&folder).expect("a folder").count();
         assert_eq!(files, usize::from(found.is_some()), "after {point} of {parts}");
         if let Some(entry) = found {

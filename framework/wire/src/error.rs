@@ -139,6 +139,7 @@ impl HandshakeError {
             Self::Token => Some(Refusal::Token),
             Self::NoTls => Some(Refusal::OnlyTls),
             Self::NotRaytree { .. }
+            | Self::OnlyTls
             | Self::Unexpected { .. }
             | Self::Reserved
             | Self::Plane { .. }

@@ -44,11 +44,16 @@ const PEM_BYTES_MAX: usize = 1 << 20;
 /// Says to whatever else speaks TLS that this does not.
 const PROTOCOL: &[u8] = b"raytree";
 
+/// The alert of this name, before anything is encrypted.
+const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
 /// What an Ed25519 private key begins with in PKCS #8; its 32 bytes follow.
 const PKCS8_OF_ED25519: [u8; 16] =
     [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
 /// How links are encrypted. All processes of a cluster need the same.
+///
+/// [`Tls::of_token`] needs nothing but the token; [`Tls::from_pem_files`] is for who has to use certificates of their own.
 #[derive(Clone)]
 pub struct Tls {
     client: Arc<ClientConfig>,
@@ -84,11 +89,7 @@ impl Tls {
     /// # Errors
     /// [`TlsError::Unusable`], which no token is known to give.
     pub fn of_token(token: &Token) -> Result<Self, TlsError> {
-        let seed = Zeroizing::new(token.proof(&[b"raytree tls key"]));
-        let mut key = Zeroizing::new(PKCS8_OF_ED25519.to_vec());
-        key.extend(*seed);
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(&**key)).clone_key();
-        Self::with(None, key).map_err(|source| TlsError::Unusable { source })
+        Self::with(None, key_of(token)).map_err(|source| TlsError::Unusable { source })
     }
 
     /// A certificate, with those that it is signed with if there are any, and its key, in PEM files that all processes of
@@ -160,8 +161,29 @@ impl Tls {
         }
         let server = ServerConnection::new(Arc::clone(&self.server))
             .map_err(|error| error_of(io::Error::other(error)))?;
-        Session(server.into()).met(patient)
+        let met = Session(server.into()).met(patient);
+        if let Err(HandshakeError::Tls { source }) = &met
+            && source.downcast_ref::<Error>().is_some_and(is_untold)
+        {
+            _ = patient.write_all(&HANDSHAKE_FAILURE);
+        }
+        met
     }
+}
+
+/// Another use of the token than in proofs, so it cannot be mistaken for one: those begin otherwise.
+fn key_of(token: &Token) -> PrivateKeyDer<'static> {
+    let seed = Zeroizing::new(token.proof(&[b"raytree tls key"]));
+    let mut key = PKCS8_OF_ED25519.to_vec();
+    key.extend(*seed);
+    PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key))
+}
+
+/// One side shows a bare key and the other a certificate: the library says nothing of it to the other side, which would
+/// only see that the listener hung up.
+fn is_untold(error: &Error) -> bool {
+    use rustls::PeerIncompatible::IncorrectCertificateTypeExtension;
+    *error == Error::PeerIncompatible(IncorrectCertificateTypeExtension)
 }
 
 impl Debug for Tls {
@@ -334,3 +356,6 @@ pub(crate) fn error_of(error: io::Error) -> HandshakeError {
         Err(source) => HandshakeError::Io { source },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@
 //!
 //! # What a handshake says
 //!
-//! The dialer begins. Every message has 16 bytes of head ([`message`](self) in the source), and each proof is an HMAC with
+//! The dialer begins. Every message has 16 bytes of head (`src/message.rs`), and each proof is an HMAC with
 //! the token over who proves, the encrypted connection, and every byte that either side has said so far:
 //!
 //! | from | message | content |

@@ -155,3 +155,49 @@ impl Write for Patient<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn failed(patient: &mut Patient<'_>) -> String {
+        let error = patient.read(&mut [0; 9]).unwrap_err();
+        HandshakeError::from(error).to_string()
+    }
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (socket, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn wp_1_what_comes_too_late_does_not_count() {
+        let (socket, mut other) = pair();
+        let patience = Patience::new(Duration::from_millis(1), None).unwrap();
+        let mut patient = Patient { socket: &socket, patience: &patience };
+        assert_eq!(failed(&mut patient), "the handshake was not over within 1ms");
+        other.write_all(b"late").unwrap();
+        assert_eq!(failed(&mut patient), "the handshake was not over within 1ms");
+        assert!(patient.write(b"late").is_err());
+    }
+
+    #[test]
+    fn a_bell_ends_every_wait_for_ever() {
+        let (socket, mut other) = pair();
+        other.write_all(b"early").unwrap();
+        let bell = Bell::new().unwrap();
+        assert!(bell.or_after(Duration::from_millis(1)));
+        let patience = Patience::new(Duration::from_secs(60), Some(bell.clone())).unwrap();
+        let mut patient = Patient { socket: &socket, patience: &patience };
+        assert_eq!(patient.read(&mut [0; 9]).unwrap(), 5);
+        bell.ring();
+        for _ in 0..2 {
+            assert_eq!(failed(&mut patient), HandshakeError::Stopped.to_string());
+            assert!(!bell.or_after(Duration::from_secs(60)));
+            assert!(!bell.or_readable(&other).unwrap());
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! Bytes in both directions, over every kind of link.
 
 use std::io::{ErrorKind, Read, Write};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use raytree_wire::{ReadHalf, Stream, WriteHalf, read_frame, write_frame};
 
-use crate::support::{House, ways};
+use crate::support::{GENEROUS, House, ways};
 
 const MIB: usize = 1 << 20;
 
@@ -31,16 +32,28 @@ fn receives(mut reads: ReadHalf, way: u8, mebibytes: usize) {
     assert_eq!(reads.read(&mut block).unwrap(), 0);
 }
 
+/// Fails where it would else hang.
+fn in_time(run: impl FnOnce() + Send + 'static) {
+    let (tell, told) = sync_channel(1);
+    thread::spawn(move || {
+        run();
+        _ = tell.send(());
+    });
+    told.recv_timeout(GENEROUS).expect("no panic, and an end in time");
+}
+
 #[test]
 fn ws_1_64_mebibytes_go_both_ways_at_once() {
     for to in ways() {
         let (one, other) = House::of(to).meet();
         let ((reads, writes), (hears, says)) = (one.split(), other.split());
-        thread::scope(|scope| {
-            scope.spawn(move || sends(writes, 1, 64));
-            scope.spawn(move || sends(says, 2, 64));
-            scope.spawn(move || receives(reads, 2, 64));
-            scope.spawn(move || receives(hears, 1, 64));
+        in_time(move || {
+            thread::scope(|scope| {
+                scope.spawn(move || sends(writes, 1, 64));
+                scope.spawn(move || sends(says, 2, 64));
+                scope.spawn(move || receives(reads, 2, 64));
+                scope.spawn(move || receives(hears, 1, 64));
+            });
         });
     }
 }
@@ -50,21 +63,22 @@ fn ws_1_who_writes_and_is_not_read_can_still_read() {
     for to in ways() {
         let (one, other) = House::of(to).meet();
         let ((mut reads, mut writes), (mut hears, says)) = (one.split(), other.split());
-        thread::scope(|scope| {
-            // More than any socket holds: it is blocked until somebody reads.
-            scope.spawn(move || {
-                writes.write_all(&vec![7; 32 * MIB]).unwrap();
-                writes.finish().unwrap();
+        in_time(move || {
+            thread::scope(|scope| {
+                // More than any socket holds: it is blocked until somebody reads.
+                scope.spawn(move || {
+                    writes.write_all(&vec![7; 32 * MIB]).unwrap();
+                    writes.finish().unwrap();
+                });
+                scope.spawn(move || sends(says, 1, 8));
+                hears.read_exact(&mut [0]).unwrap();
+                let (expected, mut got) = (block(1), vec![0; MIB]);
+                for _ in 0..8 {
+                    reads.read_exact(&mut got).unwrap();
+                    assert!(got == expected);
+                }
+                assert_eq!(std::io::copy(&mut hears, &mut std::io::sink()).unwrap(), 33_554_431);
             });
-            scope.spawn(move || sends(says, 1, 8));
-            let mut first = [0];
-            hears.read_exact(&mut first).unwrap();
-            let (expected, mut got) = (block(1), vec![0; MIB]);
-            for _ in 0..8 {
-                reads.read_exact(&mut got).unwrap();
-                assert!(got == expected);
-            }
-            assert_eq!(std::io::copy(&mut hears, &mut std::io::sink()).unwrap(), 33_554_431);
         });
     }
 }

@@ -46,7 +46,9 @@ impl House {
 
     /// Somebody who is no process of raytree.
     pub(crate) fn stranger(&self) -> TcpStream {
-        TcpStream::connect(self.address()).expect("somebody listens")
+        let stranger = TcpStream::connect(self.address()).expect("somebody listens");
+        stranger.set_read_timeout(Some(GENEROUS)).expect("a bound");
+        stranger
     }
 }
 

@@ -29,6 +29,9 @@ const EXPECTED: &str = "a token, which is 64 hexadecimal digits";
 
 /// 32 random bytes that all processes of a cluster share. Whoever knows them may join it and run code in it.
 ///
+/// They have to be random: whoever can reach a listener can try guesses at home against what it says, which is hopeless
+/// against 256 bits of chance and against nothing less.
+///
 /// It is compared in constant time, wiped from memory when it is dropped, and never printed.
 #[derive(Clone)]
 pub struct Token(Zeroizing<[u8; BYTES]>);

@@ -238,9 +238,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Handshakes that one door carries out at once; who comes then is closed and has to come again. A healthy one takes a
-/// millisecond, so these are a hundred thousand a second; each holds a thread and two file descriptors, of which small
-/// operating systems give a process 1024.
+/// Handshakes that one door carries out at once; who comes then is closed and has to come again. A healthy one takes less
+/// than a millisecond on one machine, so only a crowd gets here; each holds a thread and two file descriptors, of which
+/// small operating systems give a process 1024.
 pub const WIRE_HANDSHAKES_MAX: usize = 128;
 
 /// How long a whole handshake may take by default, whoever is slow in it. It takes a millisecond or two and three round

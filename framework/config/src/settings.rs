@@ -30,8 +30,8 @@ settings! {
         /// The file with the token that all of the cluster share. Its mode has to be 0600.
         token_file: Option<PathBuf> = "`raytree/token` in `$XDG_CONFIG_HOME`, else in `~/.config`"
             found by Surroundings::token_file, "path", "1 to 4096 bytes, or empty";
-        /// Allows to listen on other than loopback addresses without TLS: whoever reads along on the network learns the
-        /// token, and with it runs code.
+        /// Allows to listen on other than loopback addresses without TLS: whoever is on the way reads all that is said, and
+        /// can take over a connection and with it run code.
         insecure: bool = "false", "switch", "true or false";
         /// The certificate chain this node shows to others, in PEM. Goes together with `cluster.tls_key`.
         tls_cert: Option<PathBuf> = "", "path", "1 to 4096 bytes, or empty";

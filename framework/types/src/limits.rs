@@ -249,3 +249,31 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Handshakes that one door carries out at once; who comes then is closed and has to come again. A healthy one takes less
+/// than a millisecond on one machine, so only a crowd gets here; each holds a thread and two file descriptors, of which
+/// small operating systems give a process 1024.
+pub const WIRE_HANDSHAKES_MAX: usize = 128;
+
+/// How long a whole handshake may take by default, whoever is slow in it. It takes a millisecond or two and three round
+/// trips; the rest is for a machine that is busy.
+pub const WIRE_HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Bytes of what a dialer may say of itself besides its name. They are read before it is known, so there are few.
+pub const WIRE_DETAILS_BYTES_MAX: usize = 4096;
+
+/// Bytes that a door still takes from one that it has refused, so that the refusal is not lost: more than a handshake has.
+pub const WIRE_REFUSED_BYTES_MAX: usize = 64 << 10;
+
+/// How long a door waits when the system gives it no connection or no thread (no file descriptors left, say).
+pub const WIRE_ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a link may give no sign of life, or take nothing that is sent, before the system cuts it. The beats find a dead
+/// process much sooner; this is what ends the threads that wait for a machine that lost its power.
+pub const WIRE_SILENT_MAX: Duration = Duration::from_secs(60);
+
+/// Plain bytes that are encrypted at once: four records, few enough that nobody waits long for the other direction.
+pub const WIRE_ENCRYPTED_AT_ONCE_BYTES: usize = 64 << 10;
+
+/// The first memory that is taken for a frame; it doubles as the frame arrives, whatever length was announced.
+pub const WIRE_FRAME_FIRST_BYTES: usize = 64 << 10;

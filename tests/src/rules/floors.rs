@@ -53,7 +53,7 @@ const FOREIGN: [(&str, &[&str]); 2] = [
             "raytree-nn",
         ],
     ),
-    ("tokio", &["raytree-types", "raytree-config", "raytree-engine", "raytree-nn"]),
+    ("tokio", &["raytree-types", "raytree-config", "raytree-engine", "raytree-wire", "raytree-nn"]),
 ];
 
 /// Edges that go up, and crates without a floor.

@@ -27,6 +27,9 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use crate::assignment::Assignment;
 use crate::frame::{FRAME_BYTES, FromChild, Say as _, ToChild};
 
+/// What the thread that beats is called.
+pub(crate) const BEAT_THREAD: &str = "raytree-beat";
+
 /// What a child hears.
 #[derive(Debug)]
 pub enum Heard {
@@ -93,7 +96,7 @@ impl Assignment {
         let (incarnation, progress) = (self.incarnation, Progress::default());
         let link = Link { socket, incarnation, progress };
         let beats = Beats { link: link.clone(), every: self.beat_every(), number: 0, hear };
-        thread::Builder::new().name("raytree-beat".to_owned()).spawn(move || beats.run())?;
+        thread::Builder::new().name(BEAT_THREAD.to_owned()).spawn(move || beats.run())?;
         Ok(link)
     }
 }

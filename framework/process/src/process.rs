@@ -19,6 +19,7 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, send, se
 use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::frame::{Say as _, ToChild};
+use crate::link::BEAT_THREAD;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -165,6 +166,21 @@ impl Process {
         // The name in parentheses may hold anything, parentheses included.
         let state = status.ok().and_then(|text| text.rsplit(") ").next()?.chars().next());
         matches!(state, Some('T' | 't'))
+    }
+
+    /// The thread that beats could run and gets no CPU: it is silent because the machine is busy. Looks at all threads of
+    /// the process.
+    #[must_use]
+    pub fn is_starved(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.id)) else {
+            return false;
+        };
+        let is_ready = |folder: PathBuf| {
+            let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+            let (name, rest) = stat.rsplit_once(") ")?;
+            Some(name.ends_with(BEAT_THREAD) && rest.starts_with('R'))
+        };
+        threads.flatten().any(|thread| is_ready(thread.path()).unwrap_or(false))
     }
 
     /// Bytes of memory that are its own (`RssAnon`); none when it has ended.

@@ -136,6 +136,12 @@ pub const CODES: &[Code] = &[
         "The message names the type and the attribute. Change the attribute, or mark the function `#[remote(codec = \"self_describing\")]`.",
     ),
     code(
+        "RT0032",
+        "OwnerDied",
+        "The process that had the object died, and the object with it.",
+        "Make the object anew. What a task has returned is with whoever submitted the task; what `put` or an actor made is with the process it was made in.",
+    ),
+    code(
         "RT0040",
         "BlockingInAsync",
         "A blocking call was made in async code, where it would hold up everybody else's async code on that thread.",

@@ -110,6 +110,14 @@ pub enum Error {
         /// What is known of it.
         cause: Box<Cause>,
     },
+    /// The process that had the object died with it.
+    #[error("{owner}, which had the object, is gone: {cause}")]
+    OwnerDied {
+        /// The process.
+        owner: String,
+        /// What is known of its end.
+        cause: Box<Cause>,
+    },
 
     /// The actor ended before it answered. With `will_restart`, a later call reaches its next life.
     #[error("{name} ({actor}) died before it answered: {kind}{}", if *.will_restart { "; it is being restarted" } else { "" })]
@@ -236,6 +244,7 @@ impl Error {
             Self::WrongActorType { .. } => "RT0025",
             Self::ObjectTaken { .. } => "RT0030",
             Self::CannotTravel { .. } => "RT0031",
+            Self::OwnerDied { .. } => "RT0032",
             Self::BlockingInAsync { .. } => "RT0040",
             Self::TooManyThreads { .. } => "RT0041",
         }
@@ -245,7 +254,9 @@ impl Error {
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         match self {
-            Self::TaskFailed { cause, .. } | Self::WorkerDied { cause, .. } => Some(cause),
+            Self::TaskFailed { cause, .. }
+            | Self::WorkerDied { cause, .. }
+            | Self::OwnerDied { cause, .. } => Some(cause),
             Self::ActorDied { kind, .. } => kind.cause(),
             _ => None,
         }

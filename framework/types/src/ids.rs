@@ -18,6 +18,12 @@ impl RuntimeId {
         Self(NEXT.fetch_add(1, Ordering::Relaxed) as u32)
     }
 
+    /// The id with this number, given by the process that started this one: unique among those it started.
+    #[must_use]
+    pub fn given(number: u32) -> Self {
+        Self(number)
+    }
+
     /// Its number within the process.
     #[must_use]
     pub fn number(self) -> u32 {
@@ -45,6 +51,13 @@ impl ActorId {
     #[must_use]
     pub fn number(self) -> u64 {
         self.number
+    }
+
+    /// The same as one number, which no other actor has that this process may host.
+    #[must_use]
+    pub fn key(self) -> u64 {
+        // A process that starts 2^24 runtimes, or one that starts 2^40 actors, has other problems.
+        u64::from(self.runtime.0) << 40 | (self.number & ((1 << 40) - 1))
     }
 }
 

@@ -202,11 +202,11 @@ pub const CHILD_PROCESSES_MAX: usize = 4096;
 /// The least memory that a process of one's own may be bounded to, in bytes: an empty one needs some of it.
 pub const ISOLATED_MEMORY_MIN: u64 = 1 << 20;
 
-/// Bytes of the arguments, or of the result, of a call in another process: they lie in memory on both sides.
-pub const ISOLATED_BYTES_MAX: u64 = 4 << 30;
+/// Bytes of one message between two processes, the arguments or the result of a call: they lie in memory on both sides.
+pub const MESSAGE_BYTES_MAX: u64 = 4 << 30;
 
-/// Parts of such a call that are sent apart from it, each a large array or text.
-pub const ISOLATED_BUFFERS_MAX: u32 = 1 << 16;
+/// Parts of such a message that are sent apart from it, each a large array or text.
+pub const MESSAGE_BUFFERS_MAX: u32 = 1 << 16;
 
 /// How long a process of one's own may take until it can be given its task: it starts in milliseconds, and the machine may
 /// be very busy.
@@ -223,6 +223,18 @@ pub const BEAT_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a child process may be silent, and stopped by the operating system, until it is given up.
 pub const SILENT_MAX: Duration = Duration::from_millis(1500);
+
+/// Nodes that a program starts on its own machine: each is a whole process with some threads.
+pub const NODES_MAX: usize = 256;
+
+/// Restarts of one node over the whole existence of the program that started it. With the longest back-off this is hours.
+pub const NODE_RESTARTS_MAX: u32 = 1000;
+
+/// How long a node may take to end in order.
+pub const NODE_END_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a node that has not ended in order may take after `SIGTERM`.
+pub const NODE_TERMINATE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Frames that are read from one child before the others are heard.
 pub const FRAMES_AT_ONCE: usize = 64;

@@ -1,6 +1,7 @@
 //! Values that are nothing but bytes: copied at once, without asking serde for each element.
 
 use std::any::{Any, TypeId};
+use std::sync::Arc;
 
 use super::error::Fault;
 use crate::array::{Array, Number};
@@ -24,24 +25,81 @@ pub(super) fn buffer_of<T: 'static>(value: &T) -> Option<Bytes> {
     first_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64)
 }
 
-/// The bulk value in this frame, if `T` is bulk.
-pub(super) fn value_of<T: 'static>(body: &[u8], buffers: &[Bytes]) -> Option<Result<T, Fault>> {
-    let content = || match buffers {
-        [buffer] if body == BODY => Ok(buffer),
-        _ => Err(Fault::said("it is not one buffer")),
-    };
-    let text = |buffer: &Bytes| match std::str::from_utf8(buffer) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(error) => Err(Fault::said(error)),
+/// The content of a bulk value that is shared: a view of it, without a copy.
+pub(super) fn view_of<T: Send + Sync + 'static>(value: &Arc<T>) -> Option<Bytes> {
+    let value: Arc<dyn Any + Send + Sync> = Arc::clone(value) as _;
+    let value = match value.downcast::<String>() {
+        Ok(text) => return Some(Bytes::from_owner(TextView(text))),
+        Err(other) => other,
     };
     macro_rules! first_of {
+        ($($number:ty)*) => {{
+            $(let value = match value.downcast::<Vec<$number>>() {
+                Ok(numbers) => return Some(Bytes::from_owner(NumbersView(numbers))),
+                Err(other) => other,
+            };)*
+            drop(value);
+        }};
+    }
+    first_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64);
+    None
+}
+
+/// Whether values of this type are bulk.
+pub(super) fn is_bulk<T: 'static>() -> bool {
+    let this = TypeId::of::<T>();
+    macro_rules! any_of {
+        ($($number:ty)*) => { false $(|| this == TypeId::of::<Vec<$number>>())* };
+    }
+    this == TypeId::of::<String>() || any_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64)
+}
+
+struct TextView(Arc<String>);
+
+impl AsRef<[u8]> for TextView {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+struct NumbersView<N>(Arc<Vec<N>>);
+
+impl<N: Number> AsRef<[u8]> for NumbersView<N> {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
+    }
+}
+
+/// The bulk value in this frame, if `T` is bulk. Bytes that nobody else has become the value without a copy.
+pub(super) fn value_of<T: 'static>(
+    body: &[u8],
+    buffers: impl FnOnce() -> Vec<Bytes>,
+) -> Option<Result<T, Fault>> {
+    let content = || match <[Bytes; 1]>::try_from(buffers()) {
+        Ok([buffer]) if body == BODY => Ok(buffer),
+        _ => Err(Fault::said("it is not one buffer")),
+    };
+    let bytes = |buffer: Bytes| Vec::<u8>::from(bytes::Bytes::from(buffer));
+    let this = TypeId::of::<T>();
+    if this == TypeId::of::<String>() {
+        let text = |buffer| String::from_utf8(bytes(buffer)).map_err(Fault::said);
+        return made::<T, String>(|| text(content()?));
+    }
+    if this == TypeId::of::<Bytes>() {
+        return made::<T, Bytes>(content);
+    }
+    if this == TypeId::of::<Vec<u8>>() {
+        return made::<T, Vec<u8>>(|| content().map(bytes));
+    }
+    macro_rules! first_of {
         ($($number:ty)*) => {
-            made::<T, String>(|| text(content()?))
-                .or_else(|| made::<T, Bytes>(|| content().cloned()))
-                $(.or_else(|| made::<T, Vec<$number>>(|| numbers_in(content()?))))*
+            $(if this == TypeId::of::<Vec<$number>>() {
+                return made::<T, Vec<$number>>(|| numbers_in(&content()?));
+            })*
         };
     }
-    first_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64)
+    first_of!(i8 u16 i16 u32 i32 u64 i64 f32 f64);
+    None
 }
 
 fn numbers_of<N: Number>(value: &dyn Any) -> Option<Bytes> {

@@ -97,6 +97,13 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// The one that a head was written in; none for what is no head of this version.
+    #[must_use]
+    pub fn of_head(head: &[u8]) -> Option<Self> {
+        let first = head.first()?;
+        [Self::Compact, Self::SelfDescribing].into_iter().find(|codec| codec.version() == *first)
+    }
+
     /// The first byte of its heads.
     fn version(self) -> u8 {
         match self {
@@ -149,6 +156,37 @@ pub fn encode<T: Serialize + 'static>(codec: Codec, value: &T) -> Result<Encoded
     try_encode(codec, value).map_err(CodecError::encoding::<T>)
 }
 
+/// Writes a value that is shared. As [`encode`], and what is bulk is not copied either: the result is a view of it.
+///
+/// # Errors
+/// Those of [`encode`].
+pub fn encode_shared<T: Serialize + Send + Sync + 'static>(
+    codec: Codec,
+    value: &Arc<T>,
+) -> Result<Encoded, CodecError> {
+    match bulk::view_of(value) {
+        Some(buffer) => Ok(of_bulk(codec, buffer)),
+        None => encode(codec, &**value),
+    }
+}
+
+/// Reads a value and gives its bytes up. As [`decode`], and a `String` or `Vec<u8>` takes over bytes that nobody else has.
+///
+/// # Errors
+/// Those of [`decode`].
+pub fn decode_owned<T: DeserializeOwned + 'static>(
+    codec: Codec,
+    mut encoded: Encoded,
+) -> Result<T, CodecError> {
+    if encoded.head.len() <= CODEC_HEAD_BYTES_MAX
+        && let Ok(body) = open(codec, &encoded.head)
+        && let Some(value) = bulk::value_of(body, || std::mem::take(&mut encoded.buffers))
+    {
+        return value.map_err(CodecError::decoding::<T>);
+    }
+    decode(codec, &encoded)
+}
+
 /// Reads a value. [`Bytes`], and [`Array`](crate::Array)s that are aligned, are views of the buffers, not copies.
 ///
 /// # Errors
@@ -188,10 +226,19 @@ pub(crate) fn read_small<T: DeserializeOwned>(head: &[u8]) -> Option<T> {
     self_describing::read(body).ok()
 }
 
+/// Whether values of this type are nothing but a `String` or a `Vec` of numbers: [`encode_shared`] lends their bytes.
+#[must_use]
+pub fn is_bulk<T: 'static>() -> bool {
+    bulk::is_bulk::<T>()
+}
+
+fn of_bulk(codec: Codec, buffer: Bytes) -> Encoded {
+    Encoded { head: vec![codec.version(), 0], buffers: vec![buffer], refs: Vec::new() }
+}
+
 fn try_encode<T: Serialize + 'static>(codec: Codec, value: &T) -> Result<Encoded, Fault> {
     if let Some(buffer) = bulk::buffer_of(value) {
-        let head = vec![codec.version(), 0];
-        return Ok(Encoded { head, buffers: vec![buffer], refs: Vec::new() });
+        return Ok(of_bulk(codec, buffer));
     }
     let guard = scope::Guard::encoding();
     let mut head = Vec::with_capacity(HEAD_RESERVED);
@@ -210,7 +257,7 @@ fn try_decode<T: DeserializeOwned + 'static>(codec: Codec, encoded: &Encoded) ->
         return Err(Fault::TooLarge(encoded.head.len()));
     }
     let body = open(codec, &encoded.head)?;
-    if let Some(value) = bulk::value_of(body, &encoded.buffers) {
+    if let Some(value) = bulk::value_of(body, || encoded.buffers.clone()) {
         return value;
     }
     let guard = scope::Guard::decoding(&encoded.buffers, &encoded.refs);

@@ -278,6 +278,22 @@ impl ActorOptions {
         self.tell_parent
     }
 
+    /// The options of one of its lives in another process: names, restarts and retries are seen to where it was asked for.
+    #[doc(hidden)]
+    pub fn elsewhere(self, label: &str) -> Self {
+        Self {
+            name: None,
+            namespace: None,
+            label: Some(label.to_owned()),
+            restarts: None,
+            retries: None,
+            tell_parent: false,
+            detached: false,
+            get_if_exists: false,
+            ..self
+        }
+    }
+
     /// Whether it outlives parent and handles.
     #[must_use]
     pub fn is_detached(&self) -> bool {

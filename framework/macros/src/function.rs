@@ -22,17 +22,16 @@ pub(crate) fn expand(settings: &Settings, function: &ItemFn) -> Result<TokenStre
     let task = task(settings, function, &params, &output)?;
     let calls = calls(function, &params, &output);
     let values = where_values(params.types().chain([&output.ty]));
-    let serves = (output.shape == Shape::One).then(|| {
-        quote! {
-            impl ::raytree::__macro::Function for #name #values {
-                fn serve(
-                    __parts: ::std::vec::Vec<::raytree::__macro::Part>,
-                ) -> ::raytree::__macro::Served {
-                    Self::task().serve(__parts)
-                }
+    let serves = quote! {
+        impl ::raytree::__macro::Function for #name #values {
+            fn serve(
+                __parts: ::std::vec::Vec<::raytree::__macro::Part>,
+                __terms: ::raytree::__macro::Terms,
+            ) -> ::raytree::Result<::raytree::__macro::Served> {
+                Self::task().serve(__parts, __terms)
             }
         }
-    });
+    };
     let local = format!("Remote calls of the function `{name}`.");
     let docs = if docs.is_empty() { vec![quote!(#[doc = #local])] } else { docs };
     Ok(quote! {
@@ -94,7 +93,7 @@ fn task(
         Shape::One => quote!(::raytree::Task),
         Shape::Iterator | Shape::Stream => quote!(::raytree::StreamTask),
     };
-    let entry = entry(&sig.ident, output);
+    let entry = entry(&sig.ident);
     Ok(quote! {
         /// The function as a value: to be stored, given other options, or handed to a library.
         #[must_use]
@@ -120,24 +119,19 @@ fn task(
     })
 }
 
-/// What stands in the registry: how it is called with bytes, where one value comes back.
-fn entry(name: &Ident, output: &Output) -> TokenStream {
-    match output.shape {
-        // A function whose types are no values is told so elsewhere: here the fallback is found, and nothing more is said.
-        Shape::One => quote! {
-            fn __serve(
-                __parts: ::std::vec::Vec<::raytree::__macro::Part>,
-            ) -> ::raytree::__macro::Served {
-                use ::raytree::__macro::{ServesByFunction as _, ServesNot as _};
-                (&&::raytree::__macro::Of::<#name>::new()).serve(__parts)
-            }
-            ::raytree::__macro::inventory::submit! {
-                ::raytree::__macro::Entry::function(&__INFO, __serve)
-            }
-        },
-        Shape::Iterator | Shape::Stream => quote! {
-            ::raytree::__macro::inventory::submit! { ::raytree::__macro::Entry::named(&__INFO) }
-        },
+/// What stands in the registry: how it is called with bytes.
+fn entry(name: &Ident) -> TokenStream {
+    // A function whose types are no values is told so elsewhere: here the fallback is found, and nothing more is said.
+    quote! {
+        ::raytree::__macro::inventory::submit! {
+            ::raytree::__macro::Entry::new(
+                &__INFO,
+                ::raytree::__macro::Way::Function(|__parts, __terms| {
+                    use ::raytree::__macro::{IsFunction as _, IsNothing as _};
+                    (&&::raytree::__macro::Of::<#name>::new()).function(__parts, __terms)
+                }),
+            )
+        }
     }
 }
 

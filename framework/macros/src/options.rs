@@ -100,6 +100,7 @@ pub(crate) const RUNTIME: Known = Known {
         ("gpus", Kind::Amount),
         ("resources", Kind::Amounts),
         ("threads", Kind::Count),
+        ("nodes", Kind::Count),
         ("strict", Kind::Truth),
     ],
 };

@@ -203,7 +203,7 @@ pub use raytree_macros::remote;
 /// ```
 ///
 /// Options are those of [`Init`](crate::Init): `cpus = 4`, `gpus = 1`, `resources(special_hardware = 4)`,
-/// `threads = 2`, `strict = true`.
+/// `threads = 2`, `nodes = 3`, `strict = true`.
 pub use raytree_macros::main;
 
 /// A test in a runtime of its own, which ends with it, also if it fails.
@@ -222,6 +222,12 @@ pub use raytree_macros::main;
 ///
 /// #[raytree::test]
 /// async fn squares() -> raytree::Result<()> {
+///     assert_eq!(square::remote(3).await?, 9);
+///     Ok(())
+/// }
+///
+/// #[raytree::test(nodes = 3)]
+/// async fn squares_on_three_nodes() -> raytree::Result<()> {
 ///     assert_eq!(square::remote(3).await?, 9);
 ///     Ok(())
 /// }

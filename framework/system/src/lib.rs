@@ -16,9 +16,11 @@
 //! fits goes from the caller through the node's books straight to the host. What must survive the restart of a system
 //! actor (the actor table, the books) belongs to the runtime and not to an actor's state.
 
+mod cluster;
 mod gcs;
 mod inspector;
 mod isolated;
+mod link;
 mod node;
 mod object;
 mod runtime;
@@ -54,14 +56,15 @@ pub use user::status::{Lifecycle, Status};
 pub mod macros {
     pub use inventory;
 
-    pub use crate::isolated::part::Part;
+    pub use crate::link::{Served, Terms};
+    pub use crate::object::part::Part;
     pub use crate::object::stream::Sink;
     pub use crate::task::args::{Args, Asked, Settled, Strict, Subscriber, Taken};
-    pub use crate::task::context::synchronous;
-    pub use crate::task::definition::{
-        Body, BodyFuture, Definition, Entry, Function, Info, Of, PlanCell, Serve, Served,
-        ServesByFunction, ServesNot,
+    pub use crate::task::by_bytes::{
+        Birth, Born, Function, IsClass, IsFunction, IsMethod, IsNothing, Of, RemoteMethod, Way,
     };
+    pub use crate::task::context::synchronous;
+    pub use crate::task::definition::{Body, BodyFuture, Definition, Entry, Info, PlanCell};
     pub use crate::task::failure::{Failure, KeepsText, KeepsValue, Thrown, unmade};
     pub use crate::user::actor_ref::ActorRef;
     pub use crate::user::class::{Class, Given};

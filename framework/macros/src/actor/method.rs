@@ -21,6 +21,7 @@ pub(super) struct Method {
 /// The method of the handle for a function of the block; none for what stays local.
 pub(super) fn read(
     subject: &Subject<'_>,
+    constructor: &Params,
     function: &ImplItemFn,
     role: &Role,
 ) -> Result<Option<Method>> {
@@ -50,7 +51,7 @@ pub(super) fn read(
                     make the method synchronous";
         return Err(Error::new_spanned(word, what));
     }
-    let one = One { subject, function, params, output, is_shared };
+    let one = One { subject, constructor, function, params, output, is_shared };
     Ok(Some(Method { is_shared, call: one.call(role.kind == Kind::Blocking) }))
 }
 
@@ -69,6 +70,8 @@ fn is_shared(receiver: &Receiver) -> Result<bool> {
 /// One method while it is written.
 struct One<'a> {
     subject: &'a Subject<'a>,
+    /// The parameters of `new`: where they are no values there is no actor.
+    constructor: &'a Params,
     function: &'a ImplItemFn,
     params: Params,
     output: Output,
@@ -83,11 +86,14 @@ impl One<'_> {
         let (signature, names) = (self.params.signature(), self.params.names());
         let reference = self.output.reference();
         let values = where_values(self.params.types().chain([result]));
+        let all = self.constructor.types().chain(self.params.types()).chain([result]);
+        let all_values = where_values(all);
         let (info, body) = (info(self.subject, Some(name), sig), self.body());
         let way = match self.output.shape {
             Shape::One => quote!(call),
             Shape::Iterator | Shape::Stream => quote!(stream),
         };
+        let is_one = self.output.shape == Shape::One;
         let kept = attrs.iter().filter(|attribute| is_kept(attribute));
         let said = format!("Calls `{}::{name}`.", self.subject.name);
         let docs = match docs(attrs) {
@@ -99,12 +105,32 @@ impl One<'_> {
             #(#kept)*
             #vis fn #name(&self, #signature) -> #reference #values {
                 #info
+                enum __Method {}
+                impl ::raytree::__macro::RemoteMethod for __Method #all_values {
+                    type Actor = #ty;
+                    type Params = #tuple;
+                    type Out = #result;
+                    const IS_ONE: bool = #is_one;
+                    fn method() -> &'static ::raytree::__macro::Method<#ty, #tuple, #result> {
+                        const {
+                            &::raytree::__macro::Method::<#ty, #tuple, #result>::new(
+                                &__INFO, #blocking, #body,
+                            )
+                        }
+                    }
+                }
+                ::raytree::__macro::inventory::submit! {
+                    ::raytree::__macro::Entry::new(
+                        &__INFO,
+                        ::raytree::__macro::Way::Method(|__actor, __parts, __window| {
+                            use ::raytree::__macro::{IsMethod as _, IsNothing as _};
+                            (&&::raytree::__macro::Of::<__Method>::new())
+                                .method(__actor, __parts, __window)
+                        }),
+                    )
+                }
                 self.0.#way(
-                    const {
-                        &::raytree::__macro::Method::<#ty, #tuple, #result>::new(
-                            &__INFO, #blocking, #body,
-                        )
-                    },
+                    <__Method as ::raytree::__macro::RemoteMethod>::method(),
                     (#(::raytree::IntoArg::into_arg(#names),)*),
                 )
             }

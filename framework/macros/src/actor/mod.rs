@@ -44,7 +44,7 @@ pub(crate) fn expand(settings: Result<Settings>, block: &mut ItemImpl) -> Result
     let mut methods = Vec::new();
     let mut errors = None;
     for (function, role) in functions() {
-        match method::read(&subject, function, role) {
+        match method::read(&subject, &constructor.params, function, role) {
             Ok(method) => methods.extend(method),
             Err(error) => combine(&mut errors, error),
         }
@@ -196,7 +196,15 @@ fn quote_all(
 
             fn info() -> &'static ::raytree::__macro::Info {
                 #info
-                ::raytree::__macro::inventory::submit! { ::raytree::__macro::Entry::named(&__INFO) }
+                ::raytree::__macro::inventory::submit! {
+                    ::raytree::__macro::Entry::new(
+                        &__INFO,
+                        ::raytree::__macro::Way::Class(|__parts, __birth| {
+                            use ::raytree::__macro::{IsClass as _, IsNothing as _};
+                            (&&::raytree::__macro::Of::<#ty>::new()).class(__parts, __birth)
+                        }),
+                    )
+                }
                 &__INFO
             }
 

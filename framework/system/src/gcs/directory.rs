@@ -74,7 +74,11 @@ impl Actor for ActorDirectory {
     ) -> Result<(), Failure> {
         match message {
             DirectoryMsg::End(id) => self.end_as_written(ctx, id),
-            DirectoryMsg::Ended(id, kill) => _ = self.ending.remove(&(id, kill)),
+            DirectoryMsg::Ended(id, kill) => {
+                self.ending.remove(&(id, kill));
+                // One that another process has begun again under this id meanwhile may be to end, too.
+                self.end_as_written(ctx, id);
+            }
             DirectoryMsg::Replace(id) => self.replace(ctx, id),
             DirectoryMsg::Replaced(id) => _ = self.replacing.remove(&id),
             DirectoryMsg::EndAll(reply) => self.end_all(ctx, reply),
@@ -169,7 +173,7 @@ fn end_tree(runtime: Arc<Shared>, id: ActorId, ending: Ending) -> Ends {
                 runtime.finish(id, ended_in_line(kill, &reason));
                 return;
             }
-            let end = SupervisorMsg::EndChild { tag: id.number(), kill, reason: reason.clone() };
+            let end = SupervisorMsg::EndChild { tag: id.key(), kill, reason: reason.clone() };
             // Refused only when the whole tree has ended, and then everybody has been told. Asked again, because the
             // host may die of something else before it reads this (DI-2).
             _ = runtime.addrs.host.cast(end);

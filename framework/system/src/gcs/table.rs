@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use raytree_supervise::{Addr, short_type_name};
 use raytree_types::{ActorId, Error, Exit, ExitKind, Result};
 
+use crate::link::Token;
 use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
 use crate::user::job::HostedMsg;
@@ -37,6 +38,8 @@ struct Inner {
     entries: HashMap<ActorId, Entry>,
     /// Living actors by namespace and name.
     names: HashMap<(String, String), Arc<Named>>,
+    /// The newest stand-in for each actor of another process.
+    stand_ins: HashMap<ActorId, ActorId>,
     /// The runtime has ended: nothing comes in any more.
     closed: bool,
 }
@@ -74,6 +77,8 @@ pub(crate) struct Named {
     pub(crate) type_name: &'static str,
     /// An [`Owner`] of the actor's type.
     pub(crate) owner: Arc<dyn Any + Send + Sync>,
+    /// A handle on it as it lies beside a value, where handles of its type travel.
+    pub(crate) token: Option<Box<dyn Fn() -> Arc<Token> + Send + Sync>>,
 }
 
 /// What it takes to make a handle.
@@ -128,7 +133,7 @@ impl ActorTable {
         named: Option<Named>,
         share: bool,
     ) -> Result<Option<Arc<Named>>> {
-        let Inner { entries, names, closed } = &mut *self.inner.lock();
+        let Inner { entries, names, stand_ins, closed } = &mut *self.inner.lock();
         if *closed {
             return Err(cell.gone());
         }
@@ -167,6 +172,9 @@ impl ActorTable {
             name,
             cell: Arc::clone(&cell),
         };
+        if cell.imported().is_some() {
+            stand_ins.insert(cell.known_as(), cell.id);
+        }
         entries.insert(cell.id, entry);
         Ok(None)
     }
@@ -192,8 +200,12 @@ impl ActorTable {
 
     /// Takes an actor out; its launcher and the children it leaves behind.
     pub(crate) fn remove(&self, id: ActorId) -> Option<(Arc<dyn Launch>, BTreeSet<ActorId>)> {
-        let Inner { entries, names, .. } = &mut *self.inner.lock();
+        let Inner { entries, names, stand_ins, .. } = &mut *self.inner.lock();
         let entry = entries.remove(&id)?;
+        let known_as = entry.cell.known_as();
+        if known_as != id && stand_ins.get(&known_as) == Some(&id) {
+            stand_ins.remove(&known_as);
+        }
         if let Some(name) = &entry.name {
             names.remove(name);
         }
@@ -279,9 +291,19 @@ impl ActorTable {
 
     /// Notes that an end was asked for; false when it was asked for before, and not less urgently.
     pub(crate) fn ending(&self, id: ActorId, ending: Ending) -> bool {
+        self.ending_if(id, ending, || true)
+    }
+
+    /// The same, if `still` says so under the lock.
+    pub(crate) fn ending_if(
+        &self,
+        id: ActorId,
+        ending: Ending,
+        still: impl FnOnce() -> bool,
+    ) -> bool {
         let entries = &mut self.inner.lock().entries;
         let Some(entry) = entries.get_mut(&id) else { return false };
-        let news = entry.ending.as_ref().is_none_or(|old| ending.kill && !old.kill);
+        let news = entry.ending.as_ref().is_none_or(|old| ending.kill && !old.kill) && still();
         if news {
             entry.ending = Some(ending);
         }
@@ -305,6 +327,18 @@ impl ActorTable {
         }
     }
 
+    /// How it is started.
+    pub(crate) fn launch(&self, id: ActorId) -> Option<Arc<dyn Launch>> {
+        self.inner.lock().entries.get(&id).map(|entry| Arc::clone(&entry.launch))
+    }
+
+    /// Who stands here for another process's actor, and is not to end.
+    pub(crate) fn stand_in(&self, known_as: ActorId) -> Option<ActorId> {
+        let Inner { entries, stand_ins, .. } = &*self.inner.lock();
+        let id = *stand_ins.get(&known_as)?;
+        entries.get(&id).is_some_and(|entry| entry.ending.is_none()).then_some(id)
+    }
+
     /// Everybody, in no order.
     pub(crate) fn ids(&self) -> Vec<ActorId> {
         self.inner.lock().entries.keys().copied().collect()
@@ -322,9 +356,10 @@ impl ActorTable {
 
     /// Takes everything out, for good: the runtime has ended.
     pub(crate) fn close(&self) -> Vec<(Arc<Cell>, Arc<dyn Launch>)> {
-        let Inner { entries, names, closed } = &mut *self.inner.lock();
+        let Inner { entries, names, stand_ins, closed } = &mut *self.inner.lock();
         *closed = true;
         names.clear();
+        stand_ins.clear();
         entries.drain().map(|(_, entry)| (entry.cell, entry.launch)).collect()
     }
 }

@@ -5,12 +5,8 @@
 //! timeout or the end of the runtime, ends the process with it, at once.
 
 pub(crate) mod mirror;
-pub(crate) mod part;
 pub(crate) mod serve;
-mod wire;
 
-use std::io;
-use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -19,16 +15,16 @@ use parking_lot::Mutex;
 use raytree_process::{Keeper, Spec};
 use raytree_supervise::{Addr, ChildSpec, SupervisorMsg, SupervisorSpec};
 use raytree_types::codec::Codec;
-use raytree_types::{Cause, Error, Incarnation, Isolation, Restart, Strategy, limits};
+use raytree_types::{Cause, Incarnation, Isolation, Restart, Strategy, TaskOptions, limits};
 use tokio::sync::{oneshot, watch};
 
+use crate::link::{Answer, Ask, Landing, Link, Terms};
+use crate::object::part::Part;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::task::definition::Info;
 use crate::task::failure::Failure;
 use mirror::{Ended, Mirror, MirrorMsg, Order};
-use part::Part;
-use wire::{Answer, Question};
 
 /// The supervisor of all mirrors, without any yet. Each is its own affair.
 pub(crate) fn spec() -> SupervisorSpec {
@@ -36,14 +32,16 @@ pub(crate) fn spec() -> SupervisorSpec {
 }
 
 /// The thread that starts this process's children, from the first one on. One that has ended is replaced.
-fn keeper() -> Result<&'static Keeper, Failure> {
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn keeper() -> Result<&'static Keeper, String> {
     static KEEPER: Mutex<Option<&'static Keeper>> = Mutex::new(None);
     let mut kept = KEEPER.lock();
     if let Some(keeper) = kept.filter(|keeper| keeper.is_alive()) {
         return Ok(keeper);
     }
-    let keeper =
-        Keeper::start().map_err(|error| lost(format!("no process can be started: {error}")))?;
+    let keeper = Keeper::start().map_err(|error| format!("no process can be started: {error}"))?;
     Ok(*kept.insert(Box::leak(Box::new(keeper))))
 }
 
@@ -61,8 +59,7 @@ pub(crate) struct Isolated {
 /// Ends the process when its task is given up.
 struct Hold {
     addr: Addr<MirrorMsg>,
-    /// The stream, so that nobody waits at its end.
-    stream: Option<UnixStream>,
+    link: Option<Arc<Link>>,
     is_over: bool,
 }
 
@@ -85,8 +82,8 @@ impl Drop for Hold {
         if !self.is_over {
             self.give_up("its task was given up");
         }
-        if let Some(stream) = &self.stream {
-            _ = stream.shutdown(Shutdown::Both);
+        if let Some(link) = &self.link {
+            link.end(&Cause::message("its task is over"));
         }
     }
 }
@@ -108,45 +105,37 @@ impl Isolated {
     async fn ask_of_process(self, arguments: Vec<Part>) -> Result<Part, Failure> {
         let (door, opened) = oneshot::channel();
         let (end, mut ended) = watch::channel(None);
-        let (mut hold, user) = {
+        let mut hold = {
             let runtime = self.life.runtime().ok_or_else(|| Failure::from(self.life.gone()))?;
             let order = Order {
-                keeper: keeper()?,
+                keeper: keeper().map_err(lost)?,
                 spec: self.spec(&runtime),
                 memory_max: self.isolation.memory_max,
                 door: Mutex::new(Some(door)),
                 end,
                 heard: AtomicU64::new(0),
             };
-            (self.start(&runtime, Arc::new(order)), runtime.user.clone())
+            self.start(&runtime, Arc::new(order))
         };
         let Ok(stream) = opened.await else { return Err(why(&mut ended).await) };
-        hold.stream = stream.try_clone().ok();
-        let question = Question {
-            function: self.info.name.to_owned(),
-            signature: self.info.signature.to_owned(),
-            arguments,
-        };
-        let mut asked = user.spawn_blocking(move || ask(stream, &question));
+        let (asked, cut) = self.ask(stream, &mut hold, arguments)?;
+        let mut asked = asked;
         let answered = tokio::select! {
             biased;
             answered = &mut asked => answered.ok(),
+            _ = cut => None,
             // Somebody else may hold the stream open; an answer may be on its way.
             () = over(&mut ended) => {
                 tokio::time::timeout(limits::BEAT_EVERY, asked).await.ok().and_then(Result::ok)
             }
         };
         match answered {
-            Some(Ok(answer)) => {
+            Some(answer) => {
                 hold.finished();
-                answer.map_err(failure)
-            }
-            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                let (name, reason) = (self.info.name.to_owned(), error.to_string());
-                Err(Error::CannotTravel { type_name: name, attribute: None, reason }.into())
+                answer.of_body()
             }
             // It has ended, and its mirror is about to say why; or it lives and will never answer.
-            Some(Err(_)) | None => {
+            None => {
                 let end = over(&mut ended);
                 if tokio::time::timeout(limits::NO_ANSWER_WITHIN, end).await.is_err() {
                     hold.give_up("it closed its stream without an answer");
@@ -154,6 +143,29 @@ impl Isolated {
                 Err(why(&mut ended).await)
             }
         }
+    }
+
+    /// Asks for the one run; its answer, and the word that none will come.
+    fn ask(
+        &self,
+        stream: UnixStream,
+        hold: &mut Hold,
+        arguments: Vec<Part>,
+    ) -> Result<(oneshot::Receiver<Answer>, oneshot::Receiver<()>), Failure> {
+        let runtime = self.life.runtime().ok_or_else(|| Failure::from(self.life.gone()))?;
+        let (cuts, cut) = oneshot::channel();
+        let hung_up = move |_| _ = cuts.send(());
+        let link = Link::start(&self.name, stream, &runtime, hung_up);
+        let link = link.map_err(|error| lost(format!("no thread for its link: {error}")))?;
+        hold.link = Some(Arc::clone(&link));
+        let what = Ask::Run {
+            function: self.info.name.to_owned(),
+            signature: self.info.signature.to_owned(),
+            terms: Terms { options: Some(Box::new(TaskOptions::new().cpus(0.0))) },
+        };
+        let (tells, asked) = oneshot::channel();
+        link.ask(what, arguments, Box::new(Told(tells)));
+        Ok((asked, cut))
     }
 
     fn spec(&self, runtime: &Shared) -> Spec {
@@ -179,20 +191,19 @@ impl Isolated {
         let spec = spec.restart(Restart::Temporary);
         // Refused only when the runtime ends: then the order is dropped, and the task is told.
         _ = runtime.addrs.processes.cast(SupervisorMsg::StartChild(Box::new(spec)));
-        Hold { addr, stream: None, is_over: false }
+        Hold { addr, link: None, is_over: false }
     }
 }
 
-fn ask(mut stream: UnixStream, question: &Question) -> io::Result<Answer> {
-    wire::write(&mut stream, question)?;
-    wire::read(&mut stream)
-}
+/// The answer, for whoever waits.
+struct Told(oneshot::Sender<Answer>);
 
-/// What the process said of its task, as if it had run here.
-fn failure(error: Error) -> Failure {
-    match error {
-        Error::TaskFailed { cause, .. } => Failure::User(cause),
-        other => other.into(),
+impl Landing for Told {
+    fn land(self: Box<Self>, answer: Answer) {
+        // Who waited may have left. A link that has ended answers nothing: the process says how.
+        if !matches!(answer, Answer::Lost(_)) {
+            _ = self.0.send(answer);
+        }
     }
 }
 

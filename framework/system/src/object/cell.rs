@@ -17,6 +17,7 @@ use raytree_types::{Error, Result};
 
 use super::countdown::Countdown;
 use super::waiter::{self, Waiter};
+use crate::link::Home;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 
@@ -32,6 +33,19 @@ pub(crate) trait Producer: Send + Sync {
 
     /// Makes the value on this thread, for one who waits for it, if that can be done.
     fn run_in_wait(self: Arc<Self>, _runtime: &Arc<Shared>) {}
+
+    /// It makes the value once somebody wants it, and nobody has yet.
+    fn is_lazy(&self) -> bool {
+        false
+    }
+
+    /// Somebody wants the value.
+    fn wanted(&self) {}
+
+    /// Where the value would come from.
+    fn home(&self) -> Option<Home> {
+        None
+    }
 }
 
 pub(crate) struct ObjectCell<T> {
@@ -162,14 +176,16 @@ impl<T> ObjectCell<T> {
 
     /// Asks to be told when it is settled, unless it is.
     pub(crate) fn subscribe(&self, waiter: impl FnOnce() -> Waiter) -> Standing {
-        match &mut *self.slot.lock() {
-            Slot::Pending { waiters, .. } => {
+        let lazy = match &mut *self.slot.lock() {
+            Slot::Pending { waiters, producer } => {
                 waiters.push(waiter());
-                Standing::Pending
+                lazy(producer)
             }
-            Slot::Ready(_) | Slot::Shared(_) => Standing::Ready,
-            Slot::Failed { .. } | Slot::Taken => Standing::Failed,
-        }
+            Slot::Ready(_) | Slot::Shared(_) => return Standing::Ready,
+            Slot::Failed { .. } | Slot::Taken => return Standing::Failed,
+        };
+        want(lazy);
+        Standing::Pending
     }
 
     /// That one need not be told any more.
@@ -184,12 +200,15 @@ impl<T> ObjectCell<T> {
         drop(gone);
     }
 
+    /// How it stands. One that is made when it is wanted is wanted from then on.
     pub(crate) fn standing(&self) -> Standing {
-        match &*self.slot.lock() {
-            Slot::Pending { .. } => Standing::Pending,
-            Slot::Ready(_) | Slot::Shared(_) => Standing::Ready,
-            Slot::Failed { .. } | Slot::Taken => Standing::Failed,
-        }
+        let lazy = match &*self.slot.lock() {
+            Slot::Pending { producer, .. } => lazy(producer),
+            Slot::Ready(_) | Slot::Shared(_) => return Standing::Ready,
+            Slot::Failed { .. } | Slot::Taken => return Standing::Failed,
+        };
+        want(lazy);
+        Standing::Pending
     }
 
     /// Ready once it is settled.
@@ -203,13 +222,17 @@ impl<T> ObjectCell<T> {
     }
 
     fn poll_as(&self, cx: &Context<'_>, waiter: fn(Waker) -> Waiter) -> Poll<()> {
-        if let Slot::Pending { waiters, .. } = &mut *self.slot.lock() {
-            if !waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-                waiters.push(waiter(cx.waker().clone()));
+        let lazy = match &mut *self.slot.lock() {
+            Slot::Pending { waiters, producer } => {
+                if !waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
+                    waiters.push(waiter(cx.waker().clone()));
+                }
+                lazy(producer)
             }
-            return Poll::Pending;
-        }
-        Poll::Ready(())
+            _ => return Poll::Ready(()),
+        };
+        want(lazy);
+        Poll::Pending
     }
 
     /// The value behind a count, for those who only read it.
@@ -258,6 +281,18 @@ impl<T> ObjectCell<T> {
                 Err(refusal)
             }
         }
+    }
+}
+
+/// Who is to be told that somebody wants the value.
+fn lazy(producer: &Option<Arc<dyn Producer>>) -> Option<Arc<dyn Producer>> {
+    producer.as_ref().filter(|producer| producer.is_lazy()).map(Arc::clone)
+}
+
+/// After the lock: it may settle the object on the spot.
+fn want(lazy: Option<Arc<dyn Producer>>) {
+    if let Some(producer) = lazy {
+        producer.wanted();
     }
 }
 

@@ -168,7 +168,8 @@ impl<T: Value> Stream for ObjectStream<T> {
             next = self.items.poll_recv(cx);
         }
         self.waits = None;
-        if let Poll::Ready(Some(item)) = next {
+        // Without an answer also when this poll has done enough for now: there may be an item left.
+        if let Some(item) = ready!(next) {
             return Poll::Ready(Some(Ok(item)));
         }
         let Some(end) = &self.end else { return Poll::Ready(None) };

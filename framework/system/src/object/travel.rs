@@ -13,7 +13,11 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Value;
+use super::cell::Standing;
+use super::part::Part;
 use super::reference::ObjectRef;
+use super::waiter::Waiter;
+use crate::link::{Held, Home, Imported, Object, Token};
 use crate::runtime::life::Life;
 
 /// In strict mode the value as another process would get it. In debug builds the first value of each type is checked.
@@ -75,18 +79,49 @@ fn check<T: Value>(codec: Codec, value: &T) -> Result<()> {
     Ok(())
 }
 
-impl<T: Send + Sync + 'static> Serialize for ObjectRef<T> {
+impl<T: Value> Serialize for ObjectRef<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let token: RefToken = Arc::new(self.clone());
+        let typed = Arc::new(self.clone());
+        let held = Held::Object(Arc::clone(&typed) as Arc<dyn Object>);
+        let token: RefToken = Arc::new(Token { typed, held });
         scope::put_ref(token).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 
-impl<'de, T: Send + Sync + 'static> Deserialize<'de> for ObjectRef<T> {
+impl<'de, T: Value> Deserialize<'de> for ObjectRef<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let token = scope::take_ref(u32::deserialize(deserializer)?).map_err(D::Error::custom)?;
-        let found = token.downcast::<Self>();
-        let reference = found.map_err(|_| D::Error::custom("it is a reference of another type"))?;
-        Ok((*reference).clone())
+        let token = match token.downcast::<Imported>() {
+            Ok(imported) => return Ok(imported.object()),
+            Err(token) => token.downcast::<Token>().ok(),
+        };
+        let own = token.as_ref().and_then(|token| token.typed.downcast_ref::<Self>());
+        own.cloned().ok_or_else(|| D::Error::custom("it is a reference of another type"))
+    }
+}
+
+impl<T: Value> Object for ObjectRef<T> {
+    fn ask(&self, waiter: Waiter) -> Standing {
+        self.cell.subscribe(|| waiter)
+    }
+
+    fn part(&self) -> Result<Part> {
+        let value = self.cell.share()?;
+        // Nobody says how an object is to be written: the small way, where the value comes back from it.
+        let codec = match check(Codec::Compact, &*value) {
+            Ok(()) => Codec::Compact,
+            Err(_) => Codec::SelfDescribing,
+        };
+        Part::of_shared(codec, &value)
+    }
+
+    fn cancel(&self, recursive: bool) {
+        if let Some(producer) = self.cell.producer() {
+            producer.cancel(recursive);
+        }
+    }
+
+    fn home(&self) -> Option<Home> {
+        self.cell.producer().and_then(|producer| producer.home())
     }
 }

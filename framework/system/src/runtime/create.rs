@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use raytree_engine::placement::Verdict;
 use raytree_supervise::{Addr, Kind, short_type_name};
-use raytree_types::{ActorId, ActorOptions, ExitKind, Result};
+use raytree_types::{ActorId, ActorOptions, ExitKind, Resources, Result};
 
 use super::{Runtime, Shared};
 use crate::gcs::table::{Named, Owner, Place};
+use crate::link::Token;
 use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
 use crate::user::status::Cell;
-use crate::worker::launch::Launcher;
+use crate::worker::away::Origin;
+use crate::worker::launch::{BodyOf, Launcher, TokenOf};
 
 /// An actor that was asked for.
 pub(crate) struct Born<A: Actor> {
@@ -21,32 +23,46 @@ pub(crate) struct Born<A: Actor> {
     pub(crate) is_new: bool,
 }
 
+/// What is known of an actor besides its options.
+pub(crate) struct Making<A: Actor> {
+    pub(crate) body: BodyOf<A>,
+    /// Its owner, which ends after it.
+    pub(crate) owner: Option<ActorId>,
+    /// The line that asked for it, and when it is placed.
+    pub(crate) here: (&'static Location<'static>, Place),
+    /// Its id, where another process has given it one.
+    pub(crate) id: Option<ActorId>,
+    /// How a token is made of its handles, where they travel.
+    pub(crate) token: Option<TokenOf<A>>,
+}
+
 impl Runtime {
     pub(crate) fn create<A: Actor>(
         &self,
-        args: A::Args,
         options: ActorOptions,
-        owner: Option<ActorId>,
-        (here, place): (&'static Location<'static>, Place),
+        making: Making<A>,
     ) -> Result<Born<A>> {
         options.check()?;
         let shared = &self.shared;
         if shared.is_closing() {
             return Err(shared.gone());
         }
-        let (cell, addr) = shared.cell::<A>(options, owner);
+        let (place, token, is_owned) = (making.here.1, making.token, making.id.is_none());
+        let (cell, addr) = shared.cell::<A>(options, &making);
+        let named = shared.named::<A>(&cell, &addr, making.here.0, token);
+        let (body, place_now) = (making.body, place == Place::Now);
+        let is_begun_elsewhere = matches!(&body, BodyOf::Away(Origin::Begun { .. }));
         let launcher =
-            Launcher { addr: addr.clone(), args: Arc::new(args), cell: Arc::clone(&cell) };
-        let named = shared.named::<A>(&cell, &addr, here);
+            Launcher { addr: addr.clone(), cell: Arc::clone(&cell), body, token, is_owned };
         let share = cell.options.gets_if_exists();
         let entry = (Arc::clone(&cell), Arc::new(launcher) as _, place);
         if let Some(taken) = shared.table.insert(entry, named, share)? {
             let handle = taken.handle(&taken.key.1)?;
             return Ok(Born { handle, is_new: false });
         }
-        let exists = shared.ledger.total();
+        let exists = shared.exists_for(&cell, is_begun_elsewhere);
         let feasible = exists.covers(&cell.options.demand().needed());
-        if !feasible || (place == Place::Now && shared.place(&cell) == Verdict::Infeasible) {
+        if !feasible || (place_now && shared.place(&cell) == Verdict::Infeasible) {
             let error = cell.infeasible(&exists);
             shared.finish(cell.id, ExitKind::Stopped { reason: error.to_string() });
             return Err(error);
@@ -56,19 +72,43 @@ impl Runtime {
 }
 
 impl Shared {
+    /// The most that an actor like this one could ever have.
+    fn exists_for(&self, cell: &Cell, is_begun_elsewhere: bool) -> Resources {
+        let needed = cell.options.demand().needed();
+        if is_begun_elsewhere {
+            self.exists_elsewhere(&needed)
+        } else if cell.is_unbooked() {
+            needed
+        } else {
+            self.ledger.total()
+        }
+    }
+
     fn cell<A: Actor>(
         self: &Arc<Self>,
         options: ActorOptions,
-        owner: Option<ActorId>,
+        making: &Making<A>,
     ) -> (Arc<Cell>, Addr<crate::user::job::HostedMsg<A>>) {
-        let id = self.ids.next();
+        let id = making.id.unwrap_or_else(|| self.ids.next());
         let type_name = short_type_name::<A>();
         let label = options.given_label().unwrap_or(type_name).to_owned();
         let bound = options.mailbox_bound();
         let addr = Addr::new(&format!("{label}#{:x}", id.number()), type_name, bound, Kind::User);
         addr.on_delivery(crate::user::job::HostedMsg::delivered);
         let probe = Arc::clone(addr.probe());
-        let cell = Cell::new(id, label, options, owner, probe, Arc::downgrade(self));
+        let cell = Cell::new(id, label, options, making.owner, probe, Arc::downgrade(self));
+        let cell = match &making.body {
+            // A program with nodes has no books of its own. What cannot travel is its own affair.
+            BodyOf::Here(_) if self.peers.any() => cell.unbooked(),
+            BodyOf::Here(_) => cell,
+            BodyOf::Away(origin) => {
+                let cell = cell.unbooked();
+                if let Origin::Imported(imported) = origin {
+                    cell.comes_from(Arc::clone(imported));
+                }
+                cell
+            }
+        };
         (Arc::new(cell), addr)
     }
 
@@ -77,12 +117,21 @@ impl Shared {
         cell: &Arc<Cell>,
         addr: &Addr<crate::user::job::HostedMsg<A>>,
         here: &Location<'_>,
+        token: Option<TokenOf<A>>,
     ) -> Option<Named> {
         let name = cell.options.given_name()?.to_owned();
         let namespace = cell.options.given_namespace().unwrap_or(&self.namespace).to_owned();
         let owner = Arc::new(Owner { addr: addr.clone(), cell: Arc::clone(cell) });
         let type_name = short_type_name::<A>();
-        Some(Named { key: (namespace, name), place: here.to_string(), type_name, owner })
+        let token = token.map(|token| {
+            let (owner, life) = (Arc::clone(&owner), self.life);
+            let handle = move || {
+                let lease = owner.cell.lease();
+                token(ActorHandle { addr: owner.addr.clone(), lease }, life)
+            };
+            Box::new(handle) as Box<dyn Fn() -> Arc<Token> + Send + Sync>
+        });
+        Some(Named { key: (namespace, name), place: here.to_string(), type_name, owner, token })
     }
 
     /// The arguments of its constructor are there.

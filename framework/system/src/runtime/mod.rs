@@ -1,7 +1,7 @@
 //! A runtime: one supervision tree with its books, its actor table and its two tokio runtimes.
 
 pub(crate) mod ambient;
-mod create;
+pub(crate) mod create;
 pub(crate) mod life;
 pub(crate) mod start;
 
@@ -25,6 +25,7 @@ use raytree_types::{
 use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
 
+use crate::cluster::peers::{Peer, Peers};
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held, Place};
 use crate::inspector::door::Door;
@@ -38,9 +39,10 @@ use crate::user::handle::ActorHandle;
 use crate::user::status::Cell;
 use crate::worker::compute::Compute;
 use crate::worker::lane::Lane;
-use crate::worker::launch::Launch;
+use crate::worker::launch::{BodyOf, Launch};
 use ambient::Entered;
 pub(crate) use ambient::Here;
+use create::Making;
 use life::Life;
 
 /// A running system. Clones are the same system; when the last one is dropped it ends without the order that
@@ -69,6 +71,12 @@ pub(crate) struct Shared {
     pub(crate) table: ActorTable,
     pub(crate) tasks: TaskTable,
     pub(crate) ledger: Ledger,
+    /// It has nodes, or is one.
+    pub(crate) is_clustered: bool,
+    /// Other processes that run what this one submits.
+    pub(crate) peers: Peers,
+    /// The program that started this process, in a node.
+    pub(crate) program: OnceLock<Arc<Peer>>,
     pub(crate) compute: Arc<Compute>,
     /// One permit for each method that may block its thread.
     pub(crate) blocking: Arc<Semaphore>,
@@ -110,6 +118,7 @@ pub(crate) struct Addrs {
     pub(crate) worker: Addr<SupervisorMsg>,
     pub(crate) host: Addr<SupervisorMsg>,
     pub(crate) processes: Addr<SupervisorMsg>,
+    pub(crate) node_pool: Addr<SupervisorMsg>,
 }
 
 impl Runtime {
@@ -153,7 +162,9 @@ impl Runtime {
         owner: Option<ActorId>,
     ) -> Result<ActorHandle<A>> {
         let here = (Location::caller(), Place::Now);
-        self.create(args, options, owner, here).map(|born| born.handle)
+        let body = BodyOf::Here(Arc::new(args));
+        let making = Making { body, owner, here, id: None, token: None };
+        self.create(options, making).map(|born| born.handle)
     }
 
     /// Names of living actors, by namespace and name.
@@ -199,13 +210,17 @@ impl Runtime {
     /// All resources there are.
     #[must_use]
     pub fn cluster_resources(&self) -> Resources {
-        self.shared.ledger.total()
+        let mut total = self.shared.ledger.total();
+        total.add(&self.shared.peers.total());
+        total
     }
 
-    /// Resources nobody holds now.
+    /// Resources nobody holds now. Those of nodes are as they are known here: what their own tasks submit is not counted.
     #[must_use]
     pub fn available_resources(&self) -> Resources {
-        self.shared.ledger.free()
+        let mut free = self.shared.ledger.free();
+        free.add(&self.shared.peers.free());
+        free
     }
 
     /// Tasks that wait for arguments or resources, or run.
@@ -285,7 +300,11 @@ impl Shared {
 
     /// Asks the node's books; starts the actor if it fits now.
     pub(crate) fn place(self: &Arc<Self>, cell: &Cell) -> Verdict {
-        let demand = cell.options.demand();
+        let demand = cell.demand();
+        if cell.is_unbooked() {
+            self.launch(cell.id);
+            return Verdict::Granted;
+        }
         // A constructor may borrow the CPU of a task that waits; a whole life may not.
         let for_life = demand.running.thousandths(CPU) > 0;
         let loan = if for_life { Loan::Never } else { Loan::May };
@@ -322,7 +341,7 @@ impl Shared {
     /// The constructor of an actor has returned, or failed and will be tried again.
     pub(crate) fn placed(self: &Arc<Self>, cell: &Cell) {
         if self.table.hold(cell.id, Held::Running) == Some(Held::Placing) {
-            self.ledger.placed(&cell.options.demand());
+            self.ledger.placed(&cell.demand());
             self.freed();
         }
     }
@@ -342,7 +361,7 @@ impl Shared {
 
     /// Gives back whatever `cell` holds, once.
     pub(crate) fn give_back(self: &Arc<Self>, cell: &Cell) {
-        let demand = cell.options.demand();
+        let demand = cell.demand();
         match self.table.hold(cell.id, Held::Nothing) {
             Some(Held::Placing) => self.ledger.failed(&demand),
             Some(Held::Running) => self.ledger.ended(&demand),
@@ -368,9 +387,11 @@ impl Shared {
 
     /// The last handle of an actor is gone, unless it has just handed out another.
     pub(crate) fn released(&self, cell: &Cell) {
-        if cell.is_released() {
-            let reason = "its last handle was dropped".to_owned();
-            self.end_actor(cell.id, Ending { kill: false, released: true, reason });
+        let reason = "its last handle was dropped".to_owned();
+        let ending = Ending { kill: false, released: true, reason };
+        // Looked at under the table's lock: whoever makes another handle looks there whether it came too late.
+        if self.table.ending_if(cell.id, ending, || cell.is_released()) {
+            _ = self.addrs.directory.cast(DirectoryMsg::End(cell.id));
         }
     }
 

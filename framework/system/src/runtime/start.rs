@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
@@ -17,14 +17,16 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::life::Life;
 use super::{Addrs, Here, Runtime, Shared, ambient};
+use crate::cluster::node::{Details, Node};
+use crate::cluster::peers::Peers;
+use crate::cluster::role;
 use crate::gcs::table::ActorTable;
 use crate::inspector::door::Door;
-use crate::isolated::serve;
 use crate::node::ledger::Ledger;
 use crate::task::registry;
 use crate::task::table::TaskTable;
 use crate::worker::lane::Lane;
-use crate::{gcs, inspector, node};
+use crate::{cluster, gcs, inspector, node};
 use raytree_types::resources::CPU;
 
 /// How a runtime is to be. Everything has a default.
@@ -40,6 +42,8 @@ pub struct Init {
     again: Option<Vec<OsString>>,
     inspector_off: bool,
     inspect_dir: Option<PathBuf>,
+    nodes: Option<usize>,
+    node: Option<Details>,
 }
 
 impl Init {
@@ -48,8 +52,18 @@ impl Init {
         Self::default()
     }
 
-    /// CPUs that may be handed out. Default: the parallelism of the machine. More than there are is allowed: it only
-    /// counts.
+    /// So many nodes, each a process of its own on this machine: this program, started again, which runs what is submitted
+    /// here. Each has the resources that are said here; this process has none. 0 to [`limits::NODES_MAX`]; 0 is no nodes:
+    /// everything runs in this process. Default: what `RAYTREE_ADDRESS` says, `local` or `nodes:3`, else 0.
+    ///
+    /// What a program does before it starts its first runtime, each node does, too: so start it first.
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = Some(nodes);
+        self
+    }
+
+    /// CPUs that may be handed out, of each node where there are any. Default: the parallelism of the machine. More than
+    /// there are is allowed: it only counts.
     #[track_caller]
     pub fn cpus(mut self, amount: f64) -> Self {
         self.cpus = Some(amount);
@@ -122,25 +136,36 @@ impl Init {
 
     /// Starts the runtime. It becomes the process default if there is none.
     ///
-    /// In a process that was started for one task ([`TaskOptions::isolated`](raytree_types::TaskOptions::isolated)) this
-    /// runs that task and never returns. So it should be the first thing a program does: what comes before it runs there,
+    /// In a process that was started as a node ([`Init::nodes`]) or for one task
+    /// ([`TaskOptions::isolated`](raytree_types::TaskOptions::isolated)) this does that work and never returns. So it should be the first thing a program does: what comes before it runs there,
     /// too.
     ///
     /// # Errors
     /// [`Error::BadOption`] for a bad number, [`Error::StartFailed`] when the system gives no threads.
     pub fn start(self) -> Result<Runtime> {
-        serve::if_asked(|| Self::new().threads(2).strict(false).inspector(false).begin())?;
+        role::take(|node| {
+            let init = Self::new().nodes(0).inspector(false);
+            match node {
+                None => init.threads(2).strict(false).begin(),
+                Some(node) => Self { node: Some(node), ..init }.begin(),
+            }
+        })?;
         self.begin()
     }
 
-    fn begin(self) -> Result<Runtime> {
+    fn begin(mut self) -> Result<Runtime> {
         let parallelism = available_parallelism().map_or(1, usize::from);
-        let resources = match self.cpus {
-            Some(_) => self.resources,
-            None => self.resources.custom(raytree_types::resources::CPU, parallelism as f64),
+        let given = self.node.take();
+        let resources = match (&given, self.cpus) {
+            (Some(node), _) => node.resources.clone(),
+            (None, Some(_)) => self.resources,
+            (None, None) => {
+                self.resources.custom(raytree_types::resources::CPU, parallelism as f64)
+            }
         };
         resources.checked()?;
-        let threads = self.threads.unwrap_or(parallelism);
+        let threads = given.as_ref().map(|node| node.threads).or(self.threads);
+        let threads = threads.unwrap_or(parallelism);
         check("threads", threads, limits::USER_THREADS_MAX)?;
         let actors_max = self.actors_max.unwrap_or(limits::ACTORS_MAX);
         check("actors_max", actors_max, limits::ACTORS_MAX)?;
@@ -148,8 +173,10 @@ impl Init {
         _ = clock::now();
         registry::entries()?;
         let by_environment = || std::env::var("RAYTREE_STRICT").is_ok_and(|value| value == "1");
-        let strict = self.strict.unwrap_or_else(by_environment);
-        let namespace = self.namespace.unwrap_or_else(|| "default".to_owned());
+        let strict = given.as_ref().map(|node| node.strict).or(self.strict);
+        let strict = strict.unwrap_or_else(by_environment);
+        let namespace = given.as_ref().map(|node| node.namespace.clone()).or(self.namespace);
+        let namespace = namespace.unwrap_or_else(|| "default".to_owned());
         limits::check_name(&namespace).map_err(|reason| Error::BadOption {
             option: "namespace".to_owned(),
             value: namespace.clone(),
@@ -158,7 +185,33 @@ impl Init {
         let inspected = !self.inspector_off && place::switched_on();
         let inspect = inspected.then_some(self.inspect_dir);
         let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
-        boot((resources, threads, actors_max), (strict, namespace, again), inspect)
+        let nodes = self.nodes.map_or_else(nodes_by_environment, Ok)?;
+        if nodes > limits::NODES_MAX {
+            check("nodes", nodes, limits::NODES_MAX)?;
+        }
+        let is_node = given.is_some();
+        let id = given.map_or_else(RuntimeId::next, |node| RuntimeId::given(node.runtime));
+        boot(
+            (id, is_node),
+            nodes,
+            (resources, threads, actors_max),
+            (strict, namespace, again),
+            inspect,
+        )
+    }
+}
+
+/// How many nodes the environment asks for.
+fn nodes_by_environment() -> Result<usize> {
+    let Ok(address) = std::env::var("RAYTREE_ADDRESS") else { return Ok(0) };
+    match address.strip_prefix("nodes:").map(str::parse::<usize>) {
+        Some(Ok(nodes)) => Ok(nodes),
+        None if address.is_empty() || address == "local" => Ok(0),
+        _ => Err(Error::BadOption {
+            option: "RAYTREE_ADDRESS".to_owned(),
+            value: address,
+            reason: "it is `local`, or `nodes:` and how many of them".to_owned(),
+        }),
     }
 }
 
@@ -172,11 +225,17 @@ fn check(option: &str, value: usize, most: usize) -> Result<()> {
 
 /// `inspect`: none for no inspector's socket; else its folder, where one was named.
 fn boot(
+    (id, is_node): (RuntimeId, bool),
+    nodes: usize,
     (resources, threads, actors_max): (Resources, usize, usize),
     (strict, namespace, again): (bool, String, Vec<OsString>),
     inspect: Option<Option<PathBuf>>,
 ) -> Result<Runtime> {
-    let id = RuntimeId::next();
+    let mut all = Resources::none();
+    (0..nodes).for_each(|_| all.add(&resources));
+    let for_nodes = Details { runtime: 0, resources, all, threads, strict, namespace };
+    let resources = if nodes == 0 { for_nodes.resources.clone() } else { Resources::none() };
+    let namespace = for_nodes.namespace.clone();
     let door = Arc::new(Door::new(id, inspect));
     let here: Here = Arc::default();
     there_are_threads(1 + threads)?;
@@ -190,6 +249,7 @@ fn boot(
         worker: Addr::system::<Supervisor>("worker"),
         host: Addr::system::<Supervisor>("actor_host"),
         processes: Addr::system::<Supervisor>("processes"),
+        node_pool: Addr::system::<Supervisor>("node_pool"),
     };
     let life = Life::new(strict);
     let (all_up, wait) = sync_channel(1);
@@ -203,6 +263,9 @@ fn boot(
         has_one_cpu: resources.thousandths(CPU) >= 1000,
         lane: Lane::new(usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX)),
         ledger: Ledger::new(resources),
+        is_clustered: nodes > 0 || is_node,
+        peers: Peers::default(),
+        program: OnceLock::new(),
         compute: Arc::default(),
         blocking: Arc::new(Semaphore::new(limits::BLOCKING_METHODS_MAX)),
         slow: Arc::new(Semaphore::new(limits::SLOW_METHODS_MAX)),
@@ -225,24 +288,62 @@ fn boot(
     // Set once, here.
     _ = here.set(Arc::downgrade(&shared));
     life.begin(Arc::downgrade(&shared));
-    let root = start_tree(&shared)?;
+    let (first, there) = sync_channel(nodes);
+    let nodes = make_nodes(&shared, nodes, &for_nodes, &first);
+    let root = start_tree(&shared, nodes.clone())?;
     watch(&shared, root.clone());
     _ = shared.root.set(root);
-    wait.recv_timeout(limits::START_WITHIN).map_err(|_| Error::StartFailed {
+    let late = |_| Error::StartFailed {
         reason: format!("its parts did not come up within {:?}", limits::START_WITHIN),
-    })?;
+    };
+    wait.recv_timeout(limits::START_WITHIN).map_err(late)?;
+    wait_for(&there, nodes.len())?;
     ambient::offer_default(&shared);
     inspector::start(&shared);
     Ok(Runtime::first(shared))
 }
 
-fn start_tree(shared: &Arc<Shared>) -> Result<Root> {
+/// Waits until so many nodes are up.
+fn wait_for(there: &Receiver<()>, nodes: usize) -> Result<()> {
+    let began = clock::now();
+    for _ in 0..nodes {
+        let left = limits::START_WITHIN.saturating_sub(clock::now().saturating_sub(began));
+        there.recv_timeout(left).map_err(|_| Error::StartFailed {
+            reason: format!(
+                "its nodes did not come up within {:?}: does this program start its runtime first?",
+                limits::START_WITHIN
+            ),
+        })?;
+    }
+    Ok(())
+}
+
+fn make_nodes(
+    shared: &Arc<Shared>,
+    count: usize,
+    like: &Details,
+    first: &SyncSender<()>,
+) -> Vec<Arc<Node>> {
+    let node = |number: usize| {
+        Node::new(&format!("node-{number}"), like.clone(), Arc::downgrade(shared), first.clone())
+    };
+    let nodes: Vec<_> = (1..=count).map(node).collect();
+    if count > 0 {
+        shared.peers.are(nodes.iter().map(|node| Arc::clone(&node.peer)).collect());
+    }
+    nodes
+}
+
+fn start_tree(shared: &Arc<Shared>, nodes: Vec<Arc<Node>>) -> Result<Root> {
     let (weak, addrs) = (Arc::downgrade(shared), shared.addrs.clone());
     let (gcs_weak, gcs_addrs) = (weak.clone(), addrs.clone());
     let gcs = ChildSpec::supervisor(&addrs.gcs, move || gcs::spec(&gcs_addrs, &gcs_weak));
     let (node_weak, node_addrs) = (weak, addrs.clone());
     let node = ChildSpec::supervisor(&addrs.node, move || node::spec(&node_addrs, &node_weak));
-    let spec = SupervisorSpec::new(Strategy::OneForOne).child(gcs).child(node);
+    let mut spec = SupervisorSpec::new(Strategy::OneForOne).child(gcs).child(node);
+    if !nodes.is_empty() {
+        spec = spec.child(ChildSpec::supervisor(&addrs.node_pool, move || cluster::spec(&nodes)));
+    }
     let _entered = shared.system.enter();
     Root::start("raytree", spec)
         .map_err(|failure| Error::StartFailed { reason: failure.to_string() })

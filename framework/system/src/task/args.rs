@@ -5,11 +5,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use raytree_types::Result;
-use raytree_types::codec::Codec;
+use raytree_types::codec::{self, Codec};
 
-use crate::isolated::part::Part;
 use crate::object::Value;
 use crate::object::cell::Standing;
+use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::shared::Shared;
 use crate::object::travel;
@@ -226,6 +226,18 @@ impl<T: Clone> Taken<T> {
     }
 }
 
+impl<T: Value> Taken<T> {
+    /// For another process. What is large and shared is not copied.
+    fn written(self, codec: Codec) -> Result<Part> {
+        match self {
+            // Behind a count its bytes can be lent, too.
+            Self::Owned(value) if codec::is_bulk::<T>() => Part::of_shared(codec, &Arc::new(value)),
+            Self::Owned(value) => Part::of(codec, &value),
+            Self::Shared(value) => Part::of_shared(codec, &value),
+        }
+    }
+}
+
 impl<T> Taken<T> {
     /// For a parameter of type [`Shared<T>`].
     pub fn into_shared(self) -> Shared<T> {
@@ -267,7 +279,7 @@ pub trait Args: Send + Sync + 'static {
     fn give(stored: Self::Stored) -> Result<Self::Taken>;
     /// As bytes, each by itself.
     #[doc(hidden)]
-    fn write(taken: &Self::Taken, codec: Codec) -> Result<Vec<Part>>;
+    fn write(taken: Self::Taken, codec: Codec) -> Result<Vec<Part>>;
     /// From bytes, as values.
     #[doc(hidden)]
     fn read(parts: Vec<Part>, codec: Codec) -> Result<Self::Stored>;
@@ -305,8 +317,8 @@ macro_rules! tuple {
                 Ok(($(_stored.$index.give()?,)*))
             }
 
-            fn write(_taken: &Self::Taken, _codec: Codec) -> Result<Vec<Part>> {
-                Ok(vec![$(Part::of::<$type>(_codec, &_taken.$index)?,)*])
+            fn write(_taken: Self::Taken, _codec: Codec) -> Result<Vec<Part>> {
+                Ok(vec![$(_taken.$index.written(_codec)?,)*])
             }
 
             #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use raytree_engine::task::{Effect, Event, Retries, Task};
@@ -11,13 +11,17 @@ use raytree_types::{Error, Result, limits};
 use tokio::task::AbortHandle;
 
 use super::args::{Settled, Subscriber};
+use super::away::Order;
 use super::context::{self, Mode};
 use super::definition::BodyFuture;
 use super::driven::Driven;
 use super::failure::Failure;
 use super::plan::{Plan, PlanRef};
 use super::run::{Lease, Runnable};
+use super::ship;
 use super::submit::Room;
+use crate::cluster::peers::Seat;
+use crate::link::Link;
 use crate::node::ledger::Claimant;
 use crate::object::cell::{ObjectCell, Producer, Standing};
 use crate::object::waiter::{Dependent, Waiter};
@@ -39,6 +43,10 @@ pub(crate) trait Job: Send + Sync + 'static {
     fn begin(&self) -> Begun<Self::Out>;
     /// Begins the last run.
     fn begin_last(self) -> Begun<Self::Out>;
+    /// For a run in another process that may not be the last.
+    fn order(&self) -> Result<Order<Self::Out>>;
+    /// For the last run, in another process.
+    fn order_last(self) -> Result<Order<Self::Out>>;
 }
 
 /// A body that has begun.
@@ -58,8 +66,27 @@ pub(crate) struct TaskCell<J: Job> {
     waits: AtomicU32,
     job: Mutex<Held<J>>,
     out: Mutex<Option<Arc<ObjectCell<J::Out>>>>,
-    /// What ends with it: its async body, its timers.
-    ends: Mutex<Vec<AbortHandle>>,
+    /// What ends with it: its async body, its timers, its run in another process.
+    ends: Mutex<Vec<End>>,
+    /// What it started is to go on, also in another process.
+    spares: AtomicBool,
+}
+
+/// Something that is to end when the task does.
+pub(super) enum End {
+    Here(AbortHandle),
+    /// A call over a link.
+    There(Arc<Link>, u64),
+}
+
+impl End {
+    fn come(self, recursive: bool) {
+        match self {
+            Self::Here(handle) => handle.abort(),
+            // Nothing when it was answered.
+            Self::There(link, call) => link.withdraw(call, recursive),
+        }
+    }
 }
 
 enum Held<J> {
@@ -85,7 +112,8 @@ impl<J: Job> TaskCell<J> {
         job.each(&mut |_| references += 1);
         // One more than there are, so that it cannot begin before all are asked.
         let missing = if references == 0 { 0 } else { references + 1 };
-        let job = if J::REPEATS && plan.may_repeat() {
+        let may_be_lost = plan.retries.lost > 0 && runtime.is_clustered;
+        let job = if J::REPEATS && (may_be_lost || plan.may_repeat()) {
             Held::Often(Arc::new(job.keep()))
         } else {
             Held::Once(job)
@@ -99,6 +127,7 @@ impl<J: Job> TaskCell<J> {
             job: Mutex::new(job),
             out: Mutex::new(Some(Arc::clone(&out))),
             ends: Mutex::new(Vec::new()),
+            spares: AtomicBool::new(false),
             plan,
         });
         out.made_by(Arc::clone(&task) as Arc<dyn Producer>);
@@ -115,7 +144,7 @@ impl<J: Job> TaskCell<J> {
         }
         if let Some(limit) = task.plan.queue_limit {
             let error = Error::QueueTimeout { task: task.plan.name.clone(), after: limit };
-            task.ends_with(runtime.end_later(limit, &task, Event::QueueExpired, error));
+            task.ends_with(End::Here(runtime.end_later(limit, &task, Event::QueueExpired, error)));
         }
         if missing == 0 {
             runtime.enqueue(task);
@@ -144,12 +173,16 @@ impl<J: Job> TaskCell<J> {
         self.argument(true);
     }
 
+    pub(super) fn plan_ref(&self) -> &PlanRef {
+        &self.plan
+    }
+
     fn retries(&self) -> Retries {
         if J::REPEATS { self.plan.retries } else { Retries::default() }
     }
 
     /// Applies an event; the effect is for whoever brought it.
-    fn step(&self, event: Event) -> Effect {
+    pub(super) fn step(&self, event: Event) -> Effect {
         let mut effect = Effect::None;
         let step = |bits| {
             let (next, what) = Task::from_bits(bits).step(event, self.retries());
@@ -181,8 +214,9 @@ impl<J: Job> TaskCell<J> {
     }
 
     fn end_timers(&self) {
+        let recursive = !self.spares.load(Ordering::Acquire);
         for end in std::mem::take(&mut *self.ends.lock()) {
-            end.abort();
+            end.come(recursive);
         }
     }
 
@@ -203,14 +237,7 @@ impl<J: Job> TaskCell<J> {
 
     /// The body, begun on this thread.
     fn begin_body(self: &Arc<Self>) -> Begun<J::Out> {
-        let again = self.state().may_run_again(self.retries());
-        let held = {
-            let mut job = self.job.lock();
-            match &*job {
-                Held::Often(kept) if again => Held::Often(Arc::clone(kept)),
-                _ => std::mem::replace(&mut *job, Held::Nothing),
-            }
-        };
+        let held = self.held();
         let begun = panics::catch(|| match held {
             Held::Once(job) => job.begin_last(),
             Held::Often(job) => match Arc::try_unwrap(job) {
@@ -222,15 +249,51 @@ impl<J: Job> TaskCell<J> {
         begun.unwrap_or_else(|cause| Begun::Done(Err(Failure::User(Box::new(cause)))))
     }
 
-    /// Runs the body; what is left when it has to be polled on.
-    fn run(self: &Arc<Self>, runtime: &Arc<Shared>) -> Ran<J> {
-        if self.step(Event::Begin) != Effect::Run {
-            return Ran::Over;
+    /// What it does, for one run.
+    fn held(&self) -> Held<J> {
+        let again = self.state().may_run_again(self.retries());
+        let mut job = self.job.lock();
+        match &*job {
+            Held::Often(kept) if again => Held::Often(Arc::clone(kept)),
+            _ => std::mem::replace(&mut *job, Held::Nothing),
         }
-        if let Some(limit) = self.plan.run_limit {
+    }
+
+    /// The call in its written form, for a run in another process.
+    pub(super) fn order(&self) -> Result<Order<J::Out>, Failure> {
+        let held = self.held();
+        let order = panics::catch(|| match held {
+            Held::Once(job) => job.order_last(),
+            Held::Often(job) => match Arc::try_unwrap(job) {
+                Ok(job) => job.order_last(),
+                Err(kept) => kept.order(),
+            },
+            Held::Nothing => Err(self.life.gone()),
+        });
+        match order {
+            Ok(order) => order.map_err(Failure::from),
+            Err(cause) => Err(Failure::User(Box::new(cause))),
+        }
+    }
+
+    /// A run begins; false when it is not to.
+    pub(super) fn begins(self: &Arc<Self>, runtime: &Arc<Shared>, is_timed: bool) -> bool {
+        if self.step(Event::Begin) != Effect::Run {
+            return false;
+        }
+        if let Some(limit) = self.plan.run_limit.filter(|_| is_timed) {
             let run = self.state().run();
             let error = Error::Timeout { what: self.plan.name.clone(), after: limit };
-            self.ends_with(runtime.end_later(limit, self, Event::RunExpired { run }, error));
+            let end = runtime.end_later(limit, self, Event::RunExpired { run }, error);
+            self.ends_with(End::Here(end));
+        }
+        true
+    }
+
+    /// Runs the body; what is left when it has to be polled on.
+    fn run(self: &Arc<Self>, runtime: &Arc<Shared>) -> Ran<J> {
+        if !self.begins(runtime, true) {
+            return Ran::Over;
         }
         let task = Arc::clone(self) as Arc<dyn Runnable>;
         let begun = {
@@ -289,10 +352,10 @@ impl<J: Job> TaskCell<J> {
     }
 
     /// Something that is to end when the task does.
-    pub(super) fn ends_with(&self, handle: AbortHandle) {
-        self.ends.lock().push(handle.clone());
+    pub(super) fn ends_with(&self, end: End) {
+        self.ends.lock().push(end);
         if self.is_given_up() {
-            handle.abort();
+            self.end_timers();
         }
     }
 }
@@ -344,6 +407,10 @@ impl<J: Job> Runnable for TaskCell<J> {
         }
     }
 
+    fn ship(self: Arc<Self>, seat: Seat, runtime: &Arc<Shared>) {
+        ship::ship(self, seat, runtime);
+    }
+
     fn end(&self, event: Event, error: Error) -> bool {
         match self.step(event) {
             Effect::Resolve => self.resolve(Err(error)),
@@ -387,6 +454,9 @@ impl<J: Job> Producer for TaskCell<J> {
         let cancel = |task: &dyn Runnable| {
             task.end(Event::Cancel, Error::Cancelled { task: task.plan().name.clone() })
         };
+        if !recursive {
+            self.spares.store(true, Ordering::Release);
+        }
         // First itself, so that it starts nothing more that goes on.
         cancel(self);
         if recursive {

@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::OnceLock;
 
 use raytree_types::codec::Codec;
-use raytree_types::{Error, Result, TaskOptions};
+use raytree_types::{Result, TaskOptions};
 
 use super::args::Args;
+use super::by_bytes::Way;
 use super::failure::Failure;
 use super::plan::Plan;
-use crate::isolated::part::Part;
 use crate::object::stream::Sink;
 
 /// A boxed future of a body's result.
@@ -33,88 +32,18 @@ pub struct Info {
     pub codec: Codec,
 }
 
-/// Runs a function whose arguments have come as bytes.
-pub type Serve = fn(Vec<Part>) -> Served;
-
-/// The result of such a run, as bytes.
-pub type Served = Pin<Box<dyn Future<Output = Result<Part>> + Send>>;
-
-/// A remote function that can be called with bytes; written by the attribute macro.
-pub trait Function {
-    /// Runs it.
-    fn serve(parts: Vec<Part>) -> Served;
-}
-
-/// A type that may be a [`Function`]. Generated code calls `(&&Of::<F>::new()).serve(parts)`: of the two traits below the
-/// one whose bounds hold is found, the one for functions first.
-pub struct Of<F>(PhantomData<fn() -> F>);
-
-impl<F> Of<F> {
-    /// Of this type.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<F> Default for Of<F> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<F> fmt::Debug for Of<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Of")
-    }
-}
-
-/// For functions.
-pub trait ServesByFunction {
-    /// Runs it.
-    fn serve(&self, parts: Vec<Part>) -> Served;
-}
-
-/// For what the compiler has refused.
-pub trait ServesNot {
-    /// Never called.
-    fn serve(&self, parts: Vec<Part>) -> Served;
-}
-
-impl<F: Function> ServesByFunction for &Of<F> {
-    fn serve(&self, parts: Vec<Part>) -> Served {
-        F::serve(parts)
-    }
-}
-
-impl<F> ServesNot for Of<F> {
-    fn serve(&self, _parts: Vec<Part>) -> Served {
-        Box::pin(async {
-            let (option, value) = ("body".to_owned(), "no function".to_owned());
-            Err(Error::BadOption { option, value, reason: "its types are no values".to_owned() })
-        })
-    }
-}
-
 /// One entry of the registry.
 #[derive(Debug)]
 pub struct Entry {
     pub(crate) info: &'static Info,
-    /// None for what cannot be called with bytes: actor types, and functions that return many values.
-    pub(crate) serve: Option<Serve>,
+    pub(crate) way: Way,
 }
 
 impl Entry {
-    /// A function that can be called with bytes.
+    /// Something with a name; written by the attribute macro.
     #[must_use]
-    pub const fn function(info: &'static Info, serve: Serve) -> Self {
-        Self { info, serve: Some(serve) }
-    }
-
-    /// Anything else.
-    #[must_use]
-    pub const fn named(info: &'static Info) -> Self {
-        Self { info, serve: None }
+    pub const fn new(info: &'static Info, way: Way) -> Self {
+        Self { info, way }
     }
 }
 
@@ -143,13 +72,16 @@ pub struct Definition<A: Args, R> {
 /// A place for what is worked out once for a definition. Apart from it, so that a definition is a constant: a static
 /// could not say that its types are values, and a mistake in them would be told many times.
 #[derive(Debug, Default)]
-pub struct PlanCell(OnceLock<Plan>);
+pub struct PlanCell {
+    own: OnceLock<Plan>,
+    served: OnceLock<Plan>,
+}
 
 impl PlanCell {
     /// Nothing is worked out yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self(OnceLock::new())
+        Self { own: OnceLock::new(), served: OnceLock::new() }
     }
 }
 
@@ -166,7 +98,12 @@ impl<A: Args, R> Definition<A, R> {
 
     /// The attribute's options, resolved once.
     pub(crate) fn plan(&self) -> &'static Plan {
-        self.plan.0.get_or_init(|| Plan::new(self.info, &(self.options)()))
+        self.plan.own.get_or_init(|| Plan::new(self.info, &(self.options)()))
+    }
+
+    /// The attribute's options for a run on behalf of another process, resolved once.
+    pub(crate) fn served(&self) -> &'static Plan {
+        self.plan.served.get_or_init(|| Plan::served(self.info, (self.options)()))
     }
 }
 

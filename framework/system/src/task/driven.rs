@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use raytree_supervise::panics;
 
-use super::cell::{Job, TaskCell};
+use super::cell::{End, Job, TaskCell};
 use super::context::{self, Mode};
 use super::definition::BodyFuture;
 use super::failure::Failure;
@@ -25,6 +25,17 @@ pub(super) struct Driven<J: Job> {
 }
 
 impl<J: Job> Driven<J> {
+    /// A body that waits for another process, and holds nothing here.
+    pub(super) fn away(
+        task: Arc<TaskCell<J>>,
+        body: BodyFuture<'static, J::Out>,
+        runtime: &Arc<Shared>,
+    ) {
+        let driven =
+            Self { task: Arc::clone(&task), body: Some(body), lease: Lease::OfWaiter, lent: false };
+        task.ends_with(End::Here(runtime.user.spawn(driven).abort_handle()));
+    }
+
     /// Takes the first step here; if that is not the last one, the rest is driven by the user runtime. True when the
     /// body is over, and its lease is still the caller's.
     pub(super) fn start(
@@ -52,7 +63,7 @@ impl<J: Job> Driven<J> {
         };
         driven.lend(runtime);
         let task = Arc::clone(&driven.task);
-        task.ends_with(runtime.user.spawn(driven).abort_handle());
+        task.ends_with(End::Here(runtime.user.spawn(driven).abort_handle()));
         false
     }
 

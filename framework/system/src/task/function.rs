@@ -8,16 +8,18 @@ use std::sync::Arc;
 use raytree_types::{Result, TaskOptions};
 
 use super::args::{Arg, Args, IntoArg, Settled, Strict};
+use super::away::{self, Order, Results};
 use super::cell::{Begun, Job, TaskCell};
 use super::context::lending;
-use super::definition::{Body, Definition, Served};
+use super::definition::{Body, Definition};
 use super::failure::Failure;
 use super::plan::{Plan, PlanRef};
 use super::submit::Room;
 use crate::isolated::Isolated;
-use crate::isolated::part::Part;
+use crate::link::{Served, Terms};
 use crate::object::Value;
 use crate::object::cell::ObjectCell;
+use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::{self, ObjectStream, Sink};
 use crate::runtime::{Shared, ambient};
@@ -58,17 +60,16 @@ impl<A: Args, R: Value> Task<A, R> {
         self.definition.info.name
     }
 
-    /// Runs it here with arguments that have come as bytes, for another process, which has seen to its resources.
+    /// Runs it here with arguments that have come as bytes, for another process.
+    ///
+    /// # Errors
+    /// [`Error::CannotTravel`](raytree_types::Error::CannotTravel) when they are not its arguments.
     #[doc(hidden)]
-    pub fn serve(self, parts: Vec<Part>) -> Served {
-        Box::pin(async move {
-            let codec = self.plan.codec;
-            let options = TaskOptions::new().cpus(0.0).retries(0).retry_errors(0);
-            let plan = PlanRef::Given(Arc::new(Plan::new(self.definition.info, &options)));
-            let task = Self { definition: self.definition, plan };
-            let value = task.submit_stored(A::read(parts, codec)?).shared().await?;
-            Part::of::<R>(codec, &value)
-        })
+    pub fn serve(self, parts: Vec<Part>, terms: Terms) -> Result<Served> {
+        let codec = self.plan.codec;
+        let args = A::read(parts, codec)?;
+        let task = Self { definition: self.definition, plan: served(self.definition, terms) };
+        Ok(Served::one(task.submit_stored(args), codec))
     }
 
     fn submit_stored(&self, stored: A::Stored) -> ObjectRef<R> {
@@ -125,6 +126,20 @@ impl<A: Args, T: Value> StreamTask<A, T> {
         self.task.name()
     }
 
+    /// See [`Task::serve`].
+    ///
+    /// # Errors
+    /// As there.
+    #[doc(hidden)]
+    pub fn serve(self, parts: Vec<Part>, terms: Terms) -> Result<Served> {
+        let definition = self.task.definition;
+        let (codec, plan) = (self.task.plan.codec, served(definition, terms));
+        let args = A::read(parts, codec)?;
+        let window = window(&plan);
+        let stream = Self { task: Task { definition, plan } }.submit_stored(args);
+        Ok(Served::many(stream, codec, window))
+    }
+
     fn submit_stored(&self, stored: A::Stored) -> ObjectStream<T> {
         let (name, plan) = (self.name(), &self.task.plan);
         let runtime = match ambient::current_or_start() {
@@ -148,13 +163,27 @@ impl<A: Args, T: Value> StreamTask<A, T> {
         }
         match A::travel(stored, Strict(life), plan.codec) {
             Ok(args) => {
-                let job = Pour { definition: self.task.definition, args, sink };
+                let window = window(plan);
+                let job = Pour { definition: self.task.definition, args, sink, window };
                 TaskCell::submit(runtime.shared(), (plan.clone(), Room::Ask), job, end);
             }
             Err(error) => end.settle(Err(error)),
         }
         stream
     }
+}
+
+/// How a task runs that another process has submitted.
+fn served<A: Args, R>(definition: &'static Definition<A, R>, terms: Terms) -> PlanRef {
+    match terms.options {
+        None => PlanRef::Own(definition.served()),
+        Some(options) => PlanRef::Given(Arc::new(Plan::served(definition.info, *options))),
+    }
+}
+
+fn window(plan: &Plan) -> u32 {
+    // At most `limits::STREAM_WINDOW_MAX`.
+    u32::try_from(plan.window).unwrap_or(u32::MAX)
 }
 
 /// A call of a function that returns one value.
@@ -173,8 +202,7 @@ impl<A: Args, R: Value> Run<A, R> {
     ) -> Begun<R> {
         match (isolation, args) {
             (Some(isolated), Ok(args)) => Begun::Future(Box::pin(async move {
-                let parts = A::write(&args, isolated.codec)?;
-                drop(args);
+                let parts = A::write(args, isolated.codec)?;
                 let codec = isolated.codec;
                 Ok(isolated.call(parts).await?.value::<R>(codec)?)
             })),
@@ -218,6 +246,23 @@ impl<A: Args, R: Value> Job for Run<A, R> {
     fn begin_last(self) -> Begun<R> {
         Self::begin_with(self.definition, self.isolation, A::give(self.args))
     }
+
+    fn order(&self) -> Result<Order<R>> {
+        order(self.definition, A::lend(&self.args)?)
+    }
+
+    fn order_last(self) -> Result<Order<R>> {
+        order(self.definition, A::give(self.args)?)
+    }
+}
+
+fn order<A: Args, R: Value>(
+    definition: &'static Definition<A, R>,
+    taken: A::Taken,
+) -> Result<Order<R>> {
+    let info = definition.info;
+    let arguments = A::write(taken, info.codec)?;
+    Ok(Order { info, arguments, results: Results::One(away::read) })
 }
 
 /// A call of a function that returns a stream. It is never run twice: its items may have been read.
@@ -225,6 +270,7 @@ struct Pour<A: Args, T: 'static> {
     definition: &'static Definition<A, T>,
     args: A::Stored,
     sink: Sink<T>,
+    window: u32,
 }
 
 impl<A: Args, T: Value> Job for Pour<A, T> {
@@ -245,6 +291,23 @@ impl<A: Args, T: Value> Job for Pour<A, T> {
 
     fn begin_last(self) -> Begun<()> {
         pour(&self.definition.body, A::give(self.args), self.sink)
+    }
+
+    fn order(&self) -> Result<Order<()>> {
+        self.written(A::lend(&self.args)?)
+    }
+
+    fn order_last(self) -> Result<Order<()>> {
+        self.order()
+    }
+}
+
+impl<A: Args, T: Value> Pour<A, T> {
+    fn written(&self, taken: A::Taken) -> Result<Order<()>> {
+        let info = self.definition.info;
+        let arguments = A::write(taken, info.codec)?;
+        let (window, put) = (self.window, away::into_sink(self.sink.clone(), info.codec));
+        Ok(Order { info, arguments, results: Results::Many { window, put, end: || () } })
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) run_limit: Option<Duration>,
     pub(crate) queue_limit: Option<Duration>,
     pub(crate) window: usize,
+    /// Another process has submitted it.
+    pub(crate) is_served: bool,
     /// It runs in a process of its own.
     pub(crate) isolation: Option<Arc<Isolation>>,
     options: TaskOptions,
@@ -53,10 +55,18 @@ impl Plan {
             run_limit: options.run_limit(),
             queue_limit: options.queue_limit(),
             window: options.stream_window(),
+            is_served: false,
             isolation: options.isolation().cloned().map(Arc::new),
             bad: options.check().err(),
             options: options.clone(),
         }
+    }
+
+    /// How it runs for another process, which tries again by itself.
+    pub(crate) fn served(info: &Info, options: TaskOptions) -> Self {
+        let own = Self::new(info, &options.retries(0).retry_errors(0));
+        // It has waited in the line of whoever submitted it.
+        Self { is_served: true, queue_limit: None, ..own }
     }
 
     pub(crate) fn options(&self) -> &TaskOptions {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use raytree_types::{Error, Result};
 
+use super::by_bytes::Way;
 use super::definition::{Entry, Info};
 
 /// Every entry by its name.
@@ -34,12 +35,35 @@ fn index(
     Ok(entries)
 }
 
+/// How what another process calls so is called here. Both must mean the same.
+///
+/// # Errors
+/// [`Error::CannotTravel`] when there is nothing of this name, or something else.
+pub(crate) fn way(name: &str, signature: &str) -> Result<Way> {
+    let missing = || mismatch(name, "the program that was asked has nothing of this name");
+    let entry = entries()?.get(name).ok_or_else(missing)?;
+    let own = entry.info.signature;
+    if own == signature {
+        return Ok(entry.way);
+    }
+    let reason = format!("it is `{signature}` for who asked, and `{own}` for who was asked");
+    Err(mismatch(name, &reason))
+}
+
+/// Two processes do not mean the same.
+pub(crate) fn mismatch(name: &str, reason: &str) -> Error {
+    let (type_name, reason) = (name.to_owned(), reason.to_owned());
+    Error::CannotTravel { type_name, attribute: None, reason }
+}
+
 /// The names of all remote functions and actor types of this program, in order.
 ///
 /// # Errors
 /// [`Error::DuplicateName`] when two have the same.
 pub fn registered() -> Result<Vec<&'static str>> {
-    let mut names: Vec<_> = entries()?.keys().copied().collect();
+    let is_named = |entry: &&&Entry| !matches!(entry.way, Way::Method(_));
+    let mut names: Vec<_> =
+        entries()?.values().filter(is_named).map(|entry| entry.info.name).collect();
     names.sort_unstable();
     Ok(names)
 }
@@ -58,7 +82,8 @@ mod tests {
         }
         static FIRST: Info = info(3);
         static SECOND: Info = info(30);
-        static ENTRIES: [Entry; 2] = [Entry::named(&FIRST), Entry::named(&SECOND)];
+        const WAY: Way = Way::Function(|_, _| Err(Error::NoRuntime));
+        static ENTRIES: [Entry; 2] = [Entry::new(&FIRST, WAY), Entry::new(&SECOND, WAY)];
         let error = index(ENTRIES.iter()).unwrap_err().to_string();
         assert_eq!(error, "app::square is registered twice: at app.rs:3 and at app.rs:30");
     }

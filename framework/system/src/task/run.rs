@@ -7,6 +7,7 @@ use raytree_engine::task::{Event, Task};
 use raytree_types::Error;
 
 use super::plan::Plan;
+use crate::cluster::peers::Seat;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::worker::lane::ONE_CPU;
@@ -26,6 +27,9 @@ pub(crate) trait Runnable: Send + Sync {
 
     /// Runs it with all it needs, which was taken for it.
     fn run_granted(self: Arc<Self>, runtime: &Arc<Shared>);
+
+    /// Has it run by the process that `seat` is a place in.
+    fn ship(self: Arc<Self>, seat: Seat, runtime: &Arc<Shared>);
 
     /// Ends it from outside, with `error`; false when it has ended already.
     fn end(&self, event: Event, error: Error) -> bool;

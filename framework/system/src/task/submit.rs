@@ -47,7 +47,10 @@ impl Shared {
             return Err(error.clone());
         }
         if !(plan.is_plain && self.has_one_cpu) {
-            let exists = self.ledger.total();
+            let mut exists = self.ledger.total();
+            if self.is_clustered && !exists.covers(&plan.demand.running) {
+                exists = self.exists_elsewhere(&plan.demand.running);
+            }
             if !exists.covers(&plan.demand.running) {
                 let (name, asked) = (plan.name.clone(), plan.demand.running.clone());
                 return Err(Error::Infeasible { name, asked, exists });
@@ -58,6 +61,9 @@ impl Shared {
 
     /// A task whose arguments are there asks for its resources.
     pub(crate) fn enqueue<J: Job>(self: &Arc<Self>, task: Arc<TaskCell<J>>) {
+        if self.is_clustered && self.goes_elsewhere(&task) {
+            return;
+        }
         if task.plan().is_plain {
             self.lane.push(task);
             self.serve_lane();
@@ -157,5 +163,6 @@ impl Shared {
         }
         self.compute.end();
         while self.lane.pop().is_some() {}
+        self.peers.clear();
     }
 }

@@ -1,25 +1,32 @@
 //! What every generated handle is made of.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use raytree_types::codec::{RefToken, scope};
-use raytree_types::{Error, Result};
+use raytree_types::{ActorId, Error, Result};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::handle::ActorHandle;
+use super::class;
+use super::handle::{ActorHandle, exit_of};
 use super::method::{Given, Invocation, Many, Method, One};
 use super::open::OpenCall;
 use super::order::Order;
-use super::remote::Remote;
+use super::remote::{Ending, Remote};
+use crate::link::{Called, Callee, Held, Home, ImportedActor, Served, Token};
 use crate::object::Value;
 use crate::object::cell::ObjectCell;
+use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::{self, ObjectStream};
 use crate::runtime::life::Life;
 use crate::task::args::{Args, Strict};
+use crate::task::by_bytes::Way;
+use crate::task::registry;
 
 /// A reference to an actor of type `T`: calls it, over all its lives. A clone is a caller of its own.
 pub struct ActorRef<T: Remote> {
@@ -111,7 +118,7 @@ impl<T: Remote> fmt::Debug for ActorRef<T> {
 
 impl<T: Remote> Serialize for ActorRef<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let token: RefToken = Arc::new(self.clone());
+        let token: RefToken = token(self.clone());
         scope::put_ref(token).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
@@ -119,8 +126,64 @@ impl<T: Remote> Serialize for ActorRef<T> {
 impl<'de, T: Remote> Deserialize<'de> for ActorRef<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let token = scope::take_ref(u32::deserialize(deserializer)?).map_err(D::Error::custom)?;
-        let found = token.downcast::<Self>();
-        let handle = found.map_err(|_| D::Error::custom("it is a handle of another type"))?;
-        Ok((*handle).clone())
+        let token = match token.downcast::<ImportedActor>() {
+            Ok(imported) => {
+                return class::imported::<T>(&imported).map_err(D::Error::custom);
+            }
+            Err(token) => token.downcast::<Token>().ok(),
+        };
+        let own = token.as_ref().and_then(|token| token.typed.downcast_ref::<Self>());
+        own.cloned().ok_or_else(|| D::Error::custom("it is a handle of another type"))
+    }
+}
+
+/// A reference as something that can lie beside a value.
+pub(crate) fn token<T: Remote>(actor: ActorRef<T>) -> Arc<Token> {
+    let typed = Arc::new(actor);
+    let held = Held::Actor(Arc::clone(&typed) as Arc<dyn Callee>);
+    Arc::new(Token { typed, held })
+}
+
+impl<T: Remote> Callee for ActorRef<T> {
+    fn id(&self) -> Result<ActorId> {
+        self.live().map(ActorHandle::id)
+    }
+
+    fn label(&self) -> String {
+        self.live().map_or_else(|_| String::new(), |handle| handle.name().to_owned())
+    }
+
+    fn mailbox(&self) -> usize {
+        self.live().map_or(1, |handle| handle.cell().options.mailbox_bound())
+    }
+
+    fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served> {
+        match registry::way(&to.method, &to.signature)? {
+            Way::Method(invoke) => invoke(self, arguments, to.window),
+            _ => Err(registry::mismatch(&to.method, "it is no method")),
+        }
+    }
+
+    fn end(&self, kill: bool) {
+        match self.live() {
+            Ok(handle) if kill => handle.kill(),
+            Ok(handle) => handle.stop_soon(),
+            Err(_) => {}
+        }
+    }
+
+    fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
+        let handle = self.live().cloned();
+        Box::pin(async move { handle?.ready().await })
+    }
+
+    fn exited(&self) -> Ending {
+        let cell = self.live().map(|handle| Arc::clone(handle.cell()));
+        Box::pin(async move { exit_of(cell?).await })
+    }
+
+    fn home(&self) -> Option<Home> {
+        let imported = self.live().ok()?.cell().imported()?;
+        Some(Home::Actor(Arc::clone(imported)))
     }
 }

@@ -6,18 +6,29 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parking_lot::Mutex;
+use raytree_supervise::short_type_name;
+use raytree_types::codec::Codec;
 use raytree_types::{ActorId, ActorOptions, Error, Result};
 
-use super::actor_ref::ActorRef;
+use super::actor::Actor;
+use super::actor_ref::{self, ActorRef};
 use super::handle::ActorHandle;
 use super::remote::{Handle, Remote};
 use crate::gcs::table::Place;
+use crate::link::{Ask, ImportedActor, Token};
 use crate::object::Value;
 use crate::object::cell::Standing;
+use crate::object::part::Part;
 use crate::object::waiter::{Dependent, Waiter};
+use crate::runtime::create::Making;
+use crate::runtime::life::Life;
 use crate::runtime::{Runtime, ambient, life};
 use crate::task::args::{Arg, Args, IntoArg, Strict, Subscriber};
-use crate::task::context;
+use crate::task::by_bytes::Birth;
+use crate::task::context::{self, lending};
+use crate::worker::away::Origin;
+use crate::worker::launch::BodyOf;
 
 /// An actor type with options: `Counter::with(options).remote(10)`.
 #[must_use = "nothing is created before `remote`"]
@@ -29,7 +40,7 @@ pub struct Class<T: Remote, A: Args> {
 impl<T, A> Class<T, A>
 where
     T: Remote<Params = A>,
-    T: crate::user::actor::Actor<Args = Given<A>>,
+    T: Actor<Args = Given<A>>,
     A: Args,
 {
     /// With `options` over those of the attribute.
@@ -62,18 +73,84 @@ where
         place: &'static Location<'static>,
     ) -> Result<ActorHandle<T>> {
         let shared = runtime.shared();
-        let stored = A::travel(stored, Strict(shared.life), T::info().codec)?;
-        let given = Given(Arc::new(A::keep(stored)));
+        let info = T::info();
+        let stored = A::travel(stored, Strict(shared.life), info.codec)?;
+        let given = Given::<A>(Arc::new(A::keep(stored)));
         let mut waits = false;
         A::each(&given.0, &mut |settled| waits |= !settled.is_settled());
-        let owner = context::actor();
         let when = if waits { Place::Later } else { Place::Now };
-        let born = runtime.create::<T>(given.clone(), self.options, owner, (place, when))?;
+        let body = if shared.begins_elsewhere(&self.options) {
+            let kept = given.clone();
+            let arguments = Arc::new(move || A::write(kept.lend()?, info.codec));
+            BodyOf::Away(Origin::Begun { class: info, arguments })
+        } else {
+            BodyOf::Here(Arc::new(given.clone()))
+        };
+        let (owner, here) = (context::actor(), (place, when));
+        let making = Making { body, owner, here, id: None, token: Some(token_of::<T>) };
+        let born = runtime.create::<T>(self.options, making)?;
         if waits && born.is_new {
             Waits::begin::<A>(&given, born.handle.id(), runtime);
         }
         Ok(born.handle)
     }
+}
+
+fn token_of<T: Remote>(handle: ActorHandle<T>, life: &'static Life) -> Arc<Token> {
+    actor_ref::token(ActorRef::live_of(handle, life))
+}
+
+/// Begins the one life of an actor that another process wants.
+#[track_caller]
+pub(crate) fn begin<T, A>(parts: Vec<Part>, birth: Birth) -> Result<Arc<Token>>
+where
+    T: Remote<Params = A> + Actor<Args = Given<A>>,
+    A: Args,
+{
+    let runtime = ambient::current()?;
+    let given = Given::<A>(Arc::new(A::keep(A::read(parts, T::info().codec)?)));
+    let Birth { id, options } = birth;
+    let body = if runtime.shared().peers.any() {
+        // It came from a node that has enough to do, and goes to another one.
+        let info = T::info();
+        let arguments = Arc::new(move || A::write(given.lend()?, info.codec));
+        BodyOf::Away(Origin::Begun { class: info, arguments })
+    } else {
+        BodyOf::Here(Arc::new(given))
+    };
+    let here = (Location::caller(), Place::Now);
+    let making = Making { body, owner: None, here, id: Some(id), token: Some(token_of::<T>) };
+    let born = runtime.create::<T>(options, making)?;
+    Ok(token_of(born.handle, runtime.shared().life))
+}
+
+/// A handle on another process's actor: the one there is, or a new stand-in.
+pub(crate) fn imported<T: Remote>(imported: &Arc<ImportedActor>) -> Result<ActorRef<T>> {
+    /// One at a time, so that two do not make one each.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let runtime = ambient::current()?;
+    let (life, table) = (runtime.shared().life, &runtime.shared().table);
+    let _making = MAKING.lock();
+    // One stand-in for all handles on one actor.
+    let known = table.stand_in(imported.id);
+    let token = known.and_then(|id| table.launch(id)?.token());
+    if let Some(own) = token.as_ref().and_then(|token| token.typed.downcast_ref::<ActorRef<T>>())
+        // Its last handle may just have gone.
+        && table.stand_in(imported.id) == known
+    {
+        return Ok(own.clone());
+    }
+    let options = ActorOptions::new().cpus(0.0).label(&*imported.label).mailbox(imported.mailbox);
+    let making = Making {
+        body: BodyOf::Away(Origin::Imported(Arc::clone(imported))),
+        owner: None,
+        here: (Location::caller(), Place::Now),
+        // The stand-in's own: one that is ending may still be there.
+        id: None,
+        token: Some(token_of::<T>),
+    };
+    let born = runtime.create::<T>(options, making)?;
+    Ok(ActorRef::live_of(born.handle, life))
 }
 
 /// An actor that is placed once the arguments of its constructor are there.
@@ -173,12 +250,13 @@ arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j);
 arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k);
 arity!(A a, B b, C c, D d, E e, F f, G g, H h, I i, J j, K k, L l);
 
-/// The living actor of this name in the namespace of the current runtime.
+/// The living actor of this name in the namespace of the current runtime. On a node of a cluster the program that started
+/// it is asked, too.
 ///
 /// # Errors
 /// [`Error::ActorNotFound`]; [`Error::WrongActorType`] when it is no `T`; [`Error::NoRuntime`].
 pub async fn get_actor<T: Remote>(name: &str) -> Result<T::Handle> {
-    find::<T>(name, None)
+    find::<T>(name, None).await
 }
 
 /// The living actor of this name in another namespace.
@@ -186,17 +264,26 @@ pub async fn get_actor<T: Remote>(name: &str) -> Result<T::Handle> {
 /// # Errors
 /// As for [`get_actor`].
 pub async fn get_actor_in<T: Remote>(namespace: &str, name: &str) -> Result<T::Handle> {
-    find::<T>(name, Some(namespace))
+    find::<T>(name, Some(namespace)).await
 }
 
-fn find<T: Remote>(name: &str, namespace: Option<&str>) -> Result<T::Handle> {
+async fn find<T: Remote>(name: &str, namespace: Option<&str>) -> Result<T::Handle> {
     let runtime = ambient::current()?;
     let shared = runtime.shared();
     let namespace = namespace.unwrap_or(&shared.namespace);
-    let found = shared.table.named(namespace, name).ok_or_else(|| Error::ActorNotFound {
+    if let Some(named) = shared.table.named(namespace, name) {
+        let handle = named.handle::<T>(name)?;
+        return Ok(T::Handle::of(ActorRef::live_of(handle, shared.life)));
+    }
+    let missing =
+        || Error::ActorNotFound { name: name.to_owned(), namespace: namespace.to_owned() };
+    let link = shared.program.get().and_then(|program| program.link()).ok_or_else(missing)?;
+    let what = Ask::Named { namespace: namespace.to_owned(), name: name.to_owned() };
+    let part = lending(link.request(what)).await?;
+    let found = part.value::<ActorRef<T>>(Codec::Compact);
+    found.map(T::Handle::of).map_err(|_| Error::WrongActorType {
         name: name.to_owned(),
-        namespace: namespace.to_owned(),
-    })?;
-    let handle = found.handle::<T>(name)?;
-    Ok(T::Handle::of(ActorRef::live_of(handle, shared.life)))
+        expected: short_type_name::<T>().to_owned(),
+        found: "actor of another type".to_owned(),
+    })
 }

@@ -103,7 +103,7 @@ impl<A: Actor> ActorHandle<A> {
     /// Its id, the same over all its lives.
     #[must_use]
     pub fn id(&self) -> ActorId {
-        self.cell().id
+        self.cell().known_as()
     }
 
     /// Its name, or its type's where it was given none.
@@ -167,9 +167,14 @@ impl<A: Actor> ActorHandle<A> {
     }
 
     fn end(&self, kill: bool, reason: &str) {
+        if let Some(imported) = self.cell().imported() {
+            return imported.link.end_actor(imported.export, kill);
+        }
         if let Some(runtime) = self.cell().runtime.upgrade() {
-            runtime
-                .end_actor(self.id(), Ending { kill, released: false, reason: reason.to_owned() });
+            runtime.end_actor(
+                self.cell().id,
+                Ending { kill, released: false, reason: reason.to_owned() },
+            );
         }
     }
 
@@ -193,7 +198,7 @@ impl<A: Actor> ActorHandle<A> {
             Refused::Gone => match self.addr.last_exit() {
                 // The address closes a moment before the end is recorded.
                 Some(kind) if !cell.is_dead() => Error::ActorDied {
-                    actor: cell.id,
+                    actor: cell.known_as(),
                     name: cell.name.clone(),
                     kind: Box::new(kind.clone()),
                     will_restart: false,

@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use raytree_supervise::{Credit, short_type_name};
-use raytree_types::Exit;
+use raytree_types::{Cause, Exit};
 use tokio::sync::oneshot;
 
+use crate::link::Link;
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::context::ActorContext;
 use crate::worker::pace::Hold;
@@ -25,6 +26,8 @@ pub(crate) enum HostedMsg<A: Actor> {
     Method(Ticket<A>),
     /// A child has ended a life.
     ChildExited(Box<Exit>),
+    /// The actor that this one stands for has ended, or the link to it.
+    Gone(Box<(u64, Result<Exit, Cause>)>),
     /// An overlapping handler has returned and wants something of the actor.
     Settle,
 }
@@ -45,6 +48,7 @@ impl<A: Actor> From<&HostedMsg<A>> for &'static str {
             HostedMsg::Query(job) => job.label(),
             HostedMsg::Method(ticket) => ticket.0.short_name(),
             HostedMsg::ChildExited(_) => "child_exited",
+            HostedMsg::Gone(_) => "gone",
             HostedMsg::Settle => "settle",
         }
     }
@@ -95,6 +99,8 @@ pub(crate) trait MethodJob<A: Actor>: Send + Sync {
     ) -> Boxed<'static>;
     /// A synchronous `&self` method that is marked `blocking`, on a thread of its own.
     fn on_own_thread(self: Arc<Self>, actor: &A, ctx: &ActorContext<A>);
+    /// Has it run by the actor over there. The ticket lives until it is answered.
+    fn ship(self: Arc<Self>, to: (&Arc<Link>, u64, bool), ticket: Ticket<A>);
     /// The message goes to the present life.
     fn delivered(&self);
     /// The message is gone.

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use raytree_types::Result;
 use raytree_types::codec::Codec;
+use raytree_types::{Result, limits};
 
 use super::actor::Actor;
 use super::context::ActorContext;
 use crate::object::Value;
 use crate::object::stream::Sink;
 use crate::task::args::{Args, Settled};
+use crate::task::away::{self, Order, Results};
 use crate::task::definition::{BodyFuture, Info};
 use crate::task::failure::Failure;
 
@@ -126,6 +127,8 @@ pub(crate) trait Invocation<T: Actor>: Send + Sync + Sized + 'static {
     fn again(&self) -> Option<Self>;
     fn exclusive<'a>(self, actor: &'a mut T, ctx: &'a ActorContext<T>) -> Begun<'a, Self::Out>;
     fn shared<'a>(self, actor: &'a T, ctx: &'a ActorContext<T>) -> Begun<'a, Self::Out>;
+    /// The call in its written form.
+    fn order(self) -> Result<Order<Self::Out>>;
 }
 
 /// A method that returns one value.
@@ -234,6 +237,12 @@ impl<T: Actor, A: Args, R: Value> Invocation<T> for One<T, A, R> {
         Some(Self { method: self.method, args: self.args.again()? })
     }
 
+    fn order(self) -> Result<Order<R>> {
+        let info = self.method.info;
+        let arguments = A::write(self.args.take()?, info.codec)?;
+        Ok(Order { info, arguments, results: Results::One(away::read) })
+    }
+
     fn exclusive<'a>(self, actor: &'a mut T, ctx: &'a ActorContext<T>) -> Begun<'a, R> {
         match (&self.method.body, self.args.take()) {
             (_, Err(error)) => Begun::Done(Err(error.into())),
@@ -262,6 +271,15 @@ impl<T: Actor, A: Args, R: Value> Invocation<T> for Many<T, A, R> {
 
     fn again(&self) -> Option<Self> {
         None
+    }
+
+    fn order(self) -> Result<Order<()>> {
+        let info = self.method.info;
+        let arguments = A::write(self.args.take()?, info.codec)?;
+        // As many as the stream of this call has room for.
+        let window = limits::STREAM_WINDOW as u32;
+        let put = away::into_sink(self.sink, info.codec);
+        Ok(Order { info, arguments, results: Results::Many { window, put, end: || () } })
     }
 
     fn exclusive<'a>(self, actor: &'a mut T, ctx: &'a ActorContext<T>) -> Begun<'a, ()> {

@@ -11,4 +11,5 @@ pub(crate) mod open;
 pub(crate) mod order;
 pub(crate) mod pending;
 pub(crate) mod remote;
+mod shipped;
 pub(crate) mod status;

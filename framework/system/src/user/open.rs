@@ -24,6 +24,7 @@ use super::job::{Boxed, HostedMsg, MethodJob, Ticket};
 use super::method::{Begun, Invocation};
 use super::order::{Deferred, Order};
 use super::status::Cell;
+use crate::link::Link;
 use crate::object::cell::{ObjectCell, Producer, Standing};
 use crate::object::travel;
 use crate::object::waiter::{Dependent, Waiter};
@@ -105,9 +106,9 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     exclusive: bool,
     blocking: bool,
     sync: bool,
-    life: &'static Life,
+    pub(super) life: &'static Life,
     addr: Addr<HostedMsg<T>>,
-    cell: Arc<Cell>,
+    pub(super) cell: Arc<Cell>,
     order: Arc<Order>,
     /// Arguments that are not there yet, and one while they are asked.
     missing: AtomicUsize,
@@ -125,6 +126,8 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     retries: AtomicU32,
     /// Whoever polls its body is woken when it is cancelled.
     waker: AtomicWaker,
+    /// Where it runs, when that is in another process.
+    pub(super) away: Mutex<Option<(Arc<Link>, u64)>>,
 }
 
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
@@ -161,6 +164,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             exits: AtomicU64::new(NOBODYS),
             retries: AtomicU32::new(retries),
             waker: AtomicWaker::new(),
+            away: Mutex::new(None),
         });
         out.made_by(Arc::clone(&call) as Arc<dyn Producer>);
         let place = cell.open.enter(Arc::clone(&call) as Arc<dyn Open>);
@@ -207,11 +211,15 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         out.settle(result);
     }
 
-    fn is_answered(&self) -> bool {
+    pub(super) fn is_answered(&self) -> bool {
         self.out.lock().is_none()
     }
 
-    fn returned(&self, result: Result<I::Out, Failure>, codec: raytree_types::codec::Codec) {
+    pub(super) fn returned(
+        &self,
+        result: Result<I::Out, Failure>,
+        codec: raytree_types::codec::Codec,
+    ) {
         let result = result
             .and_then(|value| travel::through(self.life, codec, value).map_err(Failure::from))
             .map_err(|failure| failure.into_error(self.label));
@@ -221,7 +229,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     }
 
     /// What is to be run now; none when nobody wants it any more.
-    fn begin(&self) -> Option<I> {
+    pub(super) fn begin(&self) -> Option<I> {
         let mut invocation = self.invocation.lock();
         if self.retries.load(Ordering::Acquire) > 0
             && let Some(again) = invocation.as_ref().and_then(Invocation::again)
@@ -229,6 +237,19 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             return Some(again);
         }
         invocation.take()
+    }
+
+    /// What is done for it elsewhere, until the call is cancelled.
+    pub(super) async fn watched<R>(&self, work: impl Future<Output = R>) -> Option<R> {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            self.waker.register(cx.waker());
+            if self.is_answered() {
+                return Poll::Ready(None);
+            }
+            work.as_mut().poll(cx).map(Some)
+        })
+        .await
     }
 
     /// Polls a body until it ends or the call is cancelled.
@@ -284,6 +305,7 @@ impl<T: Actor, I: Invocation<T>> Producer for OpenCall<T, I> {
         self.answer(Err(Error::Cancelled { task: self.label.to_owned() }));
         self.waker.wake();
         self.order.advance();
+        self.withdraw();
     }
 }
 
@@ -376,6 +398,10 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         if let Begun::Done(result) = invocation.shared(actor, ctx) {
             self.returned(result, codec);
         }
+    }
+
+    fn ship(self: Arc<Self>, to: (&Arc<Link>, u64, bool), ticket: Ticket<T>) {
+        self.go(to, ticket);
     }
 
     fn delivered(&self) {

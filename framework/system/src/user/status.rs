@@ -1,13 +1,14 @@
 //! The life of an actor as its handles see it: states, ends, and the cell all handles share.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use raytree_supervise::{Probe, clock};
-use raytree_types::{ActorId, ActorOptions, Error, Exit, ExitKind, Incarnation, Resources};
+use raytree_types::{ActorId, ActorOptions, Demand, Error, Exit, ExitKind, Incarnation, Resources};
 use tokio::sync::{Notify, watch};
 
+use crate::link::ImportedActor;
 use crate::runtime::Shared;
 use crate::user::handle::Lease;
 use crate::user::open::OpenCalls;
@@ -56,6 +57,10 @@ pub(crate) struct Cell {
     lease: Mutex<Weak<Lease>>,
     /// Calls without an answer.
     pub(crate) open: OpenCalls,
+    /// It lives in another process, and this one only knows of it.
+    imported: OnceLock<Arc<ImportedActor>>,
+    /// Its lives take nothing of this node's books.
+    is_unbooked: bool,
 }
 
 impl Cell {
@@ -77,7 +82,51 @@ impl Cell {
         let death = Arc::new(Notify::new());
         let open = OpenCalls::default();
         let exits = AtomicU64::new(0);
-        Self { id, name, options, owner, probe, runtime, status, exits, death, lease, open }
+        let (imported, is_unbooked) = (OnceLock::new(), false);
+        Self {
+            id,
+            name,
+            options,
+            owner,
+            probe,
+            runtime,
+            status,
+            exits,
+            death,
+            lease,
+            open,
+            imported,
+            is_unbooked,
+        }
+    }
+
+    /// The same, taking nothing of this node's books.
+    pub(crate) fn unbooked(self) -> Self {
+        Self { is_unbooked: true, ..self }
+    }
+
+    pub(crate) fn is_unbooked(&self) -> bool {
+        self.is_unbooked
+    }
+
+    /// What it takes of this node.
+    pub(crate) fn demand(&self) -> Demand {
+        if self.is_unbooked { Demand::always(Resources::default()) } else { self.options.demand() }
+    }
+
+    /// It is another process's actor.
+    pub(crate) fn comes_from(&self, imported: Arc<ImportedActor>) {
+        // Set once, by whoever made it.
+        _ = self.imported.set(imported);
+    }
+
+    pub(crate) fn imported(&self) -> Option<&Arc<ImportedActor>> {
+        self.imported.get()
+    }
+
+    /// The id that the whole system knows it by: `id` is that of the stand-in, where it is one for another process's actor.
+    pub(crate) fn known_as(&self) -> ActorId {
+        self.imported().map_or(self.id, |imported| imported.id)
     }
 
     /// The one lease that all handles share.
@@ -139,7 +188,7 @@ impl Cell {
                 return false;
             }
             let exit = Arc::new(Exit {
-                actor: self.id,
+                actor: self.known_as(),
                 name: self.name.clone(),
                 incarnation: status.incarnation,
                 kind,
@@ -172,7 +221,7 @@ impl Cell {
     /// What a caller is told who cannot be answered any more.
     pub(crate) fn died(&self, exit: &Exit) -> Error {
         Error::ActorDied {
-            actor: self.id,
+            actor: self.known_as(),
             name: self.name.clone(),
             kind: Box::new(exit.kind.clone()),
             will_restart: exit.will_restart,

@@ -88,7 +88,8 @@ impl<A: Actor> kit::Actor for Hosted<A> {
             HostedMsg::Query(job) => self.query(ctx, job).await,
             HostedMsg::Method(ticket) => self.method(ctx, ticket).await?,
             HostedMsg::ChildExited(exit) => self.child_exited(*exit).await?,
-            HostedMsg::Settle => {}
+            // It stands for nobody.
+            HostedMsg::Settle | HostedMsg::Gone(_) => {}
         }
         self.settle(ctx)
     }

@@ -62,6 +62,15 @@ impl<T> Lane<T> {
         }
     }
 
+    /// Whole CPUs of its node.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// How many tasks it has.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()

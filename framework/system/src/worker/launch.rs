@@ -5,10 +5,14 @@ use std::sync::{Arc, Weak};
 use raytree_supervise::{Addr, ChildSpec};
 use raytree_types::{Exit, ExitKind, Incarnation, Restart};
 
+use crate::link::Token;
 use crate::runtime::Shared;
+use crate::runtime::life::Life;
 use crate::user::actor::Actor;
+use crate::user::handle::ActorHandle;
 use crate::user::job::HostedMsg;
 use crate::user::status::Cell;
+use crate::worker::away::{Away, AwayArgs, Origin};
 use crate::worker::host::HostObserver;
 use crate::worker::hosted::{Hosted, HostedArgs};
 
@@ -20,31 +24,62 @@ pub(crate) trait Launch: Send + Sync {
     fn child_exited(&self, exit: &Exit);
     /// There will be no further life.
     fn close(&self, last: ExitKind);
+    /// A handle on it as it lies beside a value; none where handles of its type do not travel.
+    fn token(&self) -> Option<Arc<Token>>;
+    /// It is this process's own: nobody else has asked for it.
+    fn is_owned(&self) -> bool;
 }
 
 pub(crate) struct Launcher<A: Actor> {
     pub(crate) addr: Addr<HostedMsg<A>>,
-    pub(crate) args: Arc<A::Args>,
     pub(crate) cell: Arc<Cell>,
+    pub(crate) body: BodyOf<A>,
+    pub(crate) token: Option<TokenOf<A>>,
+    pub(crate) is_owned: bool,
 }
+
+/// What its lives are made of.
+pub(crate) enum BodyOf<A: Actor> {
+    /// They are lived here.
+    Here(Arc<A::Args>),
+    /// They are lived in another process.
+    Away(Origin),
+}
+
+/// Makes a token of a handle.
+pub(crate) type TokenOf<A> = fn(ActorHandle<A>, &'static Life) -> Arc<Token>;
 
 impl<A: Actor> Launch for Launcher<A> {
     fn spec(&self, runtime: &Arc<Shared>, placement: u32, restarts: u32) -> ChildSpec {
         let options = &self.cell.options;
-        let (cell, args) = (Arc::clone(&self.cell), Arc::clone(&self.args));
+        let cell = Arc::clone(&self.cell);
         let weak: Weak<Shared> = Arc::downgrade(runtime);
-        ChildSpec::actor::<Hosted<A>>(&self.addr, move || HostedArgs {
-            cell: Arc::clone(&cell),
-            args: Arc::clone(&args),
-            first: Incarnation { placement, restart: 0 },
-        })
-        .restart(Restart::Transient)
-        .own_restarts(options.restarts_max().saturating_sub(restarts))
-        .backoff(options.restart_backoff())
-        .shutdown(options.shutdown())
-        .tag(self.cell.id.number())
-        .observer(HostObserver::new(Arc::clone(&self.cell), weak, placement, restarts))
-        .on(runtime.user.clone())
+        let first = Incarnation { placement, restart: 0 };
+        let spec = match &self.body {
+            BodyOf::Here(args) => {
+                let args = Arc::clone(args);
+                ChildSpec::actor::<Hosted<A>>(&self.addr, move || HostedArgs {
+                    cell: Arc::clone(&cell),
+                    args: Arc::clone(&args),
+                    first,
+                })
+            }
+            BodyOf::Away(origin) => {
+                let origin = origin.clone();
+                ChildSpec::actor::<Away<A>>(&self.addr, move || AwayArgs {
+                    cell: Arc::clone(&cell),
+                    origin: origin.clone(),
+                    first,
+                })
+            }
+        };
+        spec.restart(Restart::Transient)
+            .own_restarts(options.restarts_max().saturating_sub(restarts))
+            .backoff(options.restart_backoff())
+            .shutdown(options.shutdown())
+            .tag(self.cell.id.key())
+            .observer(HostObserver::new(Arc::clone(&self.cell), weak, placement, restarts))
+            .on(runtime.user.clone())
     }
 
     fn child_exited(&self, exit: &Exit) {
@@ -54,5 +89,15 @@ impl<A: Actor> Launch for Launcher<A> {
 
     fn close(&self, last: ExitKind) {
         self.addr.close(last);
+    }
+
+    fn is_owned(&self) -> bool {
+        self.is_owned
+    }
+
+    fn token(&self) -> Option<Arc<Token>> {
+        let runtime = self.cell.runtime.upgrade()?;
+        let handle = ActorHandle { addr: self.addr.clone(), lease: self.cell.lease() };
+        Some(self.token?(handle, runtime.life))
     }
 }

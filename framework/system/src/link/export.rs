@@ -1,0 +1,213 @@
+//! What a value refers to, on its way out: objects and actors of this process that the other side holds.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use raytree_types::codec::RefToken;
+use raytree_types::{ActorId, Error, Result};
+
+use super::frame::{Frame, Packed, WireRef};
+use super::import::{Home, Imported, ImportedActor};
+use super::serve::Served;
+use super::{Link, import};
+use crate::object::cell::Standing;
+use crate::object::part::Part;
+use crate::object::waiter::Waiter;
+use crate::user::remote::Ending;
+
+/// An object of any type.
+pub(crate) trait Object: Send + Sync {
+    /// Asks to be told when it is settled.
+    fn ask(&self, waiter: Waiter) -> Standing;
+    /// Its value in its written form, once it is settled.
+    fn part(&self) -> Result<Part>;
+    /// It is no longer wanted; nor, if `recursive`, is what its maker started.
+    fn cancel(&self, recursive: bool);
+    /// Where it is an import that has not come yet: whose, and under which number.
+    fn home(&self) -> Option<Home>;
+}
+
+/// An actor of any type.
+pub(crate) trait Callee: Send + Sync {
+    /// Its id, or why it could not be created.
+    fn id(&self) -> Result<ActorId>;
+    fn label(&self) -> String;
+    /// As many calls may wait or run at once.
+    fn mailbox(&self) -> usize;
+    fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+    /// Calls a method with arguments that have come as bytes.
+    fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served>;
+    fn end(&self, kill: bool);
+    fn exited(&self) -> Ending;
+    /// Where it is an import: whose, and under which number.
+    fn home(&self) -> Option<Home>;
+}
+
+/// Which method is meant.
+pub(crate) struct Called {
+    pub(crate) method: String,
+    pub(crate) signature: String,
+    /// How many items may be on their way, for one that gives many.
+    pub(crate) window: Option<u32>,
+}
+
+/// A reference inside a value, of this process.
+pub(crate) struct Token {
+    /// The `ObjectRef<T>` or `ActorRef<T>` itself.
+    pub(crate) typed: Arc<dyn Any + Send + Sync>,
+    pub(crate) held: Held,
+}
+
+/// What is held for the other side.
+#[derive(Clone)]
+pub(crate) enum Held {
+    Object(Arc<dyn Object>),
+    Actor(Arc<dyn Callee>),
+}
+
+/// What a message speaks of, while it is on its way to the stream.
+#[derive(Default)]
+pub(super) struct Kept {
+    tokens: Vec<Arc<Token>>,
+    homes: Vec<Home>,
+    /// What is held for the other side from now on.
+    exports: Vec<u64>,
+}
+
+impl Link {
+    /// A value's references in words that the other side understands. What they speak of is kept until the words are
+    /// given: a release must not overtake them.
+    ///
+    /// # Errors
+    /// [`Error::CannotTravel`] for a reference that is none of this system's.
+    pub(super) fn pack(self: &Arc<Self>, part: Part, kept: &mut Kept) -> Result<Packed> {
+        let mut written = part.0;
+        let refs = std::mem::take(&mut written.refs);
+        let refs = refs.into_iter().map(|token| self.refer(token, kept)).collect::<Result<_>>()?;
+        Ok(Packed::of(written, refs))
+    }
+
+    /// The value, with its references as tokens of this side.
+    pub(super) fn unpack(self: &Arc<Self>, packed: Packed) -> Result<Part> {
+        let Packed { head, buffers, refs } = packed;
+        // All of them, also if one is none: what is not taken over here is held there for ever.
+        let refs: Vec<_> = refs.into_iter().map(|wire| self.referred(wire)).collect();
+        let refs = refs.into_iter().collect::<Result<_>>()?;
+        Ok(Part(raytree_types::codec::Encoded { head: head.0, buffers, refs }))
+    }
+
+    fn refer(self: &Arc<Self>, token: RefToken, kept: &mut Kept) -> Result<WireRef> {
+        let token = token.downcast::<Token>().map_err(|_| unknown())?;
+        kept.tokens.push(Arc::clone(&token));
+        let home = match &token.held {
+            Held::Object(object) => object.home(),
+            Held::Actor(actor) => actor.home(),
+        };
+        let theirs = home.as_ref().and_then(|home| home.over(self));
+        kept.homes.extend(home);
+        Ok(match (&token.held, theirs) {
+            (Held::Object(_), Some(export)) => WireRef::YourObject { export },
+            (Held::Actor(_), Some(export)) => WireRef::YourActor { export },
+            (Held::Object(_), None) => {
+                let export = self.hold(token);
+                kept.exports.push(export);
+                WireRef::Object { export }
+            }
+            (Held::Actor(actor), None) => {
+                let (actor, id) = (Arc::clone(actor), actor.id()?);
+                let (label, mailbox) = (actor.label(), actor.mailbox() as u64);
+                let export = self.hold(token);
+                kept.exports.push(export);
+                self.tell_of_end(export, &*actor);
+                WireRef::Actor { export, id, label, mailbox }
+            }
+        })
+    }
+
+    fn referred(self: &Arc<Self>, wire: WireRef) -> Result<RefToken> {
+        Ok(match wire {
+            WireRef::Object { export } | WireRef::Born { export } => {
+                Arc::new(Imported::new(self, export))
+            }
+            WireRef::Actor { export, id, label, mailbox } => {
+                let mailbox = usize::try_from(mailbox).unwrap_or(usize::MAX);
+                let imported = ImportedActor::new(self, export, id, label, mailbox);
+                match import::own_actor(self, id) {
+                    Some(own) => own,
+                    None => Arc::new(imported),
+                }
+            }
+            WireRef::YourObject { export } | WireRef::YourActor { export } => {
+                self.tables.lock().exports.get(&export).cloned().ok_or_else(unknown)?
+            }
+        })
+    }
+
+    /// Holds something for the other side until it lets go.
+    pub(super) fn hold(&self, token: Arc<Token>) -> u64 {
+        let export = self.number();
+        let mut tables = self.tables.lock();
+        if tables.ended.is_none() {
+            tables.exports.insert(export, token);
+        }
+        export
+    }
+
+    /// The message was not given after all: the other side will never let go of what is in it.
+    pub(super) fn unsaid(&self, kept: &Kept) {
+        kept.exports.iter().for_each(|export| drop(self.take_export(*export)));
+    }
+
+    pub(super) fn export(&self, export: u64) -> Option<Held> {
+        self.tables.lock().exports.get(&export).map(|token| token.held.clone())
+    }
+
+    /// The other side lets go. The last count may be here: it is dropped outside of the lock.
+    pub(super) fn take_export(&self, export: u64) -> Option<Arc<Token>> {
+        let mut tables = self.tables.lock();
+        if let Some(waits) = tables.mourners.remove(&export) {
+            waits.abort();
+        }
+        tables.exports.remove(&export)
+    }
+
+    /// When the actor ends for good the other side hears of it.
+    pub(super) fn tell_of_end(self: &Arc<Self>, export: u64, actor: &dyn Callee) {
+        let (link, ended) = (Arc::downgrade(self), actor.exited());
+        let Some(runtime) = self.life.runtime() else { return };
+        let waits = runtime.system.spawn(async move {
+            // An error is the end of the runtime, which the other side sees by itself.
+            let Ok(exit) = ended.await else { return };
+            let held = link.upgrade().filter(|link| link.export(export).is_some());
+            if let Some(link) = held {
+                link.tell(&Frame::Exited { export, exit: Box::new(exit) });
+            }
+        });
+        let mut tables = self.tables.lock();
+        if tables.exports.contains_key(&export) {
+            tables.mourners.insert(export, waits.abort_handle());
+        } else {
+            waits.abort();
+        }
+    }
+}
+
+fn unknown() -> Error {
+    Error::CannotTravel {
+        type_name: "a reference".to_owned(),
+        attribute: None,
+        reason: "it is none that this process has given away".to_owned(),
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.held {
+            Held::Object(_) => "Token(object)",
+            Held::Actor(_) => "Token(actor)",
+        })
+    }
+}

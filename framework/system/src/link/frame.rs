@@ -1,0 +1,117 @@
+//! What two processes say to each other over a link.
+
+use std::fmt;
+
+use raytree_types::codec::Encoded;
+use raytree_types::{ActorId, ActorOptions, Bytes, Error, Exit, TaskOptions};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// One message. Both sides say and hear the same ones. Calls are numbered by the one who makes them, exports by the one
+/// whose they are.
+#[derive(Debug, Serialize, Deserialize, strum::IntoStaticStr)]
+pub(super) enum Frame {
+    /// Do something, and answer.
+    Ask { call: u64, what: Ask, arguments: Vec<Packed> },
+    /// What came of it. The last word on a call.
+    Answer { call: u64, result: Result<Packed, Error> },
+    /// Nobody wants the answer any more; nor, if `recursive`, what was started for it.
+    Withdraw { call: u64, recursive: bool },
+    /// One more value of a call that has many.
+    Item { call: u64, item: Packed },
+    /// So many items more may be sent.
+    Room { call: u64, items: u32 },
+    /// The other side holds this one no more.
+    Release { export: u64 },
+    /// The object is no longer wanted by anybody there; nor, if `recursive`, is what its maker started.
+    Cancel { export: u64, recursive: bool },
+    /// An actor that the other side holds is to end.
+    End { export: u64, kill: bool },
+    /// An actor that the other side holds has ended for good.
+    Exited { export: u64, exit: Box<Exit> },
+}
+
+/// What can be asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Ask {
+    /// Run a function.
+    Run { function: String, signature: String, terms: Terms },
+    /// Begin the life of an actor. The answer, an export as a number, comes when its constructor has returned.
+    Create { class: String, signature: String, id: ActorId, options: Box<ActorOptions> },
+    /// Call a method.
+    Call { export: u64, method: String, signature: String, window: Option<u32> },
+    /// The value of an object, once it is there.
+    Fetch { export: u64 },
+    /// A handle on a living actor, by its name.
+    Named { namespace: String, name: String },
+}
+
+/// On which terms a function runs for another process. Opaque to those who write generated code.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Terms {
+    /// Its options; none for those of its attribute.
+    pub(crate) options: Option<Box<TaskOptions>>,
+}
+
+/// A value on its way, with what it refers to in the words of the one who sends it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Packed {
+    pub(super) head: Head,
+    pub(super) buffers: Vec<Bytes>,
+    pub(super) refs: Vec<WireRef>,
+}
+
+/// A reference on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireRef {
+    /// An object of the one who sends it, held for the one who gets it.
+    Object { export: u64 },
+    /// An actor of the one who sends it, held for the one who gets it.
+    Actor { export: u64, id: ActorId, label: String, mailbox: u64 },
+    /// An actor that the one who gets it has asked for, held for him.
+    Born { export: u64 },
+    /// An object of the one who gets it, that he has exported before.
+    YourObject { export: u64 },
+    /// An actor of the one who gets it, that he has exported before.
+    YourActor { export: u64 },
+}
+
+/// A few bytes, written in one piece and not apart from the rest.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Head(pub(super) Vec<u8>);
+
+impl Packed {
+    pub(super) fn of(written: Encoded, refs: Vec<WireRef>) -> Self {
+        Self { head: Head(written.head), buffers: written.buffers, refs }
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl Serialize for Head {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = Head;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Head, E> {
+                Ok(Head(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Read)
+    }
+}

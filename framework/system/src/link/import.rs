@@ -1,0 +1,180 @@
+//! What a value refers to, on its way in: objects and actors of the other process.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use raytree_supervise::panics;
+use raytree_types::codec::RefToken;
+use raytree_types::{ActorId, Cause, Error};
+
+use super::frame::Frame;
+use super::{Answer, Ask, Landing, Link};
+use crate::object::Value;
+use crate::object::cell::{ObjectCell, Producer};
+use crate::object::reference::ObjectRef;
+
+/// An object that the other side holds for this one, until this is dropped.
+pub(crate) struct Imported {
+    link: Arc<Link>,
+    export: u64,
+}
+
+impl Imported {
+    pub(super) fn new(link: &Arc<Link>, export: u64) -> Self {
+        Self { link: Arc::clone(link), export }
+    }
+
+    /// Its number there.
+    pub(crate) fn export(&self) -> u64 {
+        self.export
+    }
+
+    /// A reference to it. Its value comes when somebody wants it.
+    pub(crate) fn object<T: Value>(self: &Arc<Self>) -> ObjectRef<T> {
+        let cell = ObjectCell::pending("an object of another process", self.link.life);
+        let fetcher = Fetcher {
+            imported: Arc::clone(self),
+            cell: Arc::downgrade(&cell),
+            is_asked: AtomicBool::new(false),
+        };
+        cell.made_by(Arc::new(fetcher));
+        ObjectRef::first(cell)
+    }
+}
+
+impl Drop for Imported {
+    fn drop(&mut self) {
+        self.link.tell(&Frame::Release { export: self.export });
+    }
+}
+
+/// Where something lives that this process only knows of. It is held there for as long as this is held here.
+pub(crate) enum Home {
+    Object(Arc<Imported>),
+    Actor(Arc<ImportedActor>),
+}
+
+impl Home {
+    /// Its number there, if it is at the other end of this link.
+    pub(super) fn over(&self, link: &Arc<Link>) -> Option<u64> {
+        let (own, export) = match self {
+            Self::Object(imported) => (&imported.link, imported.export),
+            Self::Actor(imported) => (&imported.link, imported.export),
+        };
+        Arc::ptr_eq(own, link).then_some(export)
+    }
+}
+
+/// Gets the value of an import.
+struct Fetcher<T> {
+    imported: Arc<Imported>,
+    cell: Weak<ObjectCell<T>>,
+    is_asked: AtomicBool,
+}
+
+impl<T: Value> Producer for Fetcher<T> {
+    fn cancel(&self, recursive: bool) {
+        let Imported { link, export } = &*self.imported;
+        link.tell(&Frame::Cancel { export: *export, recursive });
+    }
+
+    fn is_lazy(&self) -> bool {
+        !self.is_asked.load(Ordering::Acquire)
+    }
+
+    fn wanted(&self) {
+        if self.is_asked.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // The value is waited for by whoever asks: it comes whether or not all others let go meanwhile.
+        let Some(cell) = self.cell.upgrade() else { return };
+        let Imported { link, export } = &*self.imported;
+        let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
+        link.ask(Ask::Fetch { export: *export }, Vec::new(), Box::new(landing));
+    }
+
+    fn home(&self) -> Option<Home> {
+        Some(Home::Object(Arc::clone(&self.imported)))
+    }
+}
+
+struct Fetched<T> {
+    cell: Arc<ObjectCell<T>>,
+    imported: Arc<Imported>,
+}
+
+impl<T: Value> Landing for Fetched<T> {
+    fn land(self: Box<Self>, answer: Answer) {
+        let result = match answer {
+            // Reading it is the type's own code.
+            Answer::Value(part) => panics::catch(|| part.read::<T>()).unwrap_or_else(|cause| {
+                Err(Error::TaskFailed {
+                    task: "reading an object".to_owned(),
+                    cause: Box::new(cause),
+                })
+            }),
+            Answer::Failed(error) => Err(error),
+            Answer::Lost(cause) => Err(owner_died(&self.imported.link, cause)),
+        };
+        self.cell.settle(result);
+    }
+}
+
+fn owner_died(link: &Link, cause: Cause) -> Error {
+    match link.life.runtime() {
+        Some(runtime) if !runtime.is_closing() => {
+            Error::OwnerDied { owner: link.peer.clone(), cause: Box::new(cause) }
+        }
+        _ => link.life.gone(),
+    }
+}
+
+/// An actor that the other side holds for this one, until this is dropped.
+pub(crate) struct ImportedActor {
+    pub(crate) link: Arc<Link>,
+    pub(crate) export: u64,
+    pub(crate) id: ActorId,
+    pub(crate) label: String,
+    /// As many calls may wait or run at once.
+    pub(crate) mailbox: usize,
+}
+
+impl ImportedActor {
+    pub(super) fn new(
+        link: &Arc<Link>,
+        export: u64,
+        id: ActorId,
+        label: String,
+        mailbox: usize,
+    ) -> Self {
+        Self { link: Arc::clone(link), export, id, label, mailbox }
+    }
+}
+
+impl Drop for ImportedActor {
+    fn drop(&mut self) {
+        self.link.unwatch(self.export);
+        self.link.tell(&Frame::Release { export: self.export });
+    }
+}
+
+/// An actor that comes home: the token of this process's own handles, whichever life it is in.
+pub(super) fn own_actor(link: &Link, id: ActorId) -> Option<RefToken> {
+    let runtime = link.life.runtime()?;
+    // One that another process has begun here is that one's.
+    let launch = runtime.table.launch(id).filter(|launch| launch.is_owned())?;
+    Some(launch.token()? as RefToken)
+}
+
+impl fmt::Debug for Imported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Imported({} of {})", self.export, self.link.peer)
+    }
+}
+
+impl fmt::Debug for ImportedActor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ImportedActor({} of {})", self.id, self.link.peer)
+    }
+}

@@ -1,0 +1,386 @@
+//! A link: what two processes do for each other over one stream of bytes. Both sides are alike: each may ask the other to
+//! run functions, to call methods, to hand out the value of an object, and answers the same questions itself.
+//!
+//! ```text
+//! asks: ask() ──▶ Outgoing ──▶ socket ──▶ reader ──▶ serve: submits it here ──▶ object settles ──▶ Answer ──▶ back
+//! ```
+//!
+//! No actor is on the way of a call: the one who asks writes to the socket himself, and one thread on each side reads. What
+//! it reads it hands on at once. Values are written by the one who has them and read on that thread, which is their types' own
+//! code: it may not wait there, and is told so by an error of whatever it waits for.
+//!
+//! What a value refers to is *exported*: the sender holds the object or the actor for the receiver, under a number, until
+//! the receiver lets go of it. One that came over the same link goes back as the receiver's own; one of a third process is
+//! exported anew, and its value passes through here.
+//!
+//! A link that has ended is never taken up again. Whoever owns it decides when that is: [`Link::end`] tells everybody who
+//! waits, with the cause.
+//!
+//! Invariants:
+//! - **LI-1 (answered-once):** every question is answered once: with what came of it, or with the end of the link.
+//! - **LI-2 (held-until-released):** what is exported lives until it is released or the link has ended, and no longer.
+
+mod export;
+mod frame;
+mod import;
+mod outgoing;
+mod serve;
+mod stream;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, BufReader};
+use std::mem;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use parking_lot::Mutex;
+use raytree_supervise::panics;
+use raytree_types::{Cause, Error, Exit, Result};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::object::part::Part;
+use crate::runtime::life::Life;
+use crate::runtime::{Shared, ambient};
+use crate::task::failure::Failure;
+use export::Kept;
+pub(crate) use export::{Called, Callee, Held, Object, Token};
+pub(crate) use frame::Ask;
+pub use frame::Terms;
+use frame::{Frame, Packed};
+pub(crate) use import::{Home, Imported, ImportedActor};
+use outgoing::Outgoing;
+pub use serve::Served;
+
+/// See the [module documentation](self).
+pub(crate) struct Link {
+    /// Who is at the other end, for messages.
+    pub(crate) peer: String,
+    pub(crate) life: &'static Life,
+    out: Outgoing,
+    tables: Mutex<Tables>,
+    /// Numbers of calls and exports of this side.
+    next: AtomicU64,
+}
+
+#[derive(Default)]
+struct Tables {
+    /// Questions of this side.
+    asked: HashMap<u64, Box<dyn Landing>>,
+    /// Questions of the other side, as far as they have no answer yet.
+    serving: HashMap<u64, serve::Serving>,
+    /// What the other side holds of this one.
+    exports: HashMap<u64, Arc<Token>>,
+    /// Who waits for the ends of those of them that are actors.
+    mourners: HashMap<u64, AbortHandle>,
+    /// What this side holds of actors there, and who wants to hear of their ends.
+    watched: HashMap<u64, Watch>,
+    /// Why there is no link any more.
+    ended: Option<Cause>,
+}
+
+/// The end of an actor of the other side: who waits for it, or what was told before anybody did.
+enum Watch {
+    Waits(Watcher),
+    Told(Box<Exit>),
+}
+
+/// Hears how an actor of the other side has ended, or that the link has.
+pub(crate) type Watcher = Box<dyn FnOnce(std::result::Result<Exit, Cause>) + Send>;
+
+/// Who asked a question.
+pub(crate) trait Landing: Send {
+    /// One of many values has come.
+    fn item(&self, _item: Part) {}
+    /// The last word.
+    fn land(self: Box<Self>, answer: Answer);
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Value(Part),
+    Failed(Error),
+    /// The link has ended.
+    Lost(Cause),
+}
+
+impl Answer {
+    /// As the end of a body that ran over there.
+    pub(crate) fn of_body(self) -> std::result::Result<Part, Failure> {
+        match self {
+            Self::Value(part) => Ok(part),
+            Self::Failed(Error::TaskFailed { cause, .. }) => Err(Failure::User(cause)),
+            Self::Failed(Error::WorkerDied { cause, .. }) => Err(Failure::Lost(cause)),
+            Self::Failed(other) => Err(other.into()),
+            Self::Lost(cause) => Err(Failure::Lost(Box::new(cause))),
+        }
+    }
+}
+
+impl Link {
+    /// Takes a stream up. `hung_up` is called on the link's thread when the other side says nothing more, or nonsense; the
+    /// link ends with [`Link::end`], not before.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub(crate) fn start(
+        peer: &str,
+        stream: UnixStream,
+        runtime: &Arc<Shared>,
+        hung_up: impl FnOnce(Cause) + Send + 'static,
+    ) -> io::Result<Arc<Self>> {
+        let reader = stream.try_clone()?;
+        let link = Arc::new(Self {
+            peer: peer.to_owned(),
+            life: runtime.life,
+            out: Outgoing::new(stream),
+            tables: Mutex::default(),
+            next: AtomicU64::new(1),
+        });
+        let (own, here) = (Arc::clone(&link), Arc::clone(&runtime.here));
+        thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
+            // What is read here may submit tasks, and must not block.
+            ambient::bind_thread(here, false);
+            hung_up(own.read(reader));
+        })?;
+        Ok(link)
+    }
+
+    fn read(self: &Arc<Self>, stream: UnixStream) -> Cause {
+        let mut from = BufReader::with_capacity(64 << 10, stream);
+        loop {
+            let frame = match stream::read::<Frame>(&mut from) {
+                Ok(frame) => frame,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    return Cause::message(format!("{} speaks nonsense: {error}", self.peer));
+                }
+                Err(_) => return Cause::message(format!("the link to {} was cut", self.peer)),
+            };
+            // A value's own code runs here.
+            if let Err(cause) = panics::catch(|| self.hear(frame)) {
+                tracing::error!(peer = self.peer, "what came over the link panicked: {cause}");
+            }
+        }
+    }
+
+    fn hear(self: &Arc<Self>, frame: Frame) {
+        match frame {
+            Frame::Ask { call, what, arguments } => self.asked(call, what, arguments),
+            Frame::Answer { call, result } => self.answered(call, result),
+            Frame::Withdraw { call, recursive } => self.withdrawn(call, recursive),
+            Frame::Item { call, item } => self.item(call, item),
+            Frame::Room { call, items } => self.room(call, items),
+            Frame::Release { export } => _ = self.take_export(export),
+            Frame::Cancel { export, recursive } => {
+                if let Some(Held::Object(object)) = self.export(export) {
+                    object.cancel(recursive);
+                }
+            }
+            Frame::End { export, kill } => {
+                if let Some(Held::Actor(actor)) = self.export(export) {
+                    actor.end(kill);
+                }
+            }
+            Frame::Exited { export, exit } => {
+                let mut tables = self.tables.lock();
+                match tables.watched.remove(&export) {
+                    Some(Watch::Waits(told)) => {
+                        drop(tables);
+                        told(Ok(*exit));
+                    }
+                    // It stays until somebody asks, or lets go of the actor.
+                    _ => _ = tables.watched.insert(export, Watch::Told(exit)),
+                }
+            }
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn say(&self, frame: &Frame) -> io::Result<()> {
+        self.out.give(stream::write(frame)?);
+        Ok(())
+    }
+
+    /// Says what has no arguments, and can always be written.
+    fn tell(&self, frame: &Frame) {
+        if let Err(error) = self.say(frame) {
+            tracing::error!(peer = self.peer, %error, "a message cannot be written");
+        }
+    }
+
+    /// Asks a question. Whatever happens, `landing` hears of it once; perhaps before this returns.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        what: Ask,
+        arguments: Vec<Part>,
+        landing: Box<dyn Landing>,
+    ) -> u64 {
+        let call = self.number();
+        let name = what.name();
+        {
+            let mut tables = self.tables.lock();
+            if let Some(cause) = tables.ended.clone() {
+                drop(tables);
+                landing.land(Answer::Lost(cause));
+                return call;
+            }
+            tables.asked.insert(call, landing);
+        }
+        let mut kept = Kept::default();
+        let arguments = arguments.into_iter().map(|part| self.pack(part, &mut kept));
+        let said = arguments.collect::<Result<_>>().and_then(|arguments| {
+            let frame = Frame::Ask { call, what, arguments };
+            self.say(&frame).map_err(|error| Error::CannotTravel {
+                type_name: name,
+                attribute: None,
+                reason: error.to_string(),
+            })
+        });
+        if let Err(error) = said {
+            self.unsaid(&kept);
+            self.settle(call, Answer::Failed(error));
+        }
+        call
+    }
+
+    /// Asks a question without arguments, and waits for its answer.
+    pub(crate) async fn request(self: &Arc<Self>, what: Ask) -> Result<Part> {
+        struct Tells(oneshot::Sender<Answer>);
+        impl Landing for Tells {
+            fn land(self: Box<Self>, answer: Answer) {
+                // Whoever asked may have left.
+                _ = self.0.send(answer);
+            }
+        }
+        let (tells, told) = oneshot::channel();
+        self.ask(what, Vec::new(), Box::new(Tells(tells)));
+        match told.await {
+            Ok(Answer::Value(part)) => Ok(part),
+            Ok(Answer::Failed(error)) => Err(error),
+            Ok(Answer::Lost(_)) | Err(_) => Err(self.life.gone()),
+        }
+    }
+
+    fn settle(&self, call: u64, answer: Answer) {
+        let landing = self.tables.lock().asked.remove(&call);
+        if let Some(landing) = landing {
+            landing.land(answer);
+        }
+    }
+
+    fn answered(self: &Arc<Self>, call: u64, result: std::result::Result<Packed, Error>) {
+        let answer = match result.and_then(|packed| self.unpack(packed)) {
+            Ok(part) => Answer::Value(part),
+            Err(error) => Answer::Failed(error),
+        };
+        self.settle(call, answer);
+    }
+
+    /// The answer is no longer wanted: who asked hears nothing more.
+    pub(crate) fn withdraw(&self, call: u64, recursive: bool) {
+        let landing = self.tables.lock().asked.remove(&call);
+        if landing.is_some() {
+            self.tell(&Frame::Withdraw { call, recursive });
+        }
+        drop(landing);
+    }
+
+    /// So many further items may come.
+    pub(crate) fn give_room(&self, call: u64, items: u32) {
+        self.tell(&Frame::Room { call, items });
+    }
+
+    /// An actor that this side holds is to end.
+    pub(crate) fn end_actor(&self, export: u64, kill: bool) {
+        self.tell(&Frame::End { export, kill });
+    }
+
+    /// `told` hears of the end of an actor that this side holds; at once, if it is over.
+    pub(crate) fn watch(&self, export: u64, told: Watcher) {
+        let mut tables = self.tables.lock();
+        let end = match (tables.ended.clone(), tables.watched.remove(&export)) {
+            (_, Some(Watch::Told(exit))) => Ok(*exit),
+            (Some(cause), _) => Err(cause),
+            (None, _) => {
+                tables.watched.insert(export, Watch::Waits(told));
+                return;
+            }
+        };
+        drop(tables);
+        told(end);
+    }
+
+    /// Nobody is to hear of the end of an actor any more.
+    pub(crate) fn unwatch(&self, export: u64) {
+        let told = self.tables.lock().watched.remove(&export);
+        drop(told);
+    }
+
+    /// Ends it: everybody who waits is told `cause`, what the other side asked for is given up, what it held is let go.
+    /// A later end changes nothing.
+    pub(crate) fn end(&self, cause: &Cause) {
+        let left = {
+            let mut tables = self.tables.lock();
+            if tables.ended.is_some() {
+                return;
+            }
+            let ended = Some(cause.clone());
+            mem::replace(&mut *tables, Tables { ended, ..Tables::default() })
+        };
+        self.out.close();
+        let Tables { asked, serving, exports, watched, mourners, .. } = left;
+        mourners.into_values().for_each(|waits| waits.abort());
+        for serving in serving.into_values() {
+            serving.give_up(true);
+        }
+        // What is dropped here may be the user's, and may look at this link.
+        if let Err(cause) = panics::catch(|| drop(exports)) {
+            tracing::error!("dropping what the other side held panicked: {cause}");
+        }
+        // One that panics keeps the word from nobody else (LI-1).
+        let quietly = |tell: Box<dyn FnOnce() + '_>| {
+            if let Err(cause) = panics::catch(tell) {
+                tracing::error!("telling of the end of a link panicked: {cause}");
+            }
+        };
+        for landing in asked.into_values() {
+            quietly(Box::new(|| landing.land(Answer::Lost(cause.clone()))));
+        }
+        for watch in watched.into_values() {
+            if let Watch::Waits(told) = watch {
+                quietly(Box::new(|| told(Err(cause.clone()))));
+            }
+        }
+    }
+}
+
+impl Ask {
+    fn name(&self) -> String {
+        match self {
+            Self::Run { function, .. } => function.clone(),
+            Self::Create { class, .. } => class.clone(),
+            Self::Call { method, .. } => method.clone(),
+            Self::Fetch { .. } => "an object".to_owned(),
+            Self::Named { name, .. } => name.clone(),
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.end(&Cause::message(format!("nobody held the link to {}", self.peer)));
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}

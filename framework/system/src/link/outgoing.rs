@@ -1,0 +1,342 @@
+//! What goes out: whoever has something to say writes it himself while the socket takes it, and a thread does while it
+//! does not. So an idle link costs no wake-up, and nobody waits for a peer who does not read. Where messages come one upon
+//! the other the thread gathers them, and writes many at a time.
+//!
+//! Invariants:
+//! - **OG-1 (in-turn):** messages go out whole, in the order in which they were given.
+//! - **OG-2 (never-blocks):** giving a message never waits for the other side.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use raytree_supervise::clock;
+use raytree_types::Bytes;
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+
+use super::stream::Message;
+
+/// Small messages are written together up to this.
+const TOGETHER: usize = 64 << 10;
+/// Apart from others, without a copy, from this size on.
+const APART: usize = 8 << 10;
+/// What one who has something of his own to say writes for others before a thread takes over.
+const FOR_OTHERS: usize = 1 << 20;
+/// Pieces in one call of the operating system.
+const AT_ONCE: usize = 64;
+/// Messages that follow each other within this time come one upon the other: a call of the operating system takes as long.
+const QUICKLY: Duration = Duration::from_micros(8);
+/// So many of them, and they are gathered.
+const MANY: u32 = 32;
+/// How long the thread gathers.
+const GATHERED: Duration = Duration::from_micros(30);
+
+#[derive(Clone)]
+pub(super) struct Outgoing(Arc<Inner>);
+
+struct Inner {
+    socket: UnixStream,
+    queue: Mutex<Queue>,
+    /// The thread that writes while the socket takes nothing.
+    full: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    pieces: VecDeque<Piece>,
+    writer: Writer,
+    has_thread: bool,
+    /// When the last message came, and how many came quickly before it.
+    last: Duration,
+    quick: u32,
+}
+
+enum Piece {
+    Together(Vec<u8>),
+    Apart(Bytes),
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Writer {
+    /// Nobody writes: whoever comes does.
+    #[default]
+    Nobody,
+    /// One who had something to say.
+    Somebody,
+    /// The thread, once the socket takes something again.
+    Thread,
+    /// Nothing is written any more.
+    Closed,
+}
+
+impl Outgoing {
+    pub(super) fn new(socket: UnixStream) -> Self {
+        Self(Arc::new(Inner { socket, queue: Mutex::default(), full: Condvar::new() }))
+    }
+
+    /// Gives a message. One given after the end is dropped.
+    pub(super) fn give(&self, message: Message) {
+        let is_mine = {
+            let mut queue = self.0.queue.lock();
+            if queue.writer == Writer::Closed {
+                return;
+            }
+            queue.append(message);
+            let gathers = queue.is_quick(clock::now());
+            let is_mine = queue.writer == Writer::Nobody;
+            if is_mine && gathers {
+                return self.hand_over(&mut queue, VecDeque::new());
+            }
+            if is_mine {
+                queue.writer = Writer::Somebody;
+            }
+            is_mine
+        };
+        if is_mine {
+            self.write();
+        }
+    }
+
+    /// Writes what there is, until the socket takes no more.
+    fn write(&self) {
+        let mut written = 0;
+        let mut taken = VecDeque::new();
+        loop {
+            {
+                let mut queue = self.0.queue.lock();
+                if queue.writer == Writer::Closed {
+                    return;
+                }
+                if taken.is_empty() {
+                    mem::swap(&mut taken, &mut queue.pieces);
+                }
+                if taken.is_empty() {
+                    queue.writer = Writer::Nobody;
+                    return;
+                }
+                if written >= FOR_OTHERS {
+                    return self.hand_over(&mut queue, taken);
+                }
+            }
+            match self.0.send(&mut taken, SendFlags::DONTWAIT) {
+                Ok(bytes) => written += bytes,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let mut queue = self.0.queue.lock();
+                    return self.hand_over(&mut queue, taken);
+                }
+                // The reader sees the end, and says so.
+                Err(_) => return self.close(),
+            }
+        }
+    }
+
+    fn hand_over(&self, queue: &mut Queue, mut taken: VecDeque<Piece>) {
+        if queue.writer == Writer::Closed {
+            return;
+        }
+        taken.append(&mut queue.pieces);
+        queue.pieces = taken;
+        queue.writer = Writer::Thread;
+        if queue.has_thread {
+            self.0.full.notify_one();
+            return;
+        }
+        queue.has_thread = true;
+        let inner = Arc::clone(&self.0);
+        let thread = thread::Builder::new().name("raytree-link-out".to_owned());
+        if let Err(error) = thread.spawn(move || inner.drain()) {
+            tracing::error!(%error, "no thread for what goes out over a link");
+            queue.writer = Writer::Closed;
+            _ = self.0.socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Nothing goes out any more; the reader of both sides sees the end.
+    pub(super) fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        let dropped = {
+            let mut queue = self.queue.lock();
+            queue.writer = Writer::Closed;
+            mem::take(&mut queue.pieces)
+        };
+        drop(dropped);
+        _ = self.socket.shutdown(Shutdown::Both);
+        self.full.notify_all();
+    }
+
+    /// The thread: writes, waiting for the socket, whatever others could not.
+    fn drain(&self) {
+        let mut taken = VecDeque::new();
+        loop {
+            {
+                let mut queue = self.queue.lock();
+                if taken.is_empty() && queue.writer == Writer::Thread && queue.quick >= MANY {
+                    self.full.wait_for(&mut queue, GATHERED);
+                }
+                let is_done = taken.is_empty() && queue.pieces.is_empty();
+                if is_done && queue.writer == Writer::Thread {
+                    queue.writer = Writer::Nobody;
+                    queue.quick = 0;
+                }
+                while queue.writer != Writer::Thread {
+                    if queue.writer == Writer::Closed {
+                        return;
+                    }
+                    self.full.wait(&mut queue);
+                }
+                if taken.is_empty() {
+                    mem::swap(&mut taken, &mut queue.pieces);
+                }
+            }
+            match self.send(&mut taken, SendFlags::empty()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return self.close(),
+            }
+        }
+    }
+
+    /// Writes some of it, and takes that out.
+    fn send(&self, pieces: &mut VecDeque<Piece>, flags: SendFlags) -> rustix::io::Result<usize> {
+        let slices: Vec<IoSlice<'_>> =
+            pieces.iter().take(AT_ONCE).map(|piece| IoSlice::new(piece.bytes())).collect();
+        if slices.is_empty() {
+            return Ok(0);
+        }
+        let mut nothing = SendAncillaryBuffer::default();
+        let sent = sendmsg(&self.socket, &slices, &mut nothing, flags | SendFlags::NOSIGNAL)?;
+        let mut left = sent;
+        while let Some(first) = pieces.front_mut() {
+            let length = first.bytes().len();
+            if length > left {
+                first.skip(left);
+                break;
+            }
+            left -= length;
+            pieces.pop_front();
+        }
+        Ok(sent)
+    }
+}
+
+impl Queue {
+    /// Messages come one upon the other.
+    fn is_quick(&mut self, now: Duration) -> bool {
+        let gap = now.saturating_sub(std::mem::replace(&mut self.last, now));
+        self.quick = if gap < QUICKLY { self.quick.saturating_add(1) } else { self.quick / 2 };
+        self.quick >= MANY
+    }
+
+    fn append(&mut self, message: Message) {
+        match self.pieces.back_mut() {
+            Some(Piece::Together(bytes)) if bytes.len() + message.front.len() <= TOGETHER => {
+                bytes.extend_from_slice(&message.front);
+            }
+            _ => self.pieces.push_back(Piece::Together(message.front)),
+        }
+        for buffer in message.buffers {
+            match self.pieces.back_mut() {
+                Some(Piece::Together(bytes)) if buffer.len() < APART => {
+                    bytes.extend_from_slice(&buffer);
+                }
+                _ => self.pieces.push_back(Piece::Apart(buffer)),
+            }
+        }
+    }
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Together(bytes) => bytes,
+            Self::Apart(bytes) => bytes,
+        }
+    }
+
+    fn skip(&mut self, count: usize) {
+        match self {
+            Self::Together(bytes) => _ = bytes.drain(..count),
+            Self::Apart(bytes) => {
+                if let Some(rest) = bytes.slice(count..) {
+                    *bytes = rest;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn message(number: u64, apart: usize) -> Message {
+        let buffers = if apart == 0 { Vec::new() } else { vec![vec![number as u8; apart].into()] };
+        Message { front: number.to_le_bytes().to_vec(), buffers }
+    }
+
+    #[test]
+    fn og_1_messages_of_many_threads_go_out_whole_and_each_threads_in_order() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        let out = Outgoing::new(ours);
+        let givers: Vec<_> = (0..4u64)
+            .map(|giver| {
+                let out = out.clone();
+                thread::spawn(move || {
+                    for round in 0..500u64 {
+                        // Small and large ones, more than a socket takes.
+                        let apart = if round % 7 == 0 { 40_000 } else { 0 };
+                        out.give(message(giver << 32 | round, apart));
+                    }
+                })
+            })
+            .collect();
+        let mut next = [0; 4];
+        for _ in 0..4 * 500 {
+            let mut number = [0; 8];
+            theirs.read_exact(&mut number).expect("a message");
+            let number = u64::from_le_bytes(number);
+            let (giver, round) = ((number >> 32) as usize, number & 0xFFFF_FFFF);
+            assert_eq!(round, next[giver]);
+            next[giver] += 1;
+            if round % 7 == 0 {
+                let mut apart = vec![0; 40_000];
+                theirs.read_exact(&mut apart).expect("its buffer");
+                assert!(apart.iter().all(|byte| *byte == number as u8));
+            }
+        }
+        givers.into_iter().for_each(|giver| giver.join().expect("no panic"));
+    }
+
+    #[test]
+    fn og_2_who_gives_does_not_wait_for_one_who_does_not_read() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
+        let out = Outgoing::new(ours);
+        let rounds = 64;
+        (0..rounds).for_each(|number| out.give(message(number, 1 << 20)));
+        let mut read = 0u64;
+        let mut chunk = vec![0; 1 << 20];
+        while read < rounds * ((1 << 20) + 8) {
+            let count = theirs.read(&mut chunk).expect("more");
+            assert!(count > 0);
+            read += count as u64;
+        }
+        out.close();
+        assert_eq!(theirs.read(&mut chunk).expect("the end"), 0);
+        // Nobody is there any more.
+        out.give(message(1, 0));
+    }
+}

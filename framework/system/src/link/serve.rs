@@ -1,0 +1,374 @@
+//! What the other side asks of this one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+
+use raytree_supervise::panics;
+use raytree_types::codec::Codec;
+use raytree_types::{Error, Result};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::export::{Called, Callee, Held, Kept, Object, Token};
+use super::frame::{Ask, Frame, Packed, WireRef};
+use super::import::Home;
+use super::{Answer, Link};
+use crate::object::Value;
+use crate::object::cell::Standing;
+use crate::object::part::Part;
+use crate::object::reference::ObjectRef;
+use crate::object::stream::ObjectStream;
+use crate::object::waiter::{Dependent, Waiter};
+use crate::task::by_bytes::{Birth, Way};
+use crate::task::registry;
+
+/// What was begun for a call that came as bytes. Opaque to those who write generated code.
+pub struct Served(pub(crate) Begun);
+
+/// What has begun.
+pub(crate) enum Begun {
+    /// One value will be there.
+    One(Arc<dyn Object>),
+    /// Many, one after the other.
+    Many(Box<dyn Items>, u32),
+}
+
+/// The next item of a stream; none after the last one.
+pub(crate) type NextItem<'a> = Pin<Box<dyn Future<Output = Option<Result<Part>>> + Send + 'a>>;
+
+/// A stream of any type.
+pub(crate) trait Items: Send {
+    fn next(&mut self) -> NextItem<'_>;
+}
+
+/// A value that is written in the codec of its function.
+struct Coded<T>(ObjectRef<T>, Codec);
+
+impl<T: Value> Object for Coded<T> {
+    fn ask(&self, waiter: Waiter) -> Standing {
+        Object::ask(&self.0, waiter)
+    }
+
+    fn part(&self) -> Result<Part> {
+        Part::of_shared(self.1, &self.0.cell.share()?)
+    }
+
+    fn cancel(&self, recursive: bool) {
+        Object::cancel(&self.0, recursive);
+    }
+
+    fn home(&self) -> Option<Home> {
+        None
+    }
+}
+
+struct CodedItems<T>(ObjectStream<T>, Codec);
+
+impl<T: Value> Items for CodedItems<T> {
+    fn next(&mut self) -> NextItem<'_> {
+        Box::pin(async move {
+            let item = self.0.next().await?;
+            // Writing it is the type's own code.
+            let written = |value| {
+                panics::catch(|| Part::of::<T>(self.1, &value)).unwrap_or_else(|cause| {
+                    let task = "writing its items".to_owned();
+                    Err(Error::TaskFailed { task, cause: Box::new(cause) })
+                })
+            };
+            Some(item.and_then(written))
+        })
+    }
+}
+
+impl Served {
+    pub(crate) fn one<T: Value>(reference: ObjectRef<T>, codec: Codec) -> Self {
+        Self(Begun::One(Arc::new(Coded(reference, codec))))
+    }
+
+    pub(crate) fn many<T: Value>(stream: ObjectStream<T>, codec: Codec, window: u32) -> Self {
+        Self(Begun::Many(Box::new(CodedItems(stream, codec)), window))
+    }
+}
+
+impl std::fmt::Debug for Served {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Served")
+    }
+}
+
+/// A question of the other side that has no answer yet.
+pub(super) enum Serving {
+    /// It is on its way to whatever will answer it.
+    Begins,
+    One(Arc<dyn Object>),
+    /// The value of an object that is there for others, too.
+    Fetch,
+    /// Many, with the room for them, and who sends them, once he does.
+    Many(Arc<Semaphore>, Option<AbortHandle>),
+    /// The constructor of an actor.
+    Actor(Arc<dyn Callee>),
+}
+
+impl Serving {
+    /// Nobody wants the answer any more.
+    pub(super) fn give_up(self, recursive: bool) {
+        match self {
+            Self::Begins | Self::Fetch | Self::Many(_, None) => {}
+            Self::One(object) => object.cancel(recursive),
+            // The stream, dropped, ends its body.
+            Self::Many(_, Some(pump)) => pump.abort(),
+            Self::Actor(actor) => actor.end(true),
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn asked(self: &Arc<Self>, call: u64, what: Ask, arguments: Vec<Packed>) {
+        {
+            let mut tables = self.tables.lock();
+            if tables.ended.is_some() {
+                // Nobody would give it up.
+                return;
+            }
+            tables.serving.insert(call, Serving::Begins);
+        }
+        let begun = panics::catch(|| self.begin(call, what, arguments));
+        let begun = begun.unwrap_or_else(|cause| {
+            let task = "reading its arguments".to_owned();
+            Err(Error::TaskFailed { task, cause: Box::new(cause) })
+        });
+        if let Err(error) = begun {
+            self.answer(call, Err(error));
+        }
+    }
+
+    fn begin(self: &Arc<Self>, call: u64, what: Ask, arguments: Vec<Packed>) -> Result<()> {
+        let arguments = arguments.into_iter().map(|packed| self.unpack(packed));
+        let arguments = arguments.collect::<Result<Vec<_>>>()?;
+        match what {
+            Ask::Run { function, signature, terms } => {
+                let Way::Function(serve) = registry::way(&function, &signature)? else {
+                    return Err(registry::mismatch(&function, "it is no function there"));
+                };
+                self.serve(call, serve(arguments, terms)?);
+            }
+            Ask::Call { export, method, signature, window } => {
+                let Some(Held::Actor(actor)) = self.export(export) else { return Err(gone()) };
+                let called = Called { method, signature, window };
+                self.serve(call, actor.call(&called, arguments)?);
+            }
+            Ask::Fetch { export } => {
+                let Some(Held::Object(object)) = self.export(export) else { return Err(gone()) };
+                if self.notes(call, Serving::Fetch) {
+                    self.answers(call, object);
+                }
+            }
+            Ask::Create { class, signature, id, options } => {
+                let Way::Class(create) = registry::way(&class, &signature)? else {
+                    return Err(registry::mismatch(&class, "it is no actor type there"));
+                };
+                let token = create(arguments, Birth { id, options: *options })?.0;
+                self.serve_actor(call, token)?;
+            }
+            Ask::Named { namespace, name } => {
+                let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
+                let named = runtime.table.named(&namespace, &name);
+                let missing = || Error::ActorNotFound { name: name.clone(), namespace };
+                let token = named.as_ref().and_then(|named| named.token.as_ref());
+                let token = token.ok_or_else(missing)?();
+                self.answer(call, Part::of_token(token));
+            }
+        }
+        Ok(())
+    }
+
+    fn serve(self: &Arc<Self>, call: u64, served: Served) {
+        match served.0 {
+            Begun::One(object) => self.serve_one(call, object),
+            Begun::Many(items, window) => self.serve_many(call, items, window),
+        }
+    }
+
+    /// Notes how a question can be given up; false when it was already.
+    fn notes(&self, call: u64, serving: Serving) -> bool {
+        let mut tables = self.tables.lock();
+        match tables.serving.get_mut(&call) {
+            Some(place) => {
+                *place = serving;
+                true
+            }
+            None => {
+                drop(tables);
+                serving.give_up(true);
+                false
+            }
+        }
+    }
+
+    fn serve_one(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
+        if self.notes(call, Serving::One(Arc::clone(&object))) {
+            self.answers(call, object);
+        }
+    }
+
+    fn answers(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
+        let answers = Arc::new(Answers { link: Arc::downgrade(self), call, object });
+        let waiter = Waiter::Dependent(Arc::clone(&answers) as Arc<dyn Dependent>);
+        if answers.object.ask(waiter) != Standing::Pending {
+            answers.argument(true);
+        }
+    }
+
+    fn serve_many(self: &Arc<Self>, call: u64, mut items: Box<dyn Items>, window: u32) {
+        let Some(runtime) = self.life.runtime() else { return };
+        let room = Arc::new(Semaphore::new(window as usize));
+        if !self.notes(call, Serving::Many(Arc::clone(&room), None)) {
+            return;
+        }
+        let (link, places) = (Arc::downgrade(self), Arc::clone(&room));
+        let pump = runtime.user.spawn(async move {
+            let end = loop {
+                // Never closed.
+                let Ok(place) = places.acquire().await else { return };
+                place.forget();
+                match items.next().await {
+                    None => break Ok(Part::of(Codec::Compact, &())),
+                    Some(Err(error)) => break Err(error),
+                    Some(Ok(part)) => {
+                        let Some(link) = link.upgrade() else { return };
+                        if let Err(error) = link.say_item(call, part) {
+                            break Err(error);
+                        }
+                    }
+                }
+            };
+            if let Some(link) = link.upgrade() {
+                link.answer(call, end.and_then(|part| part));
+            }
+        });
+        match self.tables.lock().serving.get_mut(&call) {
+            Some(Serving::Many(_, sends)) => *sends = Some(pump.abort_handle()),
+            // It has answered already, or nobody wants it any more.
+            _ => pump.abort(),
+        }
+    }
+
+    fn say_item(self: &Arc<Self>, call: u64, part: Part) -> Result<()> {
+        let mut kept = Kept::default();
+        let item = self.pack(part, &mut kept);
+        let said = item.and_then(|item| {
+            self.say(&Frame::Item { call, item }).map_err(|error| too_large(&error))
+        });
+        said.inspect_err(|_| self.unsaid(&kept))
+    }
+
+    /// The other side has begun the life of an actor here.
+    fn serve_actor(self: &Arc<Self>, call: u64, token: Arc<Token>) -> Result<()> {
+        let Held::Actor(actor) = &token.held else { return Err(gone()) };
+        let actor = Arc::clone(actor);
+        let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
+        if !self.notes(call, Serving::Actor(Arc::clone(&actor))) {
+            return Ok(());
+        }
+        let link = Arc::downgrade(self);
+        runtime.system.spawn(async move {
+            let ready = actor.ready().await;
+            let Some(link) = link.upgrade() else { return };
+            match ready {
+                Ok(()) => link.born(call, token, &*actor),
+                Err(error) => link.answer(call, Err(error)),
+            }
+        });
+        Ok(())
+    }
+
+    /// The actor that was asked for is there, and held for whoever asked.
+    fn born(self: &Arc<Self>, call: u64, token: Arc<Token>, actor: &dyn Callee) {
+        let serving = self.tables.lock().serving.remove(&call);
+        if serving.is_none() {
+            // Nobody wants it any more: it was told to end.
+            return;
+        }
+        let export = self.hold(token);
+        self.tell_of_end(export, actor);
+        let refs = vec![WireRef::Born { export }];
+        self.tell(&Frame::Answer { call, result: Ok(Packed { refs, ..Packed::default() }) });
+    }
+
+    fn answer(self: &Arc<Self>, call: u64, result: Result<Part>) {
+        let serving = self.tables.lock().serving.remove(&call);
+        if serving.is_none() {
+            // Nobody wants it any more.
+            return;
+        }
+        let mut kept = Kept::default();
+        let result = result.and_then(|part| self.pack(part, &mut kept));
+        if result.is_err() {
+            self.unsaid(&kept);
+        }
+        if let Err(error) = self.say(&Frame::Answer { call, result }) {
+            self.unsaid(&kept);
+            let result = Err(too_large(&error));
+            self.tell(&Frame::Answer { call, result });
+        }
+    }
+
+    pub(super) fn withdrawn(&self, call: u64, recursive: bool) {
+        let serving = self.tables.lock().serving.remove(&call);
+        if let Some(serving) = serving {
+            serving.give_up(recursive);
+        }
+    }
+
+    pub(super) fn room(&self, call: u64, items: u32) {
+        if let Some(Serving::Many(room, _)) = self.tables.lock().serving.get(&call) {
+            // One who gives more than there can be is not believed.
+            let most = Semaphore::MAX_PERMITS - room.available_permits();
+            room.add_permits((items as usize).min(most));
+        }
+    }
+
+    pub(super) fn item(self: &Arc<Self>, call: u64, item: Packed) {
+        match self.unpack(item) {
+            Ok(part) => {
+                if let Some(landing) = self.tables.lock().asked.get(&call) {
+                    landing.item(part);
+                }
+            }
+            // A stream with a hole is none.
+            Err(error) => {
+                self.tell(&Frame::Withdraw { call, recursive: true });
+                self.settle(call, Answer::Failed(error));
+            }
+        }
+    }
+}
+
+/// Sends the value of an object once it is there.
+struct Answers {
+    link: Weak<Link>,
+    call: u64,
+    object: Arc<dyn Object>,
+}
+
+impl Dependent for Answers {
+    fn argument(self: Arc<Self>, _ok: bool) {
+        let Some(link) = self.link.upgrade() else { return };
+        // Writing it is the type's own code.
+        let part = panics::catch(|| self.object.part()).unwrap_or_else(|cause| {
+            let task = "writing its result".to_owned();
+            Err(Error::TaskFailed { task, cause: Box::new(cause) })
+        });
+        link.answer(self.call, part);
+    }
+}
+
+fn too_large(error: &std::io::Error) -> Error {
+    registry::mismatch("its result", &error.to_string())
+}
+
+/// It was released while somebody asked for it.
+fn gone() -> Error {
+    registry::mismatch("a reference", "it was let go already")
+}

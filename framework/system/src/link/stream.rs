@@ -1,0 +1,159 @@
+//! How messages lie in a stream of bytes.
+//!
+//! A message is `rts1`, the length of its head (`u32`), the number of its buffers (`u32`), the length of each (`u64`), then
+//! the head and the buffers, all little-endian. Head and buffers are those of the codec.
+
+use std::io::{self, Read};
+
+use raytree_types::codec::{self, Codec, Encoded};
+use raytree_types::{Bytes, limits};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const MAGIC: [u8; 4] = *b"rts1";
+
+/// A message as it is written: what comes first, and what lies apart.
+pub(crate) struct Message {
+    pub(crate) front: Vec<u8>,
+    pub(crate) buffers: Vec<Bytes>,
+}
+
+/// Writes a message.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] when it cannot be written, or is too large.
+pub(crate) fn write<T: Serialize + 'static>(message: &T) -> io::Result<Message> {
+    let Encoded { head, buffers, .. } =
+        codec::encode(Codec::Compact, message).map_err(|error| bad(error.to_string()))?;
+    let bytes = head.len() as u64 + buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>();
+    if bytes > limits::MESSAGE_BYTES_MAX {
+        let most = limits::MESSAGE_BYTES_MAX;
+        return Err(bad(format!("{bytes} bytes, where {most} may go to another process")));
+    }
+    let length = u32::try_from(head.len()).map_err(|_| bad("its head is too long".to_owned()))?;
+    let count =
+        u32::try_from(buffers.len()).ok().filter(|count| *count <= limits::MESSAGE_BUFFERS_MAX);
+    let count = count.ok_or_else(|| bad(format!("{} parts that lie apart", buffers.len())))?;
+    let mut front = Vec::with_capacity(12 + 8 * buffers.len() + head.len());
+    front.extend_from_slice(&MAGIC);
+    front.extend_from_slice(&length.to_le_bytes());
+    front.extend_from_slice(&count.to_le_bytes());
+    for buffer in &buffers {
+        front.extend_from_slice(&(buffer.len() as u64).to_le_bytes());
+    }
+    front.extend_from_slice(&head);
+    Ok(Message { front, buffers })
+}
+
+/// Reads a message.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] says what is wrong with it; else what the stream said.
+pub(crate) fn read<T: DeserializeOwned + 'static>(from: &mut impl Read) -> io::Result<T> {
+    let mut start = [0; 12];
+    from.read_exact(&mut start)?;
+    let number =
+        |at: usize| u32::from_le_bytes([start[at], start[at + 1], start[at + 2], start[at + 3]]);
+    if start[..4] != MAGIC {
+        return Err(bad("it does not begin as a message does".to_owned()));
+    }
+    let (length, count) = (number(4), number(8));
+    if count > limits::MESSAGE_BUFFERS_MAX {
+        return Err(bad(format!("it says that {count} parts lie apart")));
+    }
+    let mut lengths = Vec::new();
+    let mut whole = u64::from(length);
+    for _ in 0..count {
+        let mut one = [0; 8];
+        from.read_exact(&mut one)?;
+        let one = u64::from_le_bytes(one);
+        whole = whole.saturating_add(one);
+        lengths.push(one);
+    }
+    if whole > limits::MESSAGE_BYTES_MAX {
+        return Err(bad(format!("it says that it has {whole} bytes")));
+    }
+    let head = exactly(from, u64::from(length))?;
+    let parts = lengths.into_iter().map(|length| exactly(from, length));
+    let buffers: Vec<Bytes> = parts.map(|part| part.map(Bytes::from)).collect::<io::Result<_>>()?;
+    codec::decode(Codec::Compact, &Encoded { head, buffers, refs: Vec::new() })
+        .map_err(|error| bad(error.to_string()))
+}
+
+/// So many bytes. Memory is taken as they come, not as they are announced.
+fn exactly(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+    /// What one process believes another one without having seen it. What nobody writes to takes no memory.
+    const BELIEVED: u64 = 64 << 20;
+    let mut bytes = Vec::with_capacity(length.min(BELIEVED) as usize);
+    let read = from.by_ref().take(length).read_to_end(&mut bytes)?;
+    if read as u64 == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+fn bad(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use raytree_types::{Error, TaskOptions};
+
+    use super::super::frame::{Ask, Frame, Head, Packed, Terms, WireRef};
+    use super::*;
+
+    fn bytes(frame: &Frame) -> Vec<u8> {
+        let Message { mut front, buffers } = write(frame).expect("it can be written");
+        buffers.iter().for_each(|buffer| front.extend_from_slice(buffer));
+        front
+    }
+
+    fn ask() -> Frame {
+        let long = Packed { buffers: vec![vec![7u8; 100_000].into()], ..Packed::default() };
+        let refs = vec![WireRef::Object { export: 300 }];
+        let short = Packed { head: Head(vec![1, 5]), buffers: Vec::new(), refs };
+        let terms = Terms { options: Some(Box::new(TaskOptions::new().cpus(2.0))) };
+        let (function, signature) = ("app::square".to_owned(), "u64 -> u64".to_owned());
+        let what = Ask::Run { function, signature, terms };
+        Frame::Ask { call: 7, what, arguments: vec![long, short] }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let read: Frame = read(&mut bytes(&ask()).as_slice()).expect("a frame");
+        assert_eq!(format!("{read:?}"), format!("{:?}", ask()));
+        let Frame::Ask { arguments, .. } = read else { panic!("another frame") };
+        assert_eq!(arguments[0].buffers[0].len(), 100_000);
+        assert_eq!(arguments[1].head, Head(vec![1, 5]));
+        let refused = Frame::Answer { call: 1, result: Err(Error::NoRuntime) };
+        let read: Frame = super::read(&mut bytes(&refused).as_slice()).expect("a frame");
+        assert!(matches!(read, Frame::Answer { call: 1, result: Err(Error::NoRuntime) }));
+    }
+
+    #[test]
+    fn every_message_that_is_cut_short_is_refused() {
+        let bytes = bytes(&ask());
+        for end in (0..200).chain(bytes.len() - 200..bytes.len()) {
+            assert!(read::<Frame>(&mut &bytes[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn what_is_announced_is_not_believed() {
+        let mut bytes = b"rts1".to_vec();
+        bytes.extend(u32::MAX.to_le_bytes());
+        bytes.extend(1u32.to_le_bytes());
+        bytes.extend(u64::MAX.to_le_bytes());
+        let told = read::<Frame>(&mut bytes.as_slice()).map(drop).unwrap_err();
+        assert!(told.to_string().contains("bytes"), "{told}");
+        let other = read::<Frame>(&mut b"GET / HTTP/1.1\r\n".as_slice()).map(drop).unwrap_err();
+        assert!(other.to_string().contains("does not begin"), "{other}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_is_an_error_and_no_panic(garbage in proptest::collection::vec(0u8.., 0..300)) {
+            let mut message = b"rts1".to_vec();
+            message.extend(garbage);
+            _ = read::<Frame>(&mut message.as_slice());
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A task that another process runs.
+
+use std::sync::Arc;
+
+use raytree_types::codec::Codec;
+
+use super::away::{self, Results};
+use super::cell::{End, Job, TaskCell};
+use super::driven::Driven;
+use super::failure::Failure;
+use super::plan::PlanRef;
+use super::run::Runnable as _;
+use crate::cluster::peers::Seat;
+use crate::link::{Answer, Ask, Landing, Terms};
+use crate::object::part::Part;
+use crate::runtime::Shared;
+
+/// Sends it over the link of its seat. It is begun then: what becomes of it comes back over the link.
+pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Shared>) {
+    // Its time runs where it runs, once it does.
+    if !task.begins(runtime, false) {
+        return;
+    }
+    let order = match task.order() {
+        Ok(order) => order,
+        Err(failure) => {
+            drop(seat);
+            return task.ended(runtime, Err(failure));
+        }
+    };
+    let link = Arc::clone(seat.link());
+    let what = Ask::Run {
+        function: order.info.name.to_owned(),
+        signature: order.info.signature.to_owned(),
+        terms: terms(task.plan_ref()),
+    };
+    match order.results {
+        Results::One(read) => {
+            let codec = order.info.codec;
+            let landing = Landed { task: Some(Arc::clone(&task)), seat: Some(seat), read, codec };
+            let call = link.ask(what, order.arguments, Box::new(landing));
+            // It may have landed already: then there is nothing to withdraw.
+            task.ends_with(End::There(link, call));
+        }
+        Results::Many { window, put, end } => {
+            let body = async move {
+                let poured = away::pour(link, what, order.arguments, (window, put)).await;
+                drop(seat);
+                poured.map(|()| end())
+            };
+            Driven::away(task, Box::pin(body), runtime);
+        }
+    }
+}
+
+fn terms(plan: &PlanRef) -> Terms {
+    match plan {
+        PlanRef::Own(_) => Terms { options: None },
+        PlanRef::Given(plan) => Terms { options: Some(Box::new(plan.options().clone())) },
+    }
+}
+
+struct Landed<J: Job> {
+    /// There until it has landed.
+    task: Option<Arc<TaskCell<J>>>,
+    seat: Option<Seat>,
+    read: fn(Part, Codec) -> Result<J::Out, Failure>,
+    codec: Codec,
+}
+
+impl<J: Job> Landing for Landed<J> {
+    fn land(mut self: Box<Self>, answer: Answer) {
+        if let Some(seat) = self.seat.take() {
+            seat.leave();
+        }
+        let Some(task) = self.task.take() else { return };
+        let Some(runtime) = task.life().runtime() else { return };
+        let result = answer.of_body().and_then(|part| (self.read)(part, self.codec));
+        task.ended(&runtime, result);
+    }
+}
+
+/// Nobody wants it any more: the run is over as far as this process goes.
+impl<J: Job> Drop for Landed<J> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.dropped();
+        }
+    }
+}

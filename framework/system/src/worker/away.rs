@@ -1,0 +1,260 @@
+//! The stand-in of an actor that lives in another process: its mailbox is here, its body is there.
+//!
+//! - **Parent:** `actor_host` (one-for-one; transient, within the actor's own restarts).
+//! - **Children:** none linked.
+//! - **After a restart:** the next life is begun anew, in whichever process has room for it then. Queued calls of the old
+//!   life are lost and their callers told.
+//! - **Tells:** its callers, with the answers that come back or by ending.
+//!
+//! What an actor is to its callers is decided here, as for one that lives here: order, bounds, restarts, who is told of
+//! what. The process over there knows one life of it, and never begins another one.
+//!
+//! Invariants:
+//! - **AW-1 (one-life):** a life here ends only when its body over there has ended, or the process that had it is dead.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use raytree_supervise::{self as kit, Addr, Context, Failure, Part as OfLife};
+use raytree_types::{Cause, Error, Exit, ExitKind, Incarnation, Result};
+use tokio::sync::{oneshot, watch};
+
+use crate::cluster::peers::{self, Seat};
+use crate::link::{Answer, Ask, Imported, ImportedActor, Landing, Link};
+use crate::object::part::Part;
+use crate::task::definition::Info;
+use crate::user::actor::Actor;
+use crate::user::job::HostedMsg;
+use crate::user::status::Cell;
+
+/// Where the body of an actor comes from.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    /// It is begun from its kept arguments.
+    Begun { class: &'static Info, arguments: Arguments },
+    /// It is there already, and somebody else's.
+    Imported(Arc<ImportedActor>),
+}
+
+/// The arguments of a constructor, written for one more life.
+pub(crate) type Arguments = Arc<dyn Fn() -> Result<Vec<Part>> + Send + Sync>;
+
+/// What each life is made from.
+pub(crate) struct AwayArgs {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) origin: Origin,
+    /// The first incarnation of this placement.
+    pub(crate) first: Incarnation,
+}
+
+/// See the [module documentation](self).
+pub(crate) struct Away<A: Actor> {
+    there: There,
+    /// What it takes of the process over there.
+    _seat: Option<Seat>,
+    _actor: PhantomData<fn() -> A>,
+}
+
+/// The body.
+struct There {
+    link: Arc<Link>,
+    export: u64,
+    /// True once it has ended.
+    over: watch::Receiver<bool>,
+    /// No other body has it: what is told of one reaches its own life only.
+    number: u64,
+    /// It lives for this stand-in alone.
+    is_begun: bool,
+}
+
+/// The number of the next body.
+fn number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl There {
+    fn is_over(&self) -> bool {
+        // Without the one who would say so it is over as well.
+        *self.over.borrow() || self.over.has_changed().is_err()
+    }
+}
+
+impl Drop for There {
+    fn drop(&mut self) {
+        if !self.is_begun {
+            return self.link.unwatch(self.export);
+        }
+        // It is let go of when its end is told.
+        if !self.is_over() {
+            self.link.end_actor(self.export, true);
+        }
+    }
+}
+
+impl<A: Actor> kit::Actor for Away<A> {
+    type Msg = HostedMsg<A>;
+    type Args = AwayArgs;
+
+    async fn start(
+        ctx: &Context<HostedMsg<A>>,
+        AwayArgs { cell, origin, first }: AwayArgs,
+    ) -> Result<Self, Failure> {
+        cell.begins(Incarnation { restart: ctx.life(), ..first });
+        let (seat, there) = match origin {
+            Origin::Imported(imported) => {
+                let (link, export) = (Arc::clone(&imported.link), imported.export);
+                let number = number();
+                let over = watches(&link, export, (number, ctx.addr()), None);
+                (None, There { link, export, over, number, is_begun: false })
+            }
+            Origin::Begun { class, arguments } => {
+                let (seat, there) = begin(ctx, &cell, class, &arguments).await?;
+                (Some(seat), there)
+            }
+        };
+        Ok(Self { there, _seat: seat, _actor: PhantomData })
+    }
+
+    async fn handle(
+        &mut self,
+        ctx: &Context<HostedMsg<A>>,
+        message: HostedMsg<A>,
+    ) -> Result<(), Failure> {
+        match message {
+            HostedMsg::Method(ticket) => {
+                let job = ticket.job();
+                job.ship((&self.there.link, self.there.export, self.there.is_begun), ticket);
+                Ok(())
+            }
+            HostedMsg::Gone(told) if told.0 == self.there.number => gone(ctx, told.1),
+            // Of the body of an earlier life.
+            HostedMsg::Gone(_) => Ok(()),
+            // Messages of hand-written actors cannot travel: dropped, they tell their callers. Children of the body are
+            // told of there.
+            HostedMsg::Call(_) | HostedMsg::Query(_) => Ok(()),
+            HostedMsg::ChildExited(_) | HostedMsg::Settle => Ok(()),
+        }
+    }
+
+    async fn stopped(&mut self, _ctx: &Context<HostedMsg<A>>) {
+        if self.there.is_begun && !self.there.is_over() {
+            // It finishes what is queued. What takes too long is ended by the stop's deadline.
+            self.there.link.end_actor(self.there.export, false);
+            _ = self.there.over.wait_for(|over| *over).await;
+        }
+    }
+}
+
+fn gone<A: Actor>(ctx: &Context<HostedMsg<A>>, how: Result<Exit, Cause>) -> Result<(), Failure> {
+    match how.map(|exit| exit.kind) {
+        Ok(ExitKind::Stopped { reason }) => {
+            ctx.stop(&reason);
+            Ok(())
+        }
+        Ok(kind) => Err(Failure::exit(kind)),
+        Err(cause) => Err(Failure::exit(ExitKind::HostDied(cause))),
+    }
+}
+
+/// Finds a place for a life and begins it there.
+async fn begin<A: Actor>(
+    ctx: &Context<HostedMsg<A>>,
+    cell: &Arc<Cell>,
+    class: &'static Info,
+    arguments: &Arguments,
+) -> Result<(Seat, There), Failure> {
+    let gone = || Failure::exit(ExitKind::HostDied(Cause::message("the runtime has ended")));
+    let seat = peers::for_actor(cell.runtime.clone(), cell.options.demand()).await;
+    let seat = seat.ok_or_else(gone)?;
+    let arguments = arguments().map_err(|error| constructor(&error))?;
+    let (begun, answer) = oneshot::channel();
+    let landing =
+        Begins { link: Arc::clone(seat.link()), addr: ctx.addr().clone(), part: ctx.part(), begun };
+    let what = Ask::Create {
+        class: class.name.to_owned(),
+        signature: class.signature.to_owned(),
+        id: cell.id,
+        options: Box::new(cell.options.clone().elsewhere(&cell.name)),
+    };
+    let link = Arc::clone(seat.link());
+    let call = link.ask(what, arguments, Box::new(landing));
+    let withdraw = Withdraw { link: &link, call };
+    let there = match answer.await {
+        Ok(Ok(there)) => there,
+        Ok(Err(kind)) => return Err(Failure::exit(kind)),
+        Err(_) => return Err(gone()),
+    };
+    drop(withdraw);
+    Ok((seat, there))
+}
+
+/// A life that is given up while it begins.
+struct Withdraw<'a> {
+    link: &'a Link,
+    call: u64,
+}
+
+impl Drop for Withdraw<'_> {
+    fn drop(&mut self) {
+        // Nothing when it was answered.
+        self.link.withdraw(self.call, true);
+    }
+}
+
+struct Begins<A: Actor> {
+    link: Arc<Link>,
+    addr: Addr<HostedMsg<A>>,
+    part: OfLife,
+    begun: oneshot::Sender<Result<There, ExitKind>>,
+}
+
+impl<A: Actor> Landing for Begins<A> {
+    fn land(self: Box<Self>, answer: Answer) {
+        let Self { link, addr, part, begun } = *self;
+        let there = match answer {
+            Answer::Value(born) => match born.into_import() {
+                Some(born) => {
+                    let (export, number) = (born.export(), number());
+                    let over = watches(&link, export, (number, &addr), Some((part, born)));
+                    Ok(There { link, export, over, number, is_begun: true })
+                }
+                None => Err(ExitKind::Failed(Cause::message("no actor came back"))),
+            },
+            // How its one life over there has ended is how this one ends.
+            Answer::Failed(Error::ActorDied { kind, .. }) => Err(*kind),
+            Answer::Failed(error) => Err(ExitKind::Constructor(Cause::message(error.to_string()))),
+            Answer::Lost(cause) => Err(ExitKind::HostDied(cause)),
+        };
+        // One that nobody waits for any more ends as it is dropped.
+        _ = begun.send(there);
+    }
+}
+
+/// The stand-in hears of the end of its body. Until then its life is not over (AW-1).
+fn watches<A: Actor>(
+    link: &Link,
+    export: u64,
+    (number, addr): (u64, &Addr<HostedMsg<A>>),
+    held: Option<(OfLife, Arc<Imported>)>,
+) -> watch::Receiver<bool> {
+    let (say, over) = watch::channel(false);
+    let addr = addr.clone();
+    link.watch(
+        export,
+        Box::new(move |how| {
+            _ = say.send(true);
+            // What was begun for this stand-in is let go.
+            drop(held);
+            // Refused when the stand-in has ended first.
+            _ = addr.cast(HostedMsg::Gone(Box::new((number, how))));
+        }),
+    );
+    over
+}
+
+fn constructor(error: &Error) -> Failure {
+    let cause = error.cause().cloned().unwrap_or_else(|| Cause::message(error.to_string()));
+    Failure::exit(ExitKind::Constructor(cause))
+}

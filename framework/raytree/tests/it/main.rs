@@ -6,6 +6,7 @@ mod actors;
 mod failures;
 mod hardship;
 mod macros;
+mod nodes;
 mod objects;
 mod placement;
 mod remote_actors;

@@ -40,6 +40,21 @@ fn al_2_what_travels_does_not_change_the_curve() {
     }
 }
 
+/// Nor do processes: the parts of one training live on two nodes, some of the runners on each.
+#[raytree::test(nodes = 2, strict = false)]
+async fn al_2_nodes_do_not_change_the_curve() {
+    let mut ppo = short(6).env_runners(4).build().await.unwrap();
+    let first = bits(&ppo.step().await.unwrap().unwrap());
+    // What one node has no room for stands here for another one.
+    let passed_on = path("env_runner").await;
+    assert!(passed_on.contains("env_runner"), "{passed_on}");
+    let mut spread = finish(&mut ppo).await.unwrap();
+    spread.reports.insert(0, first);
+    ppo.shutdown().await.unwrap();
+    let here = std::thread::spawn(|| with_runtime(curve(short(6)))).join().unwrap();
+    assert!(here == spread);
+}
+
 /// An error of an environment or of learning crosses three actors and comes back whole.
 #[test]
 fn al_1_an_error_comes_back_whole_from_where_values_travel() {

@@ -20,6 +20,15 @@ fn said(program: &str, args: &[&str]) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
+/// What the same program prints where its tasks and actors live on three nodes.
+fn said_on_nodes(program: &str, args: &[&str]) -> Vec<String> {
+    let mut command = Command::new(program);
+    command.args(args).env("RAYTREE_INSPECTOR", "off").env("RAYTREE_ADDRESS", "nodes:3");
+    let output = command.output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 /// The lines below a heading, without their indentation.
 fn below<'a>(said: &'a [String], heading: &str) -> Vec<&'a str> {
     let Some(at) = said.iter().position(|line| line.starts_with(heading)) else {
@@ -171,4 +180,15 @@ fn bad_flags_are_told_with_code_2() {
         refusal(PIPELINE, &["--parts", "0"]),
         "error: invalid value '0' for '--parts <N>': 0 is not in 1..=10000"
     );
+}
+
+#[test]
+fn s_40_the_same_program_runs_on_three_nodes() {
+    let (here, there) = (said(QUICKSTART, &[]), said_on_nodes(QUICKSTART, &[]));
+    for heading in ["S-1 ", "S-2 ", "S-4 ", "S-28 ", "S-29 "] {
+        assert_eq!(below(&here, heading), below(&there, heading), "{heading}");
+    }
+    // Each node has what one process has.
+    assert_eq!(below(&there, "S-5 ")[0], "[0, 1, 4, 9] on 6 CPU");
+    assert_eq!(said(PIPELINE, &[]).last(), said_on_nodes(PIPELINE, &[]).last());
 }

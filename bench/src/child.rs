@@ -1,6 +1,8 @@
 //! What must be measured in a process of its own: this program again, in a role.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -23,6 +25,12 @@ pub(crate) enum Role {
     PendingArgument,
     /// Tokio tasks that wait; prints the bytes of each.
     PendingBare,
+    /// A node of a benchmark's runtime; it never gets back here.
+    Node,
+    /// Sends back what it gets on standard input, a stream.
+    Echo,
+    /// Reads so many bytes as eight bytes say, and answers with one.
+    Sink,
     /// PPO on CartPole until an evaluation reaches 475; prints the environment steps that took, or the budget + 1.
     Solve,
 }
@@ -38,6 +46,9 @@ impl Role {
                 runtime.shutdown();
             }
             Self::Bare => println!("{}", resident_mib()?),
+            Self::Node => raytree::init().start()?.shutdown(),
+            Self::Echo => echo()?,
+            Self::Sink => sink()?,
             Self::PendingInLine => println!("{}", pending::ours(false)?),
             Self::PendingArgument => println!("{}", pending::ours(true)?),
             Self::PendingBare => println!("{}", pending::bare()?),
@@ -46,12 +57,18 @@ impl Role {
         Ok(())
     }
 
+    /// This program in this role.
+    pub(crate) fn command(self) -> Result<Command> {
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned());
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--child").arg(name.ok_or_else(|| anyhow!("a role without a name"))?);
+        Ok(command)
+    }
+
     /// The parent's side: runs a child and reads its number. One that takes longer than `limit` is killed.
     pub(crate) fn measure(self, seed: u64, limit: Duration) -> Result<f64> {
-        let name = self.to_possible_value().map(|value| value.get_name().to_owned());
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("--child")
-            .arg(name.ok_or_else(|| anyhow!("a role without a name"))?)
+        let mut child = self
+            .command()?
             .args(["--seed", &seed.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -87,6 +104,42 @@ fn solve(seed: u64) -> Result<u64> {
         Ok::<_, raytree_rllib::Error>(if solved { outcome.env_steps } else { budget + 1 })
     })??;
     Ok(outcome)
+}
+
+/// The stream that stands for standard input.
+fn stream() -> Result<UnixStream> {
+    Ok(UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+fn echo() -> Result<()> {
+    let mut stream = stream()?;
+    let mut bytes = vec![0; 64 << 10];
+    loop {
+        let count = stream.read(&mut bytes)?;
+        if count == 0 {
+            return Ok(());
+        }
+        stream.write_all(&bytes[..count])?;
+    }
+}
+
+fn sink() -> Result<()> {
+    let mut stream = stream()?;
+    let mut bytes = vec![0; 1 << 20];
+    loop {
+        let mut length = [0; 8];
+        if stream.read_exact(&mut length).is_err() {
+            return Ok(());
+        }
+        let mut left = u64::from_le_bytes(length);
+        while left > 0 {
+            let most = bytes.len().min(usize::try_from(left)?);
+            let count = stream.read(&mut bytes[..most])?;
+            anyhow::ensure!(count > 0, "bytes are missing");
+            left -= count as u64;
+        }
+        stream.write_all(&[1])?;
+    }
 }
 
 /// Resident memory of this process, in MiB.

@@ -1,4 +1,4 @@
-//! Benchmark rows of the whole system: `cargo run --release -p raytree-bench -- core|actors|rl [--rows a,b] [--quick]`.
+//! Benchmark rows of the whole system: `cargo run --release -p raytree-bench -- core|actors|cluster|rl [--rows a,b] [--quick]`.
 //!
 //! One line a figure, `row value unit`, and its bare floor from the same run as `row.floor value unit`: the same work
 //! with no framework around it. Figures are medians over repeats. What counts is the ratio of the two lines; absolute
@@ -8,6 +8,7 @@
 
 mod actors;
 mod child;
+mod cluster;
 mod core;
 mod report;
 mod rl;
@@ -21,7 +22,7 @@ use report::Report;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Which group: `core`, `actors`, `rl`, or `all`.
+    /// Which group: `core`, `actors`, `cluster`, `rl`, or `all`.
     #[arg(default_value = "all")]
     group: String,
     /// Only these rows, separated by commas.
@@ -45,14 +46,20 @@ fn main() -> Result<()> {
     }
     let mut known = Vec::new();
     let mut groups: Vec<(&str, report::Row)> = Vec::new();
-    for (group, rows) in [("core", core::ROWS), ("actors", actors::ROWS), ("rl", rl::ROWS)] {
+    let all = [
+        ("core", core::ROWS),
+        ("actors", actors::ROWS),
+        ("cluster", cluster::ROWS),
+        ("rl", rl::ROWS),
+    ];
+    for (group, rows) in all {
         known.extend(rows.iter().map(|row| row.name));
         if args.group == group || args.group == "all" {
             groups.extend(rows.iter().map(|row| (group, *row)));
         }
     }
     if groups.is_empty() {
-        bail!("unknown group {}: it is core, actors, rl or all", args.group);
+        bail!("unknown group {}: it is core, actors, cluster, rl or all", args.group);
     }
     if let Some(unknown) = args.rows.iter().find(|row| !known.contains(&row.as_str())) {
         bail!("unknown row {unknown}: the rows are {}", known.join(", "));

@@ -1,7 +1,7 @@
 //! Rows of the core: tasks, their graphs, objects, methods of actors.
 
 mod graphs;
-mod methods;
+pub(crate) mod methods;
 mod objects;
 pub(crate) mod pending;
 mod processes;
@@ -41,14 +41,14 @@ const CPUS: usize = 2;
 
 /// Samples of ours and of the floor, taken in turn, so that both meet the same noise.
 #[derive(Debug, Default)]
-struct Sides {
-    ours: Vec<f64>,
-    bare: Vec<f64>,
+pub(crate) struct Sides {
+    pub(crate) ours: Vec<f64>,
+    pub(crate) bare: Vec<f64>,
 }
 
 impl Sides {
     /// Writes the row and its floor.
-    fn report(self, report: &mut Report, name: &str, unit: &str) {
+    pub(crate) fn report(self, report: &mut Report, name: &str, unit: &str) {
         report.row(name, median(self.ours), unit);
         report.row(&format!("{name}.floor"), median(self.bare), unit);
     }

@@ -191,4 +191,5 @@ fn s_40_the_same_program_runs_on_three_nodes() {
     // Each node has what one process has.
     assert_eq!(below(&there, "S-5 ")[0], "[0, 1, 4, 9] on 6 CPU");
     assert_eq!(said(PIPELINE, &[]).last(), said_on_nodes(PIPELINE, &[]).last());
+    assert_eq!(said(ACTORS, &[]), said_on_nodes(ACTORS, &[]));
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use raytree_types::codec::Encoded;
-use raytree_types::{ActorId, ActorOptions, Bytes, Error, Exit, TaskOptions};
+use raytree_types::{ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, TaskOptions};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -37,7 +37,14 @@ pub(crate) enum Ask {
     /// Run a function.
     Run { function: String, signature: String, terms: Terms },
     /// Begin the life of an actor. The answer, an export as a number, comes when its constructor has returned.
-    Create { class: String, signature: String, id: ActorId, options: Box<ActorOptions> },
+    Create {
+        class: String,
+        signature: String,
+        id: ActorId,
+        /// Which of its lives it is.
+        life: Incarnation,
+        options: Box<ActorOptions>,
+    },
     /// Call a method.
     Call { export: u64, method: String, signature: String, window: Option<u32> },
     /// The value of an object, once it is there.

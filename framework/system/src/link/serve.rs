@@ -164,11 +164,11 @@ impl Link {
                     self.answers(call, object);
                 }
             }
-            Ask::Create { class, signature, id, options } => {
+            Ask::Create { class, signature, id, life, options } => {
                 let Way::Class(create) = registry::way(&class, &signature)? else {
                     return Err(registry::mismatch(&class, "it is no actor type there"));
                 };
-                let token = create(arguments, Birth { id, options: *options })?.0;
+                let token = create(arguments, Birth { id, life, options: *options })?.0;
                 self.serve_actor(call, token)?;
             }
             Ask::Named { namespace, name } => {

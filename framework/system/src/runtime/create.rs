@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use raytree_engine::placement::Verdict;
 use raytree_supervise::{Addr, Kind, short_type_name};
-use raytree_types::{ActorId, ActorOptions, ExitKind, Resources, Result};
+use raytree_types::{ActorId, ActorOptions, ExitKind, Incarnation, Resources, Result};
 
 use super::{Runtime, Shared};
 use crate::gcs::table::{Named, Owner, Place};
@@ -30,8 +30,8 @@ pub(crate) struct Making<A: Actor> {
     pub(crate) owner: Option<ActorId>,
     /// The line that asked for it, and when it is placed.
     pub(crate) here: (&'static Location<'static>, Place),
-    /// Its id, where another process has given it one.
-    pub(crate) id: Option<ActorId>,
+    /// Its id, and which of its lives this is, where another process has given it one.
+    pub(crate) id: Option<(ActorId, Incarnation)>,
     /// How a token is made of its handles, where they travel.
     pub(crate) token: Option<TokenOf<A>>,
 }
@@ -47,13 +47,13 @@ impl Runtime {
         if shared.is_closing() {
             return Err(shared.gone());
         }
-        let (place, token, is_owned) = (making.here.1, making.token, making.id.is_none());
+        let (place, token) = (making.here.1, making.token);
+        let given = making.id.map(|(_, life)| life);
         let (cell, addr) = shared.cell::<A>(options, &making);
         let named = shared.named::<A>(&cell, &addr, making.here.0, token);
         let (body, place_now) = (making.body, place == Place::Now);
         let is_begun_elsewhere = matches!(&body, BodyOf::Away(Origin::Begun { .. }));
-        let launcher =
-            Launcher { addr: addr.clone(), cell: Arc::clone(&cell), body, token, is_owned };
+        let launcher = Launcher { addr: addr.clone(), cell: Arc::clone(&cell), body, token, given };
         let share = cell.options.gets_if_exists();
         let entry = (Arc::clone(&cell), Arc::new(launcher) as _, place);
         if let Some(taken) = shared.table.insert(entry, named, share)? {
@@ -89,7 +89,7 @@ impl Shared {
         options: ActorOptions,
         making: &Making<A>,
     ) -> (Arc<Cell>, Addr<crate::user::job::HostedMsg<A>>) {
-        let id = making.id.unwrap_or_else(|| self.ids.next());
+        let id = making.id.map_or_else(|| self.ids.next(), |(id, _)| id);
         let type_name = short_type_name::<A>();
         let label = options.given_label().unwrap_or(type_name).to_owned();
         let bound = options.mailbox_bound();

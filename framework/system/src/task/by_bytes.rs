@@ -8,7 +8,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use raytree_types::{ActorId, ActorOptions, Error, Result};
+use raytree_types::{ActorId, ActorOptions, Error, Incarnation, Result};
 
 use super::args::Args;
 use crate::link::Token;
@@ -43,6 +43,7 @@ pub enum Way {
 #[derive(Debug)]
 pub struct Birth {
     pub(crate) id: ActorId,
+    pub(crate) life: Incarnation,
     pub(crate) options: ActorOptions,
 }
 

@@ -109,7 +109,7 @@ where
 {
     let runtime = ambient::current()?;
     let given = Given::<A>(Arc::new(A::keep(A::read(parts, T::info().codec)?)));
-    let Birth { id, options } = birth;
+    let Birth { id, life, options } = birth;
     let body = if runtime.shared().peers.any() {
         // It came from a node that has enough to do, and goes to another one.
         let info = T::info();
@@ -119,7 +119,8 @@ where
         BodyOf::Here(Arc::new(given))
     };
     let here = (Location::caller(), Place::Now);
-    let making = Making { body, owner: None, here, id: Some(id), token: Some(token_of::<T>) };
+    let making =
+        Making { body, owner: None, here, id: Some((id, life)), token: Some(token_of::<T>) };
     let born = runtime.create::<T>(options, making)?;
     Ok(token_of(born.handle, runtime.shared().life))
 }

@@ -101,7 +101,8 @@ impl<A: Actor> kit::Actor for Away<A> {
         ctx: &Context<HostedMsg<A>>,
         AwayArgs { cell, origin, first }: AwayArgs,
     ) -> Result<Self, Failure> {
-        cell.begins(Incarnation { restart: ctx.life(), ..first });
+        let life = Incarnation { restart: ctx.life(), ..first };
+        cell.begins(life);
         let (seat, there) = match origin {
             Origin::Imported(imported) => {
                 let (link, export) = (Arc::clone(&imported.link), imported.export);
@@ -110,7 +111,7 @@ impl<A: Actor> kit::Actor for Away<A> {
                 (None, There { link, export, over, number, is_begun: false })
             }
             Origin::Begun { class, arguments } => {
-                let (seat, there) = begin(ctx, &cell, class, &arguments).await?;
+                let (seat, there) = begin(ctx, (&cell, life), class, &arguments).await?;
                 (Some(seat), there)
             }
         };
@@ -161,7 +162,7 @@ fn gone<A: Actor>(ctx: &Context<HostedMsg<A>>, how: Result<Exit, Cause>) -> Resu
 /// Finds a place for a life and begins it there.
 async fn begin<A: Actor>(
     ctx: &Context<HostedMsg<A>>,
-    cell: &Arc<Cell>,
+    (cell, life): (&Arc<Cell>, Incarnation),
     class: &'static Info,
     arguments: &Arguments,
 ) -> Result<(Seat, There), Failure> {
@@ -176,6 +177,7 @@ async fn begin<A: Actor>(
         class: class.name.to_owned(),
         signature: class.signature.to_owned(),
         id: cell.id,
+        life,
         options: Box::new(cell.options.clone().elsewhere(&cell.name)),
     };
     let link = Arc::clone(seat.link());

@@ -34,6 +34,8 @@ pub(crate) struct HostedArgs<A: Actor> {
     pub(crate) args: Arc<A::Args>,
     /// The first incarnation of this placement.
     pub(crate) first: Incarnation,
+    /// The only one, where another process decides on its lives.
+    pub(crate) given: Option<Incarnation>,
 }
 
 /// See the [module documentation](self).
@@ -52,9 +54,9 @@ impl<A: Actor> kit::Actor for Hosted<A> {
 
     async fn start(
         ctx: &Context<HostedMsg<A>>,
-        HostedArgs { cell, args, first }: HostedArgs<A>,
+        HostedArgs { cell, args, first, given }: HostedArgs<A>,
     ) -> Result<Self, Failure> {
-        let incarnation = Incarnation { restart: ctx.life(), ..first };
+        let incarnation = given.unwrap_or(Incarnation { restart: ctx.life(), ..first });
         cell.begins(incarnation);
         let width = cell.options.concurrency();
         let mine = ActorContext {

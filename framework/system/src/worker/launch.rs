@@ -35,7 +35,8 @@ pub(crate) struct Launcher<A: Actor> {
     pub(crate) cell: Arc<Cell>,
     pub(crate) body: BodyOf<A>,
     pub(crate) token: Option<TokenOf<A>>,
-    pub(crate) is_owned: bool,
+    /// Which life it has here, of an actor that another process has asked for.
+    pub(crate) given: Option<Incarnation>,
 }
 
 /// What its lives are made of.
@@ -57,11 +58,12 @@ impl<A: Actor> Launch for Launcher<A> {
         let first = Incarnation { placement, restart: 0 };
         let spec = match &self.body {
             BodyOf::Here(args) => {
-                let args = Arc::clone(args);
+                let (args, given) = (Arc::clone(args), self.given);
                 ChildSpec::actor::<Hosted<A>>(&self.addr, move || HostedArgs {
                     cell: Arc::clone(&cell),
                     args: Arc::clone(&args),
                     first,
+                    given,
                 })
             }
             BodyOf::Away(origin) => {
@@ -92,7 +94,7 @@ impl<A: Actor> Launch for Launcher<A> {
     }
 
     fn is_owned(&self) -> bool {
-        self.is_owned
+        self.given.is_none()
     }
 
     fn token(&self) -> Option<Arc<Token>> {

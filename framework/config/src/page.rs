@@ -26,8 +26,9 @@ Durations have a unit, `100ms`, `1.5s`, `2m`, `24h`; amounts of bytes are counte
 without a unit in bytes. Switches are `true` or `false`, also `on` or `off`, `yes` or `no`, `1` or `0`. A path may begin
 with `~/`. Ranges include both their ends.
 
-The processes of a cluster are to read all of this. A program's own runtime follows `RAYTREE_STRICT`, `RAYTREE_INSPECTOR`
-and `RAYTREE_INSPECT_DIR` alone so far; `raytree config` shows the rest.
+The processes of a cluster are to read all of this. A program's own runtime follows `RAYTREE_ADDRESS` where it
+says `local` or `nodes:3`, `RAYTREE_STRICT`, `RAYTREE_INSPECTOR` and `RAYTREE_INSPECT_DIR` alone so far; `raytree config` shows the
+rest.
 
 ```toml
 ";

@@ -13,12 +13,20 @@ use crate::surroundings::Surroundings;
 use crate::table::settings;
 use crate::value::{Amount, ByteCount, HostPort};
 
+/// What `RAYTREE_ADDRESS` says of a cluster to join: of a program's own nodes, or of none, nothing.
+fn address(text: &str) -> String {
+    let count = text.strip_prefix("nodes:");
+    let is_own = count.is_some_and(|count| count.parse::<u16>().is_ok());
+    if is_own || text == "local" { String::new() } else { text.to_owned() }
+}
+
 settings! {
     /// Which cluster this process belongs to, where it listens, and who may join it.
     cluster: Cluster {
-        /// The head of the cluster to join. Without one, the system runs inside the program itself.
+        /// The head of the cluster to join. Without one, the system runs inside the program itself, or on nodes that it starts
+        /// itself where `RAYTREE_ADDRESS` is `nodes:3`.
         address: Option<HostPort> = "", "host:port",
-            "a host and a port from 1 to 65535, or empty", short "RAYTREE_ADDRESS" means str::to_owned;
+            "a host and a port from 1 to 65535, or empty", short "RAYTREE_ADDRESS" means address;
         /// What this node is called in trees and messages. No two nodes of a cluster have the same name.
         name: String = "the host's name and the process's number" found by Surroundings::node_name,
             "name", "1 to 128 bytes without slash";

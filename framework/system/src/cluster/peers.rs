@@ -118,9 +118,11 @@ impl Peer {
     }
 
     /// It is gone: whoever takes its place comes with a link of its own.
-    pub(crate) fn goes(&self) -> Option<Arc<Link>> {
+    pub(crate) fn goes(&self) {
         self.pauses();
-        self.link.lock().take()
+        let link = self.link.lock().take();
+        // After the lock: it may be the last count.
+        drop(link);
     }
 
     fn is_up(&self) -> bool {

@@ -56,7 +56,9 @@ impl Init {
     /// here. Each has the resources that are said here; this process has none. 0 to [`limits::NODES_MAX`]; 0 is no nodes:
     /// everything runs in this process. Default: what `RAYTREE_ADDRESS` says, `local` or `nodes:3`, else 0.
     ///
-    /// What a program does before it starts its first runtime, each node does, too: so start it first.
+    /// What a program does before it starts its first runtime, each node does, too: so start it first. An actor that is given
+    /// a name by a task or an actor on a node has it in that node alone. A node that is ended in order has
+    /// [`limits::NODE_END_WITHIN`] for the actors that it has of its own.
     pub fn nodes(mut self, nodes: usize) -> Self {
         self.nodes = Some(nodes);
         self

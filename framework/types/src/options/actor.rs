@@ -43,7 +43,7 @@ impl ActorOptions {
         Self::default()
     }
 
-    /// A name by which others find it: of all living actors of a namespace only one has it. 1 to 128 bytes, no `/`.
+    /// A name by which others find it: of all living actors of a namespace only one has it, in the process that creates it. 1 to 128 bytes, no `/`.
     /// Also its label.
     #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Self {

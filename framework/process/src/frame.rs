@@ -25,7 +25,10 @@ const VERSION: u8 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FromChild {
     /// It has come up and can be given work.
-    Up,
+    Up {
+        /// Where it listens for others; 0 where it does not.
+        port: u16,
+    },
     /// It is there.
     Beat {
         /// Counts the beats of this life from 1.
@@ -130,7 +133,7 @@ fn number(frame: &[u8; FRAME_BYTES], at: usize) -> u64 {
 impl Say for FromChild {
     fn parts(&self) -> (u8, u64, u64) {
         match *self {
-            Self::Up => (1, 0, 0),
+            Self::Up { port } => (1, u64::from(port), 0),
             Self::Beat { number, progress } => (2, number, progress),
             Self::Leaving => (3, 0, 0),
         }
@@ -138,7 +141,7 @@ impl Say for FromChild {
 
     fn of(kind: u8, first: u64, second: u64) -> Option<Self> {
         match kind {
-            1 => Some(Self::Up),
+            1 => Some(Self::Up { port: u16::try_from(first).ok()? }),
             2 => Some(Self::Beat { number: first, progress: second }),
             3 => Some(Self::Leaving),
             _ => None,
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn each_fault_is_named() {
-        let good = FromChild::Up.frame(Incarnation::default());
+        let good = FromChild::Up { port: 0 }.frame(Incarnation::default());
         let with = |at: usize, byte: u8| {
             let mut frame = good;
             frame[at] = byte;

@@ -19,9 +19,11 @@ mod keeper;
 mod link;
 mod process;
 pub mod program;
+mod ward;
 
 pub use assignment::{Assignment, BadAssignment, ROLE_VARIABLE};
 pub use frame::{BadFrame, FRAME_BYTES, FromChild, Say, ToChild};
 pub use keeper::{Event, Keeper, Observer, SpawnError};
 pub use link::{Heard, Link, Progress};
 pub use process::{Process, ProcessEnd, Spec};
+pub use ward::{Ward, Word};

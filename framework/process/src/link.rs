@@ -104,7 +104,12 @@ impl Assignment {
 impl Link {
     /// This process has come up, and can be given work.
     pub fn up(&self) {
-        self.say(&FromChild::Up);
+        self.up_at(0);
+    }
+
+    /// This process has come up, and listens for others on this port.
+    pub fn up_at(&self, port: u16) {
+        self.say(&FromChild::Up { port });
     }
 
     /// This process begins to end.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use raytree_engine::membership::{Effect, Input, Judge, Member, Name, Settings};
+use raytree_engine::membership::{Judge, Name, Settings};
 use raytree_supervise::{Addr, clock};
 use raytree_types::{ProcessIncarnation, Resources};
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,8 @@ pub(crate) struct Node {
     pub(crate) peer: Arc<Peer>,
     pub(crate) runtime: Weak<Shared>,
     pub(crate) details: Details,
-    name: Name,
-    judge: Mutex<Judge>,
+    pub(crate) name: Name,
+    pub(crate) judge: Arc<Mutex<Judge>>,
     /// Whether the process of the newest life has ended.
     over: Mutex<watch::Receiver<bool>>,
     /// Who waits until it is up for the first time.
@@ -56,7 +56,7 @@ impl Node {
             runtime,
             details,
             name: name.into(),
-            judge: Mutex::new(Judge::new(Settings::default(), clock::now())),
+            judge: Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now()))),
             over: Mutex::new(over),
             first: Mutex::new(Some(first)),
         })
@@ -64,23 +64,6 @@ impl Node {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Its newest life that is not declared down, or the one that follows.
-    pub(crate) fn next_life(&self) -> Member {
-        Member::new(Arc::clone(&self.name), self.judge.lock().next_incarnation(&self.name))
-    }
-
-    /// A life that nobody declared down, because its mirror died.
-    pub(crate) fn undead(&self) -> Option<Member> {
-        self.judge.lock().members().next().map(|(member, _)| member)
-    }
-
-    /// What follows from `input`, now.
-    pub(crate) fn judge(&self, input: Input) -> Vec<Effect> {
-        let mut judge = self.judge.lock();
-        // After it has come, never before.
-        judge.step(input, clock::now())
     }
 
     /// A new process: the one who says when it has ended.

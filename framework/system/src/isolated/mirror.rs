@@ -146,7 +146,7 @@ impl Mirror {
     }
 
     fn said(&mut self, said: FromChild) {
-        if said == FromChild::Up {
+        if matches!(said, FromChild::Up { .. }) {
             self.is_up = true;
             self.open_door();
         }

@@ -14,6 +14,7 @@
 compile_error!("death signals and process handles are those of Linux");
 
 mod assignment;
+pub mod cluster;
 mod frame;
 mod keeper;
 mod link;

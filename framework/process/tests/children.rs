@@ -69,7 +69,7 @@ impl Heir {
     }
 
     fn comes_up(&self) {
-        self.await_event(|event| *event == Event::Said(FromChild::Up));
+        self.await_event(|event| *event == Event::Said(FromChild::Up { port: 0 }));
     }
 
     fn beats(&self) {

@@ -1,0 +1,520 @@
+//! What the processes of a cluster say to each other about processes: the head, its nodes, the programs that use it (its
+//! *drivers*), and the workers that run their tasks.
+//!
+//! ```text
+//! driver ──FromDriver──▶ head ──ToNode──▶ node ──starts──▶ worker
+//!        ◀──ToDriver───       ◀─FromNode─      ◀──line────
+//!    └──────────────── calls, objects ────────────────────┘
+//! ```
+//!
+//! Whoever dials says in its [`Greeting`] what for. Everything here is JSON on the wire; a message of one side that the
+//! other cannot read ends their connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use raytree_engine::membership::{JoinAnswer, Settings};
+use raytree_types::{Cause, ProcessIncarnation, Resources};
+use serde::{Deserialize, Serialize};
+
+use crate::program::{Manifest, ProgramId};
+
+/// The largest message of a driver to its head, and back.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// What a connection is for: the details of its hello.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Greeting {
+    /// A node that wants to join, or to go on.
+    Node {
+        /// The number of this process, drawn at random at its start.
+        process: u64,
+    },
+    /// The beats of a node.
+    Beats {
+        /// Its number, as it said when it joined.
+        process: u64,
+    },
+    /// A program that wants workers.
+    Driver,
+    /// Somebody who asks how the cluster is: one answer, and the end.
+    Status,
+    /// Somebody who wants the whole cluster to end.
+    Stop,
+    /// The bytes of a program, please.
+    Fetch {
+        /// Which.
+        program: ProgramId,
+    },
+    /// Here are the bytes of a program.
+    Store {
+        /// Which.
+        manifest: Manifest,
+    },
+    /// A driver that dials its worker.
+    Calls {
+        /// Whom it expects there.
+        worker: Worker,
+    },
+}
+
+/// One life of the process that runs the tasks of one job on one node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Worker {
+    /// Whose tasks it runs.
+    pub job: u64,
+    /// Where.
+    pub node: String,
+    /// In which life of that node.
+    pub incarnation: ProcessIncarnation,
+    /// Counts the lives of the job's workers on that node from 1.
+    pub life: u32,
+}
+
+impl std::fmt::Display for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "job-{} on {}", self.job, self.node)
+    }
+}
+
+/// Where a machine is the same as another one: programs on it see each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host(String);
+
+impl Host {
+    /// This one: the number of its boot, and the namespace of its processes.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let processes = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        Self(format!("{} {}", boot.trim(), processes.display()))
+    }
+}
+
+/// How the workers of a job are started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// What the driver runs.
+    pub manifest: Manifest,
+    /// Its arguments, without its own name.
+    pub args: Vec<String>,
+    /// Where the driver runs, and as which process: what it runs can be run from there.
+    pub host: Host,
+    /// Its process.
+    pub pid: u32,
+    /// What the workers' runtimes are told of themselves.
+    pub terms: Terms,
+}
+
+/// What the runtime of a worker is told of itself by the driver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Threads for user code; none for as many as whole CPUs are granted.
+    pub threads: Option<usize>,
+    /// Whether values are sent through the codec and back.
+    pub strict: bool,
+    /// Where names are unique.
+    pub namespace: String,
+}
+
+/// What a worker is told of itself by its node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Posting {
+    /// Who it is.
+    pub worker: Worker,
+    /// The number of its runtime, which no other process of its job has.
+    pub runtime: u32,
+    /// What it may use.
+    pub grant: Resources,
+    /// What the driver said.
+    pub terms: Terms,
+    /// Where it is dialed.
+    pub door: Door,
+}
+
+/// How a process listens for others of its cluster.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Door {
+    /// The address of this machine.
+    pub bind: IpAddr,
+    /// The file with the token of the cluster.
+    pub token_file: PathBuf,
+    /// Whether nothing is encrypted although others can reach the address.
+    pub insecure: bool,
+    /// Certificate chain and key, and whom to trust, in PEM; none for what follows from the token.
+    pub pem: Option<(PathBuf, PathBuf, PathBuf)>,
+}
+
+/// What a node says to its head.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromNode {
+    /// It wants to join, or to go on.
+    Join {
+        /// Which life it has; none for a process that was never answered.
+        claim: Option<ProcessIncarnation>,
+        /// The link that it asks over, from 1, rising.
+        link: u64,
+        /// The number of this request.
+        ticket: u64,
+        /// What it has, and what it runs.
+        offer: Offer,
+    },
+    /// A worker is up.
+    WorkerUp {
+        /// Which.
+        worker: Worker,
+        /// Where it is dialed.
+        address: SocketAddr,
+    },
+    /// A worker has surely ended.
+    WorkerGone {
+        /// Which.
+        worker: Worker,
+        /// Why.
+        cause: Cause,
+    },
+    /// It ends, in order, and all its workers have ended: its last word.
+    Leaves,
+}
+
+/// A node as it offers itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Offer {
+    /// How a person finds it: host and process.
+    pub address: String,
+    /// All that it has.
+    pub total: Resources,
+    /// What it runs already, and where that is dialed, if it is up.
+    pub workers: Vec<(Worker, Option<SocketAddr>)>,
+    /// The raytree version it was built with.
+    pub version: String,
+}
+
+/// What a head says to a node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToNode {
+    /// The first word: by what the head judges.
+    Welcome {
+        /// Its settings, which the node takes.
+        times: Times,
+    },
+    /// An answer to its request.
+    Joined {
+        /// Which request.
+        ticket: u64,
+        /// The answer.
+        answer: Answered,
+    },
+    /// Start a worker.
+    Start {
+        /// Which.
+        worker: Worker,
+        /// What it may use.
+        grant: Resources,
+        /// The number of its runtime.
+        runtime: u32,
+        /// How.
+        template: Box<Template>,
+    },
+    /// End a worker.
+    Stop {
+        /// Which.
+        worker: Worker,
+        /// Kill it, or let it end in order.
+        at_once: bool,
+    },
+    /// The cluster ends.
+    End,
+}
+
+/// What a driver says to its head.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromDriver {
+    /// It wants workers.
+    Open {
+        /// How they are started.
+        template: Box<Template>,
+        /// At most so much of each node; none for all that is free there.
+        wants: Option<Resources>,
+    },
+    /// The head has all of the program now.
+    Stored,
+    /// It cannot reach a worker: another one, please.
+    Lost {
+        /// Which.
+        worker: Worker,
+        /// What happened.
+        why: String,
+    },
+    /// It leaves.
+    Close,
+}
+
+/// What a head says to a driver.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToDriver {
+    /// It is known.
+    Opened {
+        /// Under this number.
+        job: u64,
+        /// Nobody but the driver has the program: it is to be stored, then workers are started.
+        lacks_program: bool,
+        /// How long the driver waits for a silent head.
+        grace: Duration,
+    },
+    /// It is not let in.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// A worker is being started.
+    Granted {
+        /// Which.
+        worker: Worker,
+        /// What it may use.
+        grant: Resources,
+    },
+    /// A worker can be dialed.
+    Up {
+        /// Which.
+        worker: Worker,
+        /// What it may use.
+        grant: Resources,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A worker has surely ended.
+    Down {
+        /// Which.
+        worker: Worker,
+        /// Why.
+        cause: Cause,
+        /// Another one takes its place.
+        again: bool,
+    },
+    /// Nothing is free on a node.
+    Waits {
+        /// Which.
+        node: String,
+        /// Which jobs have it.
+        held_by: Vec<u64>,
+    },
+    /// Nothing has happened for a while, and it is still there.
+    Beat,
+    /// The cluster ends, or this job does.
+    Ended {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A [`JoinAnswer`] that travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "they are those of the engine")]
+pub enum Answered {
+    Continue { incarnation: ProcessIncarnation },
+    Replaced,
+    NameTaken { holder: String, asker: String },
+    Later { after: Duration },
+    Full { limit: usize },
+    BadName { reason: String },
+}
+
+impl From<JoinAnswer> for Answered {
+    fn from(answer: JoinAnswer) -> Self {
+        match answer {
+            JoinAnswer::Continue { incarnation } => Self::Continue { incarnation },
+            JoinAnswer::Replaced => Self::Replaced,
+            JoinAnswer::NameTaken { holder, asker } => {
+                Self::NameTaken { holder: holder.to_string(), asker: asker.to_string() }
+            }
+            JoinAnswer::Later { after } => Self::Later { after },
+            JoinAnswer::Full { limit } => Self::Full { limit },
+            JoinAnswer::BadName { reason } => Self::BadName { reason },
+        }
+    }
+}
+
+impl From<Answered> for JoinAnswer {
+    fn from(answer: Answered) -> Self {
+        match answer {
+            Answered::Continue { incarnation } => Self::Continue { incarnation },
+            Answered::Replaced => Self::Replaced,
+            Answered::NameTaken { holder, asker } => {
+                Self::NameTaken { holder: holder.into(), asker: asker.into() }
+            }
+            Answered::Later { after } => Self::Later { after },
+            Answered::Full { limit } => Self::Full { limit },
+            Answered::BadName { reason } => Self::BadName { reason },
+        }
+    }
+}
+
+/// By what a head judges, in milliseconds: a [`Settings`] that travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    beat_every: u64,
+    suspect_after: u64,
+    dead_after_local: u64,
+    dead_after_remote: u64,
+    lease_local: u64,
+    lease_remote: u64,
+    stuck_after: u64,
+    start_within: u64,
+    isolation_grace: u64,
+    rejoin_every: u64,
+    kill_grace: u64,
+    drift_max_ppm: u32,
+}
+
+impl From<&Settings> for Times {
+    fn from(settings: &Settings) -> Self {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            beat_every: milliseconds(settings.beat_every),
+            suspect_after: milliseconds(settings.suspect_after),
+            dead_after_local: milliseconds(settings.dead_after_local),
+            dead_after_remote: milliseconds(settings.dead_after_remote),
+            lease_local: milliseconds(settings.lease_local),
+            lease_remote: milliseconds(settings.lease_remote),
+            stuck_after: milliseconds(settings.stuck_after),
+            start_within: milliseconds(settings.start_within),
+            isolation_grace: milliseconds(settings.isolation_grace),
+            rejoin_every: milliseconds(settings.rejoin_every),
+            kill_grace: milliseconds(settings.kill_grace),
+            drift_max_ppm: settings.drift_max_ppm,
+        }
+    }
+}
+
+impl Times {
+    /// The settings.
+    ///
+    /// # Errors
+    /// [`raytree_types::Error::BadOption`] when they do not go together.
+    pub fn settings(&self) -> raytree_types::Result<Settings> {
+        let time = Duration::from_millis;
+        Settings {
+            beat_every: time(self.beat_every),
+            suspect_after: time(self.suspect_after),
+            dead_after_local: time(self.dead_after_local),
+            dead_after_remote: time(self.dead_after_remote),
+            lease_local: time(self.lease_local),
+            lease_remote: time(self.lease_remote),
+            stuck_after: time(self.stuck_after),
+            start_within: time(self.start_within),
+            isolation_grace: time(self.isolation_grace),
+            rejoin_every: time(self.rejoin_every),
+            kill_grace: time(self.kill_grace),
+            drift_max_ppm: self.drift_max_ppm,
+        }
+        .checked()
+    }
+}
+
+/// A beat of a node, or its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// It is there.
+    Of {
+        /// As whom.
+        incarnation: ProcessIncarnation,
+        /// Its number, rising within a life.
+        seq: u64,
+        /// What its system runtime has got done.
+        progress: u64,
+    },
+    /// That beat was heard: its lease begins anew.
+    Heard {
+        /// Whose.
+        incarnation: ProcessIncarnation,
+        /// Which.
+        seq: u64,
+    },
+    /// Exit: this life is over.
+    Exit {
+        /// Whose.
+        incarnation: ProcessIncarnation,
+    },
+}
+
+impl Beat {
+    /// The size of every beat.
+    pub const BYTES: usize = 25;
+
+    /// As it travels.
+    #[must_use]
+    pub fn written(self) -> [u8; Self::BYTES] {
+        let (kind, incarnation, seq, progress) = match self {
+            Self::Of { incarnation, seq, progress } => (1, incarnation, seq, progress),
+            Self::Heard { incarnation, seq } => (2, incarnation, seq, 0),
+            Self::Exit { incarnation } => (3, incarnation, 0, 0),
+        };
+        let mut bytes = [0; Self::BYTES];
+        bytes[0] = kind;
+        bytes[1..9].copy_from_slice(&incarnation.0.to_le_bytes());
+        bytes[9..17].copy_from_slice(&seq.to_le_bytes());
+        bytes[17..].copy_from_slice(&progress.to_le_bytes());
+        bytes
+    }
+
+    /// From what came; none for anything else.
+    #[must_use]
+    pub fn read(bytes: &[u8; Self::BYTES]) -> Option<Self> {
+        let number = |at: usize| {
+            let mut number = [0; 8];
+            number.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(number)
+        };
+        let (incarnation, seq, progress) = (ProcessIncarnation(number(1)), number(9), number(17));
+        match bytes[0] {
+            1 => Some(Self::Of { incarnation, seq, progress }),
+            2 => Some(Self::Heard { incarnation, seq }),
+            3 => Some(Self::Exit { incarnation }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn settings_travel_whole() {
+        let settings = Settings::default();
+        assert_eq!(Times::from(&settings).settings().expect("settings"), settings);
+        let broken = Times { lease_remote: 60_000, ..Times::from(&settings) };
+        assert!(broken.settings().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn beats_travel_whole(incarnation: u64, seq: u64, progress: u64) {
+            let incarnation = ProcessIncarnation(incarnation);
+            for beat in [
+                Beat::Of { incarnation, seq, progress },
+                Beat::Heard { incarnation, seq },
+                Beat::Exit { incarnation },
+            ] {
+                prop_assert_eq!(Beat::read(&beat.written()), Some(beat));
+            }
+        }
+
+        #[test]
+        fn what_is_no_beat_is_none(bytes: [u8; Beat::BYTES]) {
+            prop_assert_eq!(Beat::read(&bytes).is_some(), (1..=3).contains(&bytes[0]));
+        }
+
+        #[test]
+        fn garbage_is_an_error_and_no_panic(text in ".{0,200}") {
+            prop_assert!(serde_json::from_str::<Greeting>(&text).is_err());
+            _ = serde_json::from_str::<FromNode>(&text);
+            _ = serde_json::from_str::<FromDriver>(&text);
+        }
+    }
+}

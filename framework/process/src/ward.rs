@@ -1,0 +1,269 @@
+//! A child process and the judge over it: what a mirror in the tree hears of its process goes in, what it has to do comes
+//! out. The decisions are the engine's; here they meet the process handle.
+//!
+//! A ward is one life of one process on this host. It *fences first*: [`Word::Down`] is said only when the process has
+//! ended, or was killed so long ago that it runs no code any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use raytree_engine::membership::{
+    DeathCause, Effect, ExitStatus, Input, Judge, Member, Name, Origin, Phase, Place,
+};
+use raytree_supervise::clock;
+use raytree_types::{Cause, limits};
+
+use crate::{Event, FromChild, Process, ProcessEnd, SpawnError};
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub struct Ward {
+    judge: Arc<Mutex<Judge>>,
+    member: Member,
+    process: Option<Process>,
+    /// Why it is being ended, when the reason is not its own.
+    verdict: Option<Cause>,
+    is_up: bool,
+    /// There is more to be read of it than its line: its end waits for [`Ward::is_read`], or for the next look.
+    is_unread: bool,
+    looked: Duration,
+    /// When it beat last.
+    beat: Duration,
+    /// How it ended, while the last of what it said may still be on its way.
+    ended: Option<ExitStatus>,
+}
+
+/// What whoever keeps a [`Ward`] is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It has come up, and there is a process: it can be given work. Said once.
+    Ready,
+    /// It said this number with its coming up.
+    Listens(u16),
+    /// It gets nothing new.
+    Pauses,
+    /// It gets work again.
+    GoesOn,
+    /// It has surely ended, and why. The last word.
+    Down(Cause),
+}
+
+impl Ward {
+    /// The next life of this name. The judge stays when the life is over: it knows the next one's number.
+    #[must_use]
+    pub fn new(name: &Name, judge: Arc<Mutex<Judge>>) -> Self {
+        let now = clock::now();
+        let mut judging = judge.lock();
+        let member = Member::new(Arc::clone(name), judging.next_incarnation(name));
+        let origin = Origin { process: member.incarnation.0, address: Arc::clone(name) };
+        let register = Input::Register { member: member.clone(), place: Place::Local, origin };
+        // Nobody else is registered under this name: whoever keeps a ward waits for the end of the one before.
+        _ = judging.step(register, now);
+        drop(judging);
+        Self {
+            judge,
+            member,
+            process: None,
+            verdict: None,
+            is_up: false,
+            is_unread: false,
+            looked: now,
+            beat: now,
+            ended: None,
+        }
+    }
+
+    /// A life that nobody declared down, because whoever kept it died: it is over now.
+    pub fn bury(judge: &Mutex<Judge>) {
+        let mut judge = judge.lock();
+        let undead: Vec<_> = judge.members().map(|(member, _)| member).collect();
+        for member in undead {
+            _ = judge.step(Input::Exited { member, status: ExitStatus::Unknown }, clock::now());
+        }
+    }
+
+    /// Which life it is.
+    #[must_use]
+    pub fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// Its process, while there is one.
+    #[must_use]
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// There is a stream besides the line: what comes over it is read before anybody is told of the end.
+    pub fn has_stream(&mut self) {
+        self.is_unread = true;
+    }
+
+    /// It is to end, whatever it says: nothing new is given to it.
+    #[must_use]
+    pub fn is_condemned(&self) -> bool {
+        self.verdict.is_some()
+    }
+
+    /// The operating system has the process, or would not have it.
+    pub fn begun(&mut self, begun: Result<Process, SpawnError>) -> Vec<Word> {
+        match begun {
+            Ok(process) => {
+                self.process = Some(process);
+                if self.is_condemned() {
+                    self.kill();
+                }
+                if self.is_up && !self.is_condemned() { vec![Word::Ready] } else { Vec::new() }
+            }
+            Err(error) => {
+                let what = format!("no process for {}: {error}", self.member.name);
+                let words = self.exited(ExitStatus::Unknown);
+                // That is why, not what the judge makes of it.
+                let said = |word| match word {
+                    Word::Down(_) => Word::Down(Cause::message(what.clone())),
+                    other => other,
+                };
+                words.into_iter().map(said).collect()
+            }
+        }
+    }
+
+    /// The process was heard.
+    pub fn heard(&mut self, event: Event) -> Vec<Word> {
+        match event {
+            Event::Said(FromChild::Beat { number, progress }) => {
+                self.beat = clock::now();
+                self.judge(|member| Input::Beat { member, seq: number, progress })
+            }
+            Event::Said(FromChild::Up { port }) => {
+                let first = !std::mem::replace(&mut self.is_up, true);
+                let mut words = Vec::new();
+                if first && port != 0 {
+                    words.push(Word::Listens(port));
+                }
+                if first && self.process.is_some() && !self.is_condemned() {
+                    words.push(Word::Ready);
+                }
+                words
+            }
+            Event::Said(FromChild::Leaving) => vec![Word::Pauses],
+            Event::Garbage(what) => {
+                self.condemn(Cause::message(format!("it does not speak as a child does: {what}")))
+            }
+            Event::HungUp => self.condemn(Cause::message("it closed its line")),
+            Event::Exited(end) => {
+                self.process = None;
+                let status = match end {
+                    ProcessEnd::Exited(code) => ExitStatus::Code(code),
+                    ProcessEnd::Killed(signal) => ExitStatus::Signal(signal),
+                    ProcessEnd::Unknown => ExitStatus::Unknown,
+                };
+                let mut words = vec![Word::Pauses];
+                if self.is_unread {
+                    // Its last answers may not have been read; the end of its stream follows, or the next look.
+                    self.ended = Some(status);
+                } else {
+                    words.extend(self.exited(status));
+                }
+                words
+            }
+        }
+    }
+
+    /// Its stream has ended, as `cause` says, and all of it was read.
+    pub fn is_read(&mut self, cause: Cause) -> Vec<Word> {
+        self.is_unread = false;
+        match self.ended {
+            Some(status) => self.exited(status),
+            None => self.condemn(cause),
+        }
+    }
+
+    /// Some time has passed: said every [`limits::BEAT_EVERY`] or so.
+    pub fn look(&mut self) -> Vec<Word> {
+        let now = clock::now();
+        let since = now.saturating_sub(std::mem::replace(&mut self.looked, now));
+        if let Some(status) = self.ended {
+            return self.exited(status);
+        }
+        let is_late = now.saturating_sub(self.beat) > 3 * limits::BEAT_EVERY;
+        let mut words = Vec::new();
+        if is_late && self.process.as_ref().is_some_and(Process::is_starved) {
+            // It would beat if the machine let it.
+            words = self.judge(|member| Input::Starved { member, by: since });
+        }
+        words.extend(self.judge(|_| Input::Tick));
+        words
+    }
+
+    /// It has to end now, for this reason.
+    pub fn condemn(&mut self, verdict: Cause) -> Vec<Word> {
+        self.verdict.get_or_insert(verdict);
+        self.kill();
+        vec![Word::Pauses]
+    }
+
+    /// It is about to be ended in order: nobody expects another one.
+    pub fn stops(&mut self) -> Option<Process> {
+        _ = self.judge(|member| Input::Stop { member });
+        self.process.take()
+    }
+
+    /// Its process is gone, as whoever ended it has seen.
+    pub fn is_over(&mut self) {
+        _ = self.exited(ExitStatus::Unknown);
+    }
+
+    fn exited(&mut self, status: ExitStatus) -> Vec<Word> {
+        self.ended = None;
+        self.judge(|member| Input::Exited { member, status })
+    }
+
+    fn judge(&mut self, input: impl FnOnce(Member) -> Input) -> Vec<Word> {
+        let effects = {
+            let mut judge = self.judge.lock();
+            // Read after it has come, never before.
+            judge.step(input(self.member.clone()), clock::now())
+        };
+        let mut words = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Mark { phase: Phase::Up, .. } if !self.is_condemned() => {
+                    words.push(Word::GoesOn);
+                }
+                Effect::Mark { .. } => words.push(Word::Pauses),
+                Effect::Convict { cause, .. } => {
+                    words.extend(self.condemn(Cause::message(cause.to_string())));
+                }
+                Effect::Down { cause, .. } => words.push(Word::Down(self.why(cause))),
+                // Beats are answered by the thread that hears them, a child of this host joins nothing, and its name is
+                // its keeper's alone.
+                Effect::Answer { .. }
+                | Effect::TellExit { .. }
+                | Effect::AnswerJoin { .. }
+                | Effect::AskToStop { .. }
+                | Effect::Refused { .. } => {}
+            }
+        }
+        words
+    }
+
+    /// Ends its process at once; nothing when it has ended.
+    pub fn kill(&self) {
+        if let Some(process) = &self.process {
+            process.kill();
+        }
+    }
+
+    fn why(&mut self, cause: DeathCause) -> Cause {
+        let why = match (self.verdict.take(), cause) {
+            // A line that was cut is what its end looks like from elsewhere.
+            (Some(verdict), DeathCause::Exited { status: ExitStatus::Signal(9) }) => {
+                verdict.message
+            }
+            (_, cause) => cause.to_string(),
+        };
+        Cause::message(format!("{} died: {why}", self.member.name))
+    }
+}

@@ -284,6 +284,10 @@ pub const WIRE_ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 /// process much sooner; this is what ends the threads that wait for a machine that lost its power.
 pub const WIRE_SILENT_MAX: Duration = Duration::from_secs(60);
 
+/// Messages of one side of a connection that the other has not read. They are few and short; one that does not read is
+/// stuck.
+pub const WIRE_MESSAGES_WAITING_MAX: usize = 1024;
+
 /// Plain bytes that are encrypted at once: four records, few enough that nobody waits long for the other direction.
 pub const WIRE_ENCRYPTED_AT_ONCE_BYTES: usize = 64 << 10;
 

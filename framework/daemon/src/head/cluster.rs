@@ -1,0 +1,361 @@
+//! What all parts of a head share: its books, and who carries out what follows from them.
+//!
+//! The books are the engine's: who is alive ([`Judge`]), which job has a worker where ([`Book`]). They belong to the head
+//! and not to an actor, so a restarted actor loses nothing. Whoever learns something tells the book under its lock; what
+//! follows is cast to the actors concerned before the lock is released, so that all hear it in the order in which it was
+//! decided. Locks are taken in one order: judge, book, then who is told.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use raytree_engine::jobs::{self, Book, News};
+use raytree_engine::membership::{
+    Effect, Input, JoinAnswer, Judge, Member, Name, Origin, Phase, Place, Settings,
+};
+use raytree_process::cluster::{Answered, Offer, Template, Times, ToDriver, ToNode, Worker};
+use raytree_supervise::{Addr, SupervisorMsg, clock};
+use raytree_types::{Cause, Resources};
+
+use super::driver::DriverMsg;
+use super::mirror::MirrorMsg;
+use crate::names::{worker_id, worker_of};
+use crate::programs::Programs;
+
+/// The runtimes of workers are numbered from here: those that a driver counts itself begin at 1.
+const RUNTIMES_FROM: u32 = 1 << 31;
+
+/// See the [module documentation](self).
+pub(crate) struct Cluster {
+    pub(crate) settings: Settings,
+    pub(crate) programs: Programs,
+    pub(crate) began: Duration,
+    /// Where the head listens, once it does.
+    pub(crate) address: OnceLock<SocketAddr>,
+    pub(crate) node_pool: Addr<SupervisorMsg>,
+    pub(crate) drivers: Addr<SupervisorMsg>,
+    judge: Mutex<Judge>,
+    book: Mutex<Book>,
+    /// Those that have a session now, by the number of their process.
+    sessions: Mutex<HashMap<u64, Session>>,
+    jobs: Mutex<HashMap<u64, Job>>,
+    next_job: AtomicU64,
+    next_runtime: AtomicU32,
+}
+
+/// A node that is connected.
+struct Session {
+    mirror: Addr<MirrorMsg>,
+    name: Name,
+    /// Once it was let in.
+    member: Option<Member>,
+    /// Which of its links it is.
+    link: u64,
+    offer: Option<Offer>,
+}
+
+/// A driver that is connected.
+struct Job {
+    driver: Addr<DriverMsg>,
+    template: Template,
+    /// What it may use of each node at most.
+    wants: Option<Resources>,
+    began: Duration,
+}
+
+/// A node, for whoever asks.
+pub(crate) struct NodeRow {
+    pub(crate) member: Member,
+    pub(crate) phase: Phase,
+    pub(crate) offer: Option<Offer>,
+    pub(crate) free: Resources,
+}
+
+/// A job, for whoever asks.
+pub(crate) struct JobRow {
+    pub(crate) job: u64,
+    pub(crate) program: String,
+    pub(crate) age: Duration,
+    pub(crate) workers: usize,
+}
+
+impl Cluster {
+    pub(crate) fn new(settings: Settings, programs: Programs) -> Arc<Self> {
+        let now = clock::now();
+        Arc::new(Self {
+            settings,
+            programs,
+            began: now,
+            address: OnceLock::new(),
+            node_pool: Addr::system::<raytree_supervise::Supervisor>("node_pool"),
+            drivers: Addr::system::<raytree_supervise::Supervisor>("drivers"),
+            judge: Mutex::new(Judge::new(settings, now)),
+            book: Mutex::new(Book::new()),
+            sessions: Mutex::default(),
+            jobs: Mutex::default(),
+            next_job: AtomicU64::new(1),
+            next_runtime: AtomicU32::new(RUNTIMES_FROM),
+        })
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        Times::from(&self.settings)
+    }
+
+    /// A node has a session; one that the same process had is over.
+    pub(crate) fn connected(&self, process: u64, name: Name, mirror: Addr<MirrorMsg>) {
+        let session = Session { mirror, name, member: None, link: 0, offer: None };
+        let before = self.sessions.lock().insert(process, session);
+        if let Some(before) = before {
+            // Refused when it has ended.
+            _ = before.mirror.cast(MirrorMsg::Superseded);
+        }
+    }
+
+    /// The session of a node is over.
+    pub(crate) fn disconnected(&self, process: u64, mirror: &Addr<MirrorMsg>) {
+        let mut judge = self.judge.lock();
+        let lost = {
+            let mut sessions = self.sessions.lock();
+            let is_it = |own: &Session| own.mirror.is_same(mirror);
+            if sessions.get(&process).is_some_and(is_it) { sessions.remove(&process) } else { None }
+        };
+        let Some(Session { member: Some(member), link, .. }) = lost else { return };
+        self.judged(&mut judge, Input::LinkLost { member, link });
+    }
+
+    /// A node asks to join, or to go on.
+    pub(crate) fn joins(
+        &self,
+        process: u64,
+        claim: Option<raytree_types::ProcessIncarnation>,
+        (link, ticket): (u64, u64),
+        offer: Offer,
+    ) {
+        let mut judge = self.judge.lock();
+        let name = {
+            let mut sessions = self.sessions.lock();
+            let Some(session) = sessions.get_mut(&process) else { return };
+            session.link = link;
+            let address = offer.address.clone();
+            session.offer = Some(offer);
+            (Arc::clone(&session.name), address)
+        };
+        let (name, address) = name;
+        let origin = Origin { process, address: address.into() };
+        let place = Place::Remote;
+        self.judged(&mut judge, Input::Join { name, claim, place, origin, link, ticket });
+    }
+
+    /// What follows for the judge, and all that follows from that.
+    pub(crate) fn judge(&self, input: Input) -> Vec<Effect> {
+        let mut judge = self.judge.lock();
+        self.judged(&mut judge, input)
+    }
+
+    /// Returns the answers to beats, which are for whoever has the line they came over.
+    fn judged(&self, judge: &mut Judge, input: Input) -> Vec<Effect> {
+        let (answers, rest): (Vec<_>, Vec<_>) = judge
+            .step(input, clock::now())
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::Answer { .. } | Effect::TellExit { .. }));
+        rest.into_iter().for_each(|effect| self.carry_out(effect));
+        answers
+    }
+
+    fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::AnswerJoin { process, ticket, answer, .. } => {
+                self.answered(process, ticket, answer);
+            }
+            Effect::Mark { member, phase: Phase::Up } => {
+                self.book(jobs::Input::NodeResumed { node: member });
+            }
+            Effect::Mark { member, .. } => self.book(jobs::Input::NodePaused { node: member }),
+            // Its lease runs out by itself; until then nothing new is started there.
+            Effect::Convict { member, .. } => self.book(jobs::Input::NodePaused { node: member }),
+            Effect::Down { member, cause, .. } => {
+                let cause = Cause::message(format!("{} died: {cause}", member.name));
+                let mirror = {
+                    let sessions = self.sessions.lock();
+                    let of = |own: &&Session| own.member.as_ref() == Some(&member);
+                    sessions.values().find(of).map(|own| own.mirror.clone())
+                };
+                if let Some(mirror) = mirror {
+                    _ = mirror.cast(MirrorMsg::Down(Box::new(cause.clone())));
+                }
+                tracing::warn!("{cause}");
+                self.book(jobs::Input::NodeDown { node: member, cause });
+            }
+            Effect::AskToStop { member } => self.tell(&member, ToNode::End),
+            // Nodes ask to join; nobody registers one here.
+            Effect::Refused { .. } | Effect::Answer { .. } | Effect::TellExit { .. } => {}
+        }
+    }
+
+    fn answered(&self, process: u64, ticket: u64, answer: JoinAnswer) {
+        let (mirror, up) = {
+            let mut sessions = self.sessions.lock();
+            let Some(session) = sessions.get_mut(&process) else { return };
+            let mut up = None;
+            if let JoinAnswer::Continue { incarnation } = answer {
+                let member = Member::new(Arc::clone(&session.name), incarnation);
+                session.member = Some(member.clone());
+                up = session.offer.clone().map(|offer| (member, offer));
+            }
+            (session.mirror.clone(), up)
+        };
+        let answer = Answered::from(answer);
+        _ = mirror.cast(MirrorMsg::Tell(Box::new(ToNode::Joined { ticket, answer })));
+        if let Some((node, offer)) = up {
+            let workers = offer.workers.iter().map(|(worker, at)| (worker_id(worker), *at));
+            let workers = workers.collect();
+            self.book(jobs::Input::NodeUp { node, total: offer.total, workers });
+        }
+    }
+
+    /// What follows for the book of jobs, and all that follows from that.
+    pub(crate) fn book(&self, input: jobs::Input) {
+        let mut book = self.book.lock();
+        for effect in book.step(input, clock::now()) {
+            match effect {
+                jobs::Effect::Start { worker, grant } => {
+                    let template = self.jobs.lock().get(&worker.job.0).map(|job| {
+                        Box::new(job.template.clone())
+                    });
+                    let Some(template) = template else { continue };
+                    let runtime = self.next_runtime.fetch_add(1, Ordering::Relaxed);
+                    let (node, worker) = (worker.node.clone(), worker_of(&worker));
+                    self.tell(&node, ToNode::Start { worker, grant, runtime, template });
+                }
+                jobs::Effect::Stop { worker, at_once } => {
+                    let node = worker.node.clone();
+                    self.tell(&node, ToNode::Stop { worker: worker_of(&worker), at_once });
+                }
+                jobs::Effect::Tell { job, news } => {
+                    if let Some(job) = self.jobs.lock().get(&job.0) {
+                        _ = job.driver.cast(DriverMsg::Tell(Box::new(told(news))));
+                    }
+                }
+                jobs::Effect::Over { job } => {
+                    let over = self.jobs.lock().remove(&job.0);
+                    if let Some(over) = over {
+                        self.programs.forget(over.template.manifest.id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, node: &Member, what: ToNode) {
+        let mirror = {
+            let sessions = self.sessions.lock();
+            let of = |own: &&Session| own.member.as_ref() == Some(node);
+            sessions.values().find(of).map(|own| own.mirror.clone())
+        };
+        // One without a session says what it has when it comes back.
+        if let Some(mirror) = mirror {
+            _ = mirror.cast(MirrorMsg::Tell(Box::new(what)));
+        }
+    }
+
+    /// A driver that is let in: its job's number.
+    pub(crate) fn admit(
+        &self,
+        driver: Addr<DriverMsg>,
+        template: Template,
+        wants: Option<Resources>,
+    ) -> u64 {
+        let job = self.next_job.fetch_add(1, Ordering::Relaxed);
+        let began = clock::now();
+        self.jobs.lock().insert(job, Job { driver, template, wants, began });
+        job
+    }
+
+    /// Workers are started for a job.
+    pub(crate) fn opens(&self, job: u64) {
+        let Some(wants) = self.jobs.lock().get(&job).map(|job| job.wants.clone()) else { return };
+        self.book(jobs::Input::Open { job: jobs::JobId(job), wants });
+    }
+
+    /// A job is over: its driver has left, or died.
+    pub(crate) fn closes(&self, job: u64) {
+        self.book(jobs::Input::Close { job: jobs::JobId(job) });
+    }
+
+    /// A worker of a driver cannot be reached by it.
+    pub(crate) fn replaces(&self, worker: &Worker, why: String) {
+        let (worker, cause) = (worker_id(worker), Cause::message(why));
+        self.book(jobs::Input::Replace { worker, cause });
+    }
+
+    /// Everybody is told that the cluster ends.
+    pub(crate) fn ends(&self) {
+        for job in self.jobs.lock().values() {
+            let why = "the cluster was stopped".to_owned();
+            _ = job.driver.cast(DriverMsg::Tell(Box::new(ToDriver::Ended { why })));
+        }
+        for session in self.sessions.lock().values() {
+            _ = session.mirror.cast(MirrorMsg::Tell(Box::new(ToNode::End)));
+        }
+    }
+
+    /// How many nodes are connected.
+    pub(crate) fn connected_nodes(&self) -> usize {
+        self.sessions.lock().len()
+    }
+
+    pub(crate) fn nodes(&self) -> Vec<NodeRow> {
+        let judge = self.judge.lock();
+        let book = self.book.lock();
+        let sessions = self.sessions.lock();
+        let row = |(member, phase): (Member, Phase)| {
+            let session = sessions.values().find(|own| own.member.as_ref() == Some(&member));
+            let offer = session.and_then(|own| own.offer.clone());
+            let free = book.free(&member).unwrap_or_default();
+            NodeRow { member, phase, offer, free }
+        };
+        let mut rows: Vec<_> = judge.members().map(row).collect();
+        rows.sort_by(|a, b| a.member.name.cmp(&b.member.name));
+        rows
+    }
+
+    pub(crate) fn jobs(&self) -> Vec<JobRow> {
+        let book = self.book.lock();
+        let jobs = self.jobs.lock();
+        let now = clock::now();
+        let row = |(number, job): (&u64, &Job)| JobRow {
+            job: *number,
+            program: job.template.manifest.name.clone(),
+            age: now.saturating_sub(job.began),
+            workers: book.workers(jobs::JobId(*number)),
+        };
+        let mut rows: Vec<_> = jobs.iter().map(row).collect();
+        rows.sort_by_key(|row| row.job);
+        rows
+    }
+}
+
+fn told(news: News) -> ToDriver {
+    match news {
+        News::Granted { worker, grant } => {
+            ToDriver::Granted { worker: worker_of(&worker), grant }
+        }
+        News::Up { worker, address, grant } => {
+            ToDriver::Up { worker: worker_of(&worker), address, grant }
+        }
+        News::Down { worker, cause, again } => {
+            ToDriver::Down { worker: worker_of(&worker), cause, again }
+        }
+        News::Waits { node, held_by } => ToDriver::Waits {
+            node: node.name.to_string(),
+            held_by: held_by.iter().map(|job| job.0).collect(),
+        },
+        News::Broken { node, cause } => {
+            ToDriver::Broken { node: node.name.to_string(), cause }
+        }
+    }
+}

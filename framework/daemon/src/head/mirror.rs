@@ -1,0 +1,148 @@
+//! The mirror of a node: what stands for it in the head's tree while the two have a session.
+//!
+//! - **Parent:** `node_pool` (one-for-one; temporary: the node dials again, and gets another mirror).
+//! - **Children:** none; the session with the node, which ends when this ends, however.
+//! - **After a restart:** there is none. Who the node is, and what runs there, is in the books of the [`Cluster`].
+//! - **Tells:** the cluster what the node says; the node what the cluster decides.
+//!
+//! Invariants:
+//! - **HM-1 (one-edge):** of the sessions that one process of a node has opened only the newest is listened to.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use raytree_process::cluster::{FromNode, ToNode};
+use raytree_supervise::{Actor, Addr, Context, Failure};
+use raytree_types::Cause;
+use raytree_wire::Stream;
+
+use super::cluster::Cluster;
+use crate::names::worker_id;
+use crate::session::{self, Session, SessionEvent, SessionsMsg, Side};
+use raytree_engine::jobs;
+use raytree_engine::membership::{ExitStatus, Input, Member};
+
+/// What a mirror can be told.
+#[derive(strum::IntoStaticStr)]
+pub(crate) enum MirrorMsg {
+    /// The session was heard.
+    Heard(SessionEvent<FromNode>),
+    /// The node is to be told.
+    Tell(Box<ToNode>),
+    /// It is declared dead.
+    Down(Box<Cause>),
+    /// The same process has a newer session.
+    Superseded,
+}
+
+/// What a mirror is made of.
+pub(crate) struct Arrival {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) sessions: Addr<SessionsMsg>,
+    pub(crate) name: Arc<str>,
+    pub(crate) process: u64,
+    /// Taken by its one life.
+    pub(crate) stream: Mutex<Option<Stream>>,
+}
+
+/// See the [module documentation](self).
+pub(crate) struct NodeMirror {
+    arrival: Arc<Arrival>,
+    addr: Addr<MirrorMsg>,
+    session: Session<ToNode>,
+    /// Which life of the node, once it was let in.
+    member: Option<Member>,
+    /// It has said that it leaves.
+    has_left: bool,
+}
+
+impl Actor for NodeMirror {
+    type Msg = MirrorMsg;
+    type Args = Arc<Arrival>;
+
+    async fn start(ctx: &Context<MirrorMsg>, arrival: Arc<Arrival>) -> Result<Self, Failure> {
+        let stream = arrival.stream.lock().take();
+        let stream = stream.ok_or_else(|| Failure::message("its connection is used up"))?;
+        let addr = ctx.addr().clone();
+        arrival.cluster.connected(arrival.process, Arc::clone(&arrival.name), addr.clone());
+        let own = addr.clone();
+        // Refused when this has ended.
+        let heard = move |event| _ = own.cast(MirrorMsg::Heard(event));
+        let (sessions, name) = (&arrival.sessions, &arrival.name);
+        let session = session::open(sessions, name, stream, Side::Accepted, heard);
+        Ok(Self { arrival, addr, session, member: None, has_left: false })
+    }
+
+    async fn handle(
+        &mut self,
+        ctx: &Context<MirrorMsg>,
+        message: MirrorMsg,
+    ) -> Result<(), Failure> {
+        match message {
+            MirrorMsg::Heard(SessionEvent::Opened) => {
+                let times = self.arrival.cluster.times();
+                self.say(&ToNode::Welcome { times })
+            }
+            MirrorMsg::Heard(SessionEvent::Said(said)) => {
+                self.said(ctx, said);
+                Ok(())
+            }
+            MirrorMsg::Heard(SessionEvent::Lost(_)) if self.has_left => {
+                ctx.stop("the node left");
+                Ok(())
+            }
+            MirrorMsg::Heard(SessionEvent::Lost(cause)) => Err(Failure::of(cause)),
+            MirrorMsg::Tell(what) => {
+                if let ToNode::Joined { answer, .. } = &*what
+                    && let raytree_process::cluster::Answered::Continue { incarnation } = answer
+                {
+                    let name = Arc::clone(&self.arrival.name);
+                    self.member = Some(Member::new(name, *incarnation));
+                }
+                self.say(&what)
+            }
+            MirrorMsg::Down(cause) => Err(Failure::of(*cause)),
+            MirrorMsg::Superseded => Err(Failure::message("the node has dialed again")),
+        }
+    }
+
+    async fn stopped(&mut self, _ctx: &Context<MirrorMsg>) {
+        self.session.close();
+    }
+}
+
+impl NodeMirror {
+    fn say(&self, what: &ToNode) -> Result<(), Failure> {
+        self.session.say(what).map_err(|error| Failure::message(error.to_string()))
+    }
+
+    fn said(&mut self, ctx: &Context<MirrorMsg>, said: FromNode) {
+        let cluster = &self.arrival.cluster;
+        match said {
+            FromNode::Join { claim, link, ticket, offer } => {
+                cluster.joins(self.arrival.process, claim, (link, ticket), offer);
+            }
+            FromNode::WorkerUp { worker, address } => {
+                cluster.book(jobs::Input::WorkerUp { worker: worker_id(&worker), address });
+            }
+            FromNode::WorkerGone { worker, cause } => {
+                cluster.book(jobs::Input::WorkerGone { worker: worker_id(&worker), cause });
+            }
+            FromNode::Leaves => {
+                self.has_left = true;
+                if let Some(member) = self.member.take() {
+                    cluster.judge(Input::Stop { member: member.clone() });
+                    cluster.judge(Input::Exited { member, status: ExitStatus::Code(0) });
+                }
+                ctx.stop("the node left");
+            }
+        }
+    }
+}
+
+impl Drop for NodeMirror {
+    fn drop(&mut self) {
+        self.session.close();
+        self.arrival.cluster.disconnected(self.arrival.process, &self.addr);
+    }
+}

@@ -294,6 +294,13 @@ pub enum ToDriver {
         /// Another one takes its place.
         again: bool,
     },
+    /// The job gets no worker on this life of a node any more.
+    Broken {
+        /// Which.
+        node: String,
+        /// Why the last one ended.
+        cause: Cause,
+    },
     /// Nothing is free on a node.
     Waits {
         /// Which.

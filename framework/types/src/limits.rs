@@ -293,3 +293,9 @@ pub const WIRE_ENCRYPTED_AT_ONCE_BYTES: usize = 64 << 10;
 
 /// The first memory that is taken for a frame; it doubles as the frame arrives, whatever length was announced.
 pub const WIRE_FRAME_FIRST_BYTES: usize = 64 << 10;
+
+/// How often a head says to its drivers that it is still there.
+pub const HEAD_BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// Programs and answers that a head sends and takes at once; who comes then is sent away, and comes again.
+pub const HEAD_TRANSFERS_MAX: usize = 32;

@@ -4,8 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use parking_lot::Mutex;
@@ -72,21 +73,37 @@ impl Program {
         if let Some(program) = PROGRAM.get() {
             return Ok(program);
         }
-        let own = Self::open()?;
+        let own = Self::open(Path::new(OWN), std::env::args_os().next())?;
         Ok(PROGRAM.get_or_init(|| own))
     }
 
-    fn open() -> Result<Self, ProgramError> {
-        let file = File::open(OWN).map_err(ProgramError::read)?;
+    /// The one of another process of this host and user, as it runs there now.
+    ///
+    /// # Errors
+    /// [`ProgramError::Unreadable`] when there is no such process, or it is another user's; [`ProgramError::NotElf`].
+    pub fn of_process(pid: u32) -> Result<Self, ProgramError> {
+        Self::open(Path::new(&format!("/proc/{pid}/exe")), None)
+    }
+
+    /// A path by which any process of this host and user can execute it, for as long as this value exists: also when its
+    /// file was replaced or deleted, and its process has ended.
+    #[must_use]
+    pub fn executable(&self) -> PathBuf {
+        let (process, file) = (std::process::id(), self.source.file.as_raw_fd());
+        PathBuf::from(format!("/proc/{process}/fd/{file}"))
+    }
+
+    fn open(path: &Path, started_as: Option<OsString>) -> Result<Self, ProgramError> {
+        let file = File::open(path).map_err(ProgramError::read)?;
         let length = file.metadata().map_err(ProgramError::read)?.len();
         let mut header = [0; HEADER_BYTES];
         file.read_exact_at(&mut header, 0).map_err(ProgramError::read)?;
         let machine = Machine::of_header(&header).ok_or(ProgramError::NotElf)?;
-        let link = std::fs::read_link(OWN).unwrap_or_default();
+        let link = std::fs::read_link(path).unwrap_or_default();
         Ok(Self {
             source: Source { file, length },
             architecture: Architecture::compiled_for(machine),
-            name: name(std::env::args_os().next(), &link),
+            name: name(started_as, &link),
             id: OnceLock::new(),
             hashing: Mutex::new(()),
         })
@@ -201,7 +218,7 @@ mod tests {
 
     #[test]
     fn it_is_hashed_when_it_is_asked_for_and_all_hear_the_same() {
-        let program = Program::open().expect("this program");
+        let program = Program::open(Path::new(OWN), None).expect("this program");
         assert_eq!((program.id.get(), program.length() > 0), (None, true));
         let hashed = thread::scope(|scope| {
             let asked: Vec<_> =
@@ -211,6 +228,24 @@ mod tests {
         let bytes = std::fs::read(OWN).expect("this program");
         assert_eq!(hashed, [ProgramId::of(&bytes); 4]);
         assert_eq!(program.id.get(), Some(&hashed[0]));
+    }
+
+    #[test]
+    fn the_one_of_another_process_is_executed_after_that_has_ended() {
+        let mut sleeps = std::process::Command::new("sleep").arg("600").spawn().expect("a process");
+        // It may not have executed anything yet.
+        let program = loop {
+            let program = Program::of_process(sleeps.id()).expect("its program");
+            if program.name() != Program::of_this_process().expect("this one").name() {
+                break program;
+            }
+            std::thread::yield_now();
+        };
+        sleeps.kill().and_then(|()| sleeps.wait()).expect("it ends");
+        assert!(Program::of_process(sleeps.id()).is_err());
+        let mut command = std::process::Command::new(program.executable());
+        std::os::unix::process::CommandExt::arg0(&mut command, "sleep");
+        assert!(command.arg("0").status().expect("it starts").success());
     }
 
     #[test]

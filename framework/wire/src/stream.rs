@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::net::{SendFlags, send};
 
+use crate::socket::transmit;
 use crate::tls::{Incoming, Outgoing, Session};
 
 /// A connection with a process of the same cluster: blocking, in both directions at once.
@@ -124,6 +125,27 @@ impl WriteHalf {
         Closer(Arc::clone(&self.link))
     }
 
+    /// Writes as [`Write::write_vectored`] does, but never waits for the other side.
+    ///
+    /// Over TLS bytes are encrypted once, in the order of the writes. So after an error of the kinds
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) and [`Interrupted`](io::ErrorKind::Interrupted), which count nothing as
+    /// written, the next write of either kind has to begin with these same bytes: they may be on their way.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when the operating system takes nothing more for now;
+    /// [`io::ErrorKind::InvalidInput`] when less is given than may be on its way; else the connection is broken.
+    pub fn write_now(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send(parts, SendFlags::DONTWAIT)
+    }
+
+    fn send(&mut self, parts: &[IoSlice<'_>], flags: SendFlags) -> io::Result<usize> {
+        let socket = &self.link.socket;
+        match &mut self.outgoing {
+            None => transmit(socket, parts, flags),
+            Some(outgoing) => outgoing.write(socket, parts, flags),
+        }
+    }
+
     /// Tells the other side that nothing more comes: it reads the rest, and then 0. Blocks while the other side takes
     /// nothing. This side may go on reading.
     ///
@@ -146,11 +168,7 @@ impl Write for WriteHalf {
     }
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut socket = &self.link.socket;
-        match &mut self.outgoing {
-            None => socket.write_vectored(parts),
-            Some(outgoing) => outgoing.write(socket, parts),
-        }
+        self.send(parts, SendFlags::empty())
     }
 
     fn flush(&mut self) -> io::Result<()> {

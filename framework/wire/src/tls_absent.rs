@@ -3,6 +3,8 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 
+use rustix::net::SendFlags;
+
 use crate::error::HandshakeError;
 use crate::handshake::Binding;
 use crate::patience::Patient;
@@ -55,6 +57,7 @@ impl Outgoing {
         &mut self,
         _socket: &TcpStream,
         _parts: &[IoSlice<'_>],
+        _flags: SendFlags,
     ) -> io::Result<usize> {
         match *self {}
     }

@@ -1,4 +1,4 @@
-//! A link: what two processes do for each other over one stream of bytes. Both sides are alike: each may ask the other to
+//! A link: what two processes do for each other over one [`Channel`]. Both sides are alike: each may ask the other to
 //! run functions, to call methods, to hand out the value of an object, and answers the same questions itself.
 //!
 //! ```text
@@ -20,6 +20,7 @@
 //! - **LI-1 (answered-once):** every question is answered once: with what came of it, or with the end of the link.
 //! - **LI-2 (held-until-released):** what is exported lives until it is released or the link has ended, and no longer.
 
+mod channel;
 mod export;
 mod frame;
 mod import;
@@ -29,9 +30,8 @@ mod stream;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::mem;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -46,6 +46,8 @@ use crate::object::part::Part;
 use crate::runtime::life::Life;
 use crate::runtime::{Shared, ambient};
 use crate::task::failure::Failure;
+pub(crate) use channel::Channel;
+use channel::Reads;
 use export::Kept;
 pub(crate) use export::{Called, Callee, Held, Object, Token};
 pub(crate) use frame::Ask;
@@ -129,15 +131,15 @@ impl Link {
     /// What the operating system said.
     pub(crate) fn start(
         peer: &str,
-        stream: UnixStream,
+        channel: impl Into<Channel>,
         runtime: &Arc<Shared>,
         hung_up: impl FnOnce(Cause) + Send + 'static,
     ) -> io::Result<Arc<Self>> {
-        let reader = stream.try_clone()?;
+        let (reads, writes) = channel.into().split()?;
         let link = Arc::new(Self {
             peer: peer.to_owned(),
             life: runtime.life,
-            out: Outgoing::new(stream),
+            out: Outgoing::new(writes),
             tables: Mutex::default(),
             next: AtomicU64::new(1),
         });
@@ -145,13 +147,16 @@ impl Link {
         thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
             // What is read here may submit tasks, and must not block.
             ambient::bind_thread(here, false);
-            hung_up(own.read(reader));
+            hung_up(match reads {
+                Reads::Unix(reads) => own.read(reads),
+                Reads::Wire(reads) => own.read(reads),
+            });
         })?;
         Ok(link)
     }
 
-    fn read(self: &Arc<Self>, stream: UnixStream) -> Cause {
-        let mut from = BufReader::with_capacity(64 << 10, stream);
+    fn read(self: &Arc<Self>, from: impl Read) -> Cause {
+        let mut from = BufReader::with_capacity(64 << 10, from);
         loop {
             let frame = match stream::read::<Frame>(&mut from) {
                 Ok(frame) => frame,

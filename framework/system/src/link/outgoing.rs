@@ -7,10 +7,8 @@
 //! - **OG-2 (never-blocks):** giving a message never waits for the other side.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::mem;
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -18,9 +16,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use raytree_supervise::clock;
 use raytree_types::Bytes;
-use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
+use super::channel::{Patience, Writes};
 use super::stream::Message;
 
 /// Small messages are written together up to this.
@@ -42,7 +39,7 @@ const GATHERED: Duration = Duration::from_micros(30);
 pub(super) struct Outgoing(Arc<Inner>);
 
 struct Inner {
-    socket: UnixStream,
+    writes: Writes,
     queue: Mutex<Queue>,
     /// The thread that writes while the socket takes nothing.
     full: Condvar,
@@ -77,8 +74,8 @@ enum Writer {
 }
 
 impl Outgoing {
-    pub(super) fn new(socket: UnixStream) -> Self {
-        Self(Arc::new(Inner { socket, queue: Mutex::default(), full: Condvar::new() }))
+    pub(super) fn new(writes: Writes) -> Self {
+        Self(Arc::new(Inner { writes, queue: Mutex::default(), full: Condvar::new() }))
     }
 
     /// Gives a message. One given after the end is dropped.
@@ -125,10 +122,10 @@ impl Outgoing {
                     return self.hand_over(&mut queue, taken);
                 }
             }
-            match self.0.send(&mut taken, SendFlags::DONTWAIT) {
+            match self.0.send(&mut taken, Patience::None) {
                 Ok(bytes) => written += bytes,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let mut queue = self.0.queue.lock();
                     return self.hand_over(&mut queue, taken);
                 }
@@ -155,7 +152,7 @@ impl Outgoing {
         if let Err(error) = thread.spawn(move || inner.drain()) {
             tracing::error!(%error, "no thread for what goes out over a link");
             queue.writer = Writer::Closed;
-            _ = self.0.socket.shutdown(Shutdown::Both);
+            self.0.writes.close();
         }
     }
 
@@ -173,7 +170,7 @@ impl Inner {
             mem::take(&mut queue.pieces)
         };
         drop(dropped);
-        _ = self.socket.shutdown(Shutdown::Both);
+        self.writes.close();
         self.full.notify_all();
     }
 
@@ -201,22 +198,22 @@ impl Inner {
                     mem::swap(&mut taken, &mut queue.pieces);
                 }
             }
-            match self.send(&mut taken, SendFlags::empty()) {
-                Ok(_) | Err(Errno::INTR) => {}
+            match self.send(&mut taken, Patience::Endless) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return self.close(),
             }
         }
     }
 
     /// Writes some of it, and takes that out.
-    fn send(&self, pieces: &mut VecDeque<Piece>, flags: SendFlags) -> rustix::io::Result<usize> {
+    fn send(&self, pieces: &mut VecDeque<Piece>, patience: Patience) -> io::Result<usize> {
         let slices: Vec<IoSlice<'_>> =
             pieces.iter().take(AT_ONCE).map(|piece| IoSlice::new(piece.bytes())).collect();
         if slices.is_empty() {
             return Ok(0);
         }
-        let mut nothing = SendAncillaryBuffer::default();
-        let sent = sendmsg(&self.socket, &slices, &mut nothing, flags | SendFlags::NOSIGNAL)?;
+        let sent = self.writes.send(&slices, patience)?;
         let mut left = sent;
         while let Some(first) = pieces.front_mut() {
             let length = first.bytes().len();
@@ -279,8 +276,7 @@ impl Piece {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
+    use super::super::channel::tests::ways;
     use super::*;
 
     fn message(number: u64, apart: usize) -> Message {
@@ -290,53 +286,55 @@ mod tests {
 
     #[test]
     fn og_1_messages_of_many_threads_go_out_whole_and_each_threads_in_order() {
-        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
-        let out = Outgoing::new(ours);
-        let givers: Vec<_> = (0..4u64)
-            .map(|giver| {
-                let out = out.clone();
-                thread::spawn(move || {
-                    for round in 0..500u64 {
-                        // Small and large ones, more than a socket takes.
-                        let apart = if round % 7 == 0 { 40_000 } else { 0 };
-                        out.give(message(giver << 32 | round, apart));
-                    }
+        for (name, ours, mut theirs, _others) in ways() {
+            let out = Outgoing::new(ours);
+            let givers: Vec<_> = (0..4u64)
+                .map(|giver| {
+                    let out = out.clone();
+                    thread::spawn(move || {
+                        for round in 0..500u64 {
+                            // Small and large ones, more than a socket takes.
+                            let apart = if round % 7 == 0 { 40_000 } else { 0 };
+                            out.give(message(giver << 32 | round, apart));
+                        }
+                    })
                 })
-            })
-            .collect();
-        let mut next = [0; 4];
-        for _ in 0..4 * 500 {
-            let mut number = [0; 8];
-            theirs.read_exact(&mut number).expect("a message");
-            let number = u64::from_le_bytes(number);
-            let (giver, round) = ((number >> 32) as usize, number & 0xFFFF_FFFF);
-            assert_eq!(round, next[giver]);
-            next[giver] += 1;
-            if round % 7 == 0 {
-                let mut apart = vec![0; 40_000];
-                theirs.read_exact(&mut apart).expect("its buffer");
-                assert!(apart.iter().all(|byte| *byte == number as u8));
+                .collect();
+            let mut next = [0; 4];
+            for _ in 0..4 * 500 {
+                let mut number = [0; 8];
+                theirs.read_exact(&mut number).expect("a message");
+                let number = u64::from_le_bytes(number);
+                let (giver, round) = ((number >> 32) as usize, number & 0xFFFF_FFFF);
+                assert_eq!(round, next[giver]);
+                next[giver] += 1;
+                if round % 7 == 0 {
+                    let mut apart = vec![0; 40_000];
+                    theirs.read_exact(&mut apart).expect("its buffer");
+                    assert!(apart.iter().all(|byte| *byte == number as u8), "{name}");
+                }
             }
+            givers.into_iter().for_each(|giver| giver.join().expect("no panic"));
         }
-        givers.into_iter().for_each(|giver| giver.join().expect("no panic"));
     }
 
     #[test]
     fn og_2_who_gives_does_not_wait_for_one_who_does_not_read() {
-        let (ours, mut theirs) = UnixStream::pair().expect("a pair");
-        let out = Outgoing::new(ours);
-        let rounds = 64;
-        (0..rounds).for_each(|number| out.give(message(number, 1 << 20)));
-        let mut read = 0u64;
-        let mut chunk = vec![0; 1 << 20];
-        while read < rounds * ((1 << 20) + 8) {
-            let count = theirs.read(&mut chunk).expect("more");
-            assert!(count > 0);
-            read += count as u64;
+        for (name, ours, mut theirs, _others) in ways() {
+            let out = Outgoing::new(ours);
+            let rounds = 64;
+            (0..rounds).for_each(|number| out.give(message(number, 1 << 20)));
+            let mut read = 0u64;
+            let mut chunk = vec![0; 1 << 20];
+            while read < rounds * ((1 << 20) + 8) {
+                let count = theirs.read(&mut chunk).expect("more");
+                assert!(count > 0, "{name}");
+                read += count as u64;
+            }
+            out.close();
+            assert!(matches!(theirs.read(&mut chunk), Ok(0) | Err(_)), "{name}");
+            // Nobody is there any more.
+            out.give(message(1, 0));
         }
-        out.close();
-        assert_eq!(theirs.read(&mut chunk).expect("the end"), 0);
-        // Nobody is there any more.
-        out.give(message(1, 0));
     }
 }

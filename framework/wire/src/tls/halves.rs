@@ -8,12 +8,16 @@
 //!   both write and do not get rid of it would both keep their readers from reading, for ever.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
+use std::mem;
 use std::net::TcpStream;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use raytree_types::limits;
+use rustix::net::SendFlags;
 use rustls::Connection;
+
+use crate::socket::transmit;
 
 /// What arrives. Owned by the one who reads.
 #[derive(Debug)]
@@ -28,8 +32,12 @@ pub(crate) struct Incoming {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     connection: Arc<Mutex<Connection>>,
-    /// Encrypted bytes that are being sent; empty between two writes.
+    /// Encrypted bytes that are being sent.
     encrypted: Vec<u8>,
+    /// So many of them have been.
+    sent: usize,
+    /// So many plain bytes they are, while not all of them have been sent: nobody was told that these are written.
+    untold: usize,
 }
 
 pub(super) fn split(mut connection: Connection) -> (Incoming, Outgoing) {
@@ -40,7 +48,7 @@ pub(super) fn split(mut connection: Connection) -> (Incoming, Outgoing) {
         encrypted: vec![0; limits::WIRE_ENCRYPTED_AT_ONCE_BYTES].into_boxed_slice(),
         unread: 0..0,
     };
-    (incoming, Outgoing { connection, encrypted: Vec::new() })
+    (incoming, Outgoing { connection, encrypted: Vec::new(), sent: 0, untold: 0 })
 }
 
 impl Incoming {
@@ -84,12 +92,31 @@ impl Incoming {
 }
 
 impl Outgoing {
-    /// As [`io::Write::write_vectored`]: takes at most [`limits::WIRE_ENCRYPTED_AT_ONCE_BYTES`].
+    /// As [`io::Write::write_vectored`]: takes at most [`limits::WIRE_ENCRYPTED_AT_ONCE_BYTES`]. Where not all of them can
+    /// be sent, none is written; whoever tries again gives the same ones first, and they go on from where they are.
     pub(crate) fn write(
         &mut self,
-        mut socket: &TcpStream,
+        socket: &TcpStream,
         parts: &[IoSlice<'_>],
+        flags: SendFlags,
     ) -> io::Result<usize> {
+        let given: usize = parts.iter().map(|part| part.len()).sum();
+        if given < self.untold {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if self.untold == 0 {
+            self.untold = self.encrypt(parts)?;
+        }
+        while self.sent < self.encrypted.len() {
+            let rest = IoSlice::new(&self.encrypted[self.sent..]);
+            self.sent += transmit(socket, &[rest], flags)?;
+        }
+        self.encrypted.clear();
+        self.sent = 0;
+        Ok(mem::take(&mut self.untold))
+    }
+
+    fn encrypt(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut left = limits::WIRE_ENCRYPTED_AT_ONCE_BYTES;
         let mut connection = self.connection.lock();
         for part in parts {
@@ -101,20 +128,16 @@ impl Outgoing {
         while connection.wants_write() {
             connection.write_tls(&mut self.encrypted)?;
         }
-        drop(connection);
-        let sent = socket.write_all(&self.encrypted);
-        self.encrypted.clear();
-        sent?;
         Ok(limits::WIRE_ENCRYPTED_AT_ONCE_BYTES - left)
     }
 
-    /// The bytes that announce the end.
+    /// The bytes that announce the end, after what has not been sent yet.
     pub(crate) fn close(&mut self) -> io::Result<&[u8]> {
         let mut connection = self.connection.lock();
         connection.send_close_notify();
         while connection.wants_write() {
             connection.write_tls(&mut self.encrypted)?;
         }
-        Ok(&self.encrypted)
+        Ok(&self.encrypted[self.sent..])
     }
 }

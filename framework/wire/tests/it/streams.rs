@@ -1,6 +1,6 @@
 //! Bytes in both directions, over every kind of link.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -80,6 +80,89 @@ fn ws_1_who_writes_and_is_not_read_can_still_read() {
                 assert_eq!(std::io::copy(&mut hears, &mut std::io::sink()).unwrap(), 33_554_431);
             });
         });
+    }
+}
+
+/// Writes as much as is taken without a wait; says how much that was.
+fn fills(writes: &mut WriteHalf, mut from: &[u8]) -> usize {
+    let all = from.len();
+    loop {
+        assert!(!from.is_empty(), "a socket that takes everything");
+        let (few, more) = from.split_at(from.len().min(9));
+        match writes.write_now(&[IoSlice::new(few), IoSlice::new(more)]) {
+            Ok(written) => from = &from[written..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return all - from.len(),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Interrupted),
+        }
+    }
+}
+
+#[test]
+fn who_writes_now_does_not_wait_and_loses_nothing() {
+    for to in ways() {
+        let (one, other) = House::of(to).meet();
+        let ((_reads, mut writes), (mut hears, _says)) = (one.split(), other.split());
+        in_time(move || {
+            let all: Vec<u8> = (0..64 * MIB).map(|at| (at % 251) as u8).collect();
+            // Nobody reads.
+            let mut done = fills(&mut writes, &all);
+            assert_eq!(fills(&mut writes, &all[done..]), 0);
+            let mut read = vec![0; MIB];
+            for round in 0.. {
+                hears.read_exact(&mut read).unwrap();
+                assert!(read == all[round * MIB..][..MIB]);
+                if done + 8 * MIB > all.len() {
+                    break;
+                }
+                done += fills(&mut writes, &all[done..]);
+            }
+            // One who waits goes on where another one did not.
+            thread::scope(|scope| {
+                let rest = &all[done..];
+                scope.spawn(move || {
+                    writes.write_all(rest).unwrap();
+                    writes.finish().unwrap();
+                });
+                let mut end = Vec::new();
+                hears.read_to_end(&mut end).unwrap();
+                assert!(end.len() % MIB == 0 && all.ends_with(&end));
+            });
+        });
+    }
+}
+
+#[test]
+fn what_a_write_now_has_begun_is_sent_before_the_end() {
+    for to in ways() {
+        let (one, other) = House::of(to).meet();
+        let ((_reads, mut writes), (mut hears, _says)) = (one.split(), other.split());
+        in_time(move || {
+            let block = vec![7; 64 * MIB];
+            let done = fills(&mut writes, &block);
+            thread::scope(|scope| {
+                scope.spawn(move || writes.finish().unwrap());
+                let arrived = std::io::copy(&mut hears, &mut std::io::sink()).unwrap() as usize;
+                // Over TLS some was encrypted that nobody was told of.
+                assert!((done..done + 64 * 1024 + 1).contains(&arrived), "{done} {arrived}");
+            });
+        });
+    }
+}
+
+#[test]
+fn less_than_is_on_its_way_already_is_refused() {
+    for to in ways() {
+        let (one, _other) = House::of(to).meet();
+        let (is_encrypted, (_reads, mut writes)) = (one.is_encrypted(), one.split());
+        let block = vec![7; 64 * MIB];
+        fills(&mut writes, &block);
+        let told = writes.write_now(&[IoSlice::new(&block[..1])]).unwrap_err().kind();
+        let expected = if is_encrypted { ErrorKind::InvalidInput } else { ErrorKind::WouldBlock };
+        assert_eq!(told, expected);
+        // And one whose connection is gone is told that, not that it might wait.
+        writes.closer().shutdown();
+        let told = writes.write_now(&[IoSlice::new(&block)]).unwrap_err().kind();
+        assert_eq!(told, ErrorKind::BrokenPipe);
     }
 }
 

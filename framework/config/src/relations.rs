@@ -84,9 +84,8 @@ fn security(config: &Config) -> Result<()> {
         }
         _ => {}
     }
-    let open = !cluster.bind.to_canonical().is_loopback();
-    if open && cluster.tls_cert.is_none() && !cluster.insecure {
-        let reason = "other machines can reach it: set cluster.tls_cert and cluster.tls_key, or cluster.insecure=true";
+    if cluster.bind.is_unspecified() {
+        let reason = "others have to know by which address they reach it: say that one";
         return Err(refused(config, "cluster.bind", reason));
     }
     Ok(())

@@ -30,23 +30,22 @@ settings! {
         /// What this node is called in trees and messages. No two nodes of a cluster have the same name.
         name: String = "the host's name and the process's number" found by Surroundings::node_name,
             "name", "1 to 128 bytes without slash";
-        /// The address of this machine on which ports are opened. Any but a loopback address needs `cluster.tls_cert`
-        /// and `cluster.tls_key`, or `cluster.insecure`.
+        /// The address of this machine on which ports are opened, and by which others reach it. All that goes to or from any
+        /// but a loopback address is encrypted, unless `cluster.insecure` is said.
         bind: IpAddr = "127.0.0.1", "IP address", "any IPv4 or IPv6 address";
         /// The port to listen on; 0 lets the operating system choose a free one.
         port: u16 = "0", "port", "0 to 65535";
         /// The file with the token that all of the cluster share. Its mode has to be 0600.
         token_file: Option<PathBuf> = "`raytree/token` in `$XDG_CONFIG_HOME`, else in `~/.config`"
             found by Surroundings::token_file, "path", "1 to 4096 bytes, or empty";
-        /// Allows to listen on other than loopback addresses without TLS: whoever is on the way reads all that is said, and
-        /// can take over a connection and with it run code.
+        /// Encrypts nothing, also where others can reach the address: whoever is on the way reads all that is said, and can
+        /// take over a connection and with it run code. All processes of a cluster have to agree.
         insecure: bool = "false", "switch", "true or false";
-        /// The certificate chain this node shows to others, in PEM. Goes together with `cluster.tls_key`.
+        /// The certificate chain that all processes of the cluster show to each other, in PEM, in the place of what follows
+        /// from the token. Goes together with `cluster.tls_key`.
         tls_cert: Option<PathBuf> = "", "path", "1 to 4096 bytes, or empty";
         /// The private key of that certificate, in PEM. Its mode has to be 0600.
         tls_key: Option<PathBuf> = "", "path", "1 to 4096 bytes, or empty";
-        /// The certificates that those of the others are signed with, in PEM. Without it, `cluster.tls_cert` alone is trusted.
-        tls_ca: Option<PathBuf> = "", "path", "1 to 4096 bytes, or empty";
     }
 
     /// When a process counts as alive, suspect, stuck or dead. All processes of a cluster take those of the head.

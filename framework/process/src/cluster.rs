@@ -143,8 +143,8 @@ pub struct Door {
     pub token_file: PathBuf,
     /// Whether nothing is encrypted although others can reach the address.
     pub insecure: bool,
-    /// Certificate chain and key, and whom to trust, in PEM; none for what follows from the token.
-    pub pem: Option<(PathBuf, PathBuf, PathBuf)>,
+    /// Certificate chain and key, in PEM; none for what follows from the token.
+    pub pem: Option<(PathBuf, PathBuf)>,
 }
 
 /// What a node says to its head.

@@ -92,7 +92,5 @@ pub use message::VERSION;
 pub use messages::{Messages, Said, SayError};
 pub use secret::SecretError;
 pub use stream::{Closer, ReadHalf, Stream, WriteHalf};
-pub use tls::Tls;
-#[cfg(feature = "tls")]
-pub use tls::TlsError;
+pub use tls::{Tls, TlsError};
 pub use token::Token;

@@ -116,6 +116,23 @@ impl Tls {
         Self::with(Some(certificates), key).map_err(|source| TlsError::Unusable { source })
     }
 
+    /// What a process of a cluster encrypts with: the certificate and key that are named; else, where others can reach it,
+    /// what follows from the token; else nothing.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn chosen(
+        token: &Token,
+        pem: Option<(&Path, &Path)>,
+        is_exposed: bool,
+    ) -> Result<Option<Self>, TlsError> {
+        match pem {
+            Some((certificate, key)) => Self::from_pem_files(certificate, key).map(Some),
+            None if is_exposed => Self::of_token(token).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Without certificates the bare key is shown.
     fn with(
         certificates: Option<Vec<CertificateDer<'static>>>,

@@ -2,6 +2,7 @@
 //!
 //! [`place`] says where a runtime can be asked, [`protocol`] what, the records here what it answers.
 
+mod cluster;
 pub mod place;
 pub mod protocol;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitKind;
 
+pub use cluster::{ClusterStatus, JobStatus, NodePhase, NodeStatus};
 pub use protocol::{
     Answer, Asked, Refused, Reply, Request, Selection, TreeRow, TreeRows, Versioned,
 };

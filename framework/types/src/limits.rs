@@ -299,3 +299,34 @@ pub const HEAD_BEAT_EVERY: Duration = Duration::from_secs(1);
 
 /// Programs and answers that a head sends and takes at once; who comes then is sent away, and comes again.
 pub const HEAD_TRANSFERS_MAX: usize = 32;
+
+/// Bytes of one encoded message of a session between two daemons. What is larger belongs on a stream of its own: a session is
+/// one line, and everybody behind such a message waits for it.
+pub const SESSION_MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of a session's message above which it is noted in the log: it holds up others by a fraction of a millisecond.
+pub const SESSION_MESSAGE_BYTES_LARGE: usize = 64 << 10;
+
+/// Bytes of one frame of a session's protocol: the largest message, and room for what surrounds it.
+pub const SESSION_FRAME_BYTES_MAX: usize = SESSION_MESSAGE_BYTES_MAX + (4 << 10);
+
+/// Messages that one side of a session has said and the other one has not heard: everything between the two, in whatever
+/// queue. A quarter of a second of what a session carries; who is further behind does not listen.
+pub const SESSION_UNHEARD_MAX: usize = 8192;
+
+/// The encoded bytes of those messages. As many lie in the memory of either process; with the most nodes that a head can
+/// have, and all of them silent at once, this is 32 GiB.
+pub const SESSION_UNHEARD_BYTES_MAX: usize = 8 << 20;
+
+/// Sessions of one process: a head has one with each of its nodes. Each holds two threads and three file descriptors.
+pub const SESSIONS_MAX: usize = MEMBERS_MAX;
+
+/// How long it may take until a session is open, from the connection on. It takes milliseconds; a peer that is let in and
+/// then says nothing must not be waited for longer.
+pub const SESSION_OPEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Bytes that a session moves at once in each direction: both directions of all sessions together take 256 MiB.
+pub const SESSION_MOVED_AT_ONCE_BYTES: usize = 32 << 10;
+
+/// The stack of a thread that moves the bytes of a session. Reserved, not used: memory is taken as it is touched.
+pub const SESSION_STACK_BYTES: usize = 256 << 10;

@@ -5,7 +5,7 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 13] = [
+pub const FRAMEWORK: [(&str, u8); 14] = [
     ("raytree-types", 0),
     ("raytree-config", 1),
     ("raytree-engine", 1),
@@ -15,6 +15,7 @@ pub const FRAMEWORK: [(&str, u8); 13] = [
     ("raytree-supervise", 2),
     ("raytree-process", 2),
     ("raytree-system", 3),
+    ("raytree-daemon", 3),
     ("raytree", 4),
     ("raytree-macros", 4),
     ("raytree-cli", 4),

@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 use raytree_types::inspect::Selection;
 
-/// Looks at the supervision trees that run on this machine.
-#[derive(Clone, Debug, PartialEq, Eq, Parser)]
+/// Starts clusters, and looks at the supervision trees that run on this machine.
+#[derive(Clone, Debug, PartialEq, Parser)]
 #[command(name = "raytree", version)]
 pub struct Cli {
     /// What to do.
@@ -13,7 +13,7 @@ pub struct Cli {
 }
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Command {
     /// Print the supervision tree of every runtime of this user.
     Tree(TreeArgs),
@@ -21,6 +21,83 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print the settings of a cluster, and where each comes from.
     Config(ConfigArgs),
+    /// Start the head of a cluster here, or a node that joins one.
+    Start(StartArgs),
+    /// Stop the heads and nodes of this machine.
+    Stop(StopArgs),
+    /// Say how a cluster is.
+    Status(StatusArgs),
+}
+
+/// What is started, and how.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["head", "join"])), after_help = "\
+Exit code: 0; 1 when a node has ended because it lost its head or its place; 2 when nothing could be started.
+Without --block it is started in the background, and this command returns when it is ready. Every machine of a cluster needs
+the same token: copy the file that `raytree config cluster.token_file` names. What goes between machines is encrypted.")]
+pub struct StartArgs {
+    /// The head of a new cluster, and a node on this machine
+    #[arg(long)]
+    pub head: bool,
+    /// A node that joins the head which listens there
+    #[arg(long, value_name = "HOST:PORT")]
+    pub join: Option<String>,
+    /// The address of this machine, by which others reach it; only this machine does by default
+    #[arg(long, value_name = "IP")]
+    pub host: Option<String>,
+    /// The port of the head; a free one by default
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// What the node is called
+    #[arg(long)]
+    pub name: Option<String>,
+    /// CPUs of the node that may be handed out
+    #[arg(long)]
+    pub cpus: Option<f64>,
+    /// GPUs of the node that may be handed out
+    #[arg(long)]
+    pub gpus: Option<f64>,
+    /// The head alone, without a node
+    #[arg(long, requires = "head")]
+    pub no_node: bool,
+    /// Stay in the foreground until it ends
+    #[arg(long)]
+    pub block: bool,
+    /// This file of settings instead
+    #[arg(long, value_name = "PATH")]
+    pub file: Option<String>,
+    /// A setting that has the last word, e.g. liveness.isolation_grace=10s
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// How it is started in the background
+    #[arg(long, hide = true)]
+    pub detached: bool,
+}
+
+/// How they are stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "Exit code: 0; 1 when one had to be killed; 2 when there was none.")]
+pub struct StopArgs {
+    /// Kill them at once
+    #[arg(long)]
+    pub force: bool,
+    /// Seconds that each may take to end in order
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub within: u64,
+}
+
+/// Which cluster, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit code: 0 healthy; 1 degraded: a node is not up, or there is none; 2 the head cannot be reached.
+The cluster is that of --address, else of RAYTREE_ADDRESS or the settings, else the one of this machine.")]
+pub struct StatusArgs {
+    /// Where the head listens
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// The answer as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which settings, and what is laid over them.

@@ -10,14 +10,20 @@
 //! - [`run()`]: joins the three.
 //! - [`explain()`]: error codes.
 //! - [`config()`]: settings, and where each comes from.
+//! - [`start()`], [`stop()`], [`status()`]: the heads and nodes of this machine, and how a cluster is.
 
 pub mod args;
 pub mod client;
 mod config;
 mod explain;
+pub mod local;
 mod run;
+mod start;
+mod status;
 pub mod tree;
 
 pub use config::config;
 pub use explain::explain;
 pub use run::{Code, run};
+pub use start::{start, stop};
+pub use status::status;

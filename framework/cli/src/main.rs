@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
-use raytree_cli::{config, explain, run};
+use raytree_cli::{config, explain, run, start, status, stop};
 use raytree_config::LoadFrom;
+use raytree_daemon::ROLE_VARIABLE;
 use raytree_types::inspect::place;
 
 /// Columns of a terminal that does not say how many it has.
@@ -18,15 +19,30 @@ const COLUMNS: usize = 100;
 const PIPE_COLUMNS: usize = 1000;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut err = io::stderr().lock();
-    let ended = match command {
-        Command::Tree(args) => {
-            let folder = place::folder(rustix::process::geteuid().as_raw());
-            run(&args, &folder, style(), &mut out, &mut err)
+    if env::var_os(ROLE_VARIABLE).is_some() {
+        log();
+    }
+    match raytree_daemon::take_role() {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => {
+            _ = writeln!(io::stderr(), "raytree: {error}");
+            return ExitCode::FAILURE;
         }
+    }
+    let command = Cli::parse().command;
+    let folder = place::folder(rustix::process::geteuid().as_raw());
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut err = io::stderr();
+    let ended = match command {
+        Command::Tree(args) => run(&args, &folder, style(), &mut out, &mut err),
         Command::Explain(args) => explain(&args, style(), &mut out, &mut err),
+        Command::Start(args) => {
+            log();
+            start(&args, &folder, &mut out, &mut err)
+        }
+        Command::Stop(args) => stop(&args, &folder, &mut out, &mut err),
+        Command::Status(args) => status(&args, &folder, style(), &mut out, &mut err),
         Command::Config(args) => config(&args, LoadFrom::process(), style(), &mut out, &mut err),
     };
     match ended {
@@ -39,6 +55,20 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What daemons have to say goes to standard error; `RAYTREE_LOG` says how much of it.
+fn log() {
+    use tracing_subscriber::EnvFilter;
+    let said = env::var("RAYTREE_LOG").unwrap_or_default();
+    let filter = if said.is_empty() { "info,ractor_cluster=warn,ractor=warn" } else { &said };
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // There is none before.
+    _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .try_init();
 }
 
 fn style() -> Style {

@@ -1,17 +1,17 @@
 //! Workers as the engine knows them, and as messages name them.
 
-use raytree_engine::jobs::{JobId, WorkerId};
+use raytree_engine::jobs::WorkerId;
 use raytree_engine::membership::Member;
 use raytree_process::cluster::Worker;
 
 pub(crate) fn worker_id(worker: &Worker) -> WorkerId {
     let node = Member::new(worker.node.as_str().into(), worker.incarnation);
-    WorkerId { job: JobId(worker.job), node, life: worker.life }
+    WorkerId { job: worker.job, node, life: worker.life }
 }
 
 pub(crate) fn worker_of(id: &WorkerId) -> Worker {
     Worker {
-        job: id.job.0,
+        job: id.job,
         node: id.node.name.to_string(),
         incarnation: id.node.incarnation,
         life: id.life,

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use raytree_engine::membership::{JoinAnswer, Settings};
-use raytree_types::{Cause, ProcessIncarnation, Resources};
+use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 use serde::{Deserialize, Serialize};
 
 use crate::program::{Manifest, ProgramId};
@@ -64,7 +64,7 @@ pub enum Greeting {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Worker {
     /// Whose tasks it runs.
-    pub job: u64,
+    pub job: JobId,
     /// Where.
     pub node: String,
     /// In which life of that node.
@@ -75,7 +75,7 @@ pub struct Worker {
 
 impl std::fmt::Display for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "job-{} on {}", self.job, self.node)
+        write!(f, "{} on {}", self.job, self.node)
     }
 }
 
@@ -255,12 +255,12 @@ pub enum FromDriver {
 /// What a head says to a driver.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToDriver {
-    /// It is known.
+    /// Nobody but the driver has the program: it is to be stored first ([`FromDriver::Stored`]).
+    Lacks,
+    /// Its job is open.
     Opened {
         /// Under this number.
-        job: u64,
-        /// Nobody but the driver has the program: it is to be stored, then workers are started.
-        lacks_program: bool,
+        job: JobId,
         /// How long the driver waits for a silent head.
         grace: Duration,
     },
@@ -306,7 +306,7 @@ pub enum ToDriver {
         /// Which.
         node: String,
         /// Which jobs have it.
-        held_by: Vec<u64>,
+        held_by: Vec<JobId>,
     },
     /// Nothing has happened for a while, and it is still there.
     Beat,

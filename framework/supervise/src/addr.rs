@@ -257,6 +257,12 @@ impl<M: Message> Addr<M> {
 }
 
 impl<M: Send + 'static> Addr<M> {
+    /// Both lead to the same actor.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// Its probe.
     #[must_use]
     pub fn probe(&self) -> &Arc<Probe> {

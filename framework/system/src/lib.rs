@@ -17,6 +17,7 @@
 //! actor (the actor table, the books) belongs to the runtime and not to an actor's state.
 
 mod cluster;
+mod driver;
 mod gcs;
 mod inspector;
 mod isolated;

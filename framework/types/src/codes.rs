@@ -46,6 +46,12 @@ pub const CODES: &[Code] = &[
         "Rename one of the two; the message names both places. The same file compiled into a program twice is the usual cause.",
     ),
     code(
+        "RT0006",
+        "HeadLost",
+        "The head of the cluster ended, was stopped, or could not be reached for `liveness.isolation_grace`: nobody knows any more which workers live, so everything this program waited for there is given up.",
+        "Start the program again when the cluster has a head. `raytree status` says whether it has; the nodes of a head that is gone end by themselves after the same time.",
+    ),
+    code(
         "RT0010",
         "TaskFailed",
         "The user's function returned an `Err` or panicked, and no retries were left.",

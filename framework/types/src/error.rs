@@ -33,6 +33,12 @@ pub enum Error {
         /// Why: shut down, or what its root supervisor gave up over.
         reason: String,
     },
+    /// The head of the cluster is lost, and with it every worker.
+    #[error("the head of the cluster is lost: {reason}")]
+    HeadLost {
+        /// What is known of it.
+        reason: String,
+    },
     /// An option has a value it cannot have.
     #[error("bad value {value} for {option}: {reason}")]
     BadOption {
@@ -245,6 +251,7 @@ impl Error {
             Self::ObjectTaken { .. } => "RT0030",
             Self::CannotTravel { .. } => "RT0031",
             Self::OwnerDied { .. } => "RT0032",
+            Self::HeadLost { .. } => "RT0006",
             Self::BlockingInAsync { .. } => "RT0040",
             Self::TooManyThreads { .. } => "RT0041",
         }

@@ -330,3 +330,12 @@ pub const SESSION_MOVED_AT_ONCE_BYTES: usize = 32 << 10;
 
 /// The stack of a thread that moves the bytes of a session. Reserved, not used: memory is taken as it is touched.
 pub const SESSION_STACK_BYTES: usize = 256 << 10;
+
+/// How often is looked whether something has happened that nobody tells of: a head listens, the last worker has ended.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// How long a node that has never joined looks for its head.
+pub const JOIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a node waits before it dials a head again that could not be reached.
+pub const DIAL_AGAIN: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use raytree_engine::membership::{
 };
 use raytree_process::cluster::{Answered, Offer, Template, Times, ToDriver, ToNode, Worker};
 use raytree_supervise::{Addr, SupervisorMsg, clock};
-use raytree_types::{Cause, Resources};
+use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 
 use super::driver::DriverMsg;
 use super::mirror::MirrorMsg;
@@ -41,8 +41,7 @@ pub(crate) struct Cluster {
     book: Mutex<Book>,
     /// Those that have a session now, by the number of their process.
     sessions: Mutex<HashMap<u64, Session>>,
-    jobs: Mutex<HashMap<u64, Job>>,
-    next_job: AtomicU64,
+    jobs: Mutex<HashMap<JobId, Job>>,
     next_runtime: AtomicU32,
 }
 
@@ -61,8 +60,6 @@ struct Session {
 struct Job {
     driver: Addr<DriverMsg>,
     template: Template,
-    /// What it may use of each node at most.
-    wants: Option<Resources>,
     began: Duration,
 }
 
@@ -76,7 +73,7 @@ pub(crate) struct NodeRow {
 
 /// A job, for whoever asks.
 pub(crate) struct JobRow {
-    pub(crate) job: u64,
+    pub(crate) job: JobId,
     pub(crate) program: String,
     pub(crate) age: Duration,
     pub(crate) workers: usize,
@@ -93,10 +90,9 @@ impl Cluster {
             node_pool: Addr::system::<raytree_supervise::Supervisor>("node_pool"),
             drivers: Addr::system::<raytree_supervise::Supervisor>("drivers"),
             judge: Mutex::new(Judge::new(settings, now)),
-            book: Mutex::new(Book::new()),
+            book: Mutex::new(Book::new(jobs::Policy::default())),
             sessions: Mutex::default(),
             jobs: Mutex::default(),
-            next_job: AtomicU64::new(1),
             next_runtime: AtomicU32::new(RUNTIMES_FROM),
         })
     }
@@ -131,7 +127,7 @@ impl Cluster {
     pub(crate) fn joins(
         &self,
         process: u64,
-        claim: Option<raytree_types::ProcessIncarnation>,
+        claim: Option<ProcessIncarnation>,
         (link, ticket): (u64, u64),
         offer: Offer,
     ) {
@@ -162,14 +158,14 @@ impl Cluster {
             .step(input, clock::now())
             .into_iter()
             .partition(|effect| matches!(effect, Effect::Answer { .. } | Effect::TellExit { .. }));
-        rest.into_iter().for_each(|effect| self.carry_out(effect));
+        rest.into_iter().for_each(|effect| self.carry_out(judge, effect));
         answers
     }
 
-    fn carry_out(&self, effect: Effect) {
+    fn carry_out(&self, judge: &Judge, effect: Effect) {
         match effect {
             Effect::AnswerJoin { process, ticket, answer, .. } => {
-                self.answered(process, ticket, answer);
+                self.answered(judge, process, ticket, answer);
             }
             Effect::Mark { member, phase: Phase::Up } => {
                 self.book(jobs::Input::NodeResumed { node: member });
@@ -196,7 +192,7 @@ impl Cluster {
         }
     }
 
-    fn answered(&self, process: u64, ticket: u64, answer: JoinAnswer) {
+    fn answered(&self, judge: &Judge, process: u64, ticket: u64, answer: JoinAnswer) {
         let (mirror, up) = {
             let mut sessions = self.sessions.lock();
             let Some(session) = sessions.get_mut(&process) else { return };
@@ -204,26 +200,30 @@ impl Cluster {
             if let JoinAnswer::Continue { incarnation } = answer {
                 let member = Member::new(Arc::clone(&session.name), incarnation);
                 session.member = Some(member.clone());
-                up = session.offer.clone().map(|offer| (member, offer));
+                up = session.offer.clone().map(|offer| (member, offer, session.link));
             }
             (session.mirror.clone(), up)
         };
         let answer = Answered::from(answer);
         _ = mirror.cast(MirrorMsg::Tell(Box::new(ToNode::Joined { ticket, answer })));
-        if let Some((node, offer)) = up {
+        if let Some((node, offer, session)) = up {
             let workers = offer.workers.iter().map(|(worker, at)| (worker_id(worker), *at));
-            let workers = workers.collect();
-            self.book(jobs::Input::NodeUp { node, total: offer.total, workers });
+            let (workers, total) = (workers.collect(), offer.total);
+            let paused = judge.phase(&node.name) != Some(Phase::Up);
+            self.book(jobs::Input::NodeUp { node, session, paused, total, workers });
         }
     }
 
     /// What follows for the book of jobs, and all that follows from that.
     pub(crate) fn book(&self, input: jobs::Input) {
-        let mut book = self.book.lock();
+        self.booked(&mut self.book.lock(), input);
+    }
+
+    fn booked(&self, book: &mut Book, input: jobs::Input) {
         for effect in book.step(input, clock::now()) {
             match effect {
                 jobs::Effect::Start { worker, grant } => {
-                    let template = self.jobs.lock().get(&worker.job.0).map(|job| {
+                    let template = self.jobs.lock().get(&worker.job).map(|job| {
                         Box::new(job.template.clone())
                     });
                     let Some(template) = template else { continue };
@@ -236,17 +236,32 @@ impl Cluster {
                     self.tell(&node, ToNode::Stop { worker: worker_of(&worker), at_once });
                 }
                 jobs::Effect::Tell { job, news } => {
-                    if let Some(job) = self.jobs.lock().get(&job.0) {
-                        _ = job.driver.cast(DriverMsg::Tell(Box::new(told(news))));
-                    }
+                    self.inform(job, told(news));
                 }
-                jobs::Effect::Over { job } => {
-                    let over = self.jobs.lock().remove(&job.0);
-                    if let Some(over) = over {
-                        self.programs.forget(over.template.manifest.id);
-                    }
+                jobs::Effect::RefuseJob { job, why } => {
+                    self.inform(job, ToDriver::Refused { reason: why.to_string() });
+                    self.forget(job);
                 }
+                jobs::Effect::RefuseNode { node, why } => {
+                    tracing::warn!(%node, "a node is not taken in: {why}");
+                    self.tell(&node, ToNode::End);
+                }
+                jobs::Effect::Over { job } => self.forget(job),
             }
+        }
+    }
+
+    fn inform(&self, job: JobId, what: ToDriver) {
+        if let Some(job) = self.jobs.lock().get(&job) {
+            // Refused when it has left meanwhile.
+            _ = job.driver.cast(DriverMsg::Tell(Box::new(what)));
+        }
+    }
+
+    fn forget(&self, job: JobId) {
+        let over = self.jobs.lock().remove(&job);
+        if let Some(over) = over {
+            self.programs.forget(over.template.manifest.id);
         }
     }
 
@@ -262,28 +277,27 @@ impl Cluster {
         }
     }
 
-    /// A driver that is let in: its job's number.
-    pub(crate) fn admit(
+    /// A driver that is let in, whose program is held: its job's number. It hears of that first, and then of its workers,
+    /// which have at most `wants` of each node.
+    pub(crate) fn admits(
         &self,
         driver: Addr<DriverMsg>,
         template: Template,
         wants: Option<Resources>,
-    ) -> u64 {
-        let job = self.next_job.fetch_add(1, Ordering::Relaxed);
-        let began = clock::now();
-        self.jobs.lock().insert(job, Job { driver, template, wants, began });
+    ) -> JobId {
+        let mut book = self.book.lock();
+        let job = book.next_job();
+        let opened = ToDriver::Opened { job, grace: self.settings.isolation_grace };
+        // Refused when it has left meanwhile: then it closes the job.
+        _ = driver.cast(DriverMsg::Tell(Box::new(opened)));
+        self.jobs.lock().insert(job, Job { driver, template, began: clock::now() });
+        self.booked(&mut book, jobs::Input::Open { job, wants });
         job
     }
 
-    /// Workers are started for a job.
-    pub(crate) fn opens(&self, job: u64) {
-        let Some(wants) = self.jobs.lock().get(&job).map(|job| job.wants.clone()) else { return };
-        self.book(jobs::Input::Open { job: jobs::JobId(job), wants });
-    }
-
     /// A job is over: its driver has left, or died.
-    pub(crate) fn closes(&self, job: u64) {
-        self.book(jobs::Input::Close { job: jobs::JobId(job) });
+    pub(crate) fn closes(&self, job: JobId) {
+        self.book(jobs::Input::Close { job });
     }
 
     /// A worker of a driver cannot be reached by it.
@@ -315,7 +329,8 @@ impl Cluster {
         let row = |(member, phase): (Member, Phase)| {
             let session = sessions.values().find(|own| own.member.as_ref() == Some(&member));
             let offer = session.and_then(|own| own.offer.clone());
-            let free = book.free(&member).unwrap_or_default();
+            let known = book.nodes().find(|(node, ..)| *node == member);
+            let free = known.map(|(_, _, free)| free.clone()).unwrap_or_default();
             NodeRow { member, phase, offer, free }
         };
         let mut rows: Vec<_> = judge.members().map(row).collect();
@@ -327,11 +342,11 @@ impl Cluster {
         let book = self.book.lock();
         let jobs = self.jobs.lock();
         let now = clock::now();
-        let row = |(number, job): (&u64, &Job)| JobRow {
+        let row = |(number, job): (&JobId, &Job)| JobRow {
             job: *number,
             program: job.template.manifest.name.clone(),
             age: now.saturating_sub(job.began),
-            workers: book.workers(jobs::JobId(*number)),
+            workers: book.workers().filter(|(worker, ..)| worker.job == *number).count(),
         };
         let mut rows: Vec<_> = jobs.iter().map(row).collect();
         rows.sort_by_key(|row| row.job);
@@ -350,10 +365,9 @@ fn told(news: News) -> ToDriver {
         News::Down { worker, cause, again } => {
             ToDriver::Down { worker: worker_of(&worker), cause, again }
         }
-        News::Waits { node, held_by } => ToDriver::Waits {
-            node: node.name.to_string(),
-            held_by: held_by.iter().map(|job| job.0).collect(),
-        },
+        News::Waits { node, held_by } => {
+            ToDriver::Waits { node: node.name.to_string(), held_by }
+        }
         News::Broken { node, cause } => {
             ToDriver::Broken { node: node.name.to_string(), cause }
         }

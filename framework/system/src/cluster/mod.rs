@@ -24,6 +24,7 @@ pub(crate) mod node;
 pub(crate) mod peers;
 pub(crate) mod role;
 pub(crate) mod serve;
+pub(crate) mod worker;
 
 use std::sync::Arc;
 

@@ -12,10 +12,10 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use raytree_supervise::clock;
 use raytree_types::resources::CPU;
 use raytree_types::{ActorOptions, Demand, Resources};
@@ -31,11 +31,15 @@ const AHEAD: Duration = Duration::from_millis(1);
 /// Tasks sent ahead for each CPU, however short they are.
 const AHEAD_MAX: usize = 32;
 
+/// Tasks that one whose size is unknown is sent at once.
+const BOUNDLESS_SEATS: u64 = 16;
+
 /// See the [module documentation](self).
 #[derive(Default)]
 pub(crate) struct Peers {
-    /// Set once, before anything is submitted.
-    all: OnceLock<Vec<Arc<Peer>>>,
+    /// Nothing that is submitted here is run here.
+    are_there: AtomicBool,
+    all: RwLock<Arc<[Arc<Peer>]>>,
     /// Tasks that need more than one CPU, while nobody has room for them.
     parked: Mutex<VecDeque<Arc<dyn Runnable>>>,
     /// How often seats were to be filled since somebody began to.
@@ -48,6 +52,8 @@ pub(crate) struct Peers {
 pub(crate) struct Peer {
     pub(crate) name: String,
     pub(crate) total: Resources,
+    /// What it has is not known here: whatever it is asked for it may find.
+    is_boundless: bool,
     /// Whole CPUs.
     width: usize,
     /// There while it is up.
@@ -88,6 +94,7 @@ impl Peer {
         Self {
             name,
             total,
+            is_boundless: false,
             width,
             link: Mutex::default(),
             is_up: AtomicBool::new(false),
@@ -97,6 +104,17 @@ impl Peer {
             load: Mutex::default(),
             actors: AtomicUsize::new(0),
         }
+    }
+
+    /// One of which only its name is known.
+    pub(crate) fn boundless(name: String) -> Self {
+        let seats = Resources::none().with_thousandths(CPU, BOUNDLESS_SEATS * 1000);
+        Self { is_boundless: true, ..Self::new(name, seats) }
+    }
+
+    /// It has so much, or may find it.
+    fn covers(&self, need: &Resources) -> bool {
+        self.is_boundless || self.total.covers(need)
     }
 
     /// It can be given work, over this link.
@@ -203,25 +221,38 @@ impl Peer {
 }
 
 impl Peers {
-    /// Said once, when the runtime starts.
+    /// Others run what is submitted here: these, and those that come. Said before anything is submitted.
     pub(crate) fn are(&self, all: Vec<Arc<Peer>>) {
-        // Set once, by the start.
-        _ = self.all.set(all);
+        *self.all.write() = all.into();
+        self.are_there.store(true, Ordering::Release);
     }
 
-    pub(crate) fn all(&self) -> &[Arc<Peer>] {
-        self.all.get().map_or(&[], Vec::as_slice)
+    /// One more has come.
+    pub(crate) fn comes(&self, peer: Arc<Peer>) {
+        let mut all = self.all.write();
+        *all = all.iter().cloned().chain([peer]).collect();
+    }
+
+    /// One has left for good.
+    pub(crate) fn leaves(&self, peer: &Arc<Peer>) {
+        let mut all = self.all.write();
+        *all = all.iter().filter(|own| !Arc::ptr_eq(own, peer)).cloned().collect();
+    }
+
+    fn all(&self) -> Arc<[Arc<Peer>]> {
+        Arc::clone(&self.all.read())
     }
 
     /// Other processes run what is submitted here.
     pub(crate) fn any(&self) -> bool {
-        self.all.get().is_some()
+        self.are_there.load(Ordering::Acquire)
     }
 
     /// The most of what is asked for that any of them has in all.
     pub(crate) fn largest_for(&self, need: &Resources) -> Resources {
-        let fits = self.all().iter().find(|peer| peer.total.covers(need));
-        let largest = || self.all().iter().max_by_key(|peer| peer.total.thousandths(CPU));
+        let all = self.all();
+        let fits = all.iter().find(|peer| peer.total.covers(need));
+        let largest = || all.iter().max_by_key(|peer| peer.total.thousandths(CPU));
         fits.or_else(largest).map(|peer| peer.total.clone()).unwrap_or_default()
     }
 
@@ -254,7 +285,8 @@ impl Peers {
 
     fn seat(&self) -> Option<Seat> {
         loop {
-            let most = self.all().iter().max_by_key(|peer| peer.free_seats())?;
+            let all = self.all();
+            let most = all.iter().max_by_key(|peer| peer.free_seats())?;
             if most.free_seats() == 0 {
                 return None;
             }
@@ -272,7 +304,8 @@ impl Peers {
             let actors = peer.actors.load(Ordering::Relaxed);
             (!peer.has_room(need), peer.burden(need), actors)
         };
-        self.all().iter().filter(fits).min_by_key(order)?.take(kind(need.clone()))
+        let all = self.all();
+        all.iter().filter(fits).min_by_key(order)?.take(kind(need.clone()))
     }
 
     /// As [`Peers::place`], where it does not have to wait.
@@ -283,7 +316,8 @@ impl Peers {
 
     /// A seat past all bounds, for what somebody who sits already may wait for.
     fn squeeze(&self) -> Option<Seat> {
-        let up = self.all().iter().filter(|peer| peer.is_up());
+        let all = self.all();
+        let up = all.iter().filter(|peer| peer.is_up());
         let order =
             |peer: &&Arc<Peer>| peer.seated.load(Ordering::Relaxed) * 1000 / peer.width.max(1);
         up.min_by_key(order)?.squeeze()
@@ -407,7 +441,7 @@ impl Shared {
             return true;
         }
         // What came from elsewhere stays.
-        let is_alone = |program: &Arc<Peer>| program.total == self.ledger.total();
+        let is_alone = |program: &Arc<Peer>| !program.is_boundless && program.total == self.ledger.total();
         let program = self.program.get().filter(|_| !plan.is_served);
         let Some(program) = program.filter(|program| !is_alone(program)) else { return false };
         let seat = if !self.ledger.total().covers(&plan.demand.running) {
@@ -426,6 +460,7 @@ impl Shared {
     /// The most of what is needed that a process elsewhere has.
     pub(crate) fn exists_elsewhere(&self, need: &Resources) -> Resources {
         match self.program.get() {
+            Some(program) if program.is_boundless => need.clone(),
             Some(program) => program.total.clone(),
             None => self.peers.largest_for(need),
         }
@@ -438,12 +473,12 @@ impl Shared {
             return true;
         }
         let needed = options.demand().needed();
-        let is_alone = |program: &Arc<Peer>| program.total == self.ledger.total();
+        let is_alone = |program: &Arc<Peer>| !program.is_boundless && program.total == self.ledger.total();
         let Some(program) = self.program.get().filter(|program| !is_alone(program)) else {
             return false;
         };
         let is_full = self.table.len() >= self.lane.width().max(1);
-        !self.ledger.total().covers(&needed) || (is_full && program.total.covers(&needed))
+        !self.ledger.total().covers(&needed) || (is_full && program.covers(&needed))
     }
 
     /// A process has come up: whoever waits for one goes on.

@@ -5,7 +5,7 @@ use raytree_process::Assignment;
 use raytree_types::{Error, Result};
 
 use super::node::Details;
-use super::serve;
+use super::{serve, worker};
 use crate::isolated;
 use crate::runtime::{Runtime, ambient};
 
@@ -32,6 +32,10 @@ pub(crate) fn take(start: impl FnOnce(Option<Details>) -> Result<Runtime>) -> Re
         serve::ROLE => {
             let details = serve::details(&assignment)?;
             serve::serve(&assignment, details.all.clone(), || start(Some(details)))
+        }
+        worker::ROLE => {
+            let posting = worker::posting(&assignment)?;
+            worker::serve(&assignment, &posting, || start(Some(worker::details(&posting))))
         }
         other => Err(failed(format!("there is no role {other:?}"))),
     }

@@ -26,6 +26,7 @@ use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::cluster::peers::{Peer, Peers};
+use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held, Place};
 use crate::inspector::door::Door;
@@ -75,7 +76,9 @@ pub(crate) struct Shared {
     pub(crate) is_clustered: bool,
     /// Other processes that run what this one submits.
     pub(crate) peers: Peers,
-    /// The program that started this process, in a node.
+    /// The cluster that runs what is submitted here, in a driver.
+    pub(crate) driver: OnceLock<Arc<Driver>>,
+    /// The program that this process works for, in a node or a worker.
     pub(crate) program: OnceLock<Arc<Peer>>,
     pub(crate) compute: Arc<Compute>,
     /// One permit for each method that may block its thread.
@@ -99,7 +102,7 @@ pub(crate) struct Shared {
     tokio: Mutex<Option<(Tokio, Tokio)>>,
     closing: AtomicBool,
     ordered_end: OnceCell<()>,
-    end: OnceLock<String>,
+    end: OnceLock<Error>,
     /// Parts of the tree that have come up, and who waits for all of them.
     parts_up: AtomicU32,
     all_up: Mutex<Option<SyncSender<()>>>,
@@ -119,6 +122,7 @@ pub(crate) struct Addrs {
     pub(crate) host: Addr<SupervisorMsg>,
     pub(crate) processes: Addr<SupervisorMsg>,
     pub(crate) node_pool: Addr<SupervisorMsg>,
+    pub(crate) cluster: Addr<SupervisorMsg>,
 }
 
 impl Runtime {
@@ -294,8 +298,8 @@ impl Shared {
 
     /// Why nothing works any more.
     pub(crate) fn gone(&self) -> Error {
-        let reason = self.end.get().map_or("it is shutting down", String::as_str);
-        Error::RuntimeGone { reason: reason.to_owned() }
+        let closing = || Error::RuntimeGone { reason: "it is shutting down".to_owned() };
+        self.end.get().cloned().unwrap_or_else(closing)
     }
 
     /// Asks the node's books; starts the actor if it fits now.
@@ -451,6 +455,9 @@ impl Shared {
                 // tree's own shutdown then ends the actors.
                 let share = limits::SHUTDOWN_DEADLINE * 3 / 4;
                 _ = self.addrs.directory.call(DirectoryMsg::EndAll, share).await;
+                if let Some(driver) = self.driver.get() {
+                    driver.leaves();
+                }
                 if let Some(root) = self.root.get() {
                     let left = limits::SHUTDOWN_DEADLINE.saturating_sub(clock::now() - began);
                     root.shutdown(left).await;
@@ -460,11 +467,20 @@ impl Shared {
             .await;
     }
 
-    /// Tells everybody who still waits.
+    /// Tells everybody who still waits that it is over.
     pub(crate) fn ended(&self, reason: &str) {
+        self.ended_with(reason, Error::RuntimeGone { reason: reason.to_owned() });
+    }
+
+    /// Nobody knows any more which workers there are: everybody who waits is told.
+    pub(crate) fn lost_head(&self, reason: &str) {
+        self.ended_with(reason, Error::HeadLost { reason: reason.to_owned() });
+    }
+
+    fn ended_with(&self, reason: &str, error: Error) {
         self.closing.store(true, Ordering::Release);
         // The first reason stays.
-        _ = self.end.set(reason.to_owned());
+        _ = self.end.set(error);
         self.life.end();
         self.end_tasks();
         self.door.shut();

@@ -9,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
+use raytree_config::{Config, HostPort, LoadFrom};
+use raytree_process::cluster::Terms;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
 use raytree_types::inspect::place;
 use raytree_types::{ActorIds, Error, Resources, Result, RuntimeId, Strategy, limits};
@@ -20,13 +22,14 @@ use super::{Addrs, Here, Runtime, Shared, ambient};
 use crate::cluster::node::{Details, Node};
 use crate::cluster::peers::Peers;
 use crate::cluster::role;
+use crate::driver::Driver;
 use crate::gcs::table::ActorTable;
 use crate::inspector::door::Door;
 use crate::node::ledger::Ledger;
 use crate::task::registry;
 use crate::task::table::TaskTable;
 use crate::worker::lane::Lane;
-use crate::{cluster, gcs, inspector, node};
+use crate::{cluster, driver, gcs, inspector, node};
 use raytree_types::resources::CPU;
 
 /// How a runtime is to be. Everything has a default.
@@ -42,8 +45,17 @@ pub struct Init {
     again: Option<Vec<OsString>>,
     inspector_off: bool,
     inspect_dir: Option<PathBuf>,
-    nodes: Option<usize>,
+    address: Option<String>,
     node: Option<Details>,
+}
+
+/// Who runs what is submitted.
+enum Where {
+    Here,
+    /// So many nodes that the program starts itself.
+    Own(usize),
+    /// A cluster.
+    Cluster(Box<Config>, HostPort),
 }
 
 impl Init {
@@ -59,8 +71,19 @@ impl Init {
     /// What a program does before it starts its first runtime, each node does, too: so start it first. An actor that is given
     /// a name by a task or an actor on a node has it in that node alone. A node that is ended in order has
     /// [`limits::NODE_END_WITHIN`] for the actors that it has of its own.
-    pub fn nodes(mut self, nodes: usize) -> Self {
-        self.nodes = Some(nodes);
+    pub fn nodes(self, nodes: usize) -> Self {
+        self.address(format!("nodes:{nodes}"))
+    }
+
+    /// Who runs what is submitted: `local`, this process; `nodes:3`, as many nodes that this program starts itself
+    /// ([`Init::nodes`]); or a host and a port, the cluster whose head listens there (`raytree start --head` says where). Of
+    /// each node of a cluster this program gets what is free, at most what is said here. Default: what `RAYTREE_ADDRESS`
+    /// says, else `local`.
+    ///
+    /// A cluster is used with the settings of this machine (`raytree config`): the token of the cluster has to be in
+    /// `cluster.token_file`.
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
         self
     }
 
@@ -158,6 +181,7 @@ impl Init {
     fn begin(mut self) -> Result<Runtime> {
         let parallelism = available_parallelism().map_or(1, usize::from);
         let given = self.node.take();
+        let is_all = self.cpus.is_none() && self.resources.is_none();
         let resources = match (&given, self.cpus) {
             (Some(node), _) => node.resources.clone(),
             (None, Some(_)) => self.resources,
@@ -187,15 +211,13 @@ impl Init {
         let inspected = !self.inspector_off && place::switched_on();
         let inspect = inspected.then_some(self.inspect_dir);
         let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
-        let nodes = self.nodes.map_or_else(nodes_by_environment, Ok)?;
-        if nodes > limits::NODES_MAX {
-            check("nodes", nodes, limits::NODES_MAX)?;
-        }
+        let place = place(self.address)?;
+        let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
         let id = given.map_or_else(RuntimeId::next, |node| RuntimeId::given(node.runtime));
         boot(
             (id, is_node),
-            nodes,
+            (place, wants),
             (resources, threads, actors_max),
             (strict, namespace, again),
             inspect,
@@ -203,18 +225,29 @@ impl Init {
     }
 }
 
-/// How many nodes the environment asks for.
-fn nodes_by_environment() -> Result<usize> {
-    let Ok(address) = std::env::var("RAYTREE_ADDRESS") else { return Ok(0) };
-    match address.strip_prefix("nodes:").map(str::parse::<usize>) {
-        Some(Ok(nodes)) => Ok(nodes),
-        None if address.is_empty() || address == "local" => Ok(0),
-        _ => Err(Error::BadOption {
-            option: "RAYTREE_ADDRESS".to_owned(),
-            value: address,
-            reason: "it is `local`, or `nodes:` and how many of them".to_owned(),
-        }),
+/// Who is meant by an address: that which was said, else that of the environment.
+fn place(said: Option<String>) -> Result<Where> {
+    let option = if said.is_some() { "address" } else { "RAYTREE_ADDRESS" };
+    let address = said.or_else(|| std::env::var("RAYTREE_ADDRESS").ok()).unwrap_or_default();
+    if address.is_empty() || address == "local" {
+        return Ok(Where::Here);
     }
+    let bad = || Error::BadOption {
+        option: option.to_owned(),
+        value: address.clone(),
+        reason: "it is `local`, or `nodes:` and how many of them, or a host and a port".to_owned(),
+    };
+    if let Some(count) = address.strip_prefix("nodes:") {
+        let nodes = count.parse::<usize>().map_err(|_| bad())?;
+        if nodes > limits::NODES_MAX {
+            check("nodes", nodes, limits::NODES_MAX)?;
+        }
+        return Ok(if nodes == 0 { Where::Here } else { Where::Own(nodes) });
+    }
+    let from = LoadFrom::process().argument("cluster.address", address.as_str());
+    let config = Config::load(from)?;
+    let head = config.cluster().address.clone().ok_or_else(bad)?;
+    Ok(Where::Cluster(Box::new(config), head))
 }
 
 fn check(option: &str, value: usize, most: usize) -> Result<()> {
@@ -228,15 +261,17 @@ fn check(option: &str, value: usize, most: usize) -> Result<()> {
 /// `inspect`: none for no inspector's socket; else its folder, where one was named.
 fn boot(
     (id, is_node): (RuntimeId, bool),
-    nodes: usize,
+    (place, wants): (Where, Option<Resources>),
     (resources, threads, actors_max): (Resources, usize, usize),
     (strict, namespace, again): (bool, String, Vec<OsString>),
     inspect: Option<Option<PathBuf>>,
 ) -> Result<Runtime> {
+    let nodes = if let Where::Own(nodes) = place { nodes } else { 0 };
+    let is_alone = matches!(place, Where::Here);
     let mut all = Resources::none();
     (0..nodes).for_each(|_| all.add(&resources));
     let for_nodes = Details { runtime: 0, resources, all, threads, strict, namespace };
-    let resources = if nodes == 0 { for_nodes.resources.clone() } else { Resources::none() };
+    let resources = if is_alone { for_nodes.resources.clone() } else { Resources::none() };
     let namespace = for_nodes.namespace.clone();
     let door = Arc::new(Door::new(id, inspect));
     let here: Here = Arc::default();
@@ -252,6 +287,7 @@ fn boot(
         host: Addr::system::<Supervisor>("actor_host"),
         processes: Addr::system::<Supervisor>("processes"),
         node_pool: Addr::system::<Supervisor>("node_pool"),
+        cluster: Addr::system::<Supervisor>("cluster"),
     };
     let life = Life::new(strict);
     let (all_up, wait) = sync_channel(1);
@@ -265,8 +301,9 @@ fn boot(
         has_one_cpu: resources.thousandths(CPU) >= 1000,
         lane: Lane::new(usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX)),
         ledger: Ledger::new(resources),
-        is_clustered: nodes > 0 || is_node,
+        is_clustered: !is_alone || is_node,
         peers: Peers::default(),
+        driver: OnceLock::new(),
         program: OnceLock::new(),
         compute: Arc::default(),
         blocking: Arc::new(Semaphore::new(limits::BLOCKING_METHODS_MAX)),
@@ -290,6 +327,12 @@ fn boot(
     // Set once, here.
     _ = here.set(Arc::downgrade(&shared));
     life.begin(Arc::downgrade(&shared));
+    let (ready, is_ready) = sync_channel(1);
+    if let Where::Cluster(config, head) = &place {
+        shared.peers.are(Vec::new());
+        // Set once, here.
+        _ = shared.driver.set(Driver::dial(config, head, Arc::downgrade(&shared), ready)?);
+    }
     let (first, there) = sync_channel(nodes);
     let nodes = make_nodes(&shared, nodes, &for_nodes, &first);
     let root = start_tree(&shared, nodes.clone())?;
@@ -300,6 +343,11 @@ fn boot(
     };
     wait.recv_timeout(limits::START_WITHIN).map_err(late)?;
     wait_for(&there, nodes.len())?;
+    if let Some(driver) = shared.driver.get() {
+        let Details { threads: _, strict, namespace, .. } = for_nodes;
+        driver.open(&shared.again, Terms { threads: None, strict, namespace }, wants)?;
+        Driver::wait(&is_ready)?;
+    }
     ambient::offer_default(&shared);
     inspector::start(&shared);
     Ok(Runtime::first(shared))
@@ -345,6 +393,9 @@ fn start_tree(shared: &Arc<Shared>, nodes: Vec<Arc<Node>>) -> Result<Root> {
     let mut spec = SupervisorSpec::new(Strategy::OneForOne).child(gcs).child(node);
     if !nodes.is_empty() {
         spec = spec.child(ChildSpec::supervisor(&addrs.node_pool, move || cluster::spec(&nodes)));
+    }
+    if let Some(driver) = shared.driver.get().cloned() {
+        spec = spec.child(ChildSpec::supervisor(&addrs.cluster, move || driver::spec(&driver)));
     }
     let _entered = shared.system.enter();
     Root::start("raytree", spec)

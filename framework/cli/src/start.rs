@@ -1,0 +1,290 @@
+//! Starting a head or a node, and stopping those of this machine.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead as _, BufReader, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use raytree_config::{Config, HostPort, LoadFrom, split_argument};
+use raytree_daemon::{Ending, resolve, run_head, run_node};
+use raytree_types::{Error, Result};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::Code;
+use crate::args::{StartArgs, StopArgs};
+use crate::local::{Daemon, Kind, Known, daemons, make};
+
+/// How often a daemon is looked at that is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Starts what is asked for: in the background, or in this process until it ends.
+///
+/// # Errors
+/// `out` or `err` cannot be written.
+pub fn start(
+    args: &StartArgs,
+    folder: &Path,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    let config = match config(args) {
+        Ok(config) => config,
+        Err(error) => {
+            writeln!(err, "raytree: {error}")?;
+            return Ok(Code::Nothing);
+        }
+    };
+    if args.block || args.detached { here(args, &config, folder, out, err) } else { apart(folder, out, err) }
+}
+
+/// The settings, with what stands on the command line over them.
+fn config(args: &StartArgs) -> Result<Config> {
+    let mut from = LoadFrom::process();
+    from.file = args.file.clone().map(Into::into).or(from.file);
+    let mut said: Vec<(&str, String)> = Vec::new();
+    let bind = args.host.clone().map(|host| ("cluster.bind", host));
+    let port = args.port.map(|port| ("cluster.port", port.to_string()));
+    let name = args.name.clone().map(|name| ("cluster.name", name));
+    let cpus = args.cpus.map(|cpus| ("node.cpus", cpus.to_string()));
+    let gpus = args.gpus.map(|gpus| ("node.gpus", gpus.to_string()));
+    let head = args.join.clone().map(|head| ("cluster.address", head));
+    said.extend([bind, port, name, cpus, gpus, head].into_iter().flatten());
+    for (key, value) in said {
+        from = from.argument(key, value);
+    }
+    for argument in &args.set {
+        from.arguments.push(split_argument(argument)?);
+    }
+    Config::load(from)
+}
+
+/// In a process of its own, which this one waits for until it is ready.
+fn apart(folder: &Path, out: &mut impl Write, err: &mut impl Write) -> io::Result<Code> {
+    let log = folder.join("daemons.log");
+    let opened = make(folder).and_then(|()| {
+        OpenOptions::new().create(true).append(true).mode(0o600).open(&log)
+    });
+    let log_file = match opened {
+        Ok(file) => file,
+        Err(error) => {
+            writeln!(err, "raytree: {} cannot be written: {error}", log.display())?;
+            return Ok(Code::Nothing);
+        }
+    };
+    // What is shown of it, and not the name of that link.
+    let name = std::env::args_os().next().unwrap_or_else(|| "raytree".into());
+    let mut child = Command::new("/proc/self/exe")
+        .arg0(name)
+        .args(std::env::args_os().skip(1))
+        .arg("--detached")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log_file)
+        .spawn()?;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let said = line?;
+            if said.is_empty() {
+                // What it has to say before it is on its own.
+                return Ok(Code::Good);
+            }
+            writeln!(out, "{said}")?;
+        }
+    }
+    child.wait()?;
+    writeln!(err, "raytree: it did not start: see {}", log.display())?;
+    Ok(Code::Nothing)
+}
+
+fn here(
+    args: &StartArgs,
+    config: &Config,
+    folder: &Path,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    if args.detached {
+        // A session of its own: no terminal's end is its end. Refused when it leads one already.
+        _ = rustix::process::setsid();
+    }
+    let known = |kind, head| announce(config, folder, kind, head);
+    let mut kept = None;
+    if args.head {
+        let ended = run_head(config, !args.no_node, |address| {
+            kept = known(Kind::Head, address);
+            // Whoever started it may have left.
+            _ = ready(args.detached, out, &head_is_ready(address));
+        });
+        drop(kept);
+        if let Err(error) = ended {
+            return refused(args.detached, &error.to_string(), out, err);
+        }
+        return Ok(Code::Good);
+    }
+    let mut was_ready = false;
+    let head = match head(config) {
+        Ok(head) => head,
+        Err(why) => return refused(args.detached, &why, out, err),
+    };
+    let ended = run_node(config, head, || {
+        was_ready = true;
+        kept = known(Kind::Node, head);
+        let name = &config.cluster().name;
+        _ = ready(args.detached, out, &format!("{name} has joined the cluster of {head}"));
+    });
+    drop(kept);
+    match ended {
+        Ok(Ending::InOrder) => Ok(Code::Good),
+        Ok(ending) if was_ready => {
+            writeln!(err, "raytree: the node ended: {ending}")?;
+            Ok(Code::Partly)
+        }
+        Ok(ending) => refused(args.detached, &ending.to_string(), out, err),
+        Err(error) => refused(args.detached, &error.to_string(), out, err),
+    }
+}
+
+/// `raytree stop` and `raytree status` find it.
+fn announce(config: &Config, folder: &Path, kind: Kind, head: SocketAddr) -> Option<Known> {
+    let name = config.cluster().name.clone();
+    let daemon = Daemon { pid: std::process::id(), kind, name, head };
+    let known = daemon.announce(folder);
+    known
+        .inspect_err(|error| {
+            let folder = folder.display();
+            tracing::warn!(%error, %folder, "`raytree stop` will not find this: its file cannot be");
+        })
+        .ok()
+}
+
+fn head(config: &Config) -> std::result::Result<SocketAddr, String> {
+    let address = config.cluster().address.as_ref();
+    let address: &HostPort = address.ok_or("say --head, or --join and where the head listens")?;
+    resolve(address).map_err(|error| error.to_string())
+}
+
+fn head_is_ready(address: SocketAddr) -> String {
+    format!(
+        "the head listens on {address}\n\
+         other machines join it:   raytree start --join {address}\n\
+         programs use it:          RAYTREE_ADDRESS={address}\n\
+         both need the same token: raytree config cluster.token_file"
+    )
+}
+
+/// Says it to whoever waits; with an empty line one that is on its own says that it is.
+fn ready(is_detached: bool, out: &mut impl Write, what: &str) -> io::Result<()> {
+    writeln!(out, "{what}")?;
+    if is_detached {
+        writeln!(out)?;
+    }
+    out.flush()?;
+    if is_detached {
+        // Nobody reads there any more.
+        let log = rustix::stdio::stderr();
+        rustix::stdio::dup2_stdout(log)?;
+    }
+    Ok(())
+}
+
+/// One that is on its own says it to whoever waits for it.
+fn refused(
+    is_detached: bool,
+    why: &str,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    if is_detached {
+        writeln!(out, "raytree: {why}")?;
+    }
+    writeln!(err, "raytree: {why}")?;
+    Ok(Code::Nothing)
+}
+
+/// Ends the heads and nodes of this machine, in order: nodes first; what does not end in time is killed.
+///
+/// # Errors
+/// `out` or `err` cannot be written.
+pub fn stop(
+    args: &StopArgs,
+    folder: &Path,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    let found = daemons(folder);
+    if found.is_empty() {
+        writeln!(err, "raytree: nothing to stop (looked in {})", folder.display())?;
+        return Ok(Code::Nothing);
+    }
+    let mut code = Code::Good;
+    for kind in [Kind::Node, Kind::Head] {
+        let these: Vec<_> = found.iter().filter(|daemon| daemon.kind == kind).collect();
+        for daemon in &these {
+            signal(daemon, if args.force { Signal::KILL } else { Signal::TERM });
+        }
+        for daemon in these {
+            let what = match daemon.kind {
+                Kind::Head => format!("the head on {}", daemon.head),
+                Kind::Node => format!("the node {}", daemon.name),
+            };
+            if ends(daemon, Duration::from_secs(args.within)) {
+                writeln!(out, "stopped {what} (pid {})", daemon.pid)?;
+                continue;
+            }
+            signal(daemon, Signal::KILL);
+            ends(daemon, Duration::from_secs(5));
+            writeln!(err, "raytree: killed {what} (pid {}), which did not end", daemon.pid)?;
+            code = Code::Partly;
+        }
+    }
+    Ok(code)
+}
+
+fn process(daemon: &Daemon) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(daemon.pid).ok()?)
+}
+
+fn signal(daemon: &Daemon, signal: Signal) {
+    if let Some(process) = process(daemon) {
+        // Refused when it has ended meanwhile.
+        _ = kill_process(process, signal);
+    }
+}
+
+fn ends(daemon: &Daemon, within: Duration) -> bool {
+    let Some(process) = process(daemon) else { return true };
+    for _ in 0..within.as_millis() / LOOK_EVERY.as_millis() {
+        if test_kill_process(process).is_err() {
+            return true;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    false
+}
+
+/// For messages that name the setting and not the argument.
+#[must_use]
+pub(crate) fn address_of(config: &Config, folder: &Path) -> Option<HostPort> {
+    let said = config.cluster().address.clone();
+    said.or_else(|| {
+        let known = daemons(folder).into_iter().last()?;
+        known.head.to_string().parse().ok()
+    })
+}
+
+/// The settings of a command that asks a cluster.
+///
+/// # Errors
+/// [`Error::BadOption`].
+pub(crate) fn config_of(address: Option<&str>) -> std::result::Result<Config, Error> {
+    let from = LoadFrom::process();
+    Config::load(match address {
+        Some(address) => from.argument("cluster.address", address),
+        None => from,
+    })
+}

@@ -1,0 +1,104 @@
+//! A node of a cluster: one machine's process that starts workers for the jobs of the cluster, and is done with them.
+//!
+//! ```text
+//! raytree
+//! ├─ sessions            the connection with the head, over ractor_cluster
+//! ├─ uplink              joins, goes on after a lost link, isolates itself, ends
+//! └─ workers
+//!    ├─ job-1            (mirror) the process that runs the tasks and actors of a job
+//!    └─ job-2
+//! ```
+//!
+//! Its lease and its workers belong to the process and not to an actor, so a restarted actor goes on where the last one was.
+//! What it was granted ends with its lease: then it is *isolated*, starts nothing, and waits for the head; its workers go on
+//! with what they have. After the grace it ends, and they with it.
+
+mod beats;
+mod station;
+mod uplink;
+mod worker;
+
+use std::net::SocketAddr;
+
+use raytree_config::Config;
+use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
+use raytree_types::{Strategy, limits};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::session::Sessions;
+use crate::{Ending, StartError};
+use station::Station;
+pub(crate) use station::Stage;
+use uplink::{Uplink, UplinkMsg};
+
+/// What the process of a head's own node is called.
+pub(crate) const ROLE: &str = "cluster-node";
+
+/// What a head's own node is told when it is started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Summons {
+    pub(crate) head: SocketAddr,
+    /// Each setting, as an argument.
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+/// A node that runs.
+pub(crate) struct Node {
+    root: Root,
+    stage: watch::Receiver<Stage>,
+    uplink: Addr<UplinkMsg>,
+}
+
+impl Node {
+    /// Starts the node on the tokio runtime that is entered; it joins by and by.
+    pub(crate) fn start(config: &Config, head: SocketAddr) -> Result<Self, StartError> {
+        let (tell, stage) = watch::channel(Stage::Joining);
+        let sessions = Addr::system::<Sessions>("sessions");
+        let uplink = Addr::system::<Uplink>("uplink");
+        let station = Station::new(config, head, (sessions.clone(), uplink.clone()), tell)?;
+        let pool = station.pool.clone();
+        let empty = || SupervisorSpec::new(Strategy::OneForOne).independent();
+        let spec = SupervisorSpec::new(Strategy::OneForOne)
+            .child(ChildSpec::actor::<Sessions>(&sessions, || ()))
+            .child(ChildSpec::supervisor(&pool, empty))
+            .child(ChildSpec::actor::<Uplink>(&uplink, move || station.clone()));
+        let root = Root::start("raytree", spec)
+            .map_err(|failure| StartError::Failed(failure.to_string()))?;
+        Ok(Self { root, stage, uplink })
+    }
+
+    /// Waits until it has joined, or never will.
+    pub(crate) async fn joined(&mut self) -> Result<(), Ending> {
+        let known = |stage: &Stage| !matches!(stage, Stage::Joining);
+        match self.stage.wait_for(known).await.map(|stage| stage.clone()) {
+            Ok(Stage::Over(ending)) => Err(ending),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Ending::Failed("its tree has ended".to_owned())),
+        }
+    }
+
+    /// Waits for its end, of itself or of its tree.
+    pub(crate) async fn over(&mut self) -> Ending {
+        let ended = self.root.ended();
+        let over = self.stage.wait_for(|stage| matches!(stage, Stage::Over(_)));
+        tokio::select! {
+            kind = ended => Ending::Failed(kind.to_string()),
+            stage = over => match stage.as_deref() {
+                Ok(Stage::Over(ending)) => ending.clone(),
+                _ => Ending::Failed("its tree has ended".to_owned()),
+            },
+        }
+    }
+
+    /// Asks it to end in order; [`Node::over`] says when it has.
+    pub(crate) fn ask_to_end(&self) {
+        // Refused when it has ended.
+        _ = self.uplink.cast(UplinkMsg::End);
+    }
+
+    /// Ends the tree; what its workers still do ends with them.
+    pub(crate) async fn end(self) {
+        self.root.shutdown(limits::NODE_END_WITHIN).await;
+    }
+}

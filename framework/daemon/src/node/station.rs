@@ -1,0 +1,233 @@
+//! What all parts of a node share: who it is, its lease, its workers.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use raytree_config::Config;
+use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Standing};
+use raytree_process::cluster::{Door, FromNode, Offer, Template, Worker};
+use raytree_process::Keeper;
+use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg};
+use raytree_types::{Cause, Resources, Restart, Shutdown};
+use tokio::sync::watch;
+
+use super::uplink::UplinkMsg;
+use super::worker::{Posted, WorkerMirror, WorkerMsg};
+use crate::place::{self, Secrets};
+use crate::programs::{From, Programs};
+use crate::session::SessionsMsg;
+use crate::{Ending, StartError};
+
+/// Where a node is in its life, for whoever waits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Stage {
+    Joining,
+    Member,
+    Isolated,
+    Over(Ending),
+}
+
+/// See the [module documentation](self).
+pub(crate) struct Station {
+    pub(crate) name: String,
+    /// Drawn at random: no other process has it.
+    pub(crate) process: u64,
+    pub(crate) head: SocketAddr,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) door: Door,
+    pub(crate) programs: Programs,
+    pub(crate) sessions: Addr<SessionsMsg>,
+    pub(crate) uplink: Addr<UplinkMsg>,
+    pub(crate) pool: Addr<SupervisorMsg>,
+    pub(crate) keeper: Keeper,
+    pub(crate) worker_start_within: Duration,
+    pub(crate) stop_within: Duration,
+    total: Resources,
+    /// There once the head has said by what it judges.
+    lease: Mutex<Option<Lease>>,
+    workers: Mutex<HashMap<Worker, Resident>>,
+    stage: watch::Sender<Stage>,
+}
+
+/// A worker of this node whose process has not surely ended.
+struct Resident {
+    addr: Addr<WorkerMsg>,
+    /// Where it is dialed, once it is up.
+    at: Option<SocketAddr>,
+}
+
+impl Station {
+    pub(crate) fn new(
+        config: &Config,
+        head: SocketAddr,
+        (sessions, uplink): (Addr<SessionsMsg>, Addr<UplinkMsg>),
+        stage: watch::Sender<Stage>,
+    ) -> Result<Arc<Self>, StartError> {
+        let secrets = Secrets::load(config)?;
+        let node = config.node();
+        let folder = node.cache_dir.clone().ok_or(StartError::NoFolder)?;
+        let mut process = [0; 8];
+        crate::random(&mut process)?;
+        Ok(Arc::new(Self {
+            name: config.cluster().name.clone(),
+            process: u64::from_le_bytes(process),
+            head,
+            door: place::door(config, &secrets),
+            secrets,
+            programs: Programs::new(&folder, node.executable_cache_bytes.bytes()),
+            sessions,
+            uplink,
+            pool: Addr::system::<Supervisor>("workers"),
+            keeper: Keeper::start()?,
+            worker_start_within: node.worker_start_within,
+            stop_within: node.stop_within,
+            total: node.offers(),
+            lease: Mutex::default(),
+            workers: Mutex::default(),
+            stage,
+        }))
+    }
+
+    /// From whom it fetches programs.
+    pub(crate) fn source(&self) -> From<'_> {
+        let Secrets { token, tls, .. } = &*self.secrets;
+        From { head: self.head, token, tls: tls.as_ref(), name: &self.name }
+    }
+
+    /// How it offers itself.
+    pub(crate) fn offer(&self) -> Offer {
+        let workers = self.workers.lock();
+        Offer {
+            address: format!("{} pid {}", self.door.bind, std::process::id()),
+            total: self.total.clone(),
+            workers: workers.iter().map(|(worker, own)| (worker.clone(), own.at)).collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// The head has said by what it judges. True when it is the first time.
+    pub(crate) fn takes_times(&self, lease: impl FnOnce() -> Lease) -> bool {
+        let mut own = self.lease.lock();
+        let first = own.is_none();
+        own.get_or_insert_with(lease);
+        first
+    }
+
+    /// What follows for the lease, now; what is not for the one who tells it goes to the uplink.
+    pub(crate) fn lease(&self, input: ChildInput) -> Vec<ChildEffect> {
+        let mut lease = self.lease.lock();
+        // Read before anything is sent that is counted from it.
+        let now = now();
+        let effects = lease.as_mut().map(|lease| lease.step(input, now)).unwrap_or_default();
+        let (beats, rest): (Vec<_>, Vec<_>) =
+            effects.into_iter().partition(|effect| matches!(effect, ChildEffect::Beat { .. }));
+        for effect in rest {
+            // Refused when the node ends.
+            _ = self.uplink.cast(UplinkMsg::Follows(Box::new(effect)));
+        }
+        beats
+    }
+
+    /// It may start something.
+    pub(crate) fn may_work(&self) -> bool {
+        self.lease.lock().as_ref().is_some_and(|lease| lease.may_work(now()))
+    }
+
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        self.lease.lock().as_ref().map(Lease::standing)
+    }
+
+    pub(crate) fn is_now(&self, stage: Stage) {
+        self.stage.send_if_modified(|own| {
+            let goes_on = !matches!(own, Stage::Over(_)) && *own != stage;
+            if goes_on {
+                *own = stage;
+            }
+            goes_on
+        });
+    }
+
+    /// Starts a worker, unless it is there.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        worker: Worker,
+        grant: Resources,
+        runtime: u32,
+        template: Template,
+    ) {
+        let mut workers = self.workers.lock();
+        if workers.contains_key(&worker) {
+            return;
+        }
+        let name = format!("job-{}", worker.job.0);
+        let addr = Addr::system::<WorkerMirror>(&name);
+        let (tell, over) = watch::channel(false);
+        let posted = Arc::new(Posted {
+            station: Arc::clone(self),
+            worker: worker.clone(),
+            grant,
+            runtime,
+            template,
+            say: Mutex::new(Some(tell)),
+            over,
+        });
+        let spec = ChildSpec::actor::<WorkerMirror>(&addr, move || Arc::clone(&posted))
+            .restart(Restart::Temporary)
+            .shutdown(Shutdown::Wait);
+        workers.insert(worker, Resident { addr, at: None });
+        // Refused only when the node ends.
+        _ = self.pool.cast(SupervisorMsg::StartChild(Box::new(spec)));
+    }
+
+    /// Ends a worker; false when it is not there.
+    pub(crate) fn stop(&self, worker: &Worker, at_once: bool) -> bool {
+        let workers = self.workers.lock();
+        let Some(own) = workers.get(worker) else { return false };
+        _ = own.addr.cast(WorkerMsg::Stop { at_once });
+        true
+    }
+
+    /// Ends all workers.
+    pub(crate) fn stop_all(&self, at_once: bool) {
+        for own in self.workers.lock().values() {
+            _ = own.addr.cast(WorkerMsg::Stop { at_once });
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.workers.lock().is_empty()
+    }
+
+    /// A worker is up.
+    pub(crate) fn is_up(&self, worker: &Worker, address: SocketAddr) {
+        if let Some(own) = self.workers.lock().get_mut(worker) {
+            own.at = Some(address);
+        }
+        let said = FromNode::WorkerUp { worker: worker.clone(), address };
+        _ = self.uplink.cast(UplinkMsg::Say(Box::new(said)));
+    }
+
+    /// A worker has surely ended.
+    pub(crate) fn is_gone(&self, worker: &Worker, cause: Cause) {
+        if self.workers.lock().remove(worker).is_none() {
+            return;
+        }
+        let said = FromNode::WorkerGone { worker: worker.clone(), cause };
+        _ = self.uplink.cast(UplinkMsg::Say(Box::new(said)));
+    }
+}
+
+/// A clock that runs also while the machine sleeps: a lease must not.
+fn now() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
+}
+
+/// For [`Station::takes_times`].
+pub(crate) fn lease_of(settings: raytree_engine::membership::Settings) -> Lease {
+    Lease::new(settings, raytree_engine::membership::Place::Remote, None, now())
+}

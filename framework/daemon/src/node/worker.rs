@@ -1,0 +1,265 @@
+//! The mirror of a worker: what stands for its process in the tree of its node.
+//!
+//! - **Parent:** `workers` (one-for-one; temporary: the head decides whether there is another one).
+//! - **Children:** none; the operating system's process, which ends when this ends, however.
+//! - **After a restart:** there is none.
+//! - **Tells:** the head, through the station: where the worker is dialed, and that it has surely ended.
+//!
+//! Invariants:
+//! - **WK-1 (surely-ended):** the head hears that a worker is gone only when its process has ended, or was never there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use raytree_engine::membership::{Judge, Settings};
+use raytree_process::cluster::{Posting, Template, Worker};
+use raytree_process::{Event, Process, SpawnError, Spec, Ward, Word};
+use raytree_supervise::{Actor, Context, Failure, clock};
+use raytree_types::{Cause, Incarnation, Resources, limits};
+use tokio::sync::watch;
+
+use super::station::Station;
+use crate::programs::{Executable, ProgramMissing};
+
+/// What is said of a worker that was told to end.
+const STOPPED: &str = "it was told to end";
+
+/// What the process of a worker is called.
+const ROLE: &str = "worker";
+
+/// What a mirror can be told.
+#[derive(strum::IntoStaticStr)]
+pub(crate) enum WorkerMsg {
+    /// Its program is there, or is not.
+    Found(Box<Result<Executable, ProgramMissing>>),
+    /// The operating system has the process, or would not have it.
+    Begun(Box<Result<Process, SpawnError>>),
+    /// The process was heard.
+    Heard(Event),
+    /// It is to end.
+    Stop {
+        /// Kill it, or let it end in order.
+        at_once: bool,
+    },
+    /// Timer: is it still there?
+    Look,
+}
+
+/// What a mirror is made of.
+pub(crate) struct Posted {
+    pub(crate) station: Arc<Station>,
+    pub(crate) worker: Worker,
+    pub(crate) grant: Resources,
+    pub(crate) runtime: u32,
+    pub(crate) template: Template,
+    /// Who says when the process has ended, until there is one.
+    pub(crate) say: Mutex<Option<watch::Sender<bool>>>,
+    /// Whether it has.
+    pub(crate) over: watch::Receiver<bool>,
+}
+
+/// See the [module documentation](self).
+pub(crate) struct WorkerMirror {
+    posted: Arc<Posted>,
+    ward: Ward,
+    /// Held while the process may start from it again.
+    program: Option<Executable>,
+    /// It has to be up by then.
+    up_by: Duration,
+    /// It was told to end, and when it is told so more clearly.
+    end_by: Option<Duration>,
+    is_terminated: bool,
+}
+
+impl Actor for WorkerMirror {
+    type Msg = WorkerMsg;
+    type Args = Arc<Posted>;
+
+    async fn start(ctx: &Context<WorkerMsg>, posted: Arc<Posted>) -> Result<Self, Failure> {
+        let judge = Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now())));
+        let ward = Ward::new(&posted.worker.to_string().into(), judge);
+        let up_by = clock::now() + posted.station.worker_start_within;
+        let own = Arc::clone(&posted);
+        ctx.pipe(async move {
+            let found = tokio::task::spawn_blocking(move || {
+                own.station.programs.get(&own.template, &own.station.source())
+            });
+            let found = found.await.unwrap_or_else(|error| {
+                Err(ProgramMissing::Said(format!("looking for the program failed: {error}")))
+            });
+            Some(WorkerMsg::Found(Box::new(found)))
+        });
+        ctx.send_after(limits::BEAT_EVERY, WorkerMsg::Look);
+        Ok(Self { posted, ward, program: None, up_by, end_by: None, is_terminated: false })
+    }
+
+    async fn handle(
+        &mut self,
+        ctx: &Context<WorkerMsg>,
+        message: WorkerMsg,
+    ) -> Result<(), Failure> {
+        let words = match message {
+            WorkerMsg::Found(found) => {
+                self.begin(ctx, *found)?;
+                Vec::new()
+            }
+            WorkerMsg::Begun(begun) => self.ward.begun(*begun),
+            WorkerMsg::Heard(event) => self.ward.heard(event),
+            WorkerMsg::Stop { at_once } => self.stop(at_once),
+            WorkerMsg::Look => self.look(ctx),
+        };
+        for word in words {
+            match word {
+                Word::Listens(port) => self.listens(port),
+                Word::Down(cause) => {
+                    let was_told = self.end_by.is_some();
+                    let failure = self.gone(cause);
+                    if was_told {
+                        ctx.stop(STOPPED);
+                        return Ok(());
+                    }
+                    return Err(failure);
+                }
+                // Its driver talks to it, and hears of its silence from the head, once it is sure.
+                Word::Ready | Word::Pauses | Word::GoesOn => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// SIGKILL at the latest: an end in order is [`WorkerMsg::Stop`], which comes first.
+    async fn stopped(&mut self, _ctx: &Context<WorkerMsg>) {
+        let Some(process) = self.ward.stops() else { return };
+        process.kill();
+        let mut over = self.posted.over.clone();
+        _ = tokio::time::timeout(limits::KILL_GRACE, over.wait_for(|over| *over)).await;
+        self.ward.is_over();
+    }
+}
+
+impl WorkerMirror {
+    fn begin(
+        &mut self,
+        ctx: &Context<WorkerMsg>,
+        found: Result<Executable, ProgramMissing>,
+    ) -> Result<(), Failure> {
+        let program = found.map_err(|missing| {
+            let what = format!("{} is not there: {missing}", self.posted.template.manifest);
+            self.gone(Cause::message(what))
+        })?;
+        if self.ward.is_condemned() || self.end_by.is_some() {
+            return Err(self.gone(Cause::message(STOPPED)));
+        }
+        let (spec, addr) = (self.spec(&program)?, ctx.addr().clone());
+        self.program = Some(program);
+        let (posted, say) = (Arc::clone(&self.posted), self.posted.say.lock().take());
+        ctx.pipe(async move {
+            let begun = tokio::task::spawn_blocking(move || {
+                let observer = Box::new(move |event| {
+                    if let (Event::Exited(_), Some(say)) = (&event, &say) {
+                        _ = say.send(true);
+                    }
+                    // Refused when the mirror has ended.
+                    _ = addr.cast(WorkerMsg::Heard(event));
+                });
+                posted.station.keeper.spawn(spec, observer)
+            });
+            let begun = begun.await.unwrap_or(Err(SpawnError::Gone));
+            Some(WorkerMsg::Begun(Box::new(begun)))
+        });
+        Ok(())
+    }
+
+    fn spec(&self, program: &Executable) -> Result<Spec, Failure> {
+        let Posted { station, worker, grant, runtime, template, .. } = &*self.posted;
+        let posting = Posting {
+            worker: worker.clone(),
+            runtime: *runtime,
+            grant: grant.clone(),
+            terms: template.terms.clone(),
+            door: station.door.clone(),
+        };
+        Ok(Spec {
+            program: program.path(),
+            arg0: Some(template.manifest.name.clone().into()),
+            args: template.args.iter().map(Into::into).collect(),
+            // A runtime that one of its tasks starts is its own affair.
+            environment: vec![("RAYTREE_ADDRESS".into(), "local".into())],
+            directory: None,
+            role: ROLE.to_owned(),
+            name: worker.to_string(),
+            details: serde_json::to_string(&posting)?,
+            incarnation: Incarnation { placement: worker.life, restart: 0 },
+            beat_every: limits::BEAT_EVERY,
+        })
+    }
+
+    fn listens(&mut self, port: u16) {
+        let address = SocketAddr::new(self.posted.station.door.bind, port);
+        self.up_by = Duration::MAX;
+        self.posted.station.is_up(&self.posted.worker, address);
+    }
+
+    fn stop(&mut self, at_once: bool) -> Vec<Word> {
+        let within = self.posted.station.stop_within;
+        if at_once {
+            self.end_by.get_or_insert(clock::now());
+            return self.ward.condemn(Cause::message(STOPPED));
+        }
+        if self.end_by.is_none() {
+            self.end_by = Some(clock::now() + within);
+            if let Some(process) = self.ward.process() {
+                process.stop(within);
+            }
+        }
+        Vec::new()
+    }
+
+    fn look(&mut self, ctx: &Context<WorkerMsg>) -> Vec<Word> {
+        ctx.send_after(limits::BEAT_EVERY, WorkerMsg::Look);
+        let now = clock::now();
+        if now > self.up_by {
+            let within = self.posted.station.worker_start_within;
+            self.up_by = Duration::MAX;
+            return self.ward.condemn(Cause::message(format!("it was not up within {within:?}")));
+        }
+        if self.end_by.is_some_and(|by| now > by) {
+            self.end_by = Some(now + limits::NODE_TERMINATE_WITHIN);
+            let clearly = std::mem::replace(&mut self.is_terminated, true);
+            match self.ward.process() {
+                Some(process) if !clearly => process.terminate(),
+                _ => return self.ward.condemn(Cause::message(STOPPED)),
+            }
+        }
+        self.ward.look()
+    }
+
+    /// WK-1: there is no process any more.
+    fn gone(&mut self, cause: Cause) -> Failure {
+        self.posted.station.is_gone(&self.posted.worker, cause.clone());
+        Failure::of(cause)
+    }
+}
+
+impl Drop for WorkerMirror {
+    fn drop(&mut self) {
+        if self.program.take().is_some() {
+            self.posted.station.programs.forget(self.posted.template.manifest.id);
+        }
+        self.ward.kill();
+        let (station, worker) = (Arc::clone(&self.posted.station), self.posted.worker.clone());
+        let mut over = self.posted.over.clone();
+        let was_begun = self.posted.say.lock().is_none();
+        let cause = Cause::message(format!("{worker} died: what stood for it in the tree ended"));
+        // Killed, and waited for, before the head hears of it (WK-1).
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if was_begun => _ = runtime.spawn(async move {
+                _ = tokio::time::timeout(limits::KILL_GRACE, over.wait_for(|over| *over)).await;
+                station.is_gone(&worker, cause);
+            }),
+            _ => station.is_gone(&worker, cause),
+        }
+    }
+}

@@ -5,7 +5,10 @@
 //! of failures through a supervisor in a second, from a seed.
 
 pub mod delivery;
+pub mod jobs;
 pub mod membership;
 pub mod placement;
+#[cfg(test)]
+mod sim;
 pub mod supervision;
 pub mod task;

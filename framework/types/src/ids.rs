@@ -160,9 +160,43 @@ impl fmt::Display for ProcessIncarnation {
     }
 }
 
+/// One job: what one driver runs on a cluster. The head numbers them from 1 in the order in which they open, and gives no
+/// number twice; 0 stands for none yet.
+///
+/// Prints as `job-7`.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct JobId(pub u64);
+
+impl JobId {
+    /// Before any job.
+    pub const NONE: Self = Self(0);
+
+    /// The one that may open after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        // 2^64 jobs do not fit into the age of the universe.
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job-{}", self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn jobs_are_numbered_from_one() {
+        let first = JobId::NONE.next();
+        assert_eq!((first, first.to_string()), (JobId(1), "job-1".to_owned()));
+        assert!(first.next() > first);
+    }
 
     #[test]
     fn ids_are_unique_and_print_as_typed() {

@@ -22,7 +22,7 @@ pub use bytes::Bytes;
 pub use codec::Codec;
 pub use error::{Error, Result};
 pub use exit::{Cause, Exit, ExitKind};
-pub use ids::{ActorId, ActorIds, Incarnation, ProcessIncarnation, RuntimeId, TaskId};
+pub use ids::{ActorId, ActorIds, Incarnation, JobId, ProcessIncarnation, RuntimeId, TaskId};
 pub use options::{ActorOptions, Isolation, TaskOptions};
 pub use resources::{Demand, Resources};
 pub use supervision::{Backoff, Restart, RestartLimit, Shutdown, Strategy};

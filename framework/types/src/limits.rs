@@ -236,6 +236,21 @@ pub const NODE_END_WITHIN: Duration = Duration::from_secs(5);
 /// How long a node that has not ended in order may take after `SIGTERM`.
 pub const NODE_TERMINATE_WITHIN: Duration = Duration::from_secs(1);
 
+/// Jobs that a head has open, those included whose driver has left and whose workers still end. Each has a link to its
+/// driver and a process on every node; beyond a thousand the processes are too many for any machine.
+pub const JOBS_MAX: usize = 1024;
+
+/// Workers that a node may report to its head: one for each job, and as many that are ending.
+pub const NODE_WORKERS_MAX: usize = 2 * JOBS_MAX;
+
+/// Lives of one job's worker on one life of a node, however far apart. With the longest back-off this is more than an
+/// hour; a worker that dies once in a while is started again for weeks.
+pub const WORKER_LIVES_MAX: u32 = 1000;
+
+/// How long a worker that was asked to end in order may take until its head has it killed: a little more than its actors
+/// may ([`ACTOR_STOP_WITHIN`]).
+pub const WORKER_END_WITHIN: Duration = Duration::from_secs(35);
+
 /// Frames that are read from one child before the others are heard.
 pub const FRAMES_AT_ONCE: usize = 64;
 

@@ -15,7 +15,6 @@ mod chaos;
 mod head;
 mod ledger;
 mod process;
-mod rng;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -10,8 +10,8 @@ use super::chaos::Fault;
 use super::head::{Head, HeadMail};
 use super::ledger::{Figures, Ledger};
 use super::process::{Mail, Process};
-use super::rng::Rng;
 use super::{CHAOS_ENDS, MILLI, SECOND, STORY_ENDS, Time};
+use crate::sim::Rng;
 
 /// A process, by when it was started.
 pub(super) type Pid = usize;

@@ -1,0 +1,320 @@
+//! The book itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use raytree_types::{Cause, JobId, Resources, limits};
+
+use super::buried::Buried;
+use super::node::{Node, Seat, State};
+use super::{Effect, Input, News, Policy, Refusal, Stage, WorkerId};
+use crate::membership::{Member, Name};
+
+/// Which job has which worker. See the [module](super).
+#[derive(Debug)]
+pub struct Book {
+    pub(super) policy: Policy,
+    pub(super) nodes: BTreeMap<Name, Node>,
+    /// Those that are not over; they opened in the order of their numbers.
+    jobs: BTreeMap<JobId, Job>,
+    newest: JobId,
+    buried: Buried,
+    pub(super) now: Duration,
+}
+
+#[derive(Debug)]
+struct Job {
+    wants: Option<Resources>,
+    closed: bool,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self::new(Policy::default())
+    }
+}
+
+impl Book {
+    /// A book without nodes and jobs.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            nodes: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            newest: JobId::NONE,
+            buried: Buried::default(),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// What follows from `input` at `now`, by any clock that never goes back; a `now` before an earlier one counts as that
+    /// one.
+    pub fn step(&mut self, input: Input, now: Duration) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        let mut effects = Vec::new();
+        match input {
+            Input::NodeUp { node, session, paused, total, workers } => {
+                if self.admits(&node, session, workers.len(), &mut effects) {
+                    self.node_up(&node, session, paused, total, &mut effects);
+                    self.compare(&node, workers, &mut effects);
+                    self.settle(&node.name, &mut effects);
+                }
+            }
+            Input::NodePaused { node } => self.pause(&node, true, &mut effects),
+            Input::NodeResumed { node } => self.pause(&node, false, &mut effects),
+            Input::NodeDown { node, cause } => self.node_down(node, &cause, &mut effects),
+            Input::Open { job, wants } => self.open(job, wants, &mut effects),
+            Input::Close { job } => self.close(job, &mut effects),
+            Input::WorkerUp { worker, address } => self.worker_up(&worker, address, &mut effects),
+            Input::WorkerGone { worker, cause } => self.worker_gone(&worker, cause, &mut effects),
+            Input::Replace { worker, cause } => self.replace(worker, cause, &mut effects),
+            Input::Tick => self.tick(&mut effects),
+        }
+        effects
+    }
+
+    /// The number of the job that opens next.
+    #[must_use]
+    pub fn next_job(&self) -> JobId {
+        self.newest.next()
+    }
+
+    /// The jobs that are not over, in the order in which they opened; with `true` those that still end.
+    pub fn jobs(&self) -> impl Iterator<Item = (JobId, bool)> + '_ {
+        self.jobs.iter().map(|(job, known)| (*job, known.closed))
+    }
+
+    /// The living nodes, by name: what each has, and what of it is free.
+    pub fn nodes(&self) -> impl Iterator<Item = (Member, &Resources, &Resources)> + '_ {
+        self.nodes.iter().map(|(name, node)| {
+            (Member::new(name.clone(), node.incarnation), node.total(), node.free())
+        })
+    }
+
+    /// The workers that hold something, by node and job: where each is, and what it holds. One that rests is named by
+    /// the life that has ended.
+    pub fn workers(&self) -> impl Iterator<Item = (WorkerId, Stage, &Resources)> + '_ {
+        self.nodes.iter().flat_map(|(name, node)| {
+            node.posts()
+                .map(|(job, post)| (node.worker(name, job, post.life), post.stage(), &post.grant))
+        })
+    }
+
+    /// How many ended lives of nodes it remembers, at most [`limits::MEMBER_ENDS_MAX`].
+    #[must_use]
+    pub fn ends_remembered(&self) -> usize {
+        self.buried.len()
+    }
+
+    /// This life of a node, if it is the one that is up (JB-5).
+    pub(super) fn node(&mut self, node: &Member) -> Option<&mut Node> {
+        let known = self.nodes.get_mut(&node.name)?;
+        (known.incarnation == node.incarnation).then_some(known)
+    }
+
+    pub(super) fn is_open(&self, job: JobId) -> bool {
+        self.jobs.get(&job).is_some_and(|known| !known.closed)
+    }
+
+    /// A job that was closed hears nothing (JB-4).
+    pub(super) fn tell(&self, job: JobId, news: News, effects: &mut Vec<Effect>) {
+        if self.is_open(job) {
+            effects.push(Effect::Tell { job, news });
+        }
+    }
+
+    /// Whether a report is to be taken in.
+    fn admits(
+        &self,
+        node: &Member,
+        session: u64,
+        workers: usize,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let known = self.nodes.get(&node.name);
+        let older = known
+            .is_some_and(|known| (node.incarnation, session) <= (known.incarnation, known.session));
+        if older || self.buried.holds(node) {
+            return false;
+        }
+        let why = if known.is_none() && self.nodes.len() >= limits::MEMBERS_MAX {
+            Refusal::TooManyNodes { limit: limits::MEMBERS_MAX }
+        } else if workers > limits::NODE_WORKERS_MAX {
+            Refusal::TooManyWorkers { limit: limits::NODE_WORKERS_MAX }
+        } else {
+            return true;
+        };
+        effects.push(Effect::RefuseNode { node: node.clone(), why });
+        false
+    }
+
+    fn node_up(
+        &mut self,
+        node: &Member,
+        session: u64,
+        paused: bool,
+        total: Resources,
+        effects: &mut Vec<Effect>,
+    ) {
+        let known = self.nodes.get(&node.name);
+        if known.is_some_and(|known| known.incarnation < node.incarnation) {
+            let cause = Cause::message(format!("{node} took its place"));
+            self.lose_node(&node.name, &cause, effects);
+        }
+        let fresh = || Node::new(node.incarnation, total);
+        let known = self.nodes.entry(node.name.clone()).or_insert_with(fresh);
+        (known.session, known.paused) = (session, paused);
+    }
+
+    fn pause(&mut self, node: &Member, paused: bool, effects: &mut Vec<Effect>) {
+        if let Some(known) = self.node(node) {
+            known.paused = paused;
+            self.settle(&node.name, effects);
+        }
+    }
+
+    fn node_down(&mut self, node: Member, cause: &Cause, effects: &mut Vec<Effect>) {
+        let known = self.nodes.get(&node.name).map(|known| known.incarnation);
+        if known.is_some_and(|known| known <= node.incarnation) {
+            self.lose_node(&node.name, cause, effects);
+        }
+        // Also one that was not heard of: its report may come late.
+        self.buried.add(node);
+    }
+
+    /// All that ran there has surely ended.
+    fn lose_node(&mut self, name: &Name, cause: &Cause, effects: &mut Vec<Effect>) {
+        let Some(node) = self.nodes.remove(name) else { return };
+        for (job, post) in node.posts() {
+            let news = if post.may_run() {
+                let worker = node.worker(name, job, post.life);
+                News::Down { worker, cause: cause.clone(), again: false }
+            } else {
+                let node = Member::new(name.clone(), node.incarnation);
+                News::Broken { node, cause: cause.clone() }
+            };
+            self.tell(job, news, effects);
+        }
+        self.buried.add(Member::new(name.clone(), node.incarnation));
+        for (job, _) in node.posts() {
+            self.over_if_done(job, effects);
+        }
+    }
+
+    fn open(&mut self, job: JobId, wants: Option<Resources>, effects: &mut Vec<Effect>) {
+        if job <= self.newest {
+            return;
+        }
+        self.newest = job;
+        if self.jobs.len() >= limits::JOBS_MAX {
+            let why = Refusal::TooManyJobs { limit: limits::JOBS_MAX };
+            effects.push(Effect::RefuseJob { job, why });
+            return;
+        }
+        self.jobs.insert(job, Job { wants, closed: false });
+        self.settle_all(effects);
+    }
+
+    fn close(&mut self, job: JobId, effects: &mut Vec<Effect>) {
+        let Some(known) = self.jobs.get_mut(&job).filter(|known| !known.closed) else { return };
+        known.closed = true;
+        let kill_at = Some(self.now.saturating_add(self.policy.end_within));
+        for (name, node) in &mut self.nodes {
+            let Some(post) = node.post(job) else {
+                node.vacate(job, None);
+                continue;
+            };
+            match post.state {
+                State::Starting | State::Up { .. } => {
+                    post.state = State::Ending { cause: None, kill_at };
+                    let life = post.life;
+                    let worker = node.worker(name, job, life);
+                    effects.push(Effect::Stop { worker, at_once: false });
+                }
+                State::Ending { .. } => {}
+                State::Resting { .. } => node.vacate(job, None),
+            }
+        }
+        self.over_if_done(job, effects);
+        self.settle_all(effects);
+    }
+
+    pub(super) fn over_if_done(&mut self, job: JobId, effects: &mut Vec<Effect>) {
+        let closed = self.jobs.get(&job).is_some_and(|known| known.closed);
+        let seated = || self.nodes.values().any(|node| node.seats.contains_key(&job));
+        if closed && !seated() {
+            self.jobs.remove(&job);
+            effects.push(Effect::Over { job });
+        }
+    }
+
+    fn tick(&mut self, effects: &mut Vec<Effect>) {
+        let now = self.now;
+        for (name, node) in &mut self.nodes {
+            let mut late = Vec::new();
+            for (job, seat) in &mut node.seats {
+                let Seat::Taken(post) = seat else { continue };
+                if let State::Ending { kill_at, .. } = &mut post.state
+                    && kill_at.is_some_and(|at| at <= now)
+                {
+                    *kill_at = None;
+                    late.push((*job, post.life));
+                }
+            }
+            for (job, life) in late {
+                let worker = node.worker(name, job, life);
+                effects.push(Effect::Stop { worker, at_once: true });
+            }
+        }
+        self.settle_all(effects);
+    }
+
+    fn settle_all(&mut self, effects: &mut Vec<Effect>) {
+        let names: Vec<Name> = self.nodes.keys().cloned().collect();
+        for name in names {
+            self.settle(&name, effects);
+        }
+    }
+
+    /// Starts what is due on a node and offers what is free there, if it takes workers (JB-9).
+    pub(super) fn settle(&mut self, name: &Name, effects: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(node) = self.nodes.get_mut(name).filter(|node| node.takes_workers()) else {
+            return;
+        };
+        let due = node.posts().filter(|(_, post)| post.is_due(now)).map(|(job, _)| job);
+        let mut started: BTreeSet<JobId> = due.collect();
+        for job in &started {
+            if let Some(post) = node.post(*job) {
+                post.begin_next();
+            }
+        }
+        let mut waits = Vec::new();
+        // JB-6: in the order in which they opened.
+        for (job, known) in self.jobs.iter().filter(|(_, known)| !known.closed) {
+            if matches!(node.seats.get(job), Some(Seat::Taken(_) | Seat::Broken)) {
+                continue;
+            }
+            let (ever, now) = node.offers(known.wants.as_ref());
+            if let Some(grant) = now {
+                node.seat(*job, grant);
+                started.insert(*job);
+            } else if !ever.is_none() && !node.seats.contains_key(job) {
+                node.seats.insert(*job, Seat::Waits);
+                waits.push(*job);
+            }
+        }
+        let Some(node) = self.nodes.get(name) else { return };
+        for (job, post) in node.posts().filter(|(job, _)| started.contains(job)) {
+            let (worker, grant) = (node.worker(name, job, post.life), post.grant.clone());
+            effects.push(Effect::Start { worker: worker.clone(), grant: grant.clone() });
+            self.tell(job, News::Granted { worker, grant }, effects);
+        }
+        let held_by: Vec<JobId> = node.posts().map(|(job, _)| job).collect();
+        for job in waits {
+            let node = Member::new(name.clone(), node.incarnation);
+            self.tell(job, News::Waits { node, held_by: held_by.clone() }, effects);
+        }
+    }
+}

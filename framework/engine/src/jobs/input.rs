@@ -1,0 +1,204 @@
+//! What the book is told, and what it wants done.
+
+use std::net::SocketAddr;
+
+use raytree_types::{Cause, JobId, Resources};
+
+use super::WorkerId;
+use crate::membership::Member;
+
+/// What the book is told. What has arrived is told before a [`Input::Tick`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A session with a node begins, and the node has said what runs there. A later life of it implies that the earlier
+    /// ones are down.
+    NodeUp {
+        /// Which.
+        node: Member,
+        /// Which session with this life of it, rising from 1: the link of [`crate::membership::Input::Join`]. What is said
+        /// over an earlier one than is known changes nothing.
+        session: u64,
+        /// No new worker is to be started there for now, as after [`Input::NodePaused`].
+        paused: bool,
+        /// What it has. Counts when this life of it is heard of first.
+        total: Resources,
+        /// The workers whose processes have not ended there, and where they can be called once they can.
+        workers: Vec<(WorkerId, Option<SocketAddr>)>,
+    },
+    /// No new worker is to be started there: it is suspect, degraded, stopping or convicted.
+    NodePaused {
+        /// Which.
+        node: Member,
+    },
+    /// It takes new workers again.
+    NodeResumed {
+        /// Which.
+        node: Member,
+    },
+    /// It is surely no longer at work, and no worker of it either.
+    NodeDown {
+        /// Which.
+        node: Member,
+        /// Why.
+        cause: Cause,
+    },
+    /// A driver opens a job.
+    Open {
+        /// The number that [`super::Book::next_job`] gave.
+        job: JobId,
+        /// What it wants of each node at most; `None` is all that is free.
+        wants: Option<Resources>,
+    },
+    /// The driver has left, or is dead.
+    Close {
+        /// Which job.
+        job: JobId,
+    },
+    /// A worker can be called.
+    WorkerUp {
+        /// Which.
+        worker: WorkerId,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The process of a worker has surely ended, or was never started.
+    WorkerGone {
+        /// Which.
+        worker: WorkerId,
+        /// Why.
+        cause: Cause,
+    },
+    /// The driver wants another one in its place: it cannot reach it, or has other reasons. Counts as a restart.
+    Replace {
+        /// Which.
+        worker: WorkerId,
+        /// Why; the job hears it when the worker has ended.
+        cause: Cause,
+    },
+    /// Time has passed: some ten milliseconds, or the shortest back-off that anybody would notice.
+    Tick,
+}
+
+/// What the book wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start the process of a worker.
+    Start {
+        /// Which.
+        worker: WorkerId,
+        /// With what.
+        grant: Resources,
+    },
+    /// End the process of a worker, then say [`Input::WorkerGone`]. May be said again.
+    Stop {
+        /// Which.
+        worker: WorkerId,
+        /// Kill it; otherwise it may end in order.
+        at_once: bool,
+    },
+    /// The driver of this job should know.
+    Tell {
+        /// Which job.
+        job: JobId,
+        /// What.
+        news: News,
+    },
+    /// The job was closed, and its last worker has surely ended.
+    Over {
+        /// Which job.
+        job: JobId,
+    },
+    /// The job is not opened.
+    RefuseJob {
+        /// Which.
+        job: JobId,
+        /// Why.
+        why: Refusal,
+    },
+    /// The report is not taken in, and the book is as it was; the session is of no use.
+    RefuseNode {
+        /// Whose.
+        node: Member,
+        /// Why.
+        why: Refusal,
+    },
+}
+
+/// What a driver hears about its workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A worker is being started.
+    Granted {
+        /// Which.
+        worker: WorkerId,
+        /// With what.
+        grant: Resources,
+    },
+    /// It can be called.
+    Up {
+        /// Which.
+        worker: WorkerId,
+        /// Where.
+        address: SocketAddr,
+        /// What it has.
+        grant: Resources,
+    },
+    /// It has surely ended.
+    Down {
+        /// Which.
+        worker: WorkerId,
+        /// Why.
+        cause: Cause,
+        /// Its next life follows, or [`News::Broken`].
+        again: bool,
+    },
+    /// There is something on this node that the job wants, and others have it. Said once for each life of a node.
+    Waits {
+        /// Which node.
+        node: Member,
+        /// Who has it, in the order in which they opened.
+        held_by: Vec<JobId>,
+    },
+    /// The job gets no worker on this life of the node any more: they died too often, or the node ended while the next
+    /// one was due.
+    Broken {
+        /// Which node.
+        node: Member,
+        /// Why the last one ended, or the node.
+        cause: Cause,
+    },
+}
+
+/// Why something is not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Too many jobs are open, or still end.
+    TooManyJobs {
+        /// The bound.
+        limit: usize,
+    },
+    /// Too many nodes are up.
+    TooManyNodes {
+        /// The bound.
+        limit: usize,
+    },
+    /// It reports too many workers.
+    TooManyWorkers {
+        /// The bound.
+        limit: usize,
+    },
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooManyJobs { limit } => write!(f, "{limit} jobs are open already"),
+            Self::TooManyNodes { limit } => write!(f, "{limit} nodes are up already"),
+            Self::TooManyWorkers { limit } => {
+                write!(f, "a node may have {limit} workers and reports more")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,115 @@
+//! The head's book of jobs: which job has a worker on which node, with what of the node's resources.
+//!
+//! A job is what one driver runs on the cluster. It gets one worker, a process, on each node that has something free that
+//! it wants. The [`Book`] is told what drivers ask and what nodes report ([`Input`]), and when; it answers with what nodes
+//! are to start and stop and what drivers are to hear ([`Effect`]). It reads no clock and sends nothing.
+//!
+//! ```text
+//! of one job on one node:  waits ──something comes free──▶ Starting ──▶ Up
+//!                                                            ▲ │         │
+//!                                           back-off is over │ ▼         ▼
+//!                                                          Resting ◀── Ending ──closed, or died too often──▶ (free)
+//! ```
+//!
+//! What it relies on, and the head's shell keeps:
+//! - A session with a node is ordered and reliable while it lasts. The first message on it says what runs on the node
+//!   ([`Input::NodeUp`]); the head sends nothing before, and the node carries out nothing that came over an earlier session
+//!   after it. What an effect wants sent while there is no session is dropped: the next report shows that it is missing.
+//! - [`Input::WorkerGone`] and [`Input::NodeDown`] are said when it is certain: the process has ended, the node's lease is
+//!   surely over ([`crate::membership`]). A node that is told to stop a worker which it has not answers that it is gone.
+//! - A node bounds how long a worker may take to start, and says that it is gone when it takes longer.
+//!
+//! Invariants, each with tests that cite it:
+//! - **JB-1 (one-worker):** of the workers of one job on nodes of one name at most one works at any moment: the next is
+//!   started when the last has surely ended.
+//! - **JB-2 (no-overcommit):** what the workers on a node were granted is never more than the node has. A grant is
+//!   reserved until its worker has surely ended, and while it is to be started again.
+//! - **JB-3 (news-in-order):** of one life of a worker a job hears `Granted`, `Up` and `Down`, each at most once and in this
+//!   order, and `Down` only when it has surely ended.
+//! - **JB-4 (over-once):** a job that was closed hears nothing more, and is over exactly once: when its last worker has
+//!   surely ended.
+//! - **JB-5 (stale-is-nothing):** news of an unknown job, an ended life of a worker, an ended life of a node or an earlier
+//!   session change nothing.
+//! - **JB-6 (first-come):** what is free on a node is offered to the jobs in the order in which they opened; nothing that
+//!   an open job wants and may have stays free.
+//! - **JB-7 (promise-kept):** after `Down` with `again` a job hears `Granted` of the next life or `Broken`; after `Broken` it
+//!   hears nothing of that life of the node.
+//! - **JB-8 (bounded):** jobs, nodes, reported workers, restarts and remembered ends are bounded; what is beyond is refused
+//!   in type.
+//! - **JB-9 (no-start-in-doubt):** nothing is started on a node that is paused, down, or has a worker that nobody granted
+//!   it.
+//! - **JB-10 (no-strays):** a reported worker that has no place in the book is told to stop.
+
+mod book;
+mod buried;
+mod input;
+mod node;
+#[cfg(test)]
+mod tests;
+mod workers;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use raytree_types::{Backoff, JobId, RestartLimit, limits};
+
+use crate::membership::Member;
+
+pub use book::Book;
+pub use input::{Effect, Input, News, Refusal};
+
+/// One life of the worker of a job on a node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId {
+    /// Whose.
+    pub job: JobId,
+    /// On which life of which node.
+    pub node: Member,
+    /// Which life of the worker there; the first is 1.
+    pub life: u32,
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { job, node, life } = self;
+        write!(f, "worker {life} of {job} on {node}")
+    }
+}
+
+/// Where a worker is, as its head sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its node was told to start it.
+    Starting,
+    /// It can be called.
+    Up {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// Its node was told to stop it, and it may still run.
+    Ending,
+    /// It has ended; the next life begins after a back-off, once the node takes new workers.
+    Resting,
+}
+
+/// How the book treats workers that die, and those that end slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// More restarts than this, of one job on one life of a node, and it gets no more there. Default 5 in 30 s.
+    pub limit: RestartLimit,
+    /// The wait before a restart. It falls back to nothing when a worker was up for as long as the window of `limit`.
+    pub backoff: Backoff,
+    /// A worker that was asked to end in order is killed after this. Default [`limits::WORKER_END_WITHIN`].
+    pub end_within: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            limit: RestartLimit::default(),
+            backoff: Backoff::default(),
+            end_within: limits::WORKER_END_WITHIN,
+        }
+    }
+}

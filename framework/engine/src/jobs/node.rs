@@ -1,0 +1,210 @@
+//! One living node as the book remembers it: what is free there, and who sits there.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use raytree_types::resources::CPU;
+use raytree_types::{Cause, JobId, ProcessIncarnation, Resources, limits};
+
+use super::{Policy, Stage, WorkerId};
+use crate::membership::{Member, Name};
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) incarnation: ProcessIncarnation,
+    pub(super) session: u64,
+    total: Resources,
+    free: Resources,
+    pub(super) paused: bool,
+    /// Lives of workers that run there and have no seat. What they hold is unknown, so nothing is started beside them.
+    pub(super) strangers: BTreeSet<(JobId, u32)>,
+    pub(super) seats: BTreeMap<JobId, Seat>,
+}
+
+/// What a job has on a node.
+#[derive(Debug)]
+pub(super) enum Seat {
+    /// Nothing yet, and it knows.
+    Waits,
+    /// A worker, or a grant that is kept for the next one.
+    Taken(Box<Post>),
+    /// Nothing any more.
+    Broken,
+}
+
+#[derive(Debug)]
+pub(super) struct Post {
+    /// The one that runs, or ran last.
+    pub(super) life: u32,
+    pub(super) grant: Resources,
+    pub(super) state: State,
+    /// Since when this life is up.
+    up_since: Option<Duration>,
+    restarts: VecDeque<Duration>,
+    in_a_row: u32,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Starting,
+    Up {
+        address: SocketAddr,
+    },
+    Ending {
+        /// The reason for which it was stopped, where it was not that its job closed.
+        cause: Option<Cause>,
+        /// When it is killed; `None` when that was said.
+        kill_at: Option<Duration>,
+    },
+    Resting {
+        until: Duration,
+    },
+}
+
+impl Node {
+    pub(super) fn new(incarnation: ProcessIncarnation, total: Resources) -> Self {
+        Self {
+            incarnation,
+            session: 0,
+            free: total.clone(),
+            total,
+            paused: false,
+            strangers: BTreeSet::new(),
+            seats: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn total(&self) -> &Resources {
+        &self.total
+    }
+
+    pub(super) fn free(&self) -> &Resources {
+        &self.free
+    }
+
+    pub(super) fn worker(&self, name: &Name, job: JobId, life: u32) -> WorkerId {
+        WorkerId { job, node: Member::new(name.clone(), self.incarnation), life }
+    }
+
+    pub(super) fn post(&mut self, job: JobId) -> Option<&mut Post> {
+        match self.seats.get_mut(&job) {
+            Some(Seat::Taken(post)) => Some(post),
+            _ => None,
+        }
+    }
+
+    pub(super) fn posts(&self) -> impl Iterator<Item = (JobId, &Post)> {
+        self.seats.iter().filter_map(|(job, seat)| match seat {
+            Seat::Taken(post) => Some((*job, &**post)),
+            Seat::Waits | Seat::Broken => None,
+        })
+    }
+
+    /// Whether a process may be started there now (JB-9).
+    pub(super) fn takes_workers(&self) -> bool {
+        !self.paused && self.strangers.is_empty()
+    }
+
+    /// What there is for a job, by itself and at this moment. A worker without a CPU runs nothing, so where there are CPUs
+    /// that it wants it waits for some of them.
+    pub(super) fn offers(&self, wants: Option<&Resources>) -> (Resources, Option<Resources>) {
+        let ever = common(&self.total, wants);
+        let now = common(&self.free, wants);
+        let idle = now.thousandths(CPU) == 0 && ever.thousandths(CPU) > 0;
+        let enough = !now.is_none() && !idle;
+        (ever, enough.then_some(now))
+    }
+
+    /// Reserves for a first life.
+    pub(super) fn seat(&mut self, job: JobId, grant: Resources) {
+        let whole = self.free.subtract(&grant);
+        debug_assert!(whole, "JB-2: {grant} for {job} of {}", self.free);
+        let post = Post {
+            life: 1,
+            grant,
+            state: State::Starting,
+            up_since: None,
+            restarts: VecDeque::new(),
+            in_a_row: 0,
+        };
+        self.seats.insert(job, Seat::Taken(Box::new(post)));
+    }
+
+    /// Frees what a job holds, and puts `left` in its place.
+    pub(super) fn vacate(&mut self, job: JobId, left: Option<Seat>) {
+        if let Some(Seat::Taken(post)) = self.seats.remove(&job) {
+            self.free.add(&post.grant);
+        }
+        if let Some(left) = left {
+            self.seats.insert(job, left);
+        }
+        debug_assert!(self.total.covers(&self.free), "JB-2: {} of {}", self.free, self.total);
+    }
+}
+
+impl Post {
+    pub(super) fn stage(&self) -> Stage {
+        match self.state {
+            State::Starting => Stage::Starting,
+            State::Up { address } => Stage::Up { address },
+            State::Ending { .. } => Stage::Ending,
+            State::Resting { .. } => Stage::Resting,
+        }
+    }
+
+    /// Whether a process of this life may still run.
+    pub(super) fn may_run(&self) -> bool {
+        !matches!(self.state, State::Resting { .. })
+    }
+
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        matches!(self.state, State::Resting { until } if until <= now)
+    }
+
+    pub(super) fn begin_next(&mut self) {
+        self.life = self.life.saturating_add(1);
+        self.state = State::Starting;
+        self.up_since = None;
+    }
+
+    pub(super) fn up(&mut self, address: SocketAddr, now: Duration) {
+        self.state = State::Up { address };
+        self.up_since = Some(now);
+    }
+
+    /// It has ended and rests until its next life. False when there is none: it died too often, or too often in too short
+    /// a time.
+    pub(super) fn rest(&mut self, policy: &Policy, now: Duration) -> bool {
+        if self.life >= limits::WORKER_LIVES_MAX {
+            return false;
+        }
+        let up_for = self.up_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let oldest = now.saturating_sub(policy.limit.within);
+        while self.restarts.front().is_some_and(|at| *at < oldest) {
+            self.restarts.pop_front();
+        }
+        if self.restarts.len() >= policy.limit.max as usize {
+            return false;
+        }
+        self.restarts.push_back(now);
+        let ran_well = up_for >= policy.limit.within;
+        self.in_a_row = if ran_well { 1 } else { self.in_a_row + 1 };
+        self.state = State::Resting { until: now + policy.backoff.delay(self.in_a_row) };
+        true
+    }
+
+    /// It was perhaps never started, which is nobody's fault.
+    pub(super) fn rest_uncounted(&mut self, now: Duration) -> bool {
+        self.state = State::Resting { until: now };
+        self.life < limits::WORKER_LIVES_MAX
+    }
+}
+
+/// As much of each as both have.
+fn common(have: &Resources, wants: Option<&Resources>) -> Resources {
+    let Some(wants) = wants else { return have.clone() };
+    have.iter().fold(Resources::none(), |sum, (name, amount)| {
+        sum.with_thousandths(name, amount.min(wants.thousandths(name)))
+    })
+}

@@ -1,0 +1,74 @@
+//! Drivers: they open jobs, want workers replaced, and leave.
+
+use raytree_types::{Cause, JobId, Resources};
+
+use super::CHAOS_ENDS;
+use super::world::{Event, World};
+use crate::jobs::Input;
+use crate::sim::{MILLI, Rng, SECOND};
+
+#[derive(Debug)]
+pub(super) struct Driver {
+    wants: Option<Resources>,
+    pub(super) job: Option<JobId>,
+}
+
+impl Driver {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        let cpus = Resources::cpus(rng.between(1, 2) as f64);
+        let wants = match rng.between(0, 9) {
+            0..4 => None,
+            4..7 => Some(cpus),
+            7 => Some(cpus.gpus(1.0)),
+            8 => Some(Resources::none().gpus(1.0)),
+            _ => Some(Resources::none()),
+        };
+        Self { wants, job: None }
+    }
+
+    pub(super) fn wants(&self) -> Option<&Resources> {
+        self.wants.as_ref()
+    }
+}
+
+impl World {
+    pub(super) fn driver_acts(&mut self, driver: usize) {
+        if self.head_later(|| Event::Driver(driver)) {
+            return;
+        }
+        let Some(job) = self.drivers[driver].job else {
+            let (job, wants) = (self.head.book.next_job(), self.drivers[driver].wants.clone());
+            self.drivers[driver].job = Some(job);
+            self.book(Input::Open { job, wants });
+            return self.driver_acts_again(driver);
+        };
+        match self.rng.between(0, 99) {
+            0..35 => self.replace_one(job),
+            35..55 => {
+                self.drivers[driver] = Driver::new(&mut self.rng);
+                self.book(Input::Close { job });
+            }
+            _ => {}
+        }
+        self.driver_acts_again(driver);
+    }
+
+    fn driver_acts_again(&mut self, driver: usize) {
+        let delay = self.rng.between(20 * MILLI, 2 * SECOND);
+        if self.now + delay < CHAOS_ENDS {
+            self.after(delay, Event::Driver(driver));
+        }
+    }
+
+    /// One that it has heard of, perhaps one of long ago.
+    fn replace_one(&mut self, job: JobId) {
+        let known = self.ledger.workers_of(job);
+        if known.is_empty() {
+            return;
+        }
+        let newest = known.len().saturating_sub(3);
+        let from = if self.rng.percent(70) { newest } else { 0 };
+        let worker = known[from + self.rng.index(known.len() - from)].clone();
+        self.book(Input::Replace { worker, cause: Cause::message("nobody can reach it") });
+    }
+}

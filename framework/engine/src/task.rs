@@ -16,6 +16,9 @@
 //! - **TK-3 (retries-are-bounded):** there are at most as many further runs as the policy allows, of each kind.
 //! - **TK-4 (cancelled-is-final):** a cancelled task is never run again.
 
+#[cfg(test)]
+mod tests;
+
 /// Where a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -202,95 +205,4 @@ impl Task {
 /// Whether one more is within the bound.
 fn allows(bound: u32, used: u16) -> bool {
     bound > u32::from(RUNS_COUNTED) || u32::from(used) < bound
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn events() -> impl Strategy<Value = Event> {
-        prop_oneof![
-            3 => Just(Event::ArgumentReady),
-            1 => Just(Event::ArgumentFailed),
-            4 => Just(Event::Begin),
-            2 => Just(Event::Returned),
-            3 => any::<bool>().prop_map(|worth_a_retry| Event::Failed { worth_a_retry }),
-            2 => Just(Event::WorkerLost),
-            1 => Just(Event::Cancel),
-            1 => Just(Event::QueueExpired),
-            1 => (0u32..4).prop_map(|run| Event::RunExpired { run }),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn tk_1_2_3_4_hold_in_every_story(
-            missing in 0u32..4,
-            (lost, errors) in (0u32..3, 0u32..3),
-            story in prop::collection::vec(events(), 0..60),
-        ) {
-            let retries = Retries { lost, errors };
-            let mut task = Task::new(missing);
-            let (mut resolved, mut runs, mut running, mut cancelled) = (0, 0u32, false, false);
-            for event in story {
-                // A body can only end while one runs.
-                let ends_body = matches!(event, Event::Returned | Event::Failed { .. } | Event::WorkerLost);
-                if ends_body && !running {
-                    continue;
-                }
-                let (next, effect) = task.step(event, retries);
-                match effect {
-                    Effect::Run => {
-                        prop_assert!(!running, "TK-2: two bodies");
-                        prop_assert!(!cancelled, "TK-4: runs after it was cancelled");
-                        running = true;
-                        runs += 1;
-                    }
-                    Effect::Resolve | Effect::Abandon => resolved += 1,
-                    Effect::None | Effect::Queue | Effect::Discard => {}
-                }
-                if ends_body {
-                    running = false;
-                }
-                cancelled |= event == Event::Cancel && task.phase() != Phase::Done;
-                prop_assert!(resolved <= 1, "TK-1: resolved twice");
-                prop_assert_eq!(resolved == 1, next.phase() == Phase::Done, "TK-1");
-                prop_assert!(runs <= 1 + lost + errors, "TK-3: {} runs", runs);
-                prop_assert_eq!(Task::from_bits(next.to_bits()), next);
-                task = next;
-            }
-        }
-    }
-
-    #[test]
-    fn a_retry_that_is_not_worth_it_is_not_made() {
-        let retries = Retries { lost: 0, errors: 5 };
-        let (running, _) = Task::new(0).step(Event::Begin, retries);
-        let (done, effect) = running.step(Event::Failed { worth_a_retry: false }, retries);
-        assert_eq!((done.phase(), effect), (Phase::Done, Effect::Resolve));
-        let (again, effect) = running.step(Event::Failed { worth_a_retry: true }, retries);
-        assert_eq!((again.phase(), effect, again.run()), (Phase::Queued, Effect::Queue, 1));
-    }
-
-    #[test]
-    fn for_ever_is_for_ever() {
-        let retries = Retries { lost: u32::MAX, errors: 0 };
-        let mut task = Task::new(0);
-        for _ in 0..70_000 {
-            task = task.step(Event::Begin, retries).0;
-            let (next, effect) = task.step(Event::WorkerLost, retries);
-            assert_eq!(effect, Effect::Queue);
-            task = next;
-        }
-    }
-
-    #[test]
-    fn a_timer_of_an_earlier_run_does_nothing() {
-        let retries = Retries { lost: 1, errors: 0 };
-        let task = Task::new(0).step(Event::Begin, retries).0.step(Event::WorkerLost, retries).0;
-        let running = task.step(Event::Begin, retries).0;
-        assert_eq!(running.step(Event::RunExpired { run: 0 }, retries).1, Effect::None);
-        assert_eq!(running.step(Event::RunExpired { run: 1 }, retries).1, Effect::Abandon);
-    }
 }

@@ -326,7 +326,7 @@ pub const SESSION_MESSAGE_BYTES_LARGE: usize = 64 << 10;
 pub const SESSION_FRAME_BYTES_MAX: usize = SESSION_MESSAGE_BYTES_MAX + (4 << 10);
 
 /// Messages that one side of a session has said and the other one has not heard: everything between the two, in whatever
-/// queue. A quarter of a second of what a session carries; who is further behind does not listen.
+/// queue. A tenth of a second of what a session carries; who is further behind does not listen.
 pub const SESSION_UNHEARD_MAX: usize = 8192;
 
 /// The encoded bytes of those messages. As many lie in the memory of either process; with the most nodes that a head can

@@ -16,10 +16,13 @@ use super::window::Heard;
 /// owner hears of the loss: so it does once, and last.
 pub(super) struct Ear {
     outgoing: Arc<Outgoing>,
-    heard: Option<Box<dyn FnMut(Bytes<'_>) -> Result<(), SessionEnd> + Send>>,
+    heard: Option<Box<Hears>>,
     is_open: bool,
     window: Heard,
 }
+
+/// Fails when the message cannot be read.
+type Hears = dyn FnMut(Bytes<'_>) -> Result<(), SessionEnd> + Send;
 
 /// A [`SessionEvent`] before its message is read.
 enum Bytes<'a> {

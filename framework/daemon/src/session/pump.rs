@@ -77,6 +77,14 @@ pub(super) struct Pump {
     pub(super) part: Part,
 }
 
+/// What the first thread goes on with, once the second one is there.
+struct Joined {
+    theirs: Greeting,
+    reads: ReadHalf,
+    outgoing: Arc<Outgoing>,
+    part: Part,
+}
+
 impl Pump {
     /// Starts the first thread. It says once what came of the greeting: the peer's, and tokio's end of the pair; if there
     /// is none it is written why.
@@ -86,10 +94,11 @@ impl Pump {
     ) -> io::Result<()> {
         let (near, far) = UnixStream::pair()?;
         far.set_nonblocking(true)?;
+        let near = Arc::new(near);
         let run = move || match self.greet(&near) {
-            Ok((theirs, reads, outgoing, part)) => {
+            Ok(Joined { theirs, reads, outgoing, part }) => {
                 greeted(Some((theirs, far)));
-                moves_in(reads, near, &outgoing);
+                moves_in(reads, &near, &outgoing);
                 drop(part);
             }
             Err((outgoing, why)) => {
@@ -103,24 +112,19 @@ impl Pump {
     }
 
     /// Greets, and starts the second thread.
-    #[expect(clippy::type_complexity, reason = "handed from one function to the next one")]
-    fn greet(
-        self,
-        near: &UnixStream,
-    ) -> Result<(Greeting, ReadHalf, Arc<Outgoing>, Part), (Arc<Outgoing>, SessionEnd)> {
+    fn greet(self, near: &Arc<UnixStream>) -> Result<Joined, (Arc<Outgoing>, SessionEnd)> {
         let Self { stream, side, ours, outgoing, part } = self;
         let (mut reads, mut writes) = stream.split();
         let theirs = exchange(&mut reads, &mut writes, &ours, side).and_then(|theirs| {
-            let near = near.try_clone()?;
-            let (outgoing, part) = (Arc::clone(&outgoing), part.clone());
+            let (near, outgoing, part) = (Arc::clone(near), Arc::clone(&outgoing), part.clone());
             thread("session-out").spawn(move || {
-                moves_out(near, writes, &outgoing);
+                moves_out(&near, writes, &outgoing);
                 drop(part);
             })?;
             Ok(theirs)
         });
         match theirs {
-            Ok(theirs) => Ok((theirs, reads, outgoing, part)),
+            Ok(theirs) => Ok(Joined { theirs, reads, outgoing, part }),
             Err(why) => Err((outgoing, why)),
         }
     }
@@ -151,7 +155,7 @@ fn cause_of(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// From the peer to this side, until either has ended.
-fn moves_in(mut reads: ReadHalf, mut near: UnixStream, outgoing: &Outgoing) {
+fn moves_in(mut reads: ReadHalf, mut near: &UnixStream, outgoing: &Outgoing) {
     let mut bytes = vec![0; limits::SESSION_MOVED_AT_ONCE_BYTES];
     loop {
         match reads.read(&mut bytes) {
@@ -171,7 +175,7 @@ fn moves_in(mut reads: ReadHalf, mut near: UnixStream, outgoing: &Outgoing) {
 }
 
 /// From this side to the peer, until either has ended.
-fn moves_out(mut near: UnixStream, mut writes: WriteHalf, outgoing: &Outgoing) {
+fn moves_out(mut near: &UnixStream, mut writes: WriteHalf, outgoing: &Outgoing) {
     let mut bytes = vec![0; limits::SESSION_MOVED_AT_ONCE_BYTES];
     loop {
         match near.read(&mut bytes) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
 use raytree_types::Strategy;
 use raytree_wire::{BindTo, Closer, Hello, Listener, Plane, Stream, Tls, Token, WriteHalf, dial};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::session::{Session, SessionEnd, SessionEvent, Sessions, SessionsMsg, Side, open};
@@ -43,13 +44,9 @@ impl Process {
         Self { runtime, root, sessions }
     }
 
-    pub(super) fn open<In: DeserializeOwned + Send + 'static>(
-        &self,
-        stream: Stream,
-        side: Side,
-    ) -> (Session<In>, Events<In>)
+    pub(super) fn open<M>(&self, stream: Stream, side: Side) -> (Session<M>, Events<M>)
     where
-        In: serde::Serialize,
+        M: Serialize + DeserializeOwned + Send + 'static,
     {
         let (tell, events) = sync_channel(1 << 16);
         let peer = if side == Side::Dialed { "head" } else { "node-1" };

@@ -3,10 +3,14 @@
 use std::io::Write as _;
 use std::thread;
 
+use ractor::ActorCell;
+use ractor::registry::get_all_pids;
 use raytree_types::limits;
 use raytree_wire::write_frame;
 
 use super::support::{Couple, Door, GENEROUS, Process};
+use crate::session::gate::GateMsg;
+use crate::session::letter::Letter;
 use crate::session::pump::Greeting;
 use crate::session::{SayError, Session, SessionEnd, SessionEvent, Side, open};
 
@@ -118,6 +122,21 @@ fn se_4_a_gate_that_is_none_ends_its_own_session_alone() {
     writes.write_all(&[0xff; 64]).unwrap();
     let end = events.lost();
     assert!(matches!(end, SessionEnd::Protocol { .. }), "{end}");
+    couple.another().works();
+}
+
+#[test]
+fn se_4_a_letter_to_nobody_is_nobodys() {
+    let couple = Couple::meet();
+    let another = couple.another();
+    let stray = Letter::said(&"stray").unwrap().to(&[7; 16]);
+    for gate in get_all_pids().into_iter().filter(ActorCell::supports_remoting) {
+        for letter in [&stray[..], &stray[..16], &[], &[0xff; 40]] {
+            // Those of other tests may end meanwhile.
+            _ = gate.send_message(GateMsg::Letter(letter.to_vec()));
+        }
+    }
+    another.works();
     couple.another().works();
 }
 

@@ -39,7 +39,11 @@ pub fn start(
             return Ok(Code::Nothing);
         }
     };
-    if args.block || args.detached { here(args, &config, folder, out, err) } else { apart(folder, out, err) }
+    if args.block || args.detached {
+        here(args, &config, folder, out, err)
+    } else {
+        apart(folder, out, err)
+    }
 }
 
 /// The settings, with what stands on the command line over them.
@@ -66,9 +70,8 @@ fn config(args: &StartArgs) -> Result<Config> {
 /// In a process of its own, which this one waits for until it is ready.
 fn apart(folder: &Path, out: &mut impl Write, err: &mut impl Write) -> io::Result<Code> {
     let log = folder.join("daemons.log");
-    let opened = make(folder).and_then(|()| {
-        OpenOptions::new().create(true).append(true).mode(0o600).open(&log)
-    });
+    let opened = make(folder)
+        .and_then(|()| OpenOptions::new().create(true).append(true).mode(0o600).open(&log));
     let log_file = match opened {
         Ok(file) => file,
         Err(error) => {

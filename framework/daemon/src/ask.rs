@@ -37,7 +37,10 @@ pub enum AskError {
     #[error("its answer makes no sense: {0}")]
     Nonsense(String),
     /// Another version.
-    #[error("it speaks version {theirs} of the status, and this `raytree` version {}", ClusterStatus::VERSION)]
+    #[error(
+        "it speaks version {theirs} of the status, and this `raytree` version {}",
+        ClusterStatus::VERSION
+    )]
     Version {
         /// Its version.
         theirs: u32,

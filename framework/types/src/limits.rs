@@ -208,6 +208,11 @@ pub const MESSAGE_BYTES_MAX: u64 = 4 << 30;
 /// Parts of such a message that are sent apart from it, each a large array or text.
 pub const MESSAGE_BUFFERS_MAX: u32 = 1 << 16;
 
+/// Bytes that may wait to go out over a link before it takes no new work; answers, and whatever ends something, go always.
+/// Enough to keep the fastest network busy for milliseconds after who submits was told that there is room again, which is at
+/// half of it; little beside what a process has. One message may be larger and goes when there is room.
+pub const LINK_WAITING_BYTES_MAX: usize = 64 << 20;
+
 /// How long a process of one's own may take until it can be given its task: it starts in milliseconds, and the machine may
 /// be very busy.
 pub const ISOLATED_UP_WITHIN: Duration = Duration::from_secs(30);

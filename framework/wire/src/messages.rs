@@ -45,10 +45,7 @@ pub enum SayError {
         why: String,
     },
     /// The other side does not read.
-    #[error(
-        "the other side has not read the last {} messages",
-        limits::WIRE_MESSAGES_WAITING_MAX
-    )]
+    #[error("the other side has not read the last {} messages", limits::WIRE_MESSAGES_WAITING_MAX)]
     Crowded,
     /// The connection is over.
     #[error("the connection is over")]
@@ -158,7 +155,8 @@ mod tests {
         let token = Token::random().expect("a token");
         let (tell, told) = sync_channel(1);
         let to = BindTo::loopback(token.clone());
-        let listener = Listener::bind(to, move |_, stream, _| _ = tell.send(stream)).expect("a port");
+        let listener =
+            Listener::bind(to, move |_, stream, _| _ = tell.send(stream)).expect("a port");
         let hello = Hello::new(Plane::Control, "test", b"").expect("a hello");
         let dialed = dial(listener.local_addr(), &token, None, &hello, PATIENCE).expect("a stream");
         (dialed, told.recv_timeout(PATIENCE).expect("accepted"))

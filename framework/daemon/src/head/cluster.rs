@@ -223,9 +223,8 @@ impl Cluster {
         for effect in book.step(input, clock::now()) {
             match effect {
                 jobs::Effect::Start { worker, grant } => {
-                    let template = self.jobs.lock().get(&worker.job).map(|job| {
-                        Box::new(job.template.clone())
-                    });
+                    let template =
+                        self.jobs.lock().get(&worker.job).map(|job| Box::new(job.template.clone()));
                     let Some(template) = template else { continue };
                     let runtime = self.next_runtime.fetch_add(1, Ordering::Relaxed);
                     let (node, worker) = (worker.node.clone(), worker_of(&worker));
@@ -356,20 +355,14 @@ impl Cluster {
 
 fn told(news: News) -> ToDriver {
     match news {
-        News::Granted { worker, grant } => {
-            ToDriver::Granted { worker: worker_of(&worker), grant }
-        }
+        News::Granted { worker, grant } => ToDriver::Granted { worker: worker_of(&worker), grant },
         News::Up { worker, address, grant } => {
             ToDriver::Up { worker: worker_of(&worker), address, grant }
         }
         News::Down { worker, cause, again } => {
             ToDriver::Down { worker: worker_of(&worker), cause, again }
         }
-        News::Waits { node, held_by } => {
-            ToDriver::Waits { node: node.name.to_string(), held_by }
-        }
-        News::Broken { node, cause } => {
-            ToDriver::Broken { node: node.name.to_string(), cause }
-        }
+        News::Waits { node, held_by } => ToDriver::Waits { node: node.name.to_string(), held_by },
+        News::Broken { node, cause } => ToDriver::Broken { node: node.name.to_string(), cause },
     }
 }

@@ -103,7 +103,8 @@ impl Driver {
         match (said, &self.stage) {
             (FromDriver::Open { template, wants }, Stage::New) => self.open(ctx, template, wants),
             (FromDriver::Stored, Stage::Storing(..)) => {
-                let Stage::Storing(template, wants) = std::mem::replace(&mut self.stage, Stage::New)
+                let Stage::Storing(template, wants) =
+                    std::mem::replace(&mut self.stage, Stage::New)
                 else {
                     return Ok(());
                 };

@@ -86,7 +86,8 @@ fn dialing(station: &Arc<Station>) -> Option<Receiver<Option<Stream>>> {
     thread
         .spawn(move || {
             let details = serde_json::to_vec(&Greeting::Beats { process: own.process });
-            let hello = details.ok().and_then(|told| Hello::new(Plane::Beats, &*own.name, told).ok());
+            let hello =
+                details.ok().and_then(|told| Hello::new(Plane::Beats, &*own.name, told).ok());
             let (secrets, within) = (&own.secrets, limits::WIRE_HANDSHAKE_WITHIN);
             let stream = hello.and_then(|hello| {
                 dial(own.head, &secrets.token, secrets.tls.as_ref(), &hello, within).ok()

@@ -28,8 +28,8 @@ use tokio::sync::watch;
 
 use crate::session::Sessions;
 use crate::{Ending, StartError};
-use station::Station;
 pub(crate) use station::Stage;
+use station::Station;
 use uplink::{Uplink, UplinkMsg};
 
 /// What the process of a head's own node is called.

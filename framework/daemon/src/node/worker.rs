@@ -255,10 +255,12 @@ impl Drop for WorkerMirror {
         let cause = Cause::message(format!("{worker} died: what stood for it in the tree ended"));
         // Killed, and waited for, before the head hears of it (WK-1).
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if was_begun => _ = runtime.spawn(async move {
-                _ = tokio::time::timeout(limits::KILL_GRACE, over.wait_for(|over| *over)).await;
-                station.is_gone(&worker, cause);
-            }),
+            Ok(runtime) if was_begun => {
+                _ = runtime.spawn(async move {
+                    _ = tokio::time::timeout(limits::KILL_GRACE, over.wait_for(|over| *over)).await;
+                    station.is_gone(&worker, cause);
+                })
+            }
             _ => station.is_gone(&worker, cause),
         }
     }

@@ -21,6 +21,7 @@
 
 pub(crate) mod mirror;
 pub(crate) mod node;
+pub(crate) mod peer;
 pub(crate) mod peers;
 pub(crate) mod role;
 pub(crate) mod serve;

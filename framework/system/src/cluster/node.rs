@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::mirror::{NodeMirror, NodeMsg};
-use super::peers::Peer;
+use super::peer::Peer;
 use crate::runtime::Shared;
 
 /// What a node is told of itself when it is started.

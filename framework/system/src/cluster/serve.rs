@@ -9,7 +9,7 @@ use raytree_process::{Assignment, Heard, Link as Line};
 use raytree_types::{Error, Resources, Result};
 
 use super::node::Details;
-use super::peers::Peer;
+use super::peer::Peer;
 use crate::isolated::serve::{self, ENDED, FAILED, ORPHANED};
 use crate::link::Link;
 use crate::runtime::Runtime;

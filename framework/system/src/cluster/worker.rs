@@ -18,7 +18,7 @@ use raytree_types::{Error, Resources, Result, limits};
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, Tls, Token};
 
 use super::node::Details;
-use super::peers::Peer;
+use super::peer::Peer;
 use crate::isolated::serve::{self, ENDED, FAILED, ORPHANED};
 use crate::link::Link;
 use crate::runtime::Runtime;
@@ -95,11 +95,7 @@ pub(crate) fn serve(
     }
 }
 
-fn listen(
-    door: &Door,
-    worker: Worker,
-    runtime: Runtime,
-) -> std::result::Result<Listener, String> {
+fn listen(door: &Door, worker: Worker, runtime: Runtime) -> std::result::Result<Listener, String> {
     let token = Token::load(&door.token_file).map_err(|error| error.to_string())?;
     let pem = door.pem.as_ref().map(|(cert, key)| (Path::new(cert), Path::new(key)));
     let is_exposed = !door.insecure && !door.bind.to_canonical().is_loopback();
@@ -113,7 +109,8 @@ fn listen(
     let is_taken = Mutex::new(false);
     let accepted = move |hello: Hello, stream: Stream, from: SocketAddr| {
         let greeting = serde_json::from_slice::<Greeting>(hello.details());
-        let is_for_this = matches!(&greeting, Ok(Greeting::Calls { worker: meant }) if *meant == worker);
+        let is_for_this =
+            matches!(&greeting, Ok(Greeting::Calls { worker: meant }) if *meant == worker);
         if hello.plane() != Plane::Calls || !is_for_this {
             tracing::warn!(%from, who = hello.name(), "somebody dialed this worker for something else");
             return;

@@ -21,7 +21,7 @@ use raytree_types::{Cause, Error, Resources, limits};
 use raytree_wire::{Plane, Said, Stream};
 
 use super::Driver;
-use crate::cluster::peers::Peer;
+use crate::cluster::peer::Peer;
 use crate::link::Link;
 use crate::runtime::Shared;
 
@@ -175,12 +175,7 @@ impl Head {
         });
     }
 
-    fn dialed(
-        &mut self,
-        ctx: &Context<HeadMsg>,
-        worker: Worker,
-        stream: Result<Stream, String>,
-    ) {
+    fn dialed(&mut self, ctx: &Context<HeadMsg>, worker: Worker, stream: Result<Stream, String>) {
         let Some(runtime) = self.driver.runtime.upgrade() else { return };
         let mut workers = self.driver.workers.lock();
         let current = workers.get_mut(&worker.node).filter(|own| own.worker == worker);

@@ -10,7 +10,7 @@
 //!
 //! The head says which workers there are, and when one has surely ended; the driver dials them, and what it submits goes to
 //! them and nowhere else. A worker is to the rest of the runtime what a node of the program's own is: a
-//! [`Peer`](crate::cluster::peers::Peer).
+//! [`Peer`](crate::cluster::peer::Peer).
 //!
 //! The connection with the head is the driver's life in the cluster: when it ends, the head closes the job and its workers
 //! are stopped, and everybody who waits here is told [`Error::HeadLost`].
@@ -77,7 +77,8 @@ impl Driver {
         let token = Token::load(token_file).map_err(|error| failed(error.to_string()))?;
         let pem = cluster.tls_cert.as_deref().zip(cluster.tls_key.as_deref());
         let is_exposed = !cluster.insecure && !socket.ip().to_canonical().is_loopback();
-        let tls = Tls::chosen(&token, pem, is_exposed).map_err(|error| failed(error.to_string()))?;
+        let tls =
+            Tls::chosen(&token, pem, is_exposed).map_err(|error| failed(error.to_string()))?;
         let driver = Arc::new(Self {
             addr: Addr::system::<Head>("head"),
             runtime,
@@ -96,7 +97,8 @@ impl Driver {
         // It waits while the actor is not up; refused when the runtime has ended.
         let heard = move |said| _ = addr.cast(HeadMsg::Heard(Box::new(said)));
         let max = raytree_process::cluster::MESSAGE_BYTES_MAX;
-        let line = Messages::start(stream, max, heard).map_err(|error| failed(error.to_string()))?;
+        let line =
+            Messages::start(stream, max, heard).map_err(|error| failed(error.to_string()))?;
         // Set once, here.
         _ = driver.line.set(line);
         Ok(driver)

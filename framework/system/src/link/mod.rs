@@ -16,6 +16,11 @@
 //! A link that has ended is never taken up again. Whoever owns it decides when that is: [`Link::end`] tells everybody who
 //! waits, with the cause.
 //!
+//! Where more waits to go out than [`LINK_WAITING_BYTES_MAX`](raytree_types::limits::LINK_WAITING_BYTES_MAX) there is no
+//! *room*: tasks are not seated over it and calls wait with their stand-ins, but what follows from work that was begun
+//! (answers, items, cancels, releases, ends) is said at once, and whoever reads never waits to write. So a slow process
+//! grows nobody else, and there is nothing that two who wait could wait for of each other.
+//!
 //! Invariants:
 //! - **LI-1 (answered-once):** every question is answered once: with what came of it, or with the end of the link.
 //! - **LI-2 (held-until-released):** what is exported lives until it is released or the link has ended, and no longer.
@@ -39,7 +44,7 @@ use std::thread;
 use parking_lot::Mutex;
 use raytree_supervise::panics;
 use raytree_types::{Cause, Error, Exit, Result};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::object::part::Part;
@@ -63,6 +68,8 @@ pub(crate) struct Link {
     pub(crate) peer: String,
     pub(crate) life: &'static Life,
     out: Outgoing,
+    /// Told whenever there is room again.
+    room: Arc<Notify>,
     tables: Mutex<Tables>,
     /// Numbers of calls and exports of this side.
     next: AtomicU64,
@@ -136,10 +143,19 @@ impl Link {
         hung_up: impl FnOnce(Cause) + Send + 'static,
     ) -> io::Result<Arc<Self>> {
         let (reads, writes) = channel.into().split()?;
+        let (life, room) = (runtime.life, Arc::new(Notify::new()));
+        let tells = Arc::clone(&room);
+        let on_room = move || {
+            tells.notify_waiters();
+            if let Some(runtime) = life.runtime() {
+                runtime.link_has_room();
+            }
+        };
         let link = Arc::new(Self {
             peer: peer.to_owned(),
-            life: runtime.life,
-            out: Outgoing::new(writes),
+            life,
+            out: Outgoing::new(writes, Box::new(on_room)),
+            room,
             tables: Mutex::default(),
             next: AtomicU64::new(1),
         });
@@ -217,6 +233,23 @@ impl Link {
     fn tell(&self, frame: &Frame) {
         if let Err(error) = self.say(frame) {
             tracing::error!(peer = self.peer, %error, "a message cannot be written");
+        }
+    }
+
+    /// Whether new work may be sent. Whoever asks may be one of many: each may send one message then.
+    pub(crate) fn has_room(&self) -> bool {
+        self.out.has_room()
+    }
+
+    /// Waits until new work may be sent, or the link has ended.
+    pub(crate) async fn wait_for_room(&self) {
+        loop {
+            // Before the look, so that nothing is missed.
+            let told = self.room.notified();
+            if self.has_room() {
+                return;
+            }
+            told.await;
         }
     }
 
@@ -386,6 +419,10 @@ impl Drop for Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("peer", &self.peer).finish_non_exhaustive()
+        let waiting = self.out.waiting();
+        f.debug_struct("Link")
+            .field("peer", &self.peer)
+            .field("waiting", &waiting)
+            .finish_non_exhaustive()
     }
 }

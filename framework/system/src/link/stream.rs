@@ -18,6 +18,13 @@ pub(crate) struct Message {
     pub(crate) buffers: Vec<Bytes>,
 }
 
+impl Message {
+    /// How long it is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.front.len() + self.buffers.iter().map(|buffer| buffer.len()).sum::<usize>()
+    }
+}
+
 /// Writes a message.
 ///
 /// # Errors

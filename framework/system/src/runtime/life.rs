@@ -52,7 +52,10 @@ impl Life {
 
     /// An error that nobody will ever read: logged once, and counted.
     pub(crate) fn lost(&self, error: &Error) {
-        if matches!(error, Error::RuntimeGone { .. } | Error::HeadLost { .. } | Error::Cancelled { .. }) {
+        if matches!(
+            error,
+            Error::RuntimeGone { .. } | Error::HeadLost { .. } | Error::Cancelled { .. }
+        ) {
             return;
         }
         self.lost_errors.fetch_add(1, Ordering::Relaxed);

@@ -25,7 +25,8 @@ use raytree_types::{
 use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::cluster::peers::{Peer, Peers};
+use crate::cluster::peer::Peer;
+use crate::cluster::peers::Peers;
 use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held, Place};

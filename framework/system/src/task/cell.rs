@@ -20,7 +20,7 @@ use super::plan::{Plan, PlanRef};
 use super::run::{Lease, Runnable};
 use super::ship;
 use super::submit::Room;
-use crate::cluster::peers::Seat;
+use crate::cluster::peer::Seat;
 use crate::link::Link;
 use crate::node::ledger::Claimant;
 use crate::object::cell::{ObjectCell, Producer, Standing};

@@ -7,7 +7,7 @@ use raytree_engine::task::{Event, Task};
 use raytree_types::Error;
 
 use super::plan::Plan;
-use crate::cluster::peers::Seat;
+use crate::cluster::peer::Seat;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::worker::lane::ONE_CPU;

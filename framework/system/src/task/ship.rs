@@ -10,7 +10,7 @@ use super::driven::Driven;
 use super::failure::Failure;
 use super::plan::PlanRef;
 use super::run::Runnable as _;
-use crate::cluster::peers::Seat;
+use crate::cluster::peer::Seat;
 use crate::link::{Answer, Ask, Landing, Terms};
 use crate::object::part::Part;
 use crate::runtime::Shared;

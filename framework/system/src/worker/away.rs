@@ -7,7 +7,8 @@
 //! - **Tells:** its callers, with the answers that come back or by ending.
 //!
 //! What an actor is to its callers is decided here, as for one that lives here: order, bounds, restarts, who is told of
-//! what. The process over there knows one life of it, and never begins another one.
+//! what. The process over there knows one life of it, and never begins another one. Calls wait in its mailbox while the
+//! link has no room for them.
 //!
 //! Invariants:
 //! - **AW-1 (one-life):** a life here ends only when its body over there has ended, or the process that had it is dead.
@@ -20,7 +21,8 @@ use raytree_supervise::{self as kit, Addr, Context, Failure, Part as OfLife};
 use raytree_types::{Cause, Error, Exit, ExitKind, Incarnation, Result};
 use tokio::sync::{oneshot, watch};
 
-use crate::cluster::peers::{self, Seat};
+use crate::cluster::peer::Seat;
+use crate::cluster::peers;
 use crate::link::{Answer, Ask, Imported, ImportedActor, Landing, Link};
 use crate::object::part::Part;
 use crate::task::definition::Info;
@@ -75,6 +77,19 @@ fn number() -> u64 {
 }
 
 impl There {
+    /// Waits until a call may be sent; false when the body has ended meanwhile.
+    async fn takes(&mut self) -> bool {
+        if self.link.has_room() {
+            return true;
+        }
+        tokio::select! {
+            biased;
+            // Without the one who would say so it is over as well.
+            _ = self.over.wait_for(|over| *over) => false,
+            () = self.link.wait_for_room() => true,
+        }
+    }
+
     fn is_over(&self) -> bool {
         // Without the one who would say so it is over as well.
         *self.over.borrow() || self.over.has_changed().is_err()
@@ -125,6 +140,10 @@ impl<A: Actor> kit::Actor for Away<A> {
     ) -> Result<(), Failure> {
         match message {
             HostedMsg::Method(ticket) => {
+                if !self.there.takes().await {
+                    // The ticket, dropped, says that the call is lost with this life.
+                    return Ok(());
+                }
                 let job = ticket.job();
                 job.ship((&self.there.link, self.there.export, self.there.is_begun), ticket);
                 Ok(())

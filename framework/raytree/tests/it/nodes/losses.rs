@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use raytree::prelude::*;
 use raytree::{Result, get_all};
 
-use super::{abort, lost, process, within};
+use super::{abort, freeze, lost, process, within};
 
 /// Ends its process in the first run, and answers in the second.
 #[remote(retries = 1)]
@@ -62,24 +62,11 @@ async fn a_node_that_was_killed_comes_back() -> Result<()> {
     .await
 }
 
-/// All its threads have stopped.
-fn is_stopped(id: u32) -> bool {
-    let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("it lives");
-    threads.flatten().all(|thread| {
-        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
-    })
-}
-
 #[raytree::test(nodes = 1)]
 async fn pe_1_nm_1_a_node_that_is_frozen_is_fenced_and_replaced() -> Result<()> {
     within(async {
         let id = process::remote().await?;
-        let pid = rustix::process::Pid::from_raw(id as i32).expect("a process");
-        rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it lives");
-        while !is_stopped(id) {
-            tokio::task::yield_now().await;
-        }
+        let pid = freeze(id).await;
         let other = process::remote().await?;
         assert_ne!(id, other);
         let gone = rustix::process::test_kill_process(pid);

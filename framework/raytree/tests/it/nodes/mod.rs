@@ -1,6 +1,7 @@
 //! The same programs on nodes: every node is a process of its own.
 
 mod actors;
+mod crowds;
 mod losses;
 mod nested;
 mod objects;
@@ -27,6 +28,25 @@ fn lost(error: &Error) -> String {
         Error::WorkerDied { cause, .. } => cause.to_string(),
         other => panic!("{other}"),
     }
+}
+
+/// All its threads have stopped.
+fn is_stopped(id: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("it lives");
+    threads.flatten().all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+    })
+}
+
+/// Stops a process, as the operating system may do.
+async fn freeze(id: u32) -> rustix::process::Pid {
+    let pid = rustix::process::Pid::from_raw(id as i32).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it lives");
+    while !is_stopped(id) {
+        tokio::task::yield_now().await;
+    }
+    pid
 }
 
 async fn within<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -148,6 +148,18 @@ pub const CODES: &[Code] = &[
         "Make the object anew. What a task has returned is with whoever submitted the task; what `put` or an actor made is with the process it was made in.",
     ),
     code(
+        "RT0033",
+        "TooLarge",
+        "The arguments of one call, its result, or one item of a stream are more than goes to another process at once: 4 GiB, or 65,536 large arrays and texts.",
+        "Store the value with `put` where it is used, and send its reference; or send it in several parts, a stream for example.",
+    ),
+    code(
+        "RT0034",
+        "ProgramsDiffer",
+        "A function, an actor type or a method has another signature in the process that was asked than in the one that asked, or is missing there: they do not run the same version of the program.",
+        "The message names both processes and what each has. Start both from the same build; whatever is called elsewhere must be linked into the program there.",
+    ),
+    code(
         "RT0040",
         "BlockingInAsync",
         "A blocking call was made in async code, where it would hold up everybody else's async code on that thread.",

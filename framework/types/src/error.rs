@@ -203,6 +203,35 @@ pub enum Error {
         reason: String,
     },
 
+    /// It is more than may go to another process in one message.
+    #[error(
+        "{what} is too large to travel: it has {size} {unit}, and {limit} may go to another process at once"
+    )]
+    TooLarge {
+        /// Whose arguments they are, or the result or item.
+        what: String,
+        /// How large.
+        size: u64,
+        /// Of what: bytes, or parts that lie apart from the rest.
+        unit: String,
+        /// The bound.
+        limit: u64,
+    },
+    /// Two processes do not mean the same by a name: they run different programs, or different versions of one.
+    #[error("{name} is {wanted} in {asking}, but {found} in {asked}")]
+    ProgramsDiffer {
+        /// The function, actor type or method.
+        name: String,
+        /// The process that asked for it.
+        asking: String,
+        /// Its signature there.
+        wanted: String,
+        /// The process that was asked.
+        asked: String,
+        /// Its signature there, or that it is missing.
+        found: String,
+    },
+
     /// A blocking call in async code, where it could hang the threads that everybody's async code runs on.
     #[error("{what} blocks and was called in async code: use `{instead}` there")]
     BlockingInAsync {
@@ -252,6 +281,8 @@ impl Error {
             Self::CannotTravel { .. } => "RT0031",
             Self::OwnerDied { .. } => "RT0032",
             Self::HeadLost { .. } => "RT0006",
+            Self::TooLarge { .. } => "RT0033",
+            Self::ProgramsDiffer { .. } => "RT0034",
             Self::BlockingInAsync { .. } => "RT0040",
             Self::TooManyThreads { .. } => "RT0041",
         }

@@ -60,7 +60,9 @@ pub use frame::Terms;
 use frame::{Frame, Packed};
 pub(crate) use import::{Home, Imported, ImportedActor};
 use outgoing::Outgoing;
+pub(crate) use serve::ITS_RESULT;
 pub use serve::Served;
+use stream::Unsent;
 
 /// See the [module documentation](self).
 pub(crate) struct Link {
@@ -224,7 +226,7 @@ impl Link {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn say(&self, frame: &Frame) -> io::Result<()> {
+    fn say(&self, frame: &Frame) -> std::result::Result<(), Unsent> {
         self.out.give(stream::write(frame)?);
         Ok(())
     }
@@ -232,6 +234,7 @@ impl Link {
     /// Says what has no arguments, and can always be written.
     fn tell(&self, frame: &Frame) {
         if let Err(error) = self.say(frame) {
+            let error = error.of("what it is told");
             tracing::error!(peer = self.peer, %error, "a message cannot be written");
         }
     }
@@ -275,11 +278,7 @@ impl Link {
         let arguments = arguments.into_iter().map(|part| self.pack(part, &mut kept));
         let said = arguments.collect::<Result<_>>().and_then(|arguments| {
             let frame = Frame::Ask { call, what, arguments };
-            self.say(&frame).map_err(|error| Error::CannotTravel {
-                type_name: name,
-                attribute: None,
-                reason: error.to_string(),
-            })
+            self.say(&frame).map_err(|unsent| unsent.of(&name))
         });
         if let Err(error) = said {
             self.unsaid(&kept);
@@ -316,7 +315,15 @@ impl Link {
     fn answered(self: &Arc<Self>, call: u64, result: std::result::Result<Packed, Error>) {
         let answer = match result.and_then(|packed| self.unpack(packed)) {
             Ok(part) => Answer::Value(part),
-            Err(error) => Answer::Failed(error),
+            Err(mut error) => {
+                // It does not know what it is called here. One that has asked somebody else has said whom.
+                if let Error::ProgramsDiffer { asked, .. } = &mut error
+                    && asked.is_empty()
+                {
+                    self.peer.clone_into(asked);
+                }
+                Answer::Failed(error)
+            }
         };
         self.settle(call, answer);
     }
@@ -426,3 +433,6 @@ impl fmt::Debug for Link {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

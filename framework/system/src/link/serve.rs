@@ -23,6 +23,9 @@ use crate::object::waiter::{Dependent, Waiter};
 use crate::task::by_bytes::{Birth, Way};
 use crate::task::registry;
 
+/// How a result is called by the one who has it: the one who wants it knows whose it is.
+pub(crate) const ITS_RESULT: &str = "its result";
+
 /// What was begun for a call that came as bytes. Opaque to those who write generated code.
 pub struct Served(pub(crate) Begun);
 
@@ -138,7 +141,12 @@ impl Link {
             let task = "reading its arguments".to_owned();
             Err(Error::TaskFailed { task, cause: Box::new(cause) })
         });
-        if let Err(error) = begun {
+        if let Err(mut error) = begun {
+            if let Error::ProgramsDiffer { asking, .. } = &mut error
+                && asking.is_empty()
+            {
+                self.peer.clone_into(asking);
+            }
             self.answer(call, Err(error));
         }
     }
@@ -149,7 +157,7 @@ impl Link {
         match what {
             Ask::Run { function, signature, terms } => {
                 let Way::Function(serve) = registry::way(&function, &signature)? else {
-                    return Err(registry::mismatch(&function, "it is no function there"));
+                    return Err(registry::differs(&function, &signature, "no function"));
                 };
                 self.serve(call, serve(arguments, terms)?);
             }
@@ -166,7 +174,7 @@ impl Link {
             }
             Ask::Create { class, signature, id, life, options } => {
                 let Way::Class(create) = registry::way(&class, &signature)? else {
-                    return Err(registry::mismatch(&class, "it is no actor type there"));
+                    return Err(registry::differs(&class, &signature, "no actor type"));
                 };
                 let token = create(arguments, Birth { id, life, options: *options })?.0;
                 self.serve_actor(call, token)?;
@@ -258,7 +266,7 @@ impl Link {
         let mut kept = Kept::default();
         let item = self.pack(part, &mut kept);
         let said = item.and_then(|item| {
-            self.say(&Frame::Item { call, item }).map_err(|error| too_large(&error))
+            self.say(&Frame::Item { call, item }).map_err(|unsent| unsent.of("an item"))
         });
         said.inspect_err(|_| self.unsaid(&kept))
     }
@@ -307,9 +315,9 @@ impl Link {
         if result.is_err() {
             self.unsaid(&kept);
         }
-        if let Err(error) = self.say(&Frame::Answer { call, result }) {
+        if let Err(unsent) = self.say(&Frame::Answer { call, result }) {
             self.unsaid(&kept);
-            let result = Err(too_large(&error));
+            let result = Err(unsent.of(ITS_RESULT));
             self.tell(&Frame::Answer { call, result });
         }
     }
@@ -364,11 +372,8 @@ impl Dependent for Answers {
     }
 }
 
-fn too_large(error: &std::io::Error) -> Error {
-    registry::mismatch("its result", &error.to_string())
-}
-
 /// It was released while somebody asked for it.
 fn gone() -> Error {
-    registry::mismatch("a reference", "it was let go already")
+    let (type_name, reason) = ("a reference".to_owned(), "it was let go already".to_owned());
+    Error::CannotTravel { type_name, attribute: None, reason }
 }

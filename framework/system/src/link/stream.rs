@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 
 use raytree_types::codec::{self, Codec, Encoded};
-use raytree_types::{Bytes, limits};
+use raytree_types::{Bytes, Error, limits};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,26 +25,49 @@ impl Message {
     }
 }
 
+/// Why a message is not written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    TooLarge { size: u64, unit: &'static str, limit: u64 },
+    Unwritable(String),
+}
+
+impl Unsent {
+    /// As whoever wanted to send it is told.
+    pub(crate) fn of(self, what: &str) -> Error {
+        let what = what.to_owned();
+        match self {
+            Self::TooLarge { size, unit, limit } => {
+                Error::TooLarge { what, size, unit: unit.to_owned(), limit }
+            }
+            Self::Unwritable(reason) => {
+                Error::CannotTravel { type_name: what, attribute: None, reason }
+            }
+        }
+    }
+}
+
 /// Writes a message.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] when it cannot be written, or is too large.
-pub(crate) fn write<T: Serialize + 'static>(message: &T) -> io::Result<Message> {
+/// [`Unsent`].
+pub(crate) fn write<T: Serialize + 'static>(message: &T) -> Result<Message, Unsent> {
+    let written = codec::encode(Codec::Compact, message);
     let Encoded { head, buffers, .. } =
-        codec::encode(Codec::Compact, message).map_err(|error| bad(error.to_string()))?;
+        written.map_err(|error| Unsent::Unwritable(error.to_string()))?;
     let bytes = head.len() as u64 + buffers.iter().map(|buffer| buffer.len() as u64).sum::<u64>();
-    if bytes > limits::MESSAGE_BYTES_MAX {
-        let most = limits::MESSAGE_BYTES_MAX;
-        return Err(bad(format!("{bytes} bytes, where {most} may go to another process")));
-    }
-    let length = u32::try_from(head.len()).map_err(|_| bad("its head is too long".to_owned()))?;
-    let count =
-        u32::try_from(buffers.len()).ok().filter(|count| *count <= limits::MESSAGE_BUFFERS_MAX);
-    let count = count.ok_or_else(|| bad(format!("{} parts that lie apart", buffers.len())))?;
+    let within = |size, unit, limit| {
+        if size > limit { Err(Unsent::TooLarge { size, unit, limit }) } else { Ok(()) }
+    };
+    within(bytes, "bytes", limits::MESSAGE_BYTES_MAX)?;
+    let most = u64::from(limits::MESSAGE_BUFFERS_MAX);
+    within(buffers.len() as u64, "arrays and texts that lie apart", most)?;
+    within(head.len() as u64, "bytes of small values", u64::from(u32::MAX))?;
     let mut front = Vec::with_capacity(12 + 8 * buffers.len() + head.len());
     front.extend_from_slice(&MAGIC);
-    front.extend_from_slice(&length.to_le_bytes());
-    front.extend_from_slice(&count.to_le_bytes());
+    // They fit: that was looked at.
+    front.extend_from_slice(&(head.len() as u32).to_le_bytes());
+    front.extend_from_slice(&(buffers.len() as u32).to_le_bytes());
     for buffer in &buffers {
         front.extend_from_slice(&(buffer.len() as u64).to_le_bytes());
     }
@@ -133,6 +156,23 @@ mod tests {
         let refused = Frame::Answer { call: 1, result: Err(Error::NoRuntime) };
         let read: Frame = super::read(&mut bytes(&refused).as_slice()).expect("a frame");
         assert!(matches!(read, Frame::Answer { call: 1, result: Err(Error::NoRuntime) }));
+    }
+
+    #[test]
+    fn what_has_too_many_parts_is_refused_with_its_size_and_bound() {
+        let most = u64::from(limits::MESSAGE_BUFFERS_MAX);
+        let answer = |parts: u64| {
+            let buffers = (0..parts).map(|_| Bytes::from_static(b"a")).collect();
+            let packed = Packed { buffers, ..Packed::default() };
+            write(&Frame::Answer { call: 1, result: Ok(packed) })
+        };
+        assert!(answer(most).is_ok());
+        let told = answer(most + 1).map(drop).unwrap_err().of("app::square");
+        assert_eq!(
+            told.to_string(),
+            "app::square is too large to travel: it has 65537 arrays and texts that lie apart, and 65536 may go to \
+             another process at once"
+        );
     }
 
     #[test]

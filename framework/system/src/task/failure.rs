@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use raytree_types::{Cause, Error};
 use serde::Serialize;
 
+use crate::link::ITS_RESULT;
 use crate::user::actor::BoxError;
 
 /// Why a body has no result.
@@ -24,7 +25,12 @@ impl Failure {
     pub(crate) fn into_error(self, task: &str) -> Error {
         match self {
             Self::User(cause) => Error::TaskFailed { task: task.to_owned(), cause },
-            Self::System(error) => *error,
+            Self::System(error) => match *error {
+                Error::TooLarge { what, size, unit, limit } if what == ITS_RESULT => {
+                    Error::TooLarge { what: format!("the result of {task}"), size, unit, limit }
+                }
+                error => error,
+            },
             Self::Lost(cause) => Error::WorkerDied { task: task.to_owned(), cause },
         }
     }

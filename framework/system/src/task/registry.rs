@@ -38,22 +38,21 @@ fn index(
 /// How what another process calls so is called here. Both must mean the same.
 ///
 /// # Errors
-/// [`Error::CannotTravel`] when there is nothing of this name, or something else.
+/// [`Error::ProgramsDiffer`] when there is nothing of this name, or something else.
 pub(crate) fn way(name: &str, signature: &str) -> Result<Way> {
-    let missing = || mismatch(name, "the program that was asked has nothing of this name");
-    let entry = entries()?.get(name).ok_or_else(missing)?;
+    let entry = entries()?.get(name).ok_or_else(|| differs(name, signature, "missing"))?;
     let own = entry.info.signature;
     if own == signature {
         return Ok(entry.way);
     }
-    let reason = format!("it is `{signature}` for who asked, and `{own}` for who was asked");
-    Err(mismatch(name, &reason))
+    Err(differs(name, signature, &format!("`{own}`")))
 }
 
-/// Two processes do not mean the same.
-pub(crate) fn mismatch(name: &str, reason: &str) -> Error {
-    let (type_name, reason) = (name.to_owned(), reason.to_owned());
-    Error::CannotTravel { type_name, attribute: None, reason }
+/// Two processes do not mean the same by a name. The link between them says who they are.
+pub(crate) fn differs(name: &str, signature: &str, found: &str) -> Error {
+    let (asking, asked) = (String::new(), String::new());
+    let (name, wanted, found) = (name.to_owned(), format!("`{signature}`"), found.to_owned());
+    Error::ProgramsDiffer { name, asking, wanted, asked, found }
 }
 
 /// The names of all remote functions and actor types of this program, in order.
@@ -86,5 +85,13 @@ mod tests {
         static ENTRIES: [Entry; 2] = [Entry::new(&FIRST, WAY), Entry::new(&SECOND, WAY)];
         let error = index(ENTRIES.iter()).unwrap_err().to_string();
         assert_eq!(error, "app::square is registered twice: at app.rs:3 and at app.rs:30");
+    }
+
+    #[test]
+    fn what_another_process_calls_otherwise_is_told_with_both_signatures() {
+        let told = |name: &str| way(name, "u64 -> u64").map(drop).unwrap_err();
+        let missing = told("app::nowhere");
+        assert_eq!(missing, differs("app::nowhere", "u64 -> u64", "missing"));
+        assert_eq!(missing.code(), "RT0034");
     }
 }

@@ -160,7 +160,7 @@ impl<T: Remote> Callee for ActorRef<T> {
     fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served> {
         match registry::way(&to.method, &to.signature)? {
             Way::Method(invoke) => invoke(self, arguments, to.window),
-            _ => Err(registry::mismatch(&to.method, "it is no method")),
+            _ => Err(registry::differs(&to.method, &to.signature, "no method")),
         }
     }
 

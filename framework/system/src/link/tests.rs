@@ -1,0 +1,260 @@
+//! Two runtimes of one process, and what they do for each other over every kind of channel.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use raytree_types::codec::Codec;
+use raytree_types::{ActorId, ActorOptions, Bytes, ExitKind, Incarnation};
+use tokio::sync::watch;
+
+use super::channel::tests::pairs;
+use super::*;
+use crate::object::cell::ObjectCell;
+use crate::object::reference::ObjectRef;
+use crate::runtime::Runtime;
+use crate::task::by_bytes::{Birth, Born, Way};
+use crate::task::definition::{Entry, Info};
+use crate::user::remote::Ending;
+use crate::{Init, put};
+
+const GENEROUS: Duration = Duration::from_secs(60);
+const COMPACT: Codec = Codec::Compact;
+const NUMBER: &str = "u64 -> u64";
+
+const fn info(name: &'static str) -> Info {
+    Info { name, signature: NUMBER, file: "tests.rs", line: 1, codec: COMPACT }
+}
+
+static SQUARE: Info = info("link::square");
+static LENDS: Info = info("link::lends");
+static NEVER: Info = info("link::never");
+static LENGTH: Info = info("link::length");
+static ECHO: Info = info("link::Echo");
+inventory::submit! { Entry::new(&SQUARE, Way::Function(square)) }
+inventory::submit! { Entry::new(&LENDS, Way::Function(lends)) }
+inventory::submit! { Entry::new(&NEVER, Way::Function(never)) }
+inventory::submit! { Entry::new(&LENGTH, Way::Function(length)) }
+inventory::submit! { Entry::new(&ECHO, Way::Class(echo)) }
+
+fn argument<T: crate::Value>(parts: Vec<Part>) -> Result<T> {
+    Part::next(&mut parts.into_iter(), COMPACT)
+}
+
+fn square(parts: Vec<Part>, _terms: Terms) -> Result<Served> {
+    let number: u64 = argument(parts)?;
+    Ok(Served::one(put(number * number).get()?, COMPACT))
+}
+
+/// Gives a reference to an object of its own.
+fn lends(parts: Vec<Part>, _terms: Terms) -> Result<Served> {
+    let number: u64 = argument(parts)?;
+    Ok(Served::one(put(put(number).get()?).get()?, COMPACT))
+}
+
+/// An object that will not be there, and a reference to it.
+fn never(_parts: Vec<Part>, _terms: Terms) -> Result<Served> {
+    let object = ObjectCell::<u64>::pending("never", crate::current()?.shared().life);
+    Ok(Served::one(put(ObjectRef::first(object)).get()?, COMPACT))
+}
+
+fn length(parts: Vec<Part>, _terms: Terms) -> Result<Served> {
+    let bytes: Bytes = argument(parts)?;
+    Ok(Served::one(put(bytes.len() as u64).get()?, COMPACT))
+}
+
+/// An actor whose one method is [`square`].
+struct Echo {
+    id: ActorId,
+    over: watch::Sender<bool>,
+}
+
+fn echo(_parts: Vec<Part>, birth: Birth) -> Result<Born> {
+    let echo = Arc::new(Echo { id: birth.id, over: watch::channel(false).0 });
+    Ok(Born(Arc::new(Token { typed: Arc::new(()), held: Held::Actor(echo) })))
+}
+
+impl Callee for Echo {
+    fn id(&self) -> Result<ActorId> {
+        Ok(self.id)
+    }
+
+    fn label(&self) -> String {
+        "echo".to_owned()
+    }
+
+    fn mailbox(&self) -> usize {
+        1
+    }
+
+    fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn call(&self, _to: &Called, arguments: Vec<Part>) -> Result<Served> {
+        square(arguments, Terms::default())
+    }
+
+    fn end(&self, _kill: bool) {
+        _ = self.over.send_replace(true);
+    }
+
+    fn exited(&self) -> Ending {
+        let (actor, mut over) = (self.id, self.over.subscribe());
+        Box::pin(async move {
+            _ = over.wait_for(|over| *over).await;
+            let kind = ExitKind::Stopped { reason: "it was told to".to_owned() };
+            let (name, incarnation) = ("echo".to_owned(), Incarnation::default());
+            Ok(Exit { actor, name, incarnation, kind, restarts: 0, will_restart: false })
+        })
+    }
+
+    fn home(&self) -> Option<Home> {
+        None
+    }
+}
+
+/// One side.
+struct Side {
+    link: Arc<Link>,
+    hung_up: Receiver<Cause>,
+}
+
+impl Side {
+    fn of(runtime: &Runtime, peer: &str, channel: Channel) -> Self {
+        let (tell, hung_up) = sync_channel(1);
+        let hangs_up = move |cause| _ = tell.send(cause);
+        let link = Link::start(peer, channel, runtime.shared(), hangs_up).expect("a thread");
+        Self { link, hung_up }
+    }
+
+    fn asks(&self, what: Ask, arguments: Vec<Part>) -> Receiver<Answer> {
+        struct Tells(std::sync::mpsc::SyncSender<Answer>);
+        impl Landing for Tells {
+            fn land(self: Box<Self>, answer: Answer) {
+                _ = self.0.send(answer);
+            }
+        }
+        let (tells, told) = sync_channel(1);
+        self.link.ask(what, arguments, Box::new(Tells(tells)));
+        told
+    }
+
+    fn runs(&self, function: &str, argument: &impl crate::Value) -> Receiver<Answer> {
+        let (function, signature) = (function.to_owned(), NUMBER.to_owned());
+        let what = Ask::Run { function, signature, terms: Terms::default() };
+        self.asks(what, vec![Part::of(COMPACT, argument).expect("it is written")])
+    }
+
+    fn begins(&self, id: ActorId) -> Arc<Imported> {
+        let what = Ask::Create {
+            class: "link::Echo".to_owned(),
+            signature: NUMBER.to_owned(),
+            id,
+            life: Incarnation::default(),
+            options: Box::new(ActorOptions::new()),
+        };
+        part(&self.asks(what, Vec::new())).into_import().expect("an actor")
+    }
+
+    fn watches(&self, actor: &Imported) -> Receiver<std::result::Result<Exit, Cause>> {
+        let (tell, told) = sync_channel(1);
+        self.link.watch(actor.export(), Box::new(move |end| _ = tell.send(end)));
+        told
+    }
+}
+
+fn last<T>(told: &Receiver<T>) -> T {
+    told.recv_timeout(GENEROUS).expect("an answer")
+}
+
+fn part(answer: &Receiver<Answer>) -> Part {
+    match last(answer) {
+        Answer::Value(part) => part,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn value<T: crate::Value>(answer: &Receiver<Answer>) -> T {
+    part(answer).value(COMPACT).expect("it is read")
+}
+
+fn failed(answer: &Receiver<Answer>) -> Error {
+    match last(answer) {
+        Answer::Failed(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// For each kind of channel: its name, and both sides. The first one's runtime can be waited in.
+fn each(test: impl Fn(&str, &Runtime, Side, Side)) {
+    let start = || Init::new().cpus(1.0).threads(1).inspector(false).start().expect("a runtime");
+    let (here, there) = (start(), start());
+    for (name, near, far) in pairs() {
+        test(name, &here, Side::of(&here, "far", near), Side::of(&there, "near", far));
+    }
+    here.shutdown();
+    there.shutdown();
+}
+
+fn an_id(runtime: &Runtime) -> ActorId {
+    runtime.shared().ids.next()
+}
+
+#[test]
+fn functions_methods_and_references_go_over_every_kind_of_channel() {
+    each(|name, here, near, far| {
+        assert_eq!(value::<u64>(&near.runs("link::square", &12u64)), 144, "{name}");
+        assert_eq!(value::<u64>(&far.runs("link::square", &5u64)), 25, "{name}");
+        let large = Bytes::from(vec![7; 8 << 20]);
+        assert_eq!(value::<u64>(&near.runs("link::length", &large)), 8 << 20, "{name}");
+        let lent: ObjectRef<u64> = value(&near.runs("link::lends", &7u64));
+        assert_eq!(here.block_on(lent), Ok(7), "{name}");
+        let actor = near.begins(an_id(here));
+        let (export, method) = (actor.export(), "square".to_owned());
+        let what = Ask::Call { export, method, signature: NUMBER.to_owned(), window: None };
+        let argument = Part::of(COMPACT, &9u64).expect("it is written");
+        assert_eq!(value::<u64>(&near.asks(what, vec![argument])), 81, "{name}");
+        let watched = near.watches(&actor);
+        near.link.end_actor(actor.export(), false);
+        assert!(last(&watched).is_ok_and(|exit| exit.kind.is_normal()), "{name}");
+    });
+}
+
+#[test]
+fn li_1_a_connection_that_is_cut_is_told_to_everybody_on_both_sides() {
+    each(|name, here, near, far| {
+        let object: ObjectRef<u64> = value(&near.runs("link::never", &0u64));
+        let (tell, waits) = sync_channel(1);
+        here.tokio().spawn(async move { tell.send(object.await) });
+        let watched = near.watches(&near.begins(an_id(here)));
+        far.link.end(&Cause::message("it is cut"));
+        let cut = last(&near.hung_up);
+        assert_eq!(cut.message, "the link to far was cut", "{name}");
+        assert_eq!(last(&far.hung_up).message, "the link to near was cut", "{name}");
+        near.link.end(&cut);
+        let lost = Error::OwnerDied { owner: "far".to_owned(), cause: Box::new(cut.clone()) };
+        assert_eq!(last(&waits), Err(lost), "{name}");
+        assert_eq!(last(&watched).unwrap_err(), cut, "{name}");
+        let late = last(&near.runs("link::square", &1u64));
+        assert!(matches!(late, Answer::Lost(cause) if cause == cut), "{name}");
+    });
+}
+
+#[test]
+fn what_the_other_side_does_not_have_is_told_with_both_sides() {
+    each(|_, _, near, far| {
+        let told = failed(&near.runs("link::nowhere", &1u64)).to_string();
+        assert_eq!(told, "link::nowhere is `u64 -> u64` in near, but missing in far");
+        let told = failed(&far.runs("link::Echo", &1u64)).to_string();
+        assert_eq!(told, "link::Echo is `u64 -> u64` in far, but no function in near");
+        let (function, signature) = (SQUARE.name.to_owned(), "u32 -> u64".to_owned());
+        let what = Ask::Run { function, signature, terms: Terms::default() };
+        let told = failed(&near.asks(what, Vec::new()));
+        assert_eq!(
+            told.to_string(),
+            "link::square is `u32 -> u64` in near, but `u64 -> u64` in far"
+        );
+    });
+}

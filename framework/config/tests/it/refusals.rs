@@ -41,19 +41,19 @@ fn unknown_keys_are_refused_with_the_nearest_known_name() {
     said(
         messages,
         &expect![[r#"
-        bad value cluster.prot for the name of a setting: there is no such setting: did you mean cluster.port? (from an argument)
-        bad value strict for the name of a setting: there is no such setting: did you mean calls.strict? (from an argument)
-        bad value zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector (from an argument)
-        bad value cluster for the name of a setting: it is a section, not a setting: write cluster.<name> (from an argument)
-        bad value node.resources.disk for the name of a setting: it is no setting of its own: write node.resources=<name>=<amount>,.. (from an argument)
-        bad value clutser.port for the name of a setting: there is no such setting: did you mean cluster.port? (from the file FILE)
-        bad value liveness.beat for the name of a setting: there is no such setting: did you mean liveness.beat_every? (from the file FILE)
-        bad value zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector (from the file FILE)
-        bad value a table for cluster.port: it is one value (from the file FILE)
-        bad value zebra.zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector (from the file FILE)
-        bad value cluster.tls for the name of a setting: there is no such setting: did you mean cluster.tls_ca? (from the file FILE)
-        bad value cluster for the name of a setting: it is a section, not a setting: write cluster.<name> (from the file FILE)
-    "#]],
+            bad value cluster.prot for the name of a setting: there is no such setting: did you mean cluster.port? (from an argument)
+            bad value strict for the name of a setting: there is no such setting: did you mean calls.strict? (from an argument)
+            bad value zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector (from an argument)
+            bad value cluster for the name of a setting: it is a section, not a setting: write cluster.<name> (from an argument)
+            bad value node.resources.disk for the name of a setting: it is no setting of its own: write node.resources=<name>=<amount>,.. (from an argument)
+            bad value clutser.port for the name of a setting: there is no such setting: did you mean cluster.port? (from the file FILE)
+            bad value liveness.beat for the name of a setting: there is no such setting: did you mean liveness.beat_every? (from the file FILE)
+            bad value zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector (from the file FILE)
+            bad value a table for cluster.port: it is one value (from the file FILE)
+            bad value zebra.zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector (from the file FILE)
+            bad value cluster.tls for the name of a setting: there is no such setting: did you mean cluster.tls_key? (from the file FILE)
+            bad value cluster for the name of a setting: it is a section, not a setting: write cluster.<name> (from the file FILE)
+        "#]],
     );
 }
 
@@ -240,20 +240,23 @@ fn silences_follow_each_other() {
 }
 
 #[test]
-fn other_machines_reach_a_port_through_tls_or_in_the_open_by_choice() {
+fn an_address_is_one_by_which_others_reach_it_and_certificates_have_keys() {
     let messages = [argument("cluster.bind", "0.0.0.0"), argument("cluster.tls_cert", "/c")];
     said(
         messages,
         &expect![[r#"
-        bad value 0.0.0.0 for cluster.bind: other machines can reach it: set cluster.tls_cert and cluster.tls_key, or cluster.insecure=true (from an argument)
-        bad value /c for cluster.tls_cert: it needs cluster.tls_key, which is not set (from an argument)
-    "#]],
+            bad value 0.0.0.0 for cluster.bind: others have to know by which address they reach it: say that one (from an argument)
+            bad value /c for cluster.tls_cert: it needs cluster.tls_key, which is not set (from an argument)
+        "#]],
     );
     assert!(argument("cluster.tls_key", "/k").contains("cluster.tls_cert"));
-    let open = LoadFrom::default().argument("cluster.bind", "::");
+    let open = LoadFrom::default().argument("cluster.bind", "10.0.0.7");
     let tls = open.clone().argument("cluster.tls_cert", "/c").argument("cluster.tls_key", "/k");
     assert!(Config::load(tls).is_ok());
+    // It is encrypted with what follows from the token, or by choice in the open.
+    assert!(Config::load(open.clone()).is_ok());
     assert!(Config::load(open.argument("cluster.insecure", "true")).is_ok());
+    assert!(argument("cluster.bind", "::").contains("cluster.bind"));
     for loopback in ["127.1.2.3", "::1", "::ffff:127.0.0.1"] {
         assert!(Config::load(LoadFrom::default().argument("cluster.bind", loopback)).is_ok());
     }

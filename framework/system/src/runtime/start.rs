@@ -46,6 +46,7 @@ pub struct Init {
     inspector_off: bool,
     inspect_dir: Option<PathBuf>,
     address: Option<String>,
+    settings: Vec<(String, String)>,
     node: Option<Details>,
 }
 
@@ -84,6 +85,13 @@ impl Init {
     /// `cluster.token_file`.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
+        self
+    }
+
+    /// A setting by name and value, as on the command line of `raytree`: it has the last word over the file of settings and
+    /// the environment. Read where a cluster is used ([`Init::address`]).
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
         self
     }
 
@@ -211,7 +219,7 @@ impl Init {
         let inspected = !self.inspector_off && place::switched_on();
         let inspect = inspected.then_some(self.inspect_dir);
         let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
-        let place = place(self.address)?;
+        let place = place(self.address, self.settings)?;
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
         let id = given.map_or_else(RuntimeId::next, |node| RuntimeId::given(node.runtime));
@@ -226,7 +234,7 @@ impl Init {
 }
 
 /// Who is meant by an address: that which was said, else that of the environment.
-fn place(said: Option<String>) -> Result<Where> {
+fn place(said: Option<String>, settings: Vec<(String, String)>) -> Result<Where> {
     let option = if said.is_some() { "address" } else { "RAYTREE_ADDRESS" };
     let address = said.or_else(|| std::env::var("RAYTREE_ADDRESS").ok()).unwrap_or_default();
     if address.is_empty() || address == "local" {
@@ -244,7 +252,8 @@ fn place(said: Option<String>) -> Result<Where> {
         }
         return Ok(if nodes == 0 { Where::Here } else { Where::Own(nodes) });
     }
-    let from = LoadFrom::process().argument("cluster.address", address.as_str());
+    let mut from = LoadFrom::process().argument("cluster.address", address.as_str());
+    from.arguments.extend(settings);
     let config = Config::load(from)?;
     let head = config.cluster().address.clone().ok_or_else(bad)?;
     Ok(Where::Cluster(Box::new(config), head))

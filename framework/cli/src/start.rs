@@ -7,20 +7,20 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
 use raytree_config::{Config, HostPort, LoadFrom, split_argument};
 use raytree_daemon::{Ending, resolve, run_head, run_node};
 use raytree_types::{Error, Result};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use crate::Code;
 use crate::args::{StartArgs, StopArgs};
 use crate::local::{Daemon, Kind, Known, daemons, make};
 
-/// How often a daemon is looked at that is to end.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long one may take to end that was killed.
+const KILLED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Starts what is asked for: in the background, or in this process until it ends.
 ///
@@ -240,7 +240,7 @@ pub fn stop(
                 continue;
             }
             signal(daemon, Signal::KILL);
-            ends(daemon, Duration::from_secs(5));
+            ends(daemon, KILLED_WITHIN);
             writeln!(err, "raytree: killed {what} (pid {}), which did not end", daemon.pid)?;
             code = Code::Partly;
         }
@@ -260,18 +260,15 @@ fn signal(daemon: &Daemon, signal: Signal) {
 }
 
 fn ends(daemon: &Daemon, within: Duration) -> bool {
-    let Some(process) = process(daemon) else { return true };
-    for _ in 0..within.as_millis() / LOOK_EVERY.as_millis() {
-        if test_kill_process(process).is_err() {
-            return true;
-        }
-        thread::sleep(LOOK_EVERY);
-    }
-    false
+    let handle = process(daemon).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+    // There is none: it has ended.
+    let Some(Ok(handle)) = handle else { return true };
+    let until = Timespec::try_from(within).ok();
+    let mut ended = [PollFd::new(&handle, PollFlags::IN)];
+    poll(&mut ended, until.as_ref()).is_ok_and(|count| count > 0)
 }
 
-/// For messages that name the setting and not the argument.
-#[must_use]
+/// The cluster that is meant: the one that was said, else the newest of this machine.
 pub(crate) fn address_of(config: &Config, folder: &Path) -> Option<HostPort> {
     let said = config.cluster().address.clone();
     said.or_else(|| {

@@ -134,24 +134,18 @@ pub fn run_node(
     runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let (tell, told) = mpsc::channel(1);
-        tokio::spawn(async move {
+        let asked = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            _ = tell.send(()).await;
-        });
-        live(Node::start(config, head)?, told, ready).await
+        };
+        Ok(live(Node::start(config, head)?, asked, ready).await)
     })
 }
 
 /// Until it ends by itself, or is told to.
-async fn live(
-    mut node: Node,
-    mut told: mpsc::Receiver<()>,
-    ready: impl FnOnce(),
-) -> Result<Ending, StartError> {
+async fn live(mut node: Node, asked: impl Future<Output = ()>, ready: impl FnOnce()) -> Ending {
     let by_itself = async {
         if let Err(ending) = node.joined().await {
             return ending;
@@ -161,7 +155,7 @@ async fn live(
     };
     let ending = tokio::select! {
         ending = by_itself => Some(ending),
-        _ = told.recv() => None,
+        () = asked => None,
     };
     let ending = match ending {
         Some(ending) => ending,
@@ -171,7 +165,7 @@ async fn live(
         }
     };
     node.end().await;
-    Ok(ending)
+    ending
 }
 
 /// In a process that a head has started for its own node: is that node, and gives its exit code. Anywhere else nothing
@@ -192,7 +186,7 @@ pub fn take_role() -> Result<Option<ExitCode>, StartError> {
     from.arguments.extend(summons.settings);
     let config = Config::load(from)?;
     let ending = runtime()?.block_on(async {
-        let (tell, told) = mpsc::channel(1);
+        let (tell, mut told) = mpsc::channel(1);
         let line = assignment.connect(move |heard| match heard {
             // Full when it was told so already.
             Heard::Stop { .. } => _ = tell.try_send(()),
@@ -200,14 +194,19 @@ pub fn take_role() -> Result<Option<ExitCode>, StartError> {
             Heard::Stream(_) | Heard::Sent { .. } | Heard::Answered { .. } => {}
         })?;
         let progress = line.progress();
-        tokio::spawn(async move {
+        let moves = async move {
             let mut ticks = tokio::time::interval(limits::BEAT_EVERY);
             loop {
                 ticks.tick().await;
                 progress.tick();
             }
-        });
-        live(Node::start(&config, summons.head)?, told, || line.up()).await
+        };
+        let asked = async move { _ = told.recv().await };
+        let node = Node::start(&config, summons.head)?;
+        Ok::<_, StartError>(tokio::select! {
+            ending = live(node, asked, || line.up()) => ending,
+            never = moves => never,
+        })
     })?;
     Ok(Some(if ending == Ending::InOrder { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }

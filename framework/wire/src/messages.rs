@@ -143,7 +143,6 @@ fn read<In: DeserializeOwned>(mut reads: ReadHalf, max: usize, mut heard: impl F
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
     use std::time::Duration;
 
     use super::*;
@@ -165,7 +164,7 @@ mod tests {
     #[test]
     fn wm_1_messages_come_in_order_and_the_end_is_the_last_word() {
         let (ours, theirs) = pair();
-        let (tell, told) = channel();
+        let (tell, told) = sync_channel(8);
         let says = Messages::<u64>::start(ours, 64, |_: Said<u64>| {}).expect("threads");
         let _hears = Messages::<u64>::start(theirs, 64, move |said: Said<u64>| {
             _ = tell.send(said);
@@ -192,7 +191,7 @@ mod tests {
     #[test]
     fn wm_2_who_does_not_read_is_told_apart_from_who_is_gone() {
         let (ours, theirs) = pair();
-        let (tell, told) = channel();
+        let (tell, told) = sync_channel(8);
         let says = Messages::<String>::start(ours, 1 << 20, move |said: Said<u64>| {
             _ = tell.send(said);
         })
@@ -213,7 +212,7 @@ mod tests {
     #[test]
     fn nonsense_ends_it_with_a_sentence() {
         let (ours, theirs) = pair();
-        let (tell, told) = channel();
+        let (tell, told) = sync_channel(8);
         let _hears = Messages::<u64>::start(theirs, 64, move |said: Said<u64>| {
             _ = tell.send(said);
         });

@@ -2,6 +2,7 @@
 
 pub(crate) mod ambient;
 pub(crate) mod create;
+mod end;
 pub(crate) mod life;
 pub(crate) mod start;
 
@@ -16,11 +17,11 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 use raytree_engine::placement::{Loan, Verdict};
 use raytree_engine::task::Phase;
-use raytree_supervise::{Addr, Probe, Root, SupervisorMsg, clock};
+use raytree_supervise::{Addr, Probe, Root, SupervisorMsg};
 use raytree_types::inspect::TreeSnapshot;
 use raytree_types::resources::CPU;
 use raytree_types::{
-    ActorId, ActorIds, ActorOptions, Cause, Error, ExitKind, Resources, Result, RuntimeId, limits,
+    ActorId, ActorIds, ActorOptions, Error, ExitKind, Resources, Result, RuntimeId,
 };
 use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
@@ -293,16 +294,6 @@ impl Runtime {
 }
 
 impl Shared {
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    /// Why nothing works any more.
-    pub(crate) fn gone(&self) -> Error {
-        let closing = || Error::RuntimeGone { reason: "it is shutting down".to_owned() };
-        self.end.get().cloned().unwrap_or_else(closing)
-    }
-
     /// Asks the node's books; starts the actor if it fits now.
     pub(crate) fn place(self: &Arc<Self>, cell: &Cell) -> Verdict {
         let demand = cell.demand();
@@ -443,61 +434,6 @@ impl Shared {
         match self.root.get() {
             Some(root) => Arc::clone(root.probe()),
             None => Arc::clone(self.addrs.gcs.probe()),
-        }
-    }
-
-    /// The ordered end. Whoever asks second waits for the first.
-    async fn end(&self) {
-        self.ordered_end
-            .get_or_init(|| async {
-                self.closing.store(true, Ordering::Release);
-                let began = clock::now();
-                // Most of the time is for the user's actors. An error means that the directory is gone or too slow; the
-                // tree's own shutdown then ends the actors.
-                let share = limits::SHUTDOWN_DEADLINE * 3 / 4;
-                _ = self.addrs.directory.call(DirectoryMsg::EndAll, share).await;
-                if let Some(driver) = self.driver.get() {
-                    driver.leaves();
-                }
-                if let Some(root) = self.root.get() {
-                    let left = limits::SHUTDOWN_DEADLINE.saturating_sub(clock::now() - began);
-                    root.shutdown(left).await;
-                }
-                self.ended("it was shut down");
-            })
-            .await;
-    }
-
-    /// Tells everybody who still waits that it is over.
-    pub(crate) fn ended(&self, reason: &str) {
-        self.ended_with(reason, Error::RuntimeGone { reason: reason.to_owned() });
-    }
-
-    /// Nobody knows any more which workers there are: everybody who waits is told.
-    pub(crate) fn lost_head(&self, reason: &str) {
-        self.ended_with(reason, Error::HeadLost { reason: reason.to_owned() });
-    }
-
-    fn ended_with(&self, reason: &str, error: Error) {
-        self.closing.store(true, Ordering::Release);
-        // The first reason stays.
-        _ = self.end.set(error);
-        self.life.end();
-        self.end_tasks();
-        self.door.shut();
-        for (cell, launch) in self.table.close() {
-            let text = format!("its runtime ended: {reason}");
-            let kind = ExitKind::HostDied(Cause::message(text));
-            cell.exited(kind.clone(), 0, false);
-            launch.close(kind);
-        }
-    }
-
-    /// Lets go of the tokio runtimes without waiting: a blocked thread must not block us.
-    fn release(&self) {
-        if let Some((system, user)) = self.tokio.lock().take() {
-            system.shutdown_background();
-            user.shutdown_background();
         }
     }
 }

@@ -287,24 +287,13 @@ fn boot(
     there_are_threads(1 + threads)?;
     let system = tokio_runtime("raytree-system", 1, None, door.is_wanted())?;
     let user = tokio_runtime("raytree-user", threads, Some(Arc::clone(&here)), false)?;
-    let addrs = Addrs {
-        gcs: Addr::system::<Supervisor>("gcs"),
-        directory: Addr::system::<gcs::directory::ActorDirectory>("actor_directory"),
-        node: Addr::system::<Supervisor>("node"),
-        scheduler: Addr::system::<node::scheduler::LocalScheduler>("local_scheduler"),
-        worker: Addr::system::<Supervisor>("worker"),
-        host: Addr::system::<Supervisor>("actor_host"),
-        processes: Addr::system::<Supervisor>("processes"),
-        node_pool: Addr::system::<Supervisor>("node_pool"),
-        cluster: Addr::system::<Supervisor>("cluster"),
-    };
     let life = Life::new(strict);
     let (all_up, wait) = sync_channel(1);
     let (system_handle, user_handle) = (system.handle().clone(), user.handle().clone());
     let shared = Arc::new(Shared {
         id,
         ids: ActorIds::new(id),
-        addrs,
+        addrs: addrs(),
         table: ActorTable::new(actors_max),
         tasks: TaskTable::default(),
         has_one_cpu: resources.thousandths(CPU) >= 1000,
@@ -336,12 +325,7 @@ fn boot(
     // Set once, here.
     _ = here.set(Arc::downgrade(&shared));
     life.begin(Arc::downgrade(&shared));
-    let (ready, is_ready) = sync_channel(1);
-    if let Where::Cluster(config, head) = &place {
-        shared.peers.are(Vec::new());
-        // Set once, here.
-        _ = shared.driver.set(Driver::dial(config, head, Arc::downgrade(&shared), ready)?);
-    }
+    let is_ready = dial(&shared, &place)?;
     let (first, there) = sync_channel(nodes);
     let nodes = make_nodes(&shared, nodes, &for_nodes, &first);
     let root = start_tree(&shared, nodes.clone())?;
@@ -352,14 +336,48 @@ fn boot(
     };
     wait.recv_timeout(limits::START_WITHIN).map_err(late)?;
     wait_for(&there, nodes.len())?;
-    if let Some(driver) = shared.driver.get() {
-        let Details { threads: _, strict, namespace, .. } = for_nodes;
-        driver.open(&shared.again, Terms { threads: None, strict, namespace }, wants)?;
-        Driver::wait(&is_ready)?;
-    }
+    let Details { strict, namespace, .. } = for_nodes;
+    join(&shared, Terms { threads: None, strict, namespace }, wants, is_ready.as_ref())?;
     ambient::offer_default(&shared);
     inspector::start(&shared);
     Ok(Runtime::first(shared))
+}
+
+/// Nobody is behind them yet.
+fn addrs() -> Addrs {
+    Addrs {
+        gcs: Addr::system::<Supervisor>("gcs"),
+        directory: Addr::system::<gcs::directory::ActorDirectory>("actor_directory"),
+        node: Addr::system::<Supervisor>("node"),
+        scheduler: Addr::system::<node::scheduler::LocalScheduler>("local_scheduler"),
+        worker: Addr::system::<Supervisor>("worker"),
+        host: Addr::system::<Supervisor>("actor_host"),
+        processes: Addr::system::<Supervisor>("processes"),
+        node_pool: Addr::system::<Supervisor>("node_pool"),
+        cluster: Addr::system::<Supervisor>("cluster"),
+    }
+}
+
+/// Dials the head of a cluster, if one is to be used; who says when it works for this program.
+fn dial(shared: &Arc<Shared>, place: &Where) -> Result<Option<Receiver<Result<()>>>> {
+    let Where::Cluster(config, head) = place else { return Ok(None) };
+    let (ready, is_ready) = sync_channel(1);
+    shared.peers.are(Vec::new());
+    // Set once, here.
+    _ = shared.driver.set(Driver::dial(config, head, Arc::downgrade(shared), ready)?);
+    Ok(Some(is_ready))
+}
+
+/// Opens the job of this program, and waits until the cluster works for it.
+fn join(
+    shared: &Shared,
+    terms: Terms,
+    wants: Option<Resources>,
+    is_ready: Option<&Receiver<Result<()>>>,
+) -> Result<()> {
+    let (Some(driver), Some(is_ready)) = (shared.driver.get(), is_ready) else { return Ok(()) };
+    driver.open(&shared.again, terms, wants)?;
+    Driver::wait(is_ready)
 }
 
 /// Waits until so many nodes are up.

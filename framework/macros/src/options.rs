@@ -88,6 +88,7 @@ pub(crate) const ACTOR: Known = Known {
         ("stop_within", Kind::Time),
         ("tell_parent", Kind::Flag),
         ("detached", Kind::Flag),
+        ("isolated", Kind::Flag),
         ("codec", Kind::Codec),
     ],
 };

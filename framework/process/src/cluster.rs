@@ -125,7 +125,7 @@ pub struct Posting {
     /// Who it is.
     pub worker: Worker,
     /// The number of its runtime, which no other process of its job has.
-    pub runtime: u32,
+    pub runtime: u64,
     /// What it may use.
     pub grant: Resources,
     /// What the driver said.
@@ -214,7 +214,7 @@ pub enum ToNode {
         /// What it may use.
         grant: Resources,
         /// The number of its runtime.
-        runtime: u32,
+        runtime: u64,
         /// How.
         template: Box<Template>,
     },

@@ -175,6 +175,7 @@
 /// | calls | `max_concurrency = 16`, `mailbox = 100` |
 /// | name | `name = "scores"`, `namespace = "games"`, `get_if_exists`, `label = "scores"` |
 /// | end | `detached`, `stop_within = "5s"`, `tell_parent` |
+/// | a process of its own for each life | `isolated` |
 /// | how values travel | `codec = "self_describing"` |
 ///
 /// # Limits

@@ -7,26 +7,25 @@ use serde::{Deserialize, Serialize};
 
 /// One runtime (one embedded system, or one driver of a cluster). Unique within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct RuntimeId(u32);
+pub struct RuntimeId(u64);
 
 impl RuntimeId {
     /// An id never given before in this process.
     #[must_use]
     pub fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        // A process that starts four billion runtimes has other problems; wrapping is harmless then.
-        Self(NEXT.fetch_add(1, Ordering::Relaxed) as u32)
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The id with this number, given by the process that started this one: unique among those it started.
+    /// The id with this number: given by the process that started this one, unique among those it started; or drawn by lot.
     #[must_use]
-    pub fn given(number: u32) -> Self {
+    pub fn given(number: u64) -> Self {
         Self(number)
     }
 
     /// Its number within the process.
     #[must_use]
-    pub fn number(self) -> u32 {
+    pub fn number(self) -> u64 {
         self.0
     }
 }
@@ -51,13 +50,6 @@ impl ActorId {
     #[must_use]
     pub fn number(self) -> u64 {
         self.number
-    }
-
-    /// The same as one number, which no other actor has that this process may host.
-    #[must_use]
-    pub fn key(self) -> u64 {
-        // A process that starts 2^24 runtimes, or one that starts 2^40 actors, has other problems.
-        u64::from(self.runtime.0) << 40 | (self.number & ((1 << 40) - 1))
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::names::{worker_id, worker_of};
 use crate::programs::Programs;
 
 /// The runtimes of workers are numbered from here: those that a driver counts itself begin at 1.
-const RUNTIMES_FROM: u32 = 1 << 31;
+const RUNTIMES_FROM: u64 = 1 << 32;
 
 /// See the [module documentation](self).
 pub(crate) struct Cluster {
@@ -42,7 +42,7 @@ pub(crate) struct Cluster {
     /// Those that have a session now, by the number of their process.
     sessions: Mutex<HashMap<u64, Session>>,
     jobs: Mutex<HashMap<JobId, Job>>,
-    next_runtime: AtomicU32,
+    next_runtime: AtomicU64,
 }
 
 /// A node that is connected.
@@ -93,7 +93,7 @@ impl Cluster {
             book: Mutex::new(Book::new(jobs::Policy::default())),
             sessions: Mutex::default(),
             jobs: Mutex::default(),
-            next_runtime: AtomicU32::new(RUNTIMES_FROM),
+            next_runtime: AtomicU64::new(RUNTIMES_FROM),
         })
     }
 

@@ -155,7 +155,7 @@ impl Station {
         self: &Arc<Self>,
         worker: Worker,
         grant: Resources,
-        runtime: u32,
+        runtime: u64,
         template: Template,
     ) {
         let mut workers = self.workers.lock();

@@ -52,7 +52,7 @@ pub(crate) struct Posted {
     pub(crate) station: Arc<Station>,
     pub(crate) worker: Worker,
     pub(crate) grant: Resources,
-    pub(crate) runtime: u32,
+    pub(crate) runtime: u64,
     pub(crate) template: Template,
     /// Who says when the process has ended, until there is one.
     pub(crate) say: Mutex<Option<watch::Sender<bool>>>,

@@ -5,6 +5,7 @@
 mod actors;
 mod failures;
 mod hardship;
+mod isolated_actors;
 mod macros;
 mod nodes;
 mod objects;

@@ -205,7 +205,7 @@ fn spec(node: &Node, member: &Member) -> Result<Spec, Failure> {
         // A runtime that one of its tasks starts has no nodes of its own.
         environment: vec![("RAYTREE_ADDRESS".into(), "local".into())],
         directory: None,
-        role: serve::ROLE.to_owned(),
+        role: serve::NODE.to_owned(),
         name: node.name().to_owned(),
         // Ids of one life are never those of another one.
         details: serde_json::to_string(&Details {

@@ -19,7 +19,7 @@ use crate::runtime::Shared;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Details {
     /// The number of its runtime, which no other process of this system has.
-    pub(crate) runtime: u32,
+    pub(crate) runtime: u64,
     pub(crate) resources: Resources,
     /// Of all nodes together.
     pub(crate) all: Resources,

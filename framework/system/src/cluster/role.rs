@@ -2,19 +2,28 @@
 
 use parking_lot::Mutex;
 use raytree_process::Assignment;
+use raytree_process::cluster::Posting;
 use raytree_types::{Error, Result};
+use serde::de::DeserializeOwned;
 
-use super::node::Details;
-use super::{serve, worker};
-use crate::isolated;
+use super::serve::Service;
+use super::{node, serve, worker};
+use crate::isolated::child;
 use crate::runtime::{Runtime, ambient};
 
+/// As what a runtime is started in a process that another one has started.
+pub(crate) enum Part {
+    Node(node::Details),
+    /// Of one task, or of one life of an actor.
+    Own(child::Details),
+}
+
 /// In a process that was started by another one of this program: does what it was started for, and never returns. `start`
-/// gives the runtime to do it in, that of a node or one for a single task. Anywhere else it does nothing.
+/// gives the runtime to do it in. Anywhere else it does nothing.
 ///
 /// # Errors
 /// [`Error::StartFailed`] when this process was given a role that it cannot read or does not have.
-pub(crate) fn take(start: impl FnOnce(Option<Details>) -> Result<Runtime>) -> Result<()> {
+pub(crate) fn take(start: impl FnOnce(Part) -> Result<Runtime>) -> Result<()> {
     static SERVING: Mutex<()> = Mutex::new(());
     let failed = |why: String| Error::StartFailed { reason: why };
     // A runtime that a task of this process starts for itself.
@@ -28,15 +37,29 @@ pub(crate) fn take(start: impl FnOnce(Option<Details>) -> Result<Runtime>) -> Re
         return Ok(());
     };
     match assignment.role.as_str() {
-        isolated::serve::ROLE => isolated::serve::serve(&assignment, || start(None)),
-        serve::ROLE => {
-            let details = serve::details(&assignment)?;
-            serve::serve(&assignment, details.all.clone(), || start(Some(details)))
+        serve::OWN => {
+            let details = details(&assignment)?;
+            serve::serve(&assignment, Service::Own, || start(Part::Own(details)))
+        }
+        serve::NODE => {
+            let details: node::Details = details(&assignment)?;
+            let service = Service::Node(details.all.clone());
+            serve::serve(&assignment, service, || start(Part::Node(details)))
         }
         worker::ROLE => {
-            let posting = worker::posting(&assignment)?;
-            worker::serve(&assignment, &posting, || start(Some(worker::details(&posting))))
+            let posting: Posting = details(&assignment)?;
+            let details = worker::details(&posting);
+            serve::serve(&assignment, Service::Worker(posting), || start(Part::Node(details)))
         }
         other => Err(failed(format!("there is no role {other:?}"))),
     }
+}
+
+/// What a process was told of itself.
+fn details<T: DeserializeOwned>(assignment: &Assignment) -> Result<T> {
+    let read = serde_json::from_str(&assignment.details);
+    let failed = |error| Error::StartFailed {
+        reason: format!("what {} was told: {error}", assignment.name),
+    };
+    read.map_err(failed)
 }

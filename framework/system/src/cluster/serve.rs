@@ -1,85 +1,136 @@
-//! A node: this program, started again to run what the one that started it submits.
+//! This program, started again: it serves one link until it is told to end, or whoever it serves is gone. As a node it runs
+//! what the program that started it submits; as a worker of a cluster, what a driver does that has nothing else to do with
+//! it; as a process of somebody's own, one task or one actor.
 
 use std::io::{self, Write as _};
 use std::process::exit;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use raytree_process::cluster::Posting;
 use raytree_process::{Assignment, Heard, Link as Line};
-use raytree_types::{Error, Resources, Result};
+use raytree_types::{Resources, Result, limits};
 
-use super::node::Details;
 use super::peer::Peer;
-use crate::isolated::serve::{self, ENDED, FAILED, ORPHANED};
+use super::worker;
 use crate::link::Link;
 use crate::runtime::Runtime;
 
 /// What the process of a node is called.
-pub(crate) const ROLE: &str = "node";
+pub(crate) const NODE: &str = "node";
+/// What a process of somebody's own is called.
+pub(crate) const OWN: &str = "isolated";
 
-/// What a node is told of itself.
-///
-/// # Errors
-/// [`Error::StartFailed`] when it is none of that.
-pub(crate) fn details(assignment: &Assignment) -> Result<Details> {
-    serde_json::from_str(&assignment.details)
-        .map_err(|error| Error::StartFailed { reason: format!("what a node was told: {error}") })
+/// It was asked to end, and did.
+pub(crate) const ENDED: i32 = 0;
+/// It could not do what it was started for.
+pub(crate) const FAILED: i32 = 70;
+/// Its parent is gone.
+pub(crate) const ORPHANED: i32 = 71;
+
+/// Whom a process serves.
+#[derive(Clone)]
+pub(crate) enum Service {
+    /// Whoever started it, with one task or one actor.
+    Own,
+    /// The program that started it, whose nodes have this together.
+    Node(Resources),
+    /// A driver, which will dial it.
+    Worker(Posting),
 }
 
-/// Runs what is asked for until it is told to end, or its parent is gone. Never returns.
+/// Does what it is asked for. Never returns.
 #[expect(clippy::exit, reason = "the program as such never runs in this process")]
 pub(crate) fn serve(
     assignment: &Assignment,
-    all: Resources,
+    service: Service,
     start: impl FnOnce() -> Result<Runtime>,
 ) -> ! {
     let own: Arc<OnceLock<(Line, Runtime)>> = Arc::default();
     let known = Arc::clone(&own);
+    let served = service.clone();
     let connected = assignment.connect(move |heard| match heard {
         Heard::Stream(stream) => {
             let Some((_, runtime)) = known.get() else { return };
-            // The line says when the parent is gone.
-            let link = Link::start("the program", stream, runtime.shared(), |_| exit(ORPHANED));
-            match link {
-                Ok(link) => {
-                    let program = Arc::new(Peer::new("the program".to_owned(), all.clone()));
-                    program.comes_up(link);
-                    _ = runtime.shared().program.set(program);
+            let is_own = matches!(served, Service::Own);
+            // The line says when the parent is gone. Whoever ends the link to a process of his own ends that next.
+            let hung_up = move |_| {
+                if !is_own {
+                    exit(ORPHANED);
                 }
+            };
+            match Link::start("its parent", stream, runtime.shared(), hung_up) {
+                Ok(link) => linked(runtime, link, &served),
                 Err(error) => {
-                    tracing::error!(%error, "no thread for the link of this node");
+                    tracing::error!(%error, "no thread for the link of this process");
                     exit(FAILED);
                 }
             }
         }
-        Heard::Stop { .. } => {
-            let Some((line, runtime)) = known.get().cloned() else { exit(ENDED) };
-            line.leaving();
-            // Its beats go on meanwhile.
-            let ending = thread::Builder::new().spawn(move || {
-                runtime.shutdown();
-                exit(ENDED);
-            });
-            if ending.is_err() {
-                exit(ENDED);
-            }
-        }
+        Heard::Stop { .. } => stop(known.get(), !matches!(served, Service::Own)),
         Heard::Gone => exit(ORPHANED),
         Heard::Sent { .. } | Heard::Answered { .. } => {}
     });
     let up = connected.map_err(|error| error.to_string()).and_then(|line| {
         let runtime = start().map_err(|error| error.to_string())?;
-        serve::progress(&line, &runtime);
-        let kept = own.set((line.clone(), runtime));
-        line.up();
-        kept.map_err(|_| "it is served already".to_owned())
+        progress(&line, &runtime);
+        let listener = match &service {
+            Service::Worker(posting) => Some(worker::listen(posting, runtime.clone())?),
+            Service::Own | Service::Node(_) => None,
+        };
+        own.set((line.clone(), runtime)).map_err(|_| "it is served already".to_owned())?;
+        line.up_at(listener.as_ref().map_or(0, |listener| listener.local_addr().port()));
+        Ok(listener)
     });
-    if let Err(why) = up {
-        // Nobody listens to traces yet.
-        _ = writeln!(io::stderr(), "raytree: {} cannot be started: {why}", assignment.name);
-        exit(FAILED);
+    match up {
+        Ok(_listener) => loop {
+            thread::park();
+        },
+        Err(why) => {
+            // Nobody listens to traces yet.
+            _ = writeln!(io::stderr(), "raytree: {} cannot be started: {why}", assignment.name);
+            exit(FAILED)
+        }
     }
-    loop {
-        thread::park();
+}
+
+/// The link is there. Held for as long as the process lives.
+fn linked(runtime: &Runtime, link: Arc<Link>, service: &Service) {
+    let Service::Node(all) = service else {
+        _ = runtime.shared().parent.set(link);
+        return;
+    };
+    let program = Arc::new(Peer::new("the program".to_owned(), all.clone()));
+    program.comes_up(link);
+    _ = runtime.shared().program.set(program);
+}
+
+/// A node ends its actors in order. A process of somebody's own has nothing left that anybody wants.
+#[expect(clippy::exit, reason = "the program as such never runs in this process")]
+fn stop(own: Option<&(Line, Runtime)>, in_order: bool) {
+    let Some((line, runtime)) = own.cloned() else { exit(ENDED) };
+    line.leaving();
+    if !in_order {
+        exit(ENDED);
     }
+    // Its beats go on meanwhile.
+    let ending = thread::Builder::new().spawn(move || {
+        runtime.shutdown();
+        exit(ENDED);
+    });
+    if ending.is_err() {
+        exit(ENDED);
+    }
+}
+
+/// What the system runtime gets done shows in the beats.
+fn progress(line: &Line, runtime: &Runtime) {
+    let progress = line.progress();
+    runtime.shared().system.spawn(async move {
+        let mut ticks = tokio::time::interval(limits::BEAT_EVERY);
+        loop {
+            ticks.tick().await;
+            progress.tick();
+        }
+    });
 }

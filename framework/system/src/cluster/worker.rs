@@ -4,36 +4,24 @@
 //! its own, tells its parent which, and the driver dials it. When the driver's link ends, so does the worker: it has nobody
 //! to work for, and must not work for nobody.
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::exit;
-use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
-use raytree_process::cluster::{Door, Greeting, Posting, Worker};
-use raytree_process::{Assignment, Heard, Link as Line};
-use raytree_types::{Error, Resources, Result, limits};
+use raytree_process::cluster::{Greeting, Posting};
+use raytree_types::{Resources, limits};
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, Tls, Token};
 
 use super::node::Details;
 use super::peer::Peer;
-use crate::isolated::serve::{self, ENDED, FAILED, ORPHANED};
+use super::serve::{FAILED, ORPHANED};
 use crate::link::Link;
 use crate::runtime::Runtime;
 
 /// What the process of a worker is called.
 pub(crate) const ROLE: &str = "worker";
-
-/// What a worker is told of itself.
-///
-/// # Errors
-/// [`Error::StartFailed`] when it is none of that.
-pub(crate) fn posting(assignment: &Assignment) -> Result<Posting> {
-    serde_json::from_str(&assignment.details)
-        .map_err(|error| Error::StartFailed { reason: format!("what a worker was told: {error}") })
-}
 
 /// The runtime of a worker.
 pub(crate) fn details(posting: &Posting) -> Details {
@@ -49,53 +37,12 @@ pub(crate) fn details(posting: &Posting) -> Details {
     }
 }
 
-/// Runs what its driver asks for until it is told to end, or its driver or its parent is gone. Never returns.
-#[expect(clippy::exit, reason = "the program as such never runs in this process")]
-pub(crate) fn serve(
-    assignment: &Assignment,
-    posting: &Posting,
-    start: impl FnOnce() -> Result<Runtime>,
-) -> ! {
-    let own: Arc<OnceLock<(Line, Runtime)>> = Arc::default();
-    let known = Arc::clone(&own);
-    let connected = assignment.connect(move |heard| match heard {
-        Heard::Stop { .. } => {
-            let Some((line, runtime)) = known.get().cloned() else { exit(ENDED) };
-            line.leaving();
-            // Its beats go on meanwhile.
-            let ending = thread::Builder::new().spawn(move || {
-                runtime.shutdown();
-                exit(ENDED);
-            });
-            if ending.is_err() {
-                exit(ENDED);
-            }
-        }
-        Heard::Gone => exit(ORPHANED),
-        Heard::Stream(_) | Heard::Sent { .. } | Heard::Answered { .. } => {}
-    });
-    let up = connected.map_err(|error| error.to_string()).and_then(|line| {
-        let runtime = start().map_err(|error| error.to_string())?;
-        serve::progress(&line, &runtime);
-        let listener = listen(&posting.door, posting.worker.clone(), runtime.clone())?;
-        let port = listener.local_addr().port();
-        own.set((line.clone(), runtime)).map_err(|_| "it is served already".to_owned())?;
-        line.up_at(port);
-        Ok(listener)
-    });
-    match up {
-        Ok(_listener) => loop {
-            thread::park();
-        },
-        Err(why) => {
-            // Nobody listens to traces yet.
-            _ = writeln!(io::stderr(), "raytree: {} cannot be started: {why}", assignment.name);
-            exit(FAILED)
-        }
-    }
-}
-
-fn listen(door: &Door, worker: Worker, runtime: Runtime) -> std::result::Result<Listener, String> {
+/// Listens for the driver.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn listen(posting: &Posting, runtime: Runtime) -> Result<Listener, String> {
+    let Posting { door, worker, .. } = posting.clone();
     let token = Token::load(&door.token_file).map_err(|error| error.to_string())?;
     let pem = door.pem.as_ref().map(|(cert, key)| (Path::new(cert), Path::new(key)));
     let is_exposed = !door.insecure && !door.bind.to_canonical().is_loopback();

@@ -173,7 +173,7 @@ fn end_tree(runtime: Arc<Shared>, id: ActorId, ending: Ending) -> Ends {
                 runtime.finish(id, ended_in_line(kill, &reason));
                 return;
             }
-            let end = SupervisorMsg::EndChild { tag: id.key(), kill, reason: reason.clone() };
+            let end = SupervisorMsg::EndChild { tag: cell.tag, kill, reason: reason.clone() };
             // Refused only when the whole tree has ended, and then everybody has been told. Asked again, because the
             // host may die of something else before it reads this (DI-2).
             _ = runtime.addrs.host.cast(end);

@@ -1,13 +1,14 @@
-//! The mirror of one process of a task's own: what stands for it in the tree.
+//! The mirror of one process of a task's or an actor's own: what stands for it in the tree.
 //!
-//! - **Parent:** `processes` (one-for-one; temporary: a further run has a process, and a mirror, of its own).
+//! - **Parent:** `processes` (one-for-one; temporary: a further run or life has a process, and a mirror, of its own).
 //! - **Children:** none; the operating system's process, which ends when this ends, however.
 //! - **After a restart:** none follows.
-//! - **Tells:** the task that asked for it: a stream once the process is up, and how it ended.
+//! - **Tells:** whoever asked for it: a stream once the process is up, and how it ended.
 //!
 //! Invariants:
 //! - **MR-1 (no-process-without-a-mirror):** the process is dead before its mirror is gone, or dies with it.
 //! - **MR-2 (always-told):** whoever waits for the process hears of its end, with the cause.
+//! - **MR-3 (one-process):** a life of an actor is not over before its process is: the next one begins after that.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -17,11 +18,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_process::{Event, FromChild, Keeper, Process, ProcessEnd, SpawnError, Spec};
-use raytree_supervise::{Actor, Context, Failure, clock};
+use raytree_supervise::{Actor, Context, Failure, Part, clock};
 use raytree_types::{Cause, Error, limits};
 use tokio::sync::{oneshot, watch};
 
-use super::serve;
+use crate::cluster::serve;
 
 /// What a mirror can be told.
 #[derive(strum::IntoStaticStr)]
@@ -32,16 +33,16 @@ pub(super) enum MirrorMsg {
     Heard(Event),
     /// Timer: is it still there, and not too large?
     Look,
-    /// Its task has its answer: the process may go.
+    /// What it was for is done: the process may go.
     Finished,
-    /// Its task is given up, or has no answer from it: the process has to go.
+    /// What it was for is given up, or has no answer from it: the process has to go.
     GivenUp(&'static str),
 }
 
 // A message is under 1 KiB or it is a reference.
 const _: () = assert!(size_of::<MirrorMsg>() <= 64);
 
-/// What a task asks for, and what it hears.
+/// What is asked for, and what is heard.
 pub(super) struct Order {
     pub(super) keeper: &'static Keeper,
     pub(super) spec: Spec,
@@ -52,6 +53,8 @@ pub(super) struct Order {
     pub(super) end: watch::Sender<Option<Ended>>,
     /// When it was heard last, in milliseconds of the clock.
     pub(super) heard: AtomicU64,
+    /// Of a life that is not over before the process is (MR-3).
+    pub(super) part: Mutex<Option<Part>>,
 }
 
 /// How a process ended, or why there was none.
@@ -89,6 +92,9 @@ impl Actor for Mirror {
                 let heard = Arc::clone(&ordered);
                 let observer = Box::new(move |event| {
                     heard.heard.store(milliseconds(clock::now()), Ordering::Release);
+                    if matches!(event, Event::Exited(_)) {
+                        heard.part.lock().take();
+                    }
                     // Of a beat nobody needs to know more than when it came.
                     if !matches!(event, Event::Said(FromChild::Beat { .. })) {
                         _ = addr.cast(MirrorMsg::Heard(event));
@@ -132,6 +138,7 @@ impl Mirror {
     fn begun(&mut self, ctx: &Context<MirrorMsg>, begun: Result<Process, SpawnError>) {
         match begun {
             Ok(process) => {
+                ctx.addr().probe().note(format!("process {}", process.id()));
                 self.process = Some(process);
                 if self.verdict.is_some() {
                     self.kill();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use raytree_engine::placement::Verdict;
 use raytree_supervise::{Addr, Kind, short_type_name};
-use raytree_types::{ActorId, ActorOptions, ExitKind, Incarnation, Resources, Result};
+use raytree_types::{ActorId, ActorOptions, Error, ExitKind, Incarnation, Resources, Result};
 
 use super::{Runtime, Shared};
 use crate::gcs::table::{Named, Owner, Place};
@@ -37,6 +37,27 @@ pub(crate) struct Making<A: Actor> {
 }
 
 impl Runtime {
+    #[track_caller]
+    pub(crate) fn spawn_owned<A: Actor>(
+        &self,
+        args: A::Args,
+        options: ActorOptions,
+        owner: Option<ActorId>,
+    ) -> Result<ActorHandle<A>> {
+        if options.isolation().is_some() {
+            let reason = "only actors of types marked #[remote] can have a process of their own";
+            return Err(Error::BadOption {
+                option: "isolated".to_owned(),
+                value: short_type_name::<A>().to_owned(),
+                reason: reason.to_owned(),
+            });
+        }
+        let here = (Location::caller(), Place::Now);
+        let body = BodyOf::Here(Arc::new(args));
+        let making = Making { body, owner, here, id: None, token: None };
+        self.create(options, making).map(|born| born.handle)
+    }
+
     pub(crate) fn create<A: Actor>(
         &self,
         options: ActorOptions,
@@ -52,7 +73,8 @@ impl Runtime {
         let (cell, addr) = shared.cell::<A>(options, &making);
         let named = shared.named::<A>(&cell, &addr, making.here.0, token);
         let (body, place_now) = (making.body, place == Place::Now);
-        let is_begun_elsewhere = matches!(&body, BodyOf::Away(Origin::Begun { .. }));
+        let is_begun_elsewhere =
+            matches!(&body, BodyOf::Away(Origin::Begun(begun)) if !begun.is_own);
         let launcher = Launcher { addr: addr.clone(), cell: Arc::clone(&cell), body, token, given };
         let share = cell.options.gets_if_exists();
         let entry = (Arc::clone(&cell), Arc::new(launcher) as _, place);
@@ -101,6 +123,8 @@ impl Shared {
             // A program with nodes has no books of its own. What cannot travel is its own affair.
             BodyOf::Here(_) if self.peers.any() => cell.unbooked(),
             BodyOf::Here(_) => cell,
+            // A process of its own takes of this node what its actor takes.
+            BodyOf::Away(Origin::Begun(begun)) if begun.is_own => cell,
             BodyOf::Away(origin) => {
                 let cell = cell.unbooked();
                 if let Origin::Imported(imported) = origin {

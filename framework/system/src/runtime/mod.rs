@@ -9,7 +9,6 @@ pub(crate) mod start;
 use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
-use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
@@ -30,8 +29,9 @@ use crate::cluster::peer::Peer;
 use crate::cluster::peers::Peers;
 use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
-use crate::gcs::table::{ActorTable, Ending, Held, Place};
+use crate::gcs::table::{ActorTable, Ending, Held};
 use crate::inspector::door::Door;
+use crate::link::Link;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::task::block::Lent;
@@ -42,10 +42,9 @@ use crate::user::handle::ActorHandle;
 use crate::user::status::Cell;
 use crate::worker::compute::Compute;
 use crate::worker::lane::Lane;
-use crate::worker::launch::{BodyOf, Launch};
+use crate::worker::launch::Launch;
 use ambient::Entered;
 pub(crate) use ambient::Here;
-use create::Making;
 use life::Life;
 
 /// A running system. Clones are the same system; when the last one is dropped it ends without the order that
@@ -82,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) driver: OnceLock<Arc<Driver>>,
     /// The program that this process works for, in a node or a worker.
     pub(crate) program: OnceLock<Arc<Peer>>,
+    /// To the process that started this one for one task or one actor.
+    pub(crate) parent: OnceLock<Arc<Link>>,
     pub(crate) compute: Arc<Compute>,
     /// One permit for each method that may block its thread.
     pub(crate) blocking: Arc<Semaphore>,
@@ -158,19 +159,6 @@ impl Runtime {
     #[track_caller]
     pub fn spawn<A: Actor>(&self, args: A::Args, options: ActorOptions) -> Result<ActorHandle<A>> {
         self.spawn_owned(args, options, None)
-    }
-
-    #[track_caller]
-    pub(crate) fn spawn_owned<A: Actor>(
-        &self,
-        args: A::Args,
-        options: ActorOptions,
-        owner: Option<ActorId>,
-    ) -> Result<ActorHandle<A>> {
-        let here = (Location::caller(), Place::Now);
-        let body = BodyOf::Here(Arc::new(args));
-        let making = Making { body, owner, here, id: None, token: None };
-        self.create(options, making).map(|born| born.handle)
     }
 
     /// Names of living actors, by namespace and name.

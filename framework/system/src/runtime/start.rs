@@ -1,6 +1,8 @@
 //! Starting a runtime.
 
+use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -21,7 +23,7 @@ use super::life::Life;
 use super::{Addrs, Here, Runtime, Shared, ambient};
 use crate::cluster::node::{Details, Node};
 use crate::cluster::peers::Peers;
-use crate::cluster::role;
+use crate::cluster::role::{self, Part};
 use crate::driver::Driver;
 use crate::gcs::table::ActorTable;
 use crate::inspector::door::Door;
@@ -169,24 +171,31 @@ impl Init {
 
     /// Starts the runtime. It becomes the process default if there is none.
     ///
-    /// In a process that was started as a node ([`Init::nodes`]) or for one task
-    /// ([`TaskOptions::isolated`](raytree_types::TaskOptions::isolated)) this does that work and never returns. So it should be the first thing a program does: what comes before it runs there,
-    /// too.
+    /// In a process that was started as a node ([`Init::nodes`]), for one task
+    /// ([`TaskOptions::isolated`](raytree_types::TaskOptions::isolated)) or for one actor
+    /// ([`ActorOptions::isolated`](raytree_types::ActorOptions::isolated)) this does that work and never returns. So it should
+    /// be the first thing a program does: what comes before it runs there, too.
     ///
     /// # Errors
     /// [`Error::BadOption`] for a bad number, [`Error::StartFailed`] when the system gives no threads.
     pub fn start(self) -> Result<Runtime> {
-        role::take(|node| {
+        role::take(|part| {
             let init = Self::new().nodes(0).inspector(false);
-            match node {
-                None => init.threads(2).strict(false).begin(),
-                Some(node) => Self { node: Some(node), ..init }.begin(),
+            match part {
+                Part::Own(own) => {
+                    let init = init.threads(own.threads).namespace(own.namespace).strict(false);
+                    init.begin(RuntimeId::given(drawn_by_lot()))
+                }
+                Part::Node(node) => {
+                    let id = RuntimeId::given(node.runtime);
+                    Self { node: Some(node), ..init }.begin(id)
+                }
             }
         })?;
-        self.begin()
+        self.begin(RuntimeId::next())
     }
 
-    fn begin(mut self) -> Result<Runtime> {
+    fn begin(mut self, id: RuntimeId) -> Result<Runtime> {
         let parallelism = available_parallelism().map_or(1, usize::from);
         let given = self.node.take();
         let is_all = self.cpus.is_none() && self.resources.is_none();
@@ -222,7 +231,6 @@ impl Init {
         let place = place(self.address, self.settings)?;
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
-        let id = given.map_or_else(RuntimeId::next, |node| RuntimeId::given(node.runtime));
         boot(
             (id, is_node),
             (place, wants),
@@ -231,6 +239,17 @@ impl Init {
             inspect,
         )
     }
+}
+
+/// A number for the runtime of a process of somebody's own, whose actors others may come to know: whoever starts such
+/// processes has none to give that nobody else gives. Of a thousand that live at once two have the same with a chance of
+/// one in 10^8.
+fn drawn_by_lot() -> u64 {
+    /// Above all that are counted, and small enough to be read as a number everywhere.
+    const BITS: u32 = 47;
+    // The keys of hash maps are the operating system's random numbers.
+    let random = RandomState::new().build_hasher().finish();
+    1 << BITS | random >> (u64::BITS - BITS)
 }
 
 /// Who is meant by an address: that which was said, else that of the environment.
@@ -303,6 +322,7 @@ fn boot(
         peers: Peers::default(),
         driver: OnceLock::new(),
         program: OnceLock::new(),
+        parent: OnceLock::new(),
         compute: Arc::default(),
         blocking: Arc::new(Semaphore::new(limits::BLOCKING_METHODS_MAX)),
         slow: Arc::new(Semaphore::new(limits::SLOW_METHODS_MAX)),

@@ -79,10 +79,9 @@ where
         let mut waits = false;
         A::each(&given.0, &mut |settled| waits |= !settled.is_settled());
         let when = if waits { Place::Later } else { Place::Now };
-        let body = if shared.begins_elsewhere(&self.options) {
-            let kept = given.clone();
-            let arguments = Arc::new(move || A::write(kept.lend()?, info.codec));
-            BodyOf::Away(Origin::Begun { class: info, arguments })
+        let is_elsewhere = shared.begins_elsewhere(&self.options);
+        let body = if is_elsewhere || self.options.isolation().is_some() {
+            BodyOf::Away(Origin::begun(info, given.clone(), !is_elsewhere))
         } else {
             BodyOf::Here(Arc::new(given.clone()))
         };
@@ -110,11 +109,10 @@ where
     let runtime = ambient::current()?;
     let given = Given::<A>(Arc::new(A::keep(A::read(parts, T::info().codec)?)));
     let Birth { id, life, options } = birth;
-    let body = if runtime.shared().peers.any() {
-        // It came from a node that has enough to do, and goes to another one.
-        let info = T::info();
-        let arguments = Arc::new(move || A::write(given.lend()?, info.codec));
-        BodyOf::Away(Origin::Begun { class: info, arguments })
+    // It came from a node that has enough to do, and goes to another one.
+    let is_elsewhere = runtime.shared().peers.any();
+    let body = if is_elsewhere || options.isolation().is_some() {
+        BodyOf::Away(Origin::begun(T::info(), given, !is_elsewhere))
     } else {
         BodyOf::Here(Arc::new(given))
     };
@@ -278,7 +276,8 @@ async fn find<T: Remote>(name: &str, namespace: Option<&str>) -> Result<T::Handl
     }
     let missing =
         || Error::ActorNotFound { name: name.to_owned(), namespace: namespace.to_owned() };
-    let link = shared.program.get().and_then(|program| program.link()).ok_or_else(missing)?;
+    let link = shared.program.get().and_then(|program| program.link());
+    let link = link.or_else(|| shared.parent.get().cloned()).ok_or_else(missing)?;
     let what = Ask::Named { namespace: namespace.to_owned(), name: name.to_owned() };
     let part = lending(link.request(what)).await?;
     let found = part.value::<ActorRef<T>>(Codec::Compact);

@@ -44,6 +44,8 @@ pub struct Status {
 /// What is shared by the handles of an actor, its host and the directory.
 pub(crate) struct Cell {
     pub(crate) id: ActorId,
+    /// Its number among the children of its host: actors of other processes may have any id.
+    pub(crate) tag: u64,
     pub(crate) name: String,
     pub(crate) options: ActorOptions,
     pub(crate) owner: Option<ActorId>,
@@ -78,6 +80,8 @@ impl Cell {
             exits: 0,
             last_exit: None,
         });
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let tag = NEXT.fetch_add(1, Ordering::Relaxed);
         let lease = Mutex::new(Weak::new());
         let death = Arc::new(Notify::new());
         let open = OpenCalls::default();
@@ -85,6 +89,7 @@ impl Cell {
         let (imported, is_unbooked) = (OnceLock::new(), false);
         Self {
             id,
+            tag,
             name,
             options,
             owner,

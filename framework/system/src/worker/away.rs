@@ -2,8 +2,8 @@
 //!
 //! - **Parent:** `actor_host` (one-for-one; transient, within the actor's own restarts).
 //! - **Children:** none linked.
-//! - **After a restart:** the next life is begun anew, in whichever process has room for it then. Queued calls of the old
-//!   life are lost and their callers told.
+//! - **After a restart:** the next life is begun anew, in whichever process has room for it then, or in a new one of its
+//!   own where the actor is isolated. Queued calls of the old life are lost and their callers told.
 //! - **Tells:** its callers, with the answers that come back or by ending.
 //!
 //! What an actor is to its callers is decided here, as for one that lives here: order, bounds, restarts, who is told of
@@ -11,22 +11,26 @@
 //! link has no room for them.
 //!
 //! Invariants:
-//! - **AW-1 (one-life):** a life here ends only when its body over there has ended, or the process that had it is dead.
+//! - **AW-1 (one-life):** a life here ends only when its body over there has ended, or the process that had it is dead; in
+//!   a process of its own, only when that is dead.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use raytree_supervise::{self as kit, Addr, Context, Failure, Part as OfLife};
-use raytree_types::{Cause, Error, Exit, ExitKind, Incarnation, Result};
+use raytree_types::{ActorOptions, Cause, Error, Exit, ExitKind, Incarnation, Result};
 use tokio::sync::{oneshot, watch};
 
 use crate::cluster::peer::Seat;
 use crate::cluster::peers;
+use crate::isolated::actor::Own;
 use crate::link::{Answer, Ask, Imported, ImportedActor, Landing, Link};
 use crate::object::part::Part;
+use crate::task::args::Args;
 use crate::task::definition::Info;
 use crate::user::actor::Actor;
+use crate::user::class::Given;
 use crate::user::job::HostedMsg;
 use crate::user::status::Cell;
 
@@ -34,13 +38,27 @@ use crate::user::status::Cell;
 #[derive(Clone)]
 pub(crate) enum Origin {
     /// It is begun from its kept arguments.
-    Begun { class: &'static Info, arguments: Arguments },
+    Begun(Arc<Begun>),
     /// It is there already, and somebody else's.
     Imported(Arc<ImportedActor>),
 }
 
-/// The arguments of a constructor, written for one more life.
-pub(crate) type Arguments = Arc<dyn Fn() -> Result<Vec<Part>> + Send + Sync>;
+/// What its lives are begun from.
+pub(crate) struct Begun {
+    class: &'static Info,
+    /// Writes the arguments of its constructor for one more life.
+    arguments: Box<dyn Fn() -> Result<Vec<Part>> + Send + Sync>,
+    /// Each has a process of its own, which this one starts; else it lives in one that is there already.
+    pub(crate) is_own: bool,
+}
+
+impl Origin {
+    /// From these arguments of its constructor.
+    pub(crate) fn begun<A: Args>(class: &'static Info, given: Given<A>, is_own: bool) -> Self {
+        let arguments = Box::new(move || A::write(given.lend()?, class.codec));
+        Self::Begun(Arc::new(Begun { class, arguments, is_own }))
+    }
+}
 
 /// What each life is made from.
 pub(crate) struct AwayArgs {
@@ -48,14 +66,25 @@ pub(crate) struct AwayArgs {
     pub(crate) origin: Origin,
     /// The first incarnation of this placement.
     pub(crate) first: Incarnation,
+    /// The only one, where another process decides on its lives.
+    pub(crate) given: Option<Incarnation>,
 }
 
 /// See the [module documentation](self).
 pub(crate) struct Away<A: Actor> {
     there: There,
-    /// What it takes of the process over there.
-    _seat: Option<Seat>,
+    host: Host,
     _actor: PhantomData<fn() -> A>,
+}
+
+/// What has the body.
+enum Host {
+    /// Whoever made it.
+    Another,
+    /// A process that others share: what the actor takes of it.
+    Peer(#[expect(dead_code, reason = "given back when it is dropped")] Seat),
+    /// A process of its own.
+    Own(Own),
 }
 
 /// The body.
@@ -114,23 +143,20 @@ impl<A: Actor> kit::Actor for Away<A> {
 
     async fn start(
         ctx: &Context<HostedMsg<A>>,
-        AwayArgs { cell, origin, first }: AwayArgs,
+        AwayArgs { cell, origin, first, given }: AwayArgs,
     ) -> Result<Self, Failure> {
-        let life = Incarnation { restart: ctx.life(), ..first };
+        let life = given.unwrap_or(Incarnation { restart: ctx.life(), ..first });
         cell.begins(life);
-        let (seat, there) = match origin {
+        let (host, there) = match origin {
             Origin::Imported(imported) => {
                 let (link, export) = (Arc::clone(&imported.link), imported.export);
                 let number = number();
                 let over = watches(&link, export, (number, ctx.addr()), None);
-                (None, There { link, export, over, number, is_begun: false })
+                (Host::Another, There { link, export, over, number, is_begun: false })
             }
-            Origin::Begun { class, arguments } => {
-                let (seat, there) = begin(ctx, (&cell, life), class, &arguments).await?;
-                (Some(seat), there)
-            }
+            Origin::Begun(begun) => begin(ctx, (&cell, life), &begun).await?,
         };
-        Ok(Self { there, _seat: seat, _actor: PhantomData })
+        Ok(Self { there, host, _actor: PhantomData })
     }
 
     async fn handle(
@@ -164,6 +190,9 @@ impl<A: Actor> kit::Actor for Away<A> {
             self.there.link.end_actor(self.there.export, false);
             _ = self.there.over.wait_for(|over| *over).await;
         }
+        if let Host::Own(process) = &mut self.host {
+            process.ends().await;
+        }
     }
 }
 
@@ -178,37 +207,54 @@ fn gone<A: Actor>(ctx: &Context<HostedMsg<A>>, how: Result<Exit, Cause>) -> Resu
     }
 }
 
-/// Finds a place for a life and begins it there.
+/// Finds a place for a life, or makes one.
+async fn place<A: Actor>(
+    ctx: &Context<HostedMsg<A>>,
+    (cell, life): (&Arc<Cell>, Incarnation),
+    is_own: bool,
+) -> Result<(Host, Arc<Link>, ActorOptions), Failure> {
+    if is_own {
+        let own = Own::begin(cell, life, ctx.part()).await.map_err(Failure::exit)?;
+        let link = Arc::clone(own.link());
+        return Ok((Host::Own(own), link, cell.options.clone().inside(&cell.name)));
+    }
+    let seat = peers::for_actor(cell.runtime.clone(), cell.options.demand()).await;
+    let seat = seat.ok_or_else(ended)?;
+    let link = Arc::clone(seat.link());
+    Ok((Host::Peer(seat), link, cell.options.clone().elsewhere(&cell.name)))
+}
+
+/// Begins a life where there is a place for it.
 async fn begin<A: Actor>(
     ctx: &Context<HostedMsg<A>>,
     (cell, life): (&Arc<Cell>, Incarnation),
-    class: &'static Info,
-    arguments: &Arguments,
-) -> Result<(Seat, There), Failure> {
-    let gone = || Failure::exit(ExitKind::HostDied(Cause::message("the runtime has ended")));
-    let seat = peers::for_actor(cell.runtime.clone(), cell.options.demand()).await;
-    let seat = seat.ok_or_else(gone)?;
+    Begun { class, arguments, is_own }: &Begun,
+) -> Result<(Host, There), Failure> {
+    let (host, link, options) = place(ctx, (cell, life), *is_own).await?;
     let arguments = arguments().map_err(|error| constructor(&error))?;
     let (begun, answer) = oneshot::channel();
     let landing =
-        Begins { link: Arc::clone(seat.link()), addr: ctx.addr().clone(), part: ctx.part(), begun };
+        Begins { link: Arc::clone(&link), addr: ctx.addr().clone(), part: ctx.part(), begun };
     let what = Ask::Create {
         class: class.name.to_owned(),
         signature: class.signature.to_owned(),
         id: cell.id,
         life,
-        options: Box::new(cell.options.clone().elsewhere(&cell.name)),
+        options: Box::new(options),
     };
-    let link = Arc::clone(seat.link());
     let call = link.ask(what, arguments, Box::new(landing));
     let withdraw = Withdraw { link: &link, call };
     let there = match answer.await {
         Ok(Ok(there)) => there,
         Ok(Err(kind)) => return Err(Failure::exit(kind)),
-        Err(_) => return Err(gone()),
+        Err(_) => return Err(ended()),
     };
     drop(withdraw);
-    Ok((seat, there))
+    Ok((host, there))
+}
+
+fn ended() -> Failure {
+    Failure::exit(ExitKind::HostDied(Cause::message("the runtime has ended")))
 }
 
 /// A life that is given up while it begins.

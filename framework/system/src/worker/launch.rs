@@ -67,11 +67,12 @@ impl<A: Actor> Launch for Launcher<A> {
                 })
             }
             BodyOf::Away(origin) => {
-                let origin = origin.clone();
+                let (origin, given) = (origin.clone(), self.given);
                 ChildSpec::actor::<Away<A>>(&self.addr, move || AwayArgs {
                     cell: Arc::clone(&cell),
                     origin: origin.clone(),
                     first,
+                    given,
                 })
             }
         };
@@ -79,7 +80,7 @@ impl<A: Actor> Launch for Launcher<A> {
             .own_restarts(options.restarts_max().saturating_sub(restarts))
             .backoff(options.restart_backoff())
             .shutdown(options.shutdown())
-            .tag(self.cell.id.key())
+            .tag(self.cell.tag)
             .observer(HostObserver::new(Arc::clone(&self.cell), weak, placement, restarts))
             .on(runtime.user.clone())
     }

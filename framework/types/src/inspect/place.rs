@@ -86,7 +86,7 @@ pub struct SocketName {
     /// The process.
     pub pid: u32,
     /// The number of the runtime within it.
-    pub runtime: u32,
+    pub runtime: u64,
 }
 
 impl SocketName {

@@ -125,13 +125,8 @@ impl TaskOptions {
     /// An environment variable of a process of its own: says [`Self::isolated`], too.
     #[track_caller]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let (name, value) = (name.into(), value.into());
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            let reason = "a variable has a name without `=`, and no zero bytes";
-            Bad::note(&mut self.bad, "env", format!("{name}={value}"), reason);
-        } else {
-            self.isolation.get_or_insert_default().environment.insert(name, value);
-        }
+        let variable = (name.into(), value.into());
+        Isolation::variable(&mut self.isolation, variable, &mut self.bad);
         self
     }
 
@@ -145,12 +140,7 @@ impl TaskOptions {
     /// Says [`Self::isolated`], too. Default: no bound; at least 1 MiB.
     #[track_caller]
     pub fn memory_max(mut self, bytes: u64) -> Self {
-        if bytes >= limits::ISOLATED_MEMORY_MIN {
-            self.isolation.get_or_insert_default().memory_max = Some(bytes);
-        } else {
-            let reason = format!("it is at least {} bytes", limits::ISOLATED_MEMORY_MIN);
-            Bad::note(&mut self.bad, "memory_max", bytes.to_string(), &reason);
-        }
+        Isolation::memory(&mut self.isolation, bytes, &mut self.bad);
         self
     }
 

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use raytree::prelude::*;
-use raytree::{Bytes, Result, get_all, limits};
+use raytree::{Bytes, Error, Result, get_all, limits};
 
 use rustix::process::{Signal, kill_process};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{freeze, process, within};
+use super::{freeze, pid, process, within};
 
 const LARGE_BYTES: usize = 2 << 20;
 /// So many of them may wait.
@@ -21,7 +21,7 @@ const MORE: usize = 8;
 #[derive(Clone)]
 struct Large<const TEST: usize>(Bytes);
 
-static WRITTEN: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+static WRITTEN: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
 
 impl<const TEST: usize> Large<TEST> {
     fn new() -> Self {
@@ -105,6 +105,17 @@ impl Ruler {
         self.measured += 1;
         self.measured - 1
     }
+
+    pub(crate) fn weigh(&mut self, large: Large<2>) -> usize {
+        large.0.len()
+    }
+}
+
+/// More cannot be sent.
+async fn crowded<const TEST: usize>() {
+    while Large::<TEST>::written() < MOST {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[raytree::test(nodes = 1, strict = false)]
@@ -118,9 +129,7 @@ async fn calls_wait_in_their_mailbox_while_a_node_does_not_read() -> Result<()> 
         let passes = ruler.passes(gate);
         let large = Large::new();
         let all: Vec<_> = (0..150).map(|_| ruler.measure(large.clone())).collect();
-        while Large::<1>::written() < MOST {
-            tokio::task::yield_now().await;
-        }
+        crowded::<1>().await;
         // Whatever else would be written would be by now.
         for _ in 0..1000 {
             tokio::task::yield_now().await;
@@ -130,6 +139,27 @@ async fn calls_wait_in_their_mailbox_while_a_node_does_not_read() -> Result<()> 
         std::fs::write(&file, "").expect("a file");
         assert_eq!(passes.await?, file.len());
         assert_eq!(get_all(all).await?, (0..150).collect::<Vec<_>>());
+        Ok(())
+    })
+    .await
+}
+
+#[raytree::test(nodes = 1, strict = false)]
+async fn li_1_calls_that_wait_for_room_are_told_that_their_node_is_gone() -> Result<()> {
+    within(async {
+        let file = "/nowhere/at/all".to_owned();
+        let node = pid(process::remote().await?);
+        let ruler = Ruler::remote();
+        ruler.ready().await?;
+        let passes = ruler.passes(Gate { file, program: std::process::id() });
+        let large = Large::new();
+        let all: Vec<_> = (0..150).map(|_| ruler.weigh(large.clone())).collect();
+        crowded::<2>().await;
+        kill_process(node, Signal::KILL).expect("it lives");
+        assert!(matches!(passes.await, Err(Error::ActorDied { .. })));
+        for waits in all {
+            assert!(matches!(waits.await, Err(Error::ActorDied { .. })));
+        }
         Ok(())
     })
     .await

@@ -39,9 +39,13 @@ fn is_stopped(id: u32) -> bool {
     })
 }
 
+fn pid(id: u32) -> rustix::process::Pid {
+    rustix::process::Pid::from_raw(id as i32).expect("a process")
+}
+
 /// Stops a process, as the operating system may do.
 async fn freeze(id: u32) -> rustix::process::Pid {
-    let pid = rustix::process::Pid::from_raw(id as i32).expect("a process");
+    let pid = pid(id);
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it lives");
     while !is_stopped(id) {
         tokio::task::yield_now().await;

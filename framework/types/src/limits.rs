@@ -351,6 +351,12 @@ pub const SESSION_MOVED_AT_ONCE_BYTES: usize = 32 << 10;
 /// The stack of a thread that moves the bytes of a session. Reserved, not used: memory is taken as it is touched.
 pub const SESSION_STACK_BYTES: usize = 256 << 10;
 
+/// How long a program waits for a cluster that was heard and gets on: the head takes its bytes, a node starts a worker.
+pub const DRIVER_MOVES_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long a program without any worker, and without one to come, waits for one before everybody who waits is told.
+pub const WORKERLESS_MAX: Duration = Duration::from_secs(30);
+
 /// How often is looked whether something has happened that nobody tells of: a head listens, the last worker has ended.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

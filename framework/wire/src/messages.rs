@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::{Closer, FrameError, ReadHalf, Stream, WriteHalf, read_frame, write_frame};
 
 /// What is heard from the other side.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Said<In> {
     /// A message.
     Message(In),

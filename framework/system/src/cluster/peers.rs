@@ -249,6 +249,8 @@ impl Shared {
         match self.program.get() {
             Some(program) if program.is_boundless => need.clone(),
             Some(program) => program.total.clone(),
+            // Nobody knows yet what the nodes of a cluster have.
+            None if self.driver.get().is_some() && self.peers.all().is_empty() => need.clone(),
             None => self.peers.largest_for(need),
         }
     }

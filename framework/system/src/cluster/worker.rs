@@ -76,13 +76,11 @@ fn serves(runtime: &Runtime, stream: Stream) {
         tracing::info!("the driver is gone: {cause}");
         exit(ORPHANED)
     };
+    // There before the first question comes. Set once, by its one driver.
+    let program = Arc::new(Peer::boundless("the program".to_owned()));
+    _ = runtime.shared().program.set(Arc::clone(&program));
     match Link::start("the program", stream, runtime.shared(), gone) {
-        Ok(link) => {
-            let program = Arc::new(Peer::boundless("the program".to_owned()));
-            program.comes_up(link);
-            // Set once, by its one driver.
-            _ = runtime.shared().program.set(program);
-        }
+        Ok(link) => program.comes_up(link),
         Err(error) => {
             tracing::error!(%error, "no thread for the link of this worker");
             exit(FAILED);

@@ -2,34 +2,33 @@
 //!
 //! - **Parent:** `cluster` (one-for-one; permanent; 5 restarts in 30 s).
 //! - **Children:** none.
-//! - **After a restart:** nothing is lost: the connection and what is known of the workers belong to the runtime, and what
-//!   was said meanwhile has waited.
+//! - **After a restart:** nothing is lost: the connection, what it said and was not handled yet, and what is known of the
+//!   workers belong to the runtime. What was begun and not finished is begun again.
 //! - **Tells:** the peers, who gets new work; the links, when all who wait are to be told that a worker is gone; everybody
 //!   who waits, when the head is lost.
 //!
 //! Invariants:
 //! - **DH-1 (told-when-ended):** a call that a worker has is lost for its caller only when the head has said that the
-//!   worker's process has ended, or the head is lost.
+//!   worker has ended, by its process or by the lease of its node, or the head is lost.
 
-use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use raytree_process::cluster::{FromDriver, Greeting, ToDriver, Worker};
 use raytree_supervise::{Actor, Context, Failure, clock};
-use raytree_types::{Cause, Error, Resources, limits};
+use raytree_types::{Cause, Error, limits};
 use raytree_wire::{Plane, Said, Stream};
 
 use super::Driver;
-use crate::cluster::peer::Peer;
+use super::workers::Left;
 use crate::link::Link;
 use crate::runtime::Shared;
 
 /// What the actor can be told.
 #[derive(strum::IntoStaticStr)]
 pub(crate) enum HeadMsg {
-    /// The head was heard.
-    Heard(Box<Said<ToDriver>>),
+    /// The head was heard: what it said waits in the driver's inbox.
+    Heard,
     /// A worker was dialed.
     Dialed(Box<(Worker, Result<Stream, String>)>),
     /// The link with a worker says nothing more.
@@ -40,20 +39,6 @@ pub(crate) enum HeadMsg {
     Stored(Result<(), String>),
     /// Timer: is the head still there?
     Look,
-}
-
-/// The workers of this driver, by node.
-pub(super) type Workers = HashMap<String, Seated>;
-
-/// The worker on one node, over all its lives.
-pub(super) struct Seated {
-    peer: Arc<Peer>,
-    worker: Worker,
-    link: Option<Arc<Link>>,
-    /// All that came over the link was read.
-    is_read: bool,
-    /// It has ended: why, and whether another life follows.
-    down: Option<(Cause, bool)>,
 }
 
 /// See the [module documentation](self).
@@ -67,29 +52,35 @@ impl Actor for Head {
 
     async fn start(ctx: &Context<HeadMsg>, driver: Arc<Driver>) -> Result<Self, Failure> {
         ctx.send_after(limits::HEAD_BEAT_EVERY, HeadMsg::Look);
-        Ok(Self { driver })
+        let head = Self { driver };
+        for left in head.driver.left_to_do() {
+            match left {
+                Left::ToDial(worker, address) => head.dial(ctx, worker, address),
+                Left::ToSettle(worker) => {
+                    ctx.send_after(limits::BEAT_EVERY, HeadMsg::Settle(Box::new(worker)));
+                }
+            }
+        }
+        if head.driver.is_storing() {
+            head.store(ctx);
+        }
+        head.hear(ctx);
+        Ok(head)
     }
 
     async fn handle(&mut self, ctx: &Context<HeadMsg>, message: HeadMsg) -> Result<(), Failure> {
         match message {
-            HeadMsg::Heard(said) => match *said {
-                Said::Message(said) => self.said(ctx, said),
-                Said::Over(why) => self.lost(&format!("the connection with it ended: {why}")),
-            },
+            HeadMsg::Heard => self.hear(ctx),
             HeadMsg::Dialed(dialed) => {
                 let (worker, stream) = *dialed;
                 self.dialed(ctx, worker, stream);
             }
             HeadMsg::HungUp(hung_up) => {
                 let (worker, cause) = *hung_up;
-                self.hung_up(&worker, &cause);
+                self.hung_up(worker, &cause);
             }
-            HeadMsg::Settle(worker) => self.settle(&worker),
-            HeadMsg::Stored(Ok(())) => self.driver.say(&FromDriver::Stored),
-            HeadMsg::Stored(Err(why)) => {
-                let reason = format!("the cluster could not take this program: {why}");
-                self.driver.is_ready(Err(Error::StartFailed { reason }));
-            }
+            HeadMsg::Settle(worker) => self.driver.settle(&worker),
+            HeadMsg::Stored(stored) => self.stored(stored),
             HeadMsg::Look => self.look(ctx),
         }
         Ok(())
@@ -97,73 +88,70 @@ impl Actor for Head {
 }
 
 impl Head {
-    fn said(&mut self, ctx: &Context<HeadMsg>, said: ToDriver) {
-        *self.driver.heard.lock() = clock::now();
+    /// Handles what the head has said; what a life did not get done stays for the next.
+    fn hear(&self, ctx: &Context<HeadMsg>) {
+        while let Some(said) = self.driver.inbox.first() {
+            match said {
+                Said::Message(said) => self.said(ctx, said),
+                Said::Over(why) => self.lost(&format!("the connection with it ended: {why}")),
+            }
+            self.driver.inbox.is_done();
+        }
+    }
+
+    fn said(&self, ctx: &Context<HeadMsg>, said: ToDriver) {
         match said {
             ToDriver::Beat => {}
-            ToDriver::Lacks => {
-                let driver = Arc::clone(&self.driver);
-                ctx.pipe(async move {
-                    let stored = tokio::task::spawn_blocking(move || driver.store()).await;
-                    let stored = stored.unwrap_or_else(|error| Err(error.to_string()));
-                    Some(HeadMsg::Stored(stored))
-                });
-            }
+            ToDriver::Lacks => self.store(ctx),
             ToDriver::Opened { job, grace } => {
                 tracing::info!(%job, "the cluster has taken this program in");
                 // Said once.
                 _ = self.driver.grace.set(grace);
+                self.driver.moves();
             }
             ToDriver::Refused { reason } => {
-                let reason = format!("the cluster refused this program: {reason}");
-                self.driver.is_ready(Err(Error::StartFailed { reason: reason.clone() }));
-                self.lost(&reason);
+                self.lost(&format!("the cluster refused this program: {reason}"));
             }
-            ToDriver::Granted { .. } => {}
-            ToDriver::Up { worker, grant, address } => self.up(ctx, worker, &grant, address),
-            ToDriver::Down { worker, cause, again } => self.down(ctx, &worker, cause, again),
-            ToDriver::Broken { node, cause } => self.broken(&node, &cause),
+            ToDriver::Granted { worker, grant } => {
+                self.driver.moves();
+                self.driver.granted(worker, &grant);
+            }
+            ToDriver::Up { worker, grant, address } => {
+                if !self.driver.is_up(&worker, address) {
+                    self.driver.granted(worker.clone(), &grant);
+                    self.driver.is_up(&worker, address);
+                }
+                self.dial(ctx, worker, address);
+            }
+            ToDriver::Down { worker, cause, again } => {
+                tracing::warn!("{cause}");
+                match self.driver.is_down(&worker, cause, again) {
+                    Some(true) => self.driver.settle(&worker),
+                    // Its last answers may not have been read; the end of its stream follows.
+                    Some(false) => {
+                        _ = ctx.send_after(limits::BEAT_EVERY, HeadMsg::Settle(Box::new(worker)));
+                    }
+                    None => {}
+                }
+                self.counts_workers(&Cause::message("its last worker has ended"));
+            }
+            ToDriver::Broken { node, cause } => {
+                tracing::error!("{node} has no worker for this program any more: {cause}");
+                self.driver.broken(&node, &cause);
+                self.counts_workers(&cause);
+            }
             ToDriver::Waits { node, held_by } => {
                 let jobs: Vec<_> = held_by.iter().map(ToString::to_string).collect();
                 let jobs = jobs.join(", ");
                 tracing::warn!("nothing is free for this program on {node}: {jobs} has it");
+                // What it submits waits until something is.
+                self.driver.is_ready(Ok(()));
             }
             ToDriver::Ended { why } => self.lost(&why),
         }
     }
 
-    /// A worker can be dialed.
-    fn up(
-        &mut self,
-        ctx: &Context<HeadMsg>,
-        worker: Worker,
-        grant: &Resources,
-        address: std::net::SocketAddr,
-    ) {
-        {
-            let mut workers = self.driver.workers.lock();
-            let seated = workers.get(&worker.node).map(|own| Arc::clone(&own.peer));
-            // Another life of its node may have more, or less.
-            let peer = seated.filter(|peer| peer.total == *grant);
-            let is_new = peer.is_none();
-            let peer =
-                peer.unwrap_or_else(|| Arc::new(Peer::new(worker.node.clone(), grant.clone())));
-            let own = Seated {
-                peer: Arc::clone(&peer),
-                worker: worker.clone(),
-                link: None,
-                is_read: false,
-                down: None,
-            };
-            let before = workers.insert(worker.node.clone(), own);
-            drop(workers);
-            if let Some(runtime) = self.driver.runtime.upgrade().filter(|_| is_new) {
-                if let Some(before) = before {
-                    runtime.peers.leaves(&before.peer);
-                }
-                runtime.peers.comes(peer);
-            }
-        }
+    fn dial(&self, ctx: &Context<HeadMsg>, worker: Worker, address: SocketAddr) {
         let driver = Arc::clone(&self.driver);
         ctx.pipe(async move {
             let greeting = Greeting::Calls { worker: worker.clone() };
@@ -175,12 +163,12 @@ impl Head {
         });
     }
 
-    fn dialed(&mut self, ctx: &Context<HeadMsg>, worker: Worker, stream: Result<Stream, String>) {
+    fn dialed(&self, ctx: &Context<HeadMsg>, worker: Worker, stream: Result<Stream, String>) {
         let Some(runtime) = self.driver.runtime.upgrade() else { return };
-        let mut workers = self.driver.workers.lock();
-        let current = workers.get_mut(&worker.node).filter(|own| own.worker == worker);
         // It may have ended meanwhile, and another one have its place.
-        let Some(own) = current.filter(|own| own.down.is_none()) else { return };
+        if !self.driver.waits_for_link(&worker) {
+            return;
+        }
         let addr = ctx.addr().clone();
         let dialed = worker.clone();
         let hung_up = move |cause| _ = addr.cast(HeadMsg::HungUp(Box::new((dialed, cause))));
@@ -190,14 +178,12 @@ impl Head {
         });
         match link {
             Ok(link) => {
-                own.link = Some(Arc::clone(&link));
-                own.peer.comes_up(link);
-                drop(workers);
-                self.driver.is_ready(Ok(()));
-                feed(&runtime);
+                if self.driver.linked(&worker, link) {
+                    self.driver.is_ready(Ok(()));
+                    feed(&runtime);
+                }
             }
             Err(why) => {
-                drop(workers);
                 let why = format!("its driver cannot dial it: {why}");
                 tracing::warn!(%worker, "{why}");
                 self.driver.say(&FromDriver::Lost { worker, why });
@@ -206,117 +192,76 @@ impl Head {
     }
 
     /// The link says nothing more: the worker has ended, or has to.
-    fn hung_up(&mut self, worker: &Worker, cause: &Cause) {
-        let is_down = {
-            let mut workers = self.driver.workers.lock();
-            let Some(own) = workers.get_mut(&worker.node).filter(|own| own.worker == *worker)
-            else {
-                return;
-            };
-            own.is_read = true;
-            own.peer.pauses();
-            own.down.is_some()
-        };
-        if is_down {
-            return self.settle(worker);
-        }
-        // Whoever waits hears of it when it has surely ended (DH-1).
-        let why = format!("its link was lost: {cause}");
-        self.driver.say(&FromDriver::Lost { worker: worker.clone(), why });
-    }
-
-    fn down(&mut self, ctx: &Context<HeadMsg>, worker: &Worker, cause: Cause, again: bool) {
-        let is_read = {
-            let mut workers = self.driver.workers.lock();
-            let Some(own) = workers.get_mut(&worker.node).filter(|own| own.worker == *worker)
-            else {
-                return;
-            };
-            own.peer.pauses();
-            own.down = Some((cause, again));
-            own.is_read || own.link.is_none()
-        };
-        if is_read {
-            self.settle(worker);
-        } else {
-            // Its last answers may not have been read; the end of its stream follows.
-            ctx.send_after(limits::BEAT_EVERY, HeadMsg::Settle(Box::new(worker.clone())));
+    fn hung_up(&self, worker: Worker, cause: &Cause) {
+        match self.driver.hung_up(&worker) {
+            Some(true) => self.driver.settle(&worker),
+            // Whoever waits hears of it when it has surely ended (DH-1).
+            Some(false) => {
+                let why = format!("its link was lost: {cause}");
+                self.driver.say(&FromDriver::Lost { worker, why });
+            }
+            None => {}
         }
     }
 
-    /// It has surely ended, and everything it said was read.
-    fn settle(&mut self, worker: &Worker) {
-        let mut workers = self.driver.workers.lock();
-        let Some(own) = workers.get_mut(&worker.node).filter(|own| own.worker == *worker) else {
+    fn store(&self, ctx: &Context<HeadMsg>) {
+        self.driver.begins_to_store();
+        let driver = Arc::clone(&self.driver);
+        ctx.pipe(async move {
+            let stored = tokio::task::spawn_blocking(move || driver.store()).await;
+            let stored = stored.unwrap_or_else(|error| Err(error.to_string()));
+            Some(HeadMsg::Stored(stored))
+        });
+    }
+
+    fn stored(&self, stored: Result<(), String>) {
+        self.driver.has_stored();
+        match stored {
+            Ok(()) => self.driver.say(&FromDriver::Stored),
+            Err(why) => {
+                let reason = format!("the cluster could not take this program: {why}");
+                self.driver.is_ready(Err(Error::StartFailed { reason }));
+            }
+        }
+    }
+
+    /// A program without workers, and without any to come, has nothing to wait for.
+    fn counts_workers(&self, cause: &Cause) {
+        if !self.driver.has_none() {
             return;
-        };
-        let Some((cause, again)) = own.down.clone() else { return };
-        own.peer.goes();
-        let link = own.link.take();
-        let peer = Arc::clone(&own.peer);
-        if !again {
-            workers.remove(&worker.node);
         }
-        drop(workers);
-        let runtime = self.driver.runtime.upgrade();
-        if let Some(runtime) = runtime.as_ref().filter(|_| !again) {
-            runtime.peers.leaves(&peer);
-        }
-        match (link, runtime) {
-            // Values are dropped and written again there, which is the user's code.
-            (Some(link), Some(runtime)) => {
-                _ = runtime.user.spawn_blocking(move || link.end(&cause));
-            }
-            (Some(link), None) => link.end(&cause),
-            (None, _) => {}
-        }
+        let reason = format!("no node can run this program: {cause}");
+        self.driver.is_ready(Err(Error::StartFailed { reason: reason.clone() }));
+        self.driver.has_none_since(clock::now(), reason);
     }
 
-    /// There are no more workers on a node.
-    fn broken(&mut self, node: &str, cause: &Cause) {
-        tracing::error!("{node} has no worker for this program any more: {cause}");
-        let left = {
-            let mut workers = self.driver.workers.lock();
-            let gone = workers.remove(node);
-            if let (Some(runtime), Some(gone)) = (self.driver.runtime.upgrade(), &gone) {
-                runtime.peers.leaves(&gone.peer);
-            }
-            workers.len()
-        };
-        if left == 0 {
-            let reason = format!("no node could run this program; the last was {node}: {cause}");
-            self.driver.is_ready(Err(Error::StartFailed { reason }));
-        }
-    }
-
-    fn look(&mut self, ctx: &Context<HeadMsg>) {
+    fn look(&self, ctx: &Context<HeadMsg>) {
         ctx.send_after(limits::HEAD_BEAT_EVERY, HeadMsg::Look);
-        let silent = clock::now().saturating_sub(*self.driver.heard.lock());
+        // What came while this process was stopped was heard before this.
+        self.hear(ctx);
+        let silent = self.driver.inbox.silent();
         let grace = self.driver.grace.get().copied().unwrap_or(limits::START_WITHIN);
-        if silent > grace + Duration::from_secs(1) {
+        if silent > grace + limits::HEAD_BEAT_EVERY {
             self.lost(&format!("it has not been heard for {silent:?}"));
+        }
+        if let Some(reason) = self.driver.has_none_for(limits::WORKERLESS_MAX)
+            && let Some(runtime) = self.driver.runtime.upgrade().filter(|own| !own.is_closing())
+        {
+            tracing::error!("{reason}");
+            runtime.ended(&reason);
         }
     }
 
     /// Nobody says any more which workers there are: everybody who waits is told.
-    fn lost(&mut self, why: &str) {
+    fn lost(&self, why: &str) {
         self.driver.is_ready(Err(Error::StartFailed { reason: why.to_owned() }));
-        let Some(runtime) = self.driver.runtime.upgrade() else { return };
-        if runtime.is_closing() {
+        let Some(runtime) = self.driver.runtime.upgrade().filter(|own| !own.is_closing()) else {
             return;
-        }
+        };
         tracing::error!("the head is lost: {why}");
         runtime.lost_head(why);
-        if let Some(line) = self.driver.line.get() {
-            line.close();
-        }
-        let links: Vec<_> = {
-            let mut workers = self.driver.workers.lock();
-            workers.values_mut().for_each(|own| own.peer.goes());
-            workers.values_mut().filter_map(|own| own.link.take()).collect()
-        };
-        let cause = Cause::message(format!("the head is lost: {why}"));
-        _ = runtime.user.spawn_blocking(move || links.iter().for_each(|link| link.end(&cause)));
+        self.driver.hangs_up();
+        self.driver.all_gone(&Cause::message(format!("the head is lost: {why}")));
     }
 }
 

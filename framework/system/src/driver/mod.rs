@@ -16,10 +16,13 @@
 //! are stopped, and everybody who waits here is told [`Error::HeadLost`].
 
 mod head;
+mod inbox;
 mod store;
+mod workers;
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -33,7 +36,9 @@ use raytree_types::{Error, Resources, Result, Strategy, limits};
 use raytree_wire::{Hello, Messages, Plane, Stream, Tls, Token, dial};
 
 use crate::runtime::Shared;
-use head::{Head, HeadMsg, Workers};
+use head::{Head, HeadMsg};
+use inbox::Inbox;
+use workers::Workers;
 
 /// What a driver knows of its cluster. Belongs to the runtime, so that a restarted actor goes on where the last one was.
 pub(crate) struct Driver {
@@ -48,8 +53,12 @@ pub(crate) struct Driver {
     workers: Mutex<Workers>,
     /// Who waits until the cluster works for this program.
     first: Mutex<Option<SyncSender<Result<()>>>>,
-    /// When the head was heard last.
-    heard: Mutex<Duration>,
+    inbox: Inbox,
+    /// When the start got on last, and whether the program is on its way to the head.
+    moved: Mutex<Duration>,
+    storing: AtomicBool,
+    /// Since when there are no workers, and why.
+    workerless: Mutex<Option<(Duration, String)>>,
     /// How long a silent head is waited for, once it has said so.
     grace: OnceLock<Duration>,
 }
@@ -89,13 +98,20 @@ impl Driver {
             line: OnceLock::new(),
             workers: Mutex::default(),
             first: Mutex::new(Some(first)),
-            heard: Mutex::new(clock::now()),
+            inbox: Inbox::new(),
+            moved: Mutex::new(clock::now()),
+            storing: AtomicBool::new(false),
+            workerless: Mutex::default(),
             grace: OnceLock::new(),
         });
         let stream = driver.connect(Plane::Control, socket, &Greeting::Driver).map_err(failed)?;
-        let addr = driver.addr.clone();
-        // It waits while the actor is not up; refused when the runtime has ended.
-        let heard = move |said| _ = addr.cast(HeadMsg::Heard(Box::new(said)));
+        let own = Arc::downgrade(&driver);
+        let heard = move |said| {
+            let Some(driver) = own.upgrade() else { return };
+            driver.inbox.takes(said);
+            // Refused when the runtime has ended.
+            _ = driver.addr.cast(HeadMsg::Heard);
+        };
         let max = raytree_process::cluster::MESSAGE_BYTES_MAX;
         let line =
             Messages::start(stream, max, heard).map_err(|error| failed(error.to_string()))?;
@@ -131,14 +147,64 @@ impl Driver {
         Ok(())
     }
 
-    /// Waits until the cluster works for this program.
-    pub(crate) fn wait(told: &Receiver<Result<()>>) -> Result<()> {
-        let late = || Error::StartFailed {
-            reason: format!("the cluster had no worker for it within {:?}", limits::START_WITHIN),
-        };
-        match told.recv_timeout(limits::START_WITHIN) {
-            Ok(ready) => ready,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(late()),
+    /// Waits until the cluster works for this program, as long as it gets on.
+    pub(crate) fn wait(&self, told: &Receiver<Result<()>>) -> Result<()> {
+        let began = *self.moved.lock();
+        loop {
+            match told.recv_timeout(limits::HEAD_BEAT_EVERY) {
+                Ok(ready) => return ready,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let moved = *self.moved.lock();
+            let within = if moved > began || self.is_storing() {
+                limits::DRIVER_MOVES_WITHIN
+            } else {
+                limits::START_WITHIN
+            };
+            if clock::now().saturating_sub(moved) > within {
+                break;
+            }
+        }
+        Err(Error::StartFailed {
+            reason: "the cluster has no worker for it: `raytree status` says how it is".to_owned(),
+        })
+    }
+
+    /// The start gets on.
+    fn moves(&self) {
+        *self.moved.lock() = clock::now();
+        *self.workerless.lock() = None;
+    }
+
+    fn begins_to_store(&self) {
+        self.moves();
+        self.storing.store(true, Ordering::Release);
+    }
+
+    fn has_stored(&self) {
+        self.moves();
+        self.storing.store(false, Ordering::Release);
+    }
+
+    fn is_storing(&self) -> bool {
+        self.storing.load(Ordering::Acquire)
+    }
+
+    fn has_none_since(&self, now: Duration, why: String) {
+        self.workerless.lock().get_or_insert((now, why));
+    }
+
+    /// Why there are no workers, if that is so for that long.
+    fn has_none_for(&self, time: Duration) -> Option<String> {
+        let workerless = self.workerless.lock();
+        let (since, why) = workerless.as_ref()?;
+        (clock::now().saturating_sub(*since) > time).then(|| why.clone())
+    }
+
+    fn hangs_up(&self) {
+        if let Some(line) = self.line.get() {
+            line.close();
         }
     }
 

@@ -20,6 +20,7 @@ impl Driver {
         let (mut reads, mut writes) = stream.split();
         for chunk in program.chunks() {
             let chunk = chunk.map_err(|error| text(&error))?;
+            self.moves();
             if write_frame(&mut writes, &chunk, limits::PROGRAM_CHUNK_BYTES).is_err() {
                 // It says why.
                 break;

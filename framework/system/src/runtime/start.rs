@@ -397,7 +397,7 @@ fn join(
 ) -> Result<()> {
     let (Some(driver), Some(is_ready)) = (shared.driver.get(), is_ready) else { return Ok(()) };
     driver.open(&shared.again, terms, wants)?;
-    Driver::wait(is_ready)
+    driver.wait(is_ready)
 }
 
 /// Waits until so many nodes are up.

@@ -1,0 +1,187 @@
+//! The workers of a driver: which there are, by node, and how far each has come.
+//!
+//! Belongs to the runtime and not to the actor that hears of them, so that a restarted actor goes on where the last one was.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use raytree_process::cluster::Worker;
+use raytree_types::{Cause, Resources};
+
+use super::Driver;
+use crate::cluster::peer::Peer;
+use crate::link::Link;
+
+/// See the [module documentation](self).
+#[derive(Default)]
+pub(super) struct Workers(HashMap<String, Seat>);
+
+/// The worker on one node, from its grant to its end; a later life of it takes the same seat.
+struct Seat {
+    peer: Arc<Peer>,
+    worker: Worker,
+    /// Where it is dialed, once it is up.
+    address: Option<SocketAddr>,
+    link: Option<Arc<Link>>,
+    /// All that came over the link was read.
+    is_read: bool,
+    /// It has ended: why, and whether another life follows.
+    down: Option<(Cause, bool)>,
+}
+
+/// What a restarted actor finds to do.
+pub(super) enum Left {
+    /// It is up, and nobody has dialed it, or is about to.
+    ToDial(Worker, SocketAddr),
+    /// It has ended, and was not buried yet.
+    ToSettle(Worker),
+}
+
+impl Driver {
+    /// A worker is being started: its node is one of those that may be given work by and by.
+    pub(super) fn granted(&self, worker: Worker, grant: &Resources) {
+        let mut workers = self.workers.lock();
+        let before = workers.0.remove(&worker.node);
+        let same = before.as_ref().map(|seat| &seat.peer).filter(|peer| peer.total == *grant);
+        let peer = match same {
+            Some(peer) => Arc::clone(peer),
+            None => Arc::new(Peer::new(worker.node.clone(), grant.clone())),
+        };
+        let seat = Seat {
+            peer: Arc::clone(&peer),
+            worker: worker.clone(),
+            address: None,
+            link: None,
+            is_read: false,
+            down: None,
+        };
+        workers.0.insert(worker.node.clone(), seat);
+        drop(workers);
+        let is_new = before.as_ref().is_none_or(|seat| !Arc::ptr_eq(&seat.peer, &peer));
+        if let Some(before) = before {
+            self.bury(before, &Cause::message("another life has its place"), is_new);
+        }
+        if let Some(runtime) = self.runtime.upgrade().filter(|_| is_new) {
+            runtime.peers.comes(peer);
+        }
+    }
+
+    /// A worker can be dialed. False when it is none of this driver's.
+    pub(super) fn is_up(&self, worker: &Worker, address: SocketAddr) -> bool {
+        let mut workers = self.workers.lock();
+        workers.seat(worker).map(|seat| seat.address = Some(address)).is_some()
+    }
+
+    /// A worker was dialed. False when it has ended meanwhile, and perhaps another one has its place.
+    pub(super) fn linked(&self, worker: &Worker, link: Arc<Link>) -> bool {
+        let mut workers = self.workers.lock();
+        let Some(seat) = workers.seat(worker).filter(|seat| seat.down.is_none()) else {
+            return false;
+        };
+        seat.link = Some(Arc::clone(&link));
+        let peer = Arc::clone(&seat.peer);
+        peer.comes_up(link);
+        true
+    }
+
+    /// Whether a worker waits to be dialed.
+    pub(super) fn waits_for_link(&self, worker: &Worker) -> bool {
+        let mut workers = self.workers.lock();
+        workers.seat(worker).is_some_and(|seat| seat.link.is_none() && seat.down.is_none())
+    }
+
+    /// The link with a worker says nothing more. None when it is none of this driver's; else whether it is known to have ended.
+    pub(super) fn hung_up(&self, worker: &Worker) -> Option<bool> {
+        let mut workers = self.workers.lock();
+        let seat = workers.seat(worker)?;
+        seat.is_read = true;
+        seat.peer.pauses();
+        Some(seat.down.is_some())
+    }
+
+    /// A worker has surely ended. True when all that it said was read.
+    pub(super) fn is_down(&self, worker: &Worker, cause: Cause, again: bool) -> Option<bool> {
+        let mut workers = self.workers.lock();
+        let seat = workers.seat(worker)?;
+        seat.peer.pauses();
+        seat.down = Some((cause, again));
+        Some(seat.is_read || seat.link.is_none())
+    }
+
+    /// Whoever waited for a worker that has ended is told. Its seat stays where another life follows.
+    pub(super) fn settle(&self, worker: &Worker) {
+        let mut workers = self.workers.lock();
+        let Some(seat) = workers.seat(worker) else { return };
+        let Some((cause, again)) = seat.down.clone() else { return };
+        let link = seat.link.take();
+        let peer = Arc::clone(&seat.peer);
+        if !again {
+            workers.0.remove(&worker.node);
+        }
+        drop(workers);
+        self.end(&peer, link, &cause, !again);
+    }
+
+    /// There are no more workers on a node.
+    pub(super) fn broken(&self, node: &str, cause: &Cause) {
+        let seat = self.workers.lock().0.remove(node);
+        if let Some(seat) = seat {
+            let cause = seat.down.clone().map_or_else(|| cause.clone(), |(why, _)| why);
+            self.bury(seat, &cause, true);
+        }
+    }
+
+    /// There are no more workers at all.
+    pub(super) fn all_gone(&self, cause: &Cause) {
+        let seats = std::mem::take(&mut self.workers.lock().0);
+        seats.into_values().for_each(|seat| self.bury(seat, cause, true));
+    }
+
+    /// No node has, or is about to have, a worker for this driver.
+    pub(super) fn has_none(&self) -> bool {
+        self.workers.lock().0.is_empty()
+    }
+
+    pub(super) fn left_to_do(&self) -> Vec<Left> {
+        let workers = self.workers.lock();
+        let left = workers.0.values().filter_map(|seat| match (&seat.down, seat.address) {
+            (Some(_), _) => Some(Left::ToSettle(seat.worker.clone())),
+            (None, Some(address)) if seat.link.is_none() => {
+                Some(Left::ToDial(seat.worker.clone(), address))
+            }
+            (None, _) => None,
+        });
+        left.collect()
+    }
+
+    fn bury(&self, seat: Seat, cause: &Cause, leaves: bool) {
+        let cause = seat.down.as_ref().map_or(cause, |(cause, _)| cause);
+        self.end(&seat.peer, seat.link, cause, leaves);
+    }
+
+    /// The last of a life: nothing new goes there, and whoever waits is told.
+    fn end(&self, peer: &Arc<Peer>, link: Option<Arc<Link>>, cause: &Cause, leaves: bool) {
+        peer.goes();
+        let runtime = self.runtime.upgrade();
+        if let Some(runtime) = runtime.as_ref().filter(|_| leaves) {
+            runtime.peers.leaves(peer);
+        }
+        let cause = cause.clone();
+        match (link, runtime) {
+            // Values are dropped and written again there, which is the user's code.
+            (Some(link), Some(runtime)) => {
+                _ = runtime.user.spawn_blocking(move || link.end(&cause));
+            }
+            (Some(link), None) => link.end(&cause),
+            (None, _) => {}
+        }
+    }
+}
+
+impl Workers {
+    /// The seat of this very life.
+    fn seat(&mut self, worker: &Worker) -> Option<&mut Seat> {
+        self.0.get_mut(&worker.node).filter(|seat| seat.worker == *worker)
+    }
+}

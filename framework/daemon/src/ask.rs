@@ -90,7 +90,7 @@ pub fn stop(config: &Config, head: SocketAddr) -> Result<(), AskError> {
 }
 
 fn connect(config: &Config, head: SocketAddr, greeting: &Greeting) -> Result<Stream, AskError> {
-    let secrets = Secrets::load(config)?;
+    let secrets = Secrets::load_to(config, head.ip())?;
     let nonsense = |error: &dyn std::error::Error| AskError::Nonsense(error.to_string());
     let details = serde_json::to_vec(greeting).map_err(|error| nonsense(&error))?;
     let name = format!("pid-{}", std::process::id());

@@ -1,5 +1,6 @@
 //! Where a process of the cluster is, and by what others know it.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,19 +23,19 @@ impl Secrets {
     /// The token of the cluster, made where there is none yet, and what links are encrypted with: nothing between loopback
     /// addresses, else the certificates that are named, else what follows from the token.
     pub(crate) fn load(config: &Config) -> Result<Arc<Self>, StartError> {
+        Self::load_to(config, config.cluster().bind)
+    }
+
+    /// As [`Secrets::load`], for who only dials there and does not listen.
+    pub(crate) fn load_to(config: &Config, to: IpAddr) -> Result<Arc<Self>, StartError> {
         let cluster = config.cluster();
         let token_file = cluster.token_file.clone().ok_or(StartError::NoFolder)?;
         let token = Token::load_or_create(&token_file)?;
         let pem = cluster.tls_cert.as_deref().zip(cluster.tls_key.as_deref());
-        let tls = Tls::chosen(&token, pem, is_exposed(config))?;
+        let is_exposed = !cluster.insecure && !to.to_canonical().is_loopback();
+        let tls = Tls::chosen(&token, pem, is_exposed)?;
         Ok(Arc::new(Self { token, tls, token_file }))
     }
-}
-
-/// Others can reach this process, and want to be sure that nobody listens.
-fn is_exposed(config: &Config) -> bool {
-    let cluster = config.cluster();
-    !cluster.insecure && !cluster.bind.to_canonical().is_loopback()
 }
 
 /// How workers of this node are dialed.

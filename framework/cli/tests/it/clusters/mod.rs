@@ -1,0 +1,57 @@
+//! Clusters of several processes: `raytree start`, and programs that use what it has started.
+
+mod commands;
+mod doors;
+mod drivers;
+mod hosts;
+mod support;
+mod work;
+
+use std::path::Path;
+
+use raytree::prelude::*;
+
+/// The process that it runs in.
+#[remote]
+fn process() -> u32 {
+    std::process::id()
+}
+
+#[remote]
+fn square(x: u64) -> u64 {
+    x * x
+}
+
+/// Answers once there is such a file.
+#[remote]
+async fn waits(gate: String) -> u32 {
+    while !Path::new(&gate).exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    std::process::id()
+}
+
+/// Remembers what it was told.
+struct Counter {
+    value: u64,
+}
+
+#[remote(restarts = 100)]
+impl Counter {
+    fn new(value: u64) -> Self {
+        Self { value }
+    }
+
+    pub(crate) fn add(&mut self, more: u64) -> u64 {
+        self.value += more;
+        self.value
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        std::process::id()
+    }
+
+    pub(crate) fn counts(&self, to: u64) -> impl Iterator<Item = u64> {
+        self.value..to
+    }
+}

@@ -4,6 +4,10 @@ mod commands;
 mod doors;
 mod drivers;
 mod hosts;
+mod kills;
+mod links;
+mod panics;
+mod storms;
 mod support;
 mod work;
 

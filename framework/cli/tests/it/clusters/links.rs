@@ -1,0 +1,153 @@
+//! The way between a node and its head breaks, and is healed before or after the node's lease is over.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+use raytree::get_all;
+
+use super::square;
+use super::support::{Cluster, children, lives, of, until};
+
+/// What becomes of what goes over a way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Open,
+    /// Nothing arrives, and nobody is told.
+    Silent,
+    /// Connections are cut, and new ones too.
+    Cut,
+}
+
+/// A way to an address that can be broken.
+struct Proxy {
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    way: Mutex<Way>,
+    changed: Condvar,
+    ends: Mutex<Vec<TcpStream>>,
+}
+
+impl State {
+    /// Whether it is not cut; waits while nothing gets through.
+    fn passes(&self) -> bool {
+        let way = self.way.lock().expect("a lock");
+        let way = self.changed.wait_while(way, |way| *way == Way::Silent).expect("a lock");
+        *way == Way::Open
+    }
+
+    fn carry(self: Arc<Self>, mut from: TcpStream, mut to: TcpStream) {
+        let mut bytes = [0; 16 << 10];
+        while let Ok(read) = from.read(&mut bytes) {
+            if read == 0 || !self.passes() || to.write_all(&bytes[..read]).is_err() {
+                break;
+            }
+        }
+        _ = to.shutdown(Shutdown::Write);
+        _ = from.shutdown(Shutdown::Read);
+    }
+}
+
+impl Proxy {
+    fn to(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let own = listener.local_addr().expect("a port");
+        let (way, ends) = (Mutex::new(Way::Open), Mutex::default());
+        let state = Arc::new(State { way, changed: Condvar::new(), ends });
+        let shared = Arc::clone(&state);
+        // It ends with the process of the test.
+        thread::spawn(move || {
+            for from in listener.incoming().flatten() {
+                if !shared.passes() {
+                    continue;
+                }
+                let Ok(to) = TcpStream::connect(address) else { continue };
+                let both = [from.try_clone().expect("room"), to.try_clone().expect("room")];
+                shared.ends.lock().expect("a lock").extend(both);
+                let other = (to.try_clone().expect("room"), from.try_clone().expect("room"));
+                let (there, back) = (Arc::clone(&shared), Arc::clone(&shared));
+                thread::spawn(move || there.carry(from, to));
+                thread::spawn(move || back.carry(other.0, other.1));
+            }
+        });
+        Self { address: own, state }
+    }
+
+    fn is(&self, way: Way) {
+        *self.state.way.lock().expect("a lock") = way;
+        if way == Way::Cut {
+            let ends = std::mem::take(&mut *self.state.ends.lock().expect("a lock"));
+            ends.iter().for_each(|end| _ = end.shutdown(Shutdown::Both));
+        }
+        self.state.changed.notify_all();
+    }
+}
+
+fn start(plan: super::support::Plan) -> (Cluster, Proxy) {
+    let mut cluster = plan.start();
+    let proxy = Proxy::to(cluster.address);
+    cluster.join_at(&proxy.address.to_string(), "far", &[]);
+    cluster.until_up(2);
+    (cluster, proxy)
+}
+
+fn is_healed_in_time(plan: super::support::Plan, broken: Way) {
+    // Long leases: healed in time it is, also on a machine that has much else to do.
+    let plan = plan.set("liveness.dead_after_remote=50s");
+    let (cluster, proxy) = start(plan);
+    let driver = cluster.driver();
+    let far = cluster.nodes[0].pid();
+    let workers = children(far);
+    proxy.is(broken);
+    until("a node that cannot be heard", || !cluster.status().is_healthy());
+    // Calls go past the head.
+    driver.run(async { get_all((0..100).map(square::remote)).await });
+    proxy.is(Way::Open);
+    cluster.until_up(2);
+    driver.run(async { get_all((0..100).map(square::remote)).await });
+    assert_eq!(children(far), workers);
+    assert!(cluster.status().nodes.iter().all(|node| node.life == 1));
+}
+
+#[test]
+fn nu_1_a_link_that_is_cut_and_healed_in_time_costs_nothing() {
+    let plan = of(nu_1_a_link_that_is_cut_and_healed_in_time_costs_nothing);
+    is_healed_in_time(plan, Way::Cut);
+}
+
+#[test]
+fn a_link_that_is_silent_and_healed_in_time_costs_nothing() {
+    is_healed_in_time(of(a_link_that_is_silent_and_healed_in_time_costs_nothing), Way::Silent);
+}
+
+fn is_healed_too_late(plan: super::support::Plan, broken: Way) {
+    let (mut cluster, proxy) = start(plan);
+    let driver = cluster.driver();
+    let workers = children(cluster.nodes[0].pid());
+    proxy.is(broken);
+    cluster.until_up(1);
+    driver.run(async { get_all((0..100).map(square::remote)).await });
+    assert!(cluster.nodes[0].log().contains("far is isolated"), "first isolated, then dead");
+    proxy.is(Way::Open);
+    let far = cluster.node("far");
+    assert_eq!(far.ends().code(), Some(1));
+    assert!(far.log().contains("its head has declared it dead"), "{}", far.log());
+    assert!(workers.iter().all(|worker| !lives(*worker)));
+    cluster.join("far", &[]);
+    cluster.until_up(2);
+    driver.run(async { get_all((0..100).map(square::remote)).await });
+}
+
+#[test]
+fn mb_2_a_link_that_is_cut_past_the_lease_ends_the_node() {
+    is_healed_too_late(of(mb_2_a_link_that_is_cut_past_the_lease_ends_the_node), Way::Cut);
+}
+
+#[test]
+fn mb_2_a_link_that_is_silent_past_the_lease_ends_the_node() {
+    is_healed_too_late(of(mb_2_a_link_that_is_silent_past_the_lease_ends_the_node), Way::Silent);
+}

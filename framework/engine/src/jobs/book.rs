@@ -1,6 +1,6 @@
 //! The book itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use raytree_types::{Cause, JobId, Resources, limits};
@@ -101,7 +101,7 @@ impl Book {
         })
     }
 
-    /// How many ended lives of nodes it remembers, at most [`limits::MEMBER_ENDS_MAX`].
+    /// How many ended lives of nodes it remembers, at most twice [`limits::MEMBER_ENDS_MAX`].
     #[must_use]
     pub fn ends_remembered(&self) -> usize {
         self.buried.len()
@@ -213,13 +213,15 @@ impl Book {
             return;
         }
         self.jobs.insert(job, Job { wants, closed: false });
-        self.settle_all(effects);
+        let names: Vec<Name> = self.nodes.keys().cloned().collect();
+        names.iter().for_each(|name| self.offer(name, job, effects));
     }
 
     fn close(&mut self, job: JobId, effects: &mut Vec<Effect>) {
         let Some(known) = self.jobs.get_mut(&job).filter(|known| !known.closed) else { return };
         known.closed = true;
         let kill_at = Some(self.now.saturating_add(self.policy.end_within));
+        let mut freed = Vec::new();
         for (name, node) in &mut self.nodes {
             let Some(post) = node.post(job) else {
                 node.vacate(job, None);
@@ -233,11 +235,14 @@ impl Book {
                     effects.push(Effect::Stop { worker, at_once: false });
                 }
                 State::Ending { .. } => {}
-                State::Resting { .. } => node.vacate(job, None),
+                State::Resting { .. } => {
+                    node.vacate(job, None);
+                    freed.push(name.clone());
+                }
             }
         }
         self.over_if_done(job, effects);
-        self.settle_all(effects);
+        freed.iter().for_each(|name| self.settle(name, effects));
     }
 
     pub(super) fn over_if_done(&mut self, job: JobId, effects: &mut Vec<Effect>) {
@@ -251,6 +256,7 @@ impl Book {
 
     fn tick(&mut self, effects: &mut Vec<Effect>) {
         let now = self.now;
+        let mut due = Vec::new();
         for (name, node) in &mut self.nodes {
             let mut late = Vec::new();
             for (job, seat) in &mut node.seats {
@@ -266,55 +272,61 @@ impl Book {
                 let worker = node.worker(name, job, life);
                 effects.push(Effect::Stop { worker, at_once: true });
             }
+            if node.posts().any(|(_, post)| post.is_due(now)) {
+                due.push(name.clone());
+            }
         }
-        self.settle_all(effects);
+        due.iter().for_each(|name| self.settle(name, effects));
     }
 
-    fn settle_all(&mut self, effects: &mut Vec<Effect>) {
-        let names: Vec<Name> = self.nodes.keys().cloned().collect();
-        for name in names {
-            self.settle(&name, effects);
-        }
-    }
-
-    /// Starts what is due on a node and offers what is free there, if it takes workers (JB-9).
+    /// Starts what is due on a node, and offers what is free there to those who have nothing of it.
     pub(super) fn settle(&mut self, name: &Name, effects: &mut Vec<Effect>) {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(name).filter(|node| node.takes_workers()) else {
             return;
         };
         let due = node.posts().filter(|(_, post)| post.is_due(now)).map(|(job, _)| job);
-        let mut started: BTreeSet<JobId> = due.collect();
-        for job in &started {
-            if let Some(post) = node.post(*job) {
-                post.begin_next();
-            }
+        for job in due.collect::<Vec<JobId>>() {
+            self.start(name, job, effects);
         }
-        let mut waits = Vec::new();
         // JB-6: in the order in which they opened.
-        for (job, known) in self.jobs.iter().filter(|(_, known)| !known.closed) {
-            if matches!(node.seats.get(job), Some(Seat::Taken(_) | Seat::Broken)) {
-                continue;
-            }
-            let (ever, now) = node.offers(known.wants.as_ref());
-            if let Some(grant) = now {
-                node.seat(*job, grant);
-                started.insert(*job);
-            } else if !ever.is_none() && !node.seats.contains_key(job) {
-                node.seats.insert(*job, Seat::Waits);
-                waits.push(*job);
-            }
+        let open = self.jobs.iter().filter(|(_, known)| !known.closed).map(|(job, _)| *job);
+        for job in open.collect::<Vec<JobId>>() {
+            self.offer(name, job, effects);
         }
-        let Some(node) = self.nodes.get(name) else { return };
-        for (job, post) in node.posts().filter(|(job, _)| started.contains(job)) {
-            let (worker, grant) = (node.worker(name, job, post.life), post.grant.clone());
-            effects.push(Effect::Start { worker: worker.clone(), grant: grant.clone() });
-            self.tell(job, News::Granted { worker, grant }, effects);
-        }
-        let held_by: Vec<JobId> = node.posts().map(|(job, _)| job).collect();
-        for job in waits {
+    }
+
+    /// Offers what is free on a node to a job that has nothing there, if the node takes workers (JB-9).
+    fn offer(&mut self, name: &Name, job: JobId, effects: &mut Vec<Effect>) {
+        let Some(known) = self.jobs.get(&job) else { return };
+        let Some(node) = self.nodes.get_mut(name).filter(|node| node.takes_workers()) else {
+            return;
+        };
+        let waits = match node.seats.get(&job) {
+            None => false,
+            Some(Seat::Waits) => true,
+            Some(Seat::Taken(_) | Seat::Broken) => return,
+        };
+        let (ever, now) = node.offers(known.wants.as_ref());
+        if let Some(grant) = now {
+            node.seat(job, grant);
+            self.start(name, job, effects);
+        } else if !ever.is_none() && !waits {
+            node.seats.insert(job, Seat::Waits);
+            let held_by = node.posts().map(|(job, _)| job).collect();
             let node = Member::new(name.clone(), node.incarnation);
-            self.tell(job, News::Waits { node, held_by: held_by.clone() }, effects);
+            self.tell(job, News::Waits { node, held_by }, effects);
         }
+    }
+
+    /// The next life of a worker.
+    fn start(&mut self, name: &Name, job: JobId, effects: &mut Vec<Effect>) {
+        let Some(node) = self.nodes.get_mut(name) else { return };
+        let Some(post) = node.post(job) else { return };
+        post.begin_next();
+        let (life, grant) = (post.life, post.grant.clone());
+        let worker = node.worker(name, job, life);
+        effects.push(Effect::Start { worker: worker.clone(), grant: grant.clone() });
+        self.tell(job, News::Granted { worker, grant }, effects);
     }
 }

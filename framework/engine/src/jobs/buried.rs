@@ -39,7 +39,8 @@ impl Buried {
         }
     }
 
+    /// All that it keeps, voids included.
     pub(super) fn len(&self) -> usize {
-        self.newest.len()
+        self.order.len()
     }
 }

@@ -116,14 +116,14 @@ impl Node {
         (ever, enough.then_some(now))
     }
 
-    /// Reserves for a first life.
+    /// Reserves for a first life, which is due.
     pub(super) fn seat(&mut self, job: JobId, grant: Resources) {
         let whole = self.free.subtract(&grant);
         debug_assert!(whole, "JB-2: {grant} for {job} of {}", self.free);
         let post = Post {
-            life: 1,
+            life: 0,
             grant,
-            state: State::Starting,
+            state: State::Resting { until: Duration::ZERO },
             up_since: None,
             restarts: VecDeque::new(),
             in_a_row: 0,

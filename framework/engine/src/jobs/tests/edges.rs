@@ -42,6 +42,15 @@ fn jb_5_stale_news_change_nothing() {
 }
 
 #[test]
+fn jb_5_a_repeated_close_is_no_tick() {
+    let mut book = after(&[report(1, 1, &[]), open_for(A, 1.0), open_for(B, 1.0), close(A)]);
+    book.step(gone(worker(B, 1)), ms(0));
+    book.step(gone(worker(B, 2)), ms(0));
+    assert_eq!(book.step(close(A), ms(1000)), []);
+    assert_eq!(book.step(Input::Tick, ms(1000)).len(), 2);
+}
+
+#[test]
 fn jb_5_a_life_that_was_declared_down_does_not_come_back() {
     let mut book = after(&[down(3), open(A), report(3, 1, &[])]);
     assert_eq!(book.nodes().count(), 0);
@@ -132,12 +141,14 @@ fn jb_8_ends_are_bounded_and_what_is_forgotten_stays_refused() {
         let node = Member::new(Arc::from(name), ProcessIncarnation(life));
         book.step(Input::NodeDown { node, cause: cause("dark") }, ms(0));
     }
-    // One name that ends again and again takes no room.
+    // One name that ends again and again takes no more room.
     let mut book = Book::default();
     for life in 1..=3 * limits::MEMBER_ENDS_MAX as u64 {
         book.step(down(life), Duration::ZERO);
     }
-    assert_eq!(book.ends_remembered(), 1);
+    assert_eq!(book.ends_remembered(), 2 * limits::MEMBER_ENDS_MAX);
+    assert_eq!(book.step(report(3 * limits::MEMBER_ENDS_MAX as u64, 1, &[]), ms(0)), []);
+    assert_eq!(book.nodes().count(), 0);
 }
 
 #[test]

@@ -131,6 +131,22 @@ fn jb_3_what_ran_well_is_started_at_once() {
 }
 
 #[test]
+fn jb_3_what_was_never_up_has_not_run_well() {
+    let mut book = after(&[report(1, 1, &[]), open(A), up(worker(A, 1)), gone(worker(A, 1))]);
+    let waits = told(&book.step(gone(worker(A, 2)), ms(90_000)));
+    assert!(!waits.contains("start"), "{waits}");
+    // And after that long the restarts of long ago do not count.
+    for (life, at) in (3..).zip([91_000, 92_000, 93_000, 94_000]) {
+        book.step(Input::Tick, ms(at));
+        let again = told(&book.step(gone(worker(A, life)), ms(at)));
+        assert!(again.contains("again"), "{again}");
+    }
+    book.step(Input::Tick, ms(95_000));
+    let last = told(&book.step(gone(worker(A, 7)), ms(95_000)));
+    assert!(last.contains("broken"), "{last}");
+}
+
+#[test]
 fn jb_3_7_a_worker_that_is_replaced_is_down_when_it_has_ended() {
     let mut book = after(&[report(1, 1, &[]), open(A), up(worker(A, 1))]);
     check(&book.step(replace(worker(A, 1)), ms(0)), &expect!["kill job-1/n.1.1"]);

@@ -89,3 +89,69 @@ fn a_timer_of_an_earlier_run_does_nothing() {
     assert_eq!(running.step(Event::RunExpired { run: 0 }, retries).1, Effect::None);
     assert_eq!(running.step(Event::RunExpired { run: 1 }, retries).1, Effect::Abandon);
 }
+
+#[test]
+fn tk_1_2_4_every_event_in_every_phase() {
+    let retries = Retries { lost: 1, errors: 1 };
+    let begun = |task: Task| task.step(Event::Begin, retries).0;
+    let again = begun(Task::new(0)).step(Event::WorkerLost, retries).0;
+    let tasks = [
+        ("waiting", Task::new(2)),
+        ("queued", Task::new(0)),
+        ("queued again", again),
+        ("running", begun(Task::new(0))),
+        ("running again", begun(again)),
+        ("done", Task::new(0).step(Event::Cancel, retries).0),
+    ];
+    let events = [
+        Event::ArgumentReady,
+        Event::ArgumentFailed,
+        Event::Begin,
+        Event::Returned,
+        Event::Failed { worth_a_retry: true },
+        Event::Failed { worth_a_retry: false },
+        Event::WorkerLost,
+        Event::Cancel,
+        Event::QueueExpired,
+        Event::RunExpired { run: 0 },
+        Event::RunExpired { run: 1 },
+    ];
+    let mut table = String::new();
+    for (name, task) in tasks {
+        for event in events {
+            let (next, effect) = task.step(event, retries);
+            if next != task || effect != Effect::None {
+                let (phase, run) = (next.phase(), next.run());
+                table += &format!("{name}: {event:?}: {effect:?}, {phase:?}, run {run}\n");
+            }
+        }
+    }
+    expect_test::expect![[r#"
+        waiting: ArgumentReady: None, Waiting, run 0
+        waiting: ArgumentFailed: Resolve, Done, run 0
+        waiting: Cancel: Resolve, Done, run 0
+        waiting: QueueExpired: Resolve, Done, run 0
+        queued: Begin: Run, Running, run 0
+        queued: Cancel: Resolve, Done, run 0
+        queued: QueueExpired: Resolve, Done, run 0
+        queued again: Begin: Run, Running, run 1
+        queued again: Cancel: Resolve, Done, run 1
+        running: Returned: Resolve, Done, run 0
+        running: Failed { worth_a_retry: true }: Queue, Queued, run 1
+        running: Failed { worth_a_retry: false }: Resolve, Done, run 0
+        running: WorkerLost: Queue, Queued, run 1
+        running: Cancel: Abandon, Done, run 0
+        running: RunExpired { run: 0 }: Abandon, Done, run 0
+        running again: Returned: Resolve, Done, run 1
+        running again: Failed { worth_a_retry: true }: Queue, Queued, run 2
+        running again: Failed { worth_a_retry: false }: Resolve, Done, run 1
+        running again: WorkerLost: Resolve, Done, run 1
+        running again: Cancel: Abandon, Done, run 1
+        running again: RunExpired { run: 1 }: Abandon, Done, run 1
+        done: Returned: Discard, Done, run 0
+        done: Failed { worth_a_retry: true }: Discard, Done, run 0
+        done: Failed { worth_a_retry: false }: Discard, Done, run 0
+        done: WorkerLost: Discard, Done, run 0
+    "#]]
+    .assert_eq(&table);
+}

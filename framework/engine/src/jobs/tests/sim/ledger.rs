@@ -224,7 +224,7 @@ impl World {
             let held = held.remove(&*slot.name).unwrap_or_default();
             assert!(slot.total.covers(&held), "JB-2: {held} of {} on {}", slot.total, slot.name);
         }
-        assert!(self.head.book.ends_remembered() <= self.slots.len(), "JB-8");
+        assert!(self.head.book.ends_remembered() <= ledger.down.len(), "JB-8");
         let known: BTreeSet<JobId> = self.head.book.jobs().map(|(job, _)| job).collect();
         let ends = ledger.closed.difference(&ledger.over).copied();
         assert_eq!(known, ledger.open.iter().copied().chain(ends).collect(), "JB-8");

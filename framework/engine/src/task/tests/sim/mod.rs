@@ -68,7 +68,11 @@ enum Happens {
     Submit,
     Argument(TaskId, bool),
     Cancel(TaskId),
-    Timer(TaskId, Event),
+    QueueTimer(TaskId),
+    /// The timer of a run.
+    RunTimer(TaskId, u32, Call),
+    /// Somebody waits for it, and would rather run it himself.
+    Waited(TaskId),
     /// An order reaches a worker.
     Order(Pid, Call),
     Withdraw(Pid, Call),
@@ -104,6 +108,10 @@ struct Story {
     /// The truth: runs that ended in an error worth another, and runs that were lost.
     errors: u32,
     lost: u32,
+    /// Arguments that have not come.
+    missing: u32,
+    /// What was said at the beginning of the present run: whether another may follow it.
+    may_follow: bool,
     cancelled: bool,
     end: Option<End>,
 }
@@ -203,17 +211,16 @@ impl World {
         match what {
             Happens::Submit => self.submit(),
             Happens::Argument(id, true) => {
-                self.bring(id, Event::ArgumentReady, End::ArgumentFailed)
+                self.tasks[id].missing -= 1;
+                self.bring(id, Event::ArgumentReady, End::ArgumentFailed);
             }
             Happens::Argument(id, false) => {
                 self.bring(id, Event::ArgumentFailed, End::ArgumentFailed);
             }
             Happens::Cancel(id) => self.bring(id, Event::Cancel, End::Cancelled),
-            Happens::Timer(id, event) => {
-                let end =
-                    if event == Event::QueueExpired { End::QueueExpired } else { End::RunExpired };
-                self.bring(id, event, end);
-            }
+            Happens::QueueTimer(id) => self.bring(id, Event::QueueExpired, End::QueueExpired),
+            Happens::RunTimer(id, run, call) => self.run_timer(id, run, call),
+            Happens::Waited(id) => self.begins_in_a_wait(id),
             Happens::Order(pid, call) => self.ordered(pid, call),
             Happens::Withdraw(pid, call) => {
                 // Synchronous code cannot be ended.

@@ -1,7 +1,7 @@
 //! The owner of the tasks: what the shell around their words does.
 
 use super::super::super::{Effect, Event, Phase, Retries, Task};
-use super::{Call, End, Happens, Outcome, PLACES, Story, TaskId, Worker, World};
+use super::{Call, End, Happens, Outcome, PLACES, Pid, Story, TaskId, Worker, World};
 use crate::sim::{MILLI, SECOND};
 
 impl World {
@@ -21,6 +21,8 @@ impl World {
             run_limit: self.rng.percent(30).then_some(limit),
             errors: 0,
             lost: 0,
+            missing,
+            may_follow: false,
             cancelled: false,
             end: None,
         });
@@ -37,7 +39,11 @@ impl World {
         }
         if self.rng.percent(20) {
             let delay = self.rng.between(MILLI, 600 * MILLI);
-            self.after(delay, Happens::Timer(id, Event::QueueExpired));
+            self.after(delay, Happens::QueueTimer(id));
+        }
+        if self.rng.percent(20) {
+            let delay = self.rng.between(0, 600 * MILLI);
+            self.after(delay, Happens::Waited(id));
         }
     }
 
@@ -71,10 +77,7 @@ impl World {
                     self.run_over(id, call, Event::Returned);
                 }
             }
-            Effect::None if matches!(event, Event::RunExpired { .. }) => {
-                self.figures.count("old timers");
-            }
-            Effect::None => {}
+            Effect::None => self.check_ignored(id, event),
             Effect::Run | Effect::Discard => panic!("{event:?} of task {id}: {:?}", Effect::Run),
         }
     }
@@ -106,24 +109,58 @@ impl World {
     pub(super) fn give_out(&mut self) {
         let free = |worker: &Worker| worker.alive && !worker.fenced && worker.taken < PLACES;
         while let Some(pid) = self.workers.iter().position(free) {
-            let Some(id) = self.line.pop_front() else { return };
-            self.check_begin(id);
-            assert_eq!(self.step(id, Event::Begin), Effect::Run, "task {id} was in line");
-            self.figures.count("runs");
-            let call = self.calls.len() as Call;
-            self.calls.push((id, None));
-            self.asked.insert(call, (id, pid));
-            self.workers[pid].taken += 1;
-            let story = &mut self.tasks[id];
-            story.call = Some((pid, call));
-            if let Some(limit) = story.run_limit {
-                let run = story.task.run();
-                self.after(limit, Happens::Timer(id, Event::RunExpired { run }));
-            }
-            for _ in 0..=u64::from(self.rng.percent(15)) {
-                let delay = self.delay();
-                self.after(delay, Happens::Order(pid, call));
-            }
+            let Some(id) = self.line.front().copied() else { return };
+            assert!(self.begins(id, pid), "task {id} was in line");
+        }
+    }
+
+    /// Somebody begins a task whose result he waits for, out of its turn; it may be anywhere in its life.
+    pub(super) fn begins_in_a_wait(&mut self, id: TaskId) {
+        let place = self.workers.iter().position(|worker| worker.alive && !worker.fenced);
+        if let Some(pid) = place {
+            let queued = self.line.contains(&id);
+            assert_eq!(self.begins(id, pid), queued, "TK-2: task {id} begins");
+        }
+    }
+
+    fn begins(&mut self, id: TaskId, pid: Pid) -> bool {
+        let before = self.tasks[id].task;
+        if self.step(id, Event::Begin) != Effect::Run {
+            assert_eq!(self.tasks[id].task, before, "nothing has begun, and task {id} has changed");
+            return false;
+        }
+        self.check_begin(id);
+        self.figures.count("runs");
+        self.line.retain(|waiting| *waiting != id);
+        let call = self.calls.len() as Call;
+        self.calls.push((id, None));
+        self.asked.insert(call, (id, pid));
+        self.workers[pid].taken += 1;
+        let story = &mut self.tasks[id];
+        story.call = Some((pid, call));
+        story.may_follow = story.task.may_run_again(story.retries);
+        if let Some(limit) = story.run_limit {
+            let run = story.task.run();
+            self.after(limit, Happens::RunTimer(id, run, call));
+        }
+        for _ in 0..=u64::from(self.rng.percent(15)) {
+            let delay = self.delay();
+            self.after(delay, Happens::Order(pid, call));
+        }
+        true
+    }
+
+    /// A timer that nobody has taken back counts for the run that it was set for.
+    pub(super) fn run_timer(&mut self, id: TaskId, run: u32, call: Call) {
+        let present = self.tasks[id].call.is_some_and(|(_, present)| present == call);
+        let before = self.tasks[id].end;
+        self.bring(id, Event::RunExpired { run }, End::RunExpired);
+        let after = self.tasks[id].end;
+        if present {
+            assert_eq!((before, after), (None, Some(End::RunExpired)), "task {id} runs on");
+        } else {
+            assert_eq!(before, after, "a timer of run {run} ended task {id}");
+            self.figures.count("old timers");
         }
     }
 
@@ -153,6 +190,7 @@ impl World {
         story.lost += u32::from(event == Event::WorkerLost);
         match self.step(id, event) {
             Effect::Queue => {
+                assert!(self.tasks[id].may_follow, "TK-3: task {id} was not kept for another run");
                 self.tasks[id].call = None;
                 self.figures.count(match event {
                     Event::WorkerLost => "run again",

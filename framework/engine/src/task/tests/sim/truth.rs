@@ -1,12 +1,13 @@
 //! What must hold, by what really runs.
 
-use super::super::super::Phase;
+use super::super::super::{Event, Phase};
 use super::{Call, End, Outcome, TaskId, World};
 
 impl World {
     pub(super) fn check_begin(&self, id: TaskId) {
         let story = &self.tasks[id];
         assert!(!story.cancelled, "TK-4: task {id} runs after it was cancelled");
+        assert_eq!(story.missing, 0, "task {id} begins without its arguments");
         let runs = story.errors + story.lost;
         assert_eq!(story.task.run(), runs, "task {id} has miscounted its runs");
         let within = |bound: u32, used: u32| bound == u32::MAX || used <= bound;
@@ -21,6 +22,19 @@ impl World {
         let living = self.workers.iter().filter(|worker| worker.alive && !worker.fenced);
         let bodies = living.flat_map(|worker| worker.bodies.iter().copied());
         bodies.filter(|call| self.calls[*call as usize].0 == id).collect()
+    }
+
+    /// What somebody wants is done, unless the task has ended, or it is too late for it.
+    pub(super) fn check_ignored(&self, id: TaskId, event: Event) {
+        let story = &self.tasks[id];
+        let fine = story.end.is_some()
+            || match event {
+                Event::ArgumentReady => story.missing > 0,
+                Event::QueueExpired => story.call.is_some() || story.errors + story.lost > 0,
+                Event::RunExpired { .. } => true,
+                _ => false,
+            };
+        assert!(fine, "{event:?} is ignored by task {id}: {:?}", story.task);
     }
 
     /// What a task is resolved with is what the body of its last run came to.

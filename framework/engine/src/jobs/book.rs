@@ -20,6 +20,8 @@ pub struct Book {
     newest: JobId,
     buried: Buried,
     pub(super) now: Duration,
+    /// Nothing is due before: no kill, and no next life on a node that takes workers.
+    pub(super) quiet_until: Duration,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Book {
             newest: JobId::NONE,
             buried: Buried::default(),
             now: Duration::ZERO,
+            quiet_until: Duration::MAX,
         }
     }
 
@@ -220,7 +223,8 @@ impl Book {
     fn close(&mut self, job: JobId, effects: &mut Vec<Effect>) {
         let Some(known) = self.jobs.get_mut(&job).filter(|known| !known.closed) else { return };
         known.closed = true;
-        let kill_at = Some(self.now.saturating_add(self.policy.end_within));
+        let kill_at = self.now.saturating_add(self.policy.end_within);
+        self.quiet_until = self.quiet_until.min(kill_at);
         let mut freed = Vec::new();
         for (name, node) in &mut self.nodes {
             let Some(post) = node.post(job) else {
@@ -229,7 +233,7 @@ impl Book {
             };
             match post.state {
                 State::Starting | State::Up { .. } => {
-                    post.state = State::Ending { cause: None, kill_at };
+                    post.state = State::Ending { cause: None, kill_at: Some(kill_at) };
                     let life = post.life;
                     let worker = node.worker(name, job, life);
                     effects.push(Effect::Stop { worker, at_once: false });
@@ -256,25 +260,23 @@ impl Book {
 
     fn tick(&mut self, effects: &mut Vec<Effect>) {
         let now = self.now;
+        if now < self.quiet_until {
+            return;
+        }
+        self.quiet_until = Duration::MAX;
         let mut due = Vec::new();
         for (name, node) in &mut self.nodes {
-            let mut late = Vec::new();
-            for (job, seat) in &mut node.seats {
-                let Seat::Taken(post) = seat else { continue };
-                if let State::Ending { kill_at, .. } = &mut post.state
-                    && kill_at.is_some_and(|at| at <= now)
-                {
-                    *kill_at = None;
-                    late.push((*job, post.life));
-                }
-            }
-            for (job, life) in late {
+            for (job, life) in node.too_late(now) {
                 let worker = node.worker(name, job, life);
                 effects.push(Effect::Stop { worker, at_once: true });
             }
-            if node.posts().any(|(_, post)| post.is_due(now)) {
+            let next = node.posts().filter_map(|(_, post)| post.due()).min();
+            // One that is due where nothing is started is looked at as soon as something is.
+            if next.is_some_and(|next| next <= now) && node.takes_workers() {
                 due.push(name.clone());
             }
+            let later = node.posts().filter_map(|(_, post)| post.due()).filter(|at| *at > now);
+            self.quiet_until = self.quiet_until.min(later.min().unwrap_or(Duration::MAX));
         }
         due.iter().for_each(|name| self.settle(name, effects));
     }
@@ -285,7 +287,7 @@ impl Book {
         let Some(node) = self.nodes.get_mut(name).filter(|node| node.takes_workers()) else {
             return;
         };
-        let due = node.posts().filter(|(_, post)| post.is_due(now)).map(|(job, _)| job);
+        let due = node.posts().filter(|(_, post)| post.may_begin(now)).map(|(job, _)| job);
         for job in due.collect::<Vec<JobId>>() {
             self.start(name, job, effects);
         }

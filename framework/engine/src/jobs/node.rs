@@ -116,6 +116,21 @@ impl Node {
         (ever, enough.then_some(now))
     }
 
+    /// Those who were asked to end and have not by now: they are to be killed, and that is noted.
+    pub(super) fn too_late(&mut self, now: Duration) -> Vec<(JobId, u32)> {
+        let mut late = Vec::new();
+        for (job, seat) in &mut self.seats {
+            let Seat::Taken(post) = seat else { continue };
+            if let State::Ending { kill_at, .. } = &mut post.state
+                && kill_at.is_some_and(|at| at <= now)
+            {
+                *kill_at = None;
+                late.push((*job, post.life));
+            }
+        }
+        late
+    }
+
     /// Reserves for a first life, which is due.
     pub(super) fn seat(&mut self, job: JobId, grant: Resources) {
         let whole = self.free.subtract(&grant);
@@ -158,7 +173,16 @@ impl Post {
         !matches!(self.state, State::Resting { .. })
     }
 
-    pub(super) fn is_due(&self, now: Duration) -> bool {
+    /// When it is killed, or begins its next life.
+    pub(super) fn due(&self) -> Option<Duration> {
+        match self.state {
+            State::Resting { until } => Some(until),
+            State::Ending { kill_at, .. } => kill_at,
+            State::Starting | State::Up { .. } => None,
+        }
+    }
+
+    pub(super) fn may_begin(&self, now: Duration) -> bool {
         matches!(self.state, State::Resting { until } if until <= now)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use raytree_types::{Cause, JobId};
 
@@ -140,9 +141,11 @@ impl Book {
             _ => cause,
         };
         let again = if counted { post.rest(&policy, now) } else { post.rest_uncounted(now) };
+        let due = post.due();
         if !again {
             node.vacate(worker.job, Some(Seat::Broken));
         }
+        self.quiet_until = self.quiet_until.min(due.unwrap_or(Duration::MAX));
         let down = News::Down { worker: worker.clone(), cause: cause.clone(), again };
         self.tell(worker.job, down, effects);
         if !again {

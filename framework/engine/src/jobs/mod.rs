@@ -12,9 +12,12 @@
 //! ```
 //!
 //! What it relies on, and the head's shell keeps:
-//! - A session with a node is ordered and reliable while it lasts. The first message on it says what runs on the node
-//!   ([`Input::NodeUp`]); the head sends nothing before, and the node carries out nothing that came over an earlier session
-//!   after it. What an effect wants sent while there is no session is dropped: the next report shows that it is missing.
+//! - A session with a node is ordered and reliable while it lasts. The node says first what runs there, as soon as it is
+//!   told to go on and whatever its lease says ([`Input::NodeUp`]); the head sends no start and no stop over a session
+//!   before, not even between the join and the report, and the node carries out nothing of an earlier session after it.
+//!   What an effect wants sent while there is no such session is dropped: the next report shows that it is missing.
+//! - Who is suspect, degraded, stopping or convicted is paused: [`Input::NodePaused`] with each such mark of the judge,
+//!   [`Input::NodeResumed`] when it is marked up, and what the judge thinks of it then with each report.
 //! - [`Input::WorkerGone`] and [`Input::NodeDown`] are said when it is certain: the process has ended, the node's lease is
 //!   surely over ([`crate::membership`]). A node that is told to stop a worker which it has not answers that it is gone.
 //! - A node bounds how long a worker may take to start, and says that it is gone when it takes longer.

@@ -39,6 +39,10 @@ impl Judge {
             record.answered = now;
             return JoinAnswer::Continue { incarnation: record.incarnation };
         }
+        if claim.is_none() && record.is_in_doubt(attention, &self.settings) {
+            // Perhaps its successor, started before anybody has noticed the end. A verdict, or a beat, will tell.
+            return JoinAnswer::Later { after: self.settings.rejoin_every };
+        }
         if same_life {
             let holder = record.origin.address.clone();
             return JoinAnswer::NameTaken { holder, asker: origin.address };

@@ -97,7 +97,8 @@ pub enum ChildEffect {
     Join {
         /// As whom; `None` as a new one.
         claim: Option<ProcessIncarnation>,
-        /// Which link it is, from 1; a request that is repeated over one link has the same.
+        /// Which link it is, from 1; a request that is repeated over one link has the same. After a [`ChildInput::LinkLost`]
+        /// that follows a request it is another one, whether that was answered or not.
         link: u64,
         /// The number of the request.
         ticket: u64,
@@ -129,6 +130,9 @@ pub struct Lease {
     under_way: VecDeque<(u64, Duration)>,
     number: u64,
     link: u64,
+    /// The first request that was sent over this link, if one was.
+    asked: Option<u64>,
+    /// The parent has answered one of them: it knows this link.
     linked: bool,
     next_beat: Duration,
     next_join: Duration,
@@ -155,6 +159,7 @@ impl Lease {
             under_way: VecDeque::new(),
             number: 0,
             link: 1,
+            asked: None,
             linked: false,
             next_beat: now,
             next_join: now,
@@ -251,6 +256,12 @@ impl Lease {
     }
 
     fn joined(&mut self, ticket: u64, answer: JoinAnswer, effects: &mut Vec<ChildEffect>) {
+        if let JoinAnswer::Continue { incarnation } = answer
+            && self.incarnation == Some(incarnation)
+        {
+            // Also one that a later beat's answer has overtaken. Over an earlier link it says nothing of this one.
+            self.linked |= self.asked.is_some_and(|first| ticket >= first);
+        }
         // An answer of long ago: what it says may no longer be so, and this one has asked again since.
         if !self.under_way.iter().any(|(number, _)| *number == ticket) {
             return;
@@ -258,7 +269,7 @@ impl Lease {
         match answer {
             JoinAnswer::Continue { incarnation } => {
                 if *self.incarnation.get_or_insert(incarnation) == incarnation {
-                    self.linked = true;
+                    self.linked |= self.asked.is_some_and(|first| ticket >= first);
                     self.renew(ticket, effects);
                 }
             }
@@ -275,10 +286,12 @@ impl Lease {
         }
     }
 
+    /// Whether the parent has heard of the lost link is unknown: once it was asked over it, the next is another one.
     fn link_lost(&mut self) {
-        if self.linked {
-            self.linked = false;
+        if self.asked.take().is_some() {
             self.link += 1;
+        }
+        if std::mem::take(&mut self.linked) {
             self.next_join = self.last;
         }
     }
@@ -288,6 +301,7 @@ impl Lease {
         if asks && self.last >= self.next_join {
             self.next_join = self.last + self.settings.rejoin_every;
             let ticket = self.send();
+            self.asked.get_or_insert(ticket);
             effects.push(ChildEffect::Join { claim: self.incarnation, link: self.link, ticket });
         }
         let Some(incarnation) = self.incarnation else { return };

@@ -25,8 +25,8 @@
 //!   or dead.
 //! - **MB-3 (one-living):** of the processes with one name at most one may work at any moment.
 //! - **MB-4 (late-judge):** time during which the judge was late, or just restarted, convicts nobody.
-//! - **MB-5 (slow-is-not-dead):** whoever is heard within the deadline, and moves within [`Settings::stuck_after`] less
-//!   what the delay of beats varies by, is not convicted, however slow.
+//! - **MB-5 (slow-is-not-dead):** whoever is heard within the deadline, has asked over a link that is not lost, and moves
+//!   within [`Settings::stuck_after`] less what the delay of beats varies by, is not convicted, however slow.
 //! - **MB-6 (newest-only):** every receiver refuses an older incarnation.
 //! - **MB-7 (cause-of-death):** every verdict has a cause, and the declaration repeats it.
 //! - **MB-8 (bounded-members):** records, remembered ends and beats under way are bounded; what is beyond is refused in
@@ -191,14 +191,15 @@ pub enum JoinAnswer {
     },
     /// Exit: this life was declared dead, or is about to be, or this judge never heard of it.
     Replaced,
-    /// Exit: a living process has the name.
+    /// Exit: a living process has the name, and is well.
     NameTaken {
         /// Where the one that has it is.
         holder: Arc<str>,
         /// Where the one that asked is.
         asker: Arc<str>,
     },
-    /// Ask again: the last one with this name is convicted and may still run.
+    /// Ask again: the last one with this name is convicted and may still run, or it is suspect or without a link, and its
+    /// fate is not decided.
     Later {
         /// When it is worth asking again.
         after: Duration,

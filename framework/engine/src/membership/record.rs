@@ -118,16 +118,22 @@ impl Record {
         attention.saturating_sub(self.heard).saturating_sub(self.excused)
     }
 
+    /// Whether it may be dead already: it is silent, its link is lost, or a restarted judge has not heard it yet.
+    pub(super) fn is_in_doubt(&self, attention: Duration, settings: &Settings) -> bool {
+        let unheard = !self.known && self.phase != Phase::Starting;
+        let silent = self.silence(attention) >= settings.suspect_after;
+        unheard || silent || self.link_lost.is_some()
+    }
+
     /// What others should think of it now.
     pub(super) fn opinion(&self, attention: Duration, settings: &Settings) -> Phase {
-        let silent = self.silence(attention) >= settings.suspect_after;
         if self.conviction.is_some() {
             Phase::Fenced
         } else if self.asked {
             Phase::Stopping
         } else if self.phase == Phase::Starting && !self.known {
             Phase::Starting
-        } else if !self.known || silent || self.link_lost.is_some() {
+        } else if self.is_in_doubt(attention, settings) {
             Phase::Suspect
         } else if self.unmoved >= settings.suspect_after {
             Phase::Degraded

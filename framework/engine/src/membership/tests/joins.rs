@@ -56,6 +56,31 @@ fn mb_3_a_second_process_with_a_living_name_is_refused_and_both_are_named() {
 }
 
 #[test]
+fn mb_3_while_the_holder_of_a_name_is_in_doubt_a_successor_is_told_to_ask_again() {
+    let later = JoinAnswer::Later { after: Settings::default().rejoin_every };
+    let taken = JoinAnswer::NameTaken { holder: "host-1".into(), asker: "host-2".into() };
+    // Its link is lost.
+    let mut judge = joined();
+    judge.step(Input::LinkLost { member: node(1), link: 1 }, ms(5));
+    assert_eq!(answer(&judge.step(join(None, 2, 1), ms(10))), later);
+    assert_eq!(answer(&judge.step(join(Some(1), 2, 1), ms(10))), taken, "a copy is no successor");
+    assert_eq!(answer(&judge.step(join(Some(1), 1, 2), ms(20))), goes_on(1));
+    assert_eq!(answer(&judge.step(join(None, 2, 1), ms(30))), taken, "it has come back");
+    // It is silent, and is asked to stop besides.
+    let mut judge = joined();
+    judge.step(Input::Stop { member: node(1) }, ms(5));
+    ticks(&mut judge, 0, 1400);
+    assert_eq!(answer(&judge.step(join(None, 2, 1), ms(1450))), later);
+    ticks(&mut judge, 1450, 3000);
+    assert_eq!(answer(&judge.step(join(None, 2, 1), ms(3010))), goes_on(2));
+    // A restarted judge has not heard it yet.
+    let mut judge = Judge::restarted(Settings::default(), life(1), Duration::ZERO);
+    let recall = Input::Recall { member: node(1), place: Place::Remote, origin: origin(1) };
+    judge.step(recall, Duration::ZERO);
+    assert_eq!(answer(&judge.step(join(None, 2, 1), ms(10))), later);
+}
+
+#[test]
 fn mb_3_a_successor_waits_until_the_convicted_is_surely_isolated() {
     let mut judge = joined();
     judge.step(Input::Replace { member: node(1) }, ms(10));

@@ -126,6 +126,50 @@ fn a_lost_link_is_opened_again_under_a_new_number() {
     assert!(lease.may_work(ms(71)), "a lost link alone isolates nobody");
 }
 
+/// The link of the request that it sends, if it sends one.
+fn asks(lease: &mut Lease, at: u64) -> Option<u64> {
+    let effects = lease.step(ChildInput::Tick, ms(at));
+    effects.iter().find_map(|effect| match effect {
+        ChildEffect::Join { link, .. } => Some(*link),
+        _ => None,
+    })
+}
+
+#[test]
+fn mb_5_a_link_that_is_lost_before_its_answer_is_not_the_next_one() {
+    let mut lease = member();
+    lease.step(ChildInput::LinkLost, ms(60));
+    assert_eq!(asks(&mut lease, 70), Some(2));
+    // The head has heard the request, perhaps.
+    lease.step(ChildInput::LinkLost, ms(80));
+    assert_eq!(asks(&mut lease, 90), None, "the last request is not long ago");
+    assert_eq!(asks(&mut lease, 70 + 1000), Some(3));
+    assert_eq!(asks(&mut lease, 70 + 2000), Some(3), "repeated over the same link");
+}
+
+#[test]
+fn mb_5_a_link_over_which_nobody_asked_keeps_its_number() {
+    let mut lease = Lease::new(Settings::default(), Place::Remote, None, Duration::ZERO);
+    lease.step(ChildInput::LinkLost, Duration::ZERO);
+    assert_eq!(asks(&mut lease, 0), Some(1));
+}
+
+#[test]
+fn mb_5_an_answer_that_a_beat_has_overtaken_links_and_one_over_a_lost_link_does_not() {
+    let mut lease = member();
+    lease.step(ChildInput::LinkLost, ms(60));
+    assert_eq!(asks(&mut lease, 100), Some(2), "ticket 2, and beat 3");
+    lease.step(answered(3), ms(110));
+    lease.step(goes_on(2, 1), ms(120));
+    assert_eq!(asks(&mut lease, 1200), None, "it is linked");
+    lease.step(ChildInput::LinkLost, ms(1210));
+    assert_eq!(asks(&mut lease, 1300), Some(3));
+    lease.step(ChildInput::LinkLost, ms(1310));
+    assert_eq!(asks(&mut lease, 2300), Some(4));
+    lease.step(goes_on(2, 1), ms(2310));
+    assert_eq!(asks(&mut lease, 3300), Some(4), "that was answered over another link");
+}
+
 #[test]
 fn after_a_pause_one_beat_is_sent() {
     let mut lease = member();

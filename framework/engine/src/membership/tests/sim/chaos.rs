@@ -77,7 +77,7 @@ impl World {
             }
             Fault::Starve => self.slow_down(pid, span),
             Fault::Cut => self.cut(pid, slot, span),
-            Fault::LoseLink => self.lose_link(pid, slot),
+            Fault::LoseLink => self.flap(pid),
             Fault::StallHead => self.head_freezes(span),
             Fault::CrashHead => self.head_crashes(span),
             Fault::Double => {
@@ -96,7 +96,7 @@ impl World {
         (named.cut_down, named.cut_up) = (which != 0, which != 1);
         named.cut_peers = peers;
         if self.rng.percent(30) {
-            self.lose_link(pid, slot);
+            self.lose_link(pid);
         }
         self.after(span, Event::Heal(slot));
     }
@@ -106,18 +106,32 @@ impl World {
         (named.cut_down, named.cut_up, named.cut_peers) = (false, false, false);
     }
 
+    /// Its sessions end soon after they begin, perhaps before a request over them is answered.
+    fn flap(&mut self, pid: Pid) {
+        for _ in 0..self.rng.between(1, 4) {
+            let delay = self.rng.between(0, 1200 * MILLI);
+            self.after(delay, Event::LoseLink(pid));
+        }
+    }
+
     /// The session ends; one side may hear of it late, or the parent never.
-    fn lose_link(&mut self, pid: Pid, slot: Slot) {
-        let (link, life) = (self.processes[pid].link, self.head.life);
+    pub(super) fn lose_link(&mut self, pid: Pid) {
+        let process = &self.processes[pid];
+        let (slot, link, session) = (process.slot, process.link, process.session);
+        let life = self.head.life;
+        if !process.alive {
+            return;
+        }
         let incarnation = self.processes[pid].lease.incarnation();
         let delay = self.rng.between(MILLI, 500 * MILLI);
         if self.rng.percent(70) {
-            self.after(delay, Event::To(pid, Mail::LinkLost { link }));
+            self.after(delay, Event::To(pid, Mail::LinkLost { session }));
         }
         if let Some(incarnation) = incarnation.filter(|_| self.rng.percent(80)) {
             let member = Member::new(self.slots[slot].name.clone(), incarnation);
             let delay = self.rng.between(MILLI, 500 * MILLI);
-            self.after(delay, Event::ToHead { life, mail: Input::LinkLost { member, link } });
+            let mail = Input::LinkLost { member, link };
+            self.after(delay, Event::Unlinked { life, pid, session, mail });
         }
     }
 

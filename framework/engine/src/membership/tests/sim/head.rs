@@ -6,7 +6,7 @@ use std::time::Duration;
 use raytree_types::ProcessIncarnation;
 
 use super::super::super::{
-    Effect, ExitStatus, Fence, Input, JoinAnswer, Judge, Member, Phase, Place, Settings,
+    DeathCause, Effect, ExitStatus, Fence, Input, JoinAnswer, Judge, Member, Phase, Place, Settings,
 };
 use super::process::Mail;
 use super::world::{Clock, Event, Pid, Slot, World};
@@ -122,8 +122,8 @@ impl World {
                 self.process_dies(pid);
             } else if self.rng.percent(70) {
                 let delay = self.rng.between(MILLI, 200 * MILLI);
-                let link = self.processes[pid].link;
-                self.after(delay, Event::To(pid, Mail::LinkLost { link }));
+                let session = self.processes[pid].session;
+                self.after(delay, Event::To(pid, Mail::LinkLost { session }));
             }
         }
         self.after(span, Event::HeadStarts);
@@ -184,6 +184,10 @@ impl World {
     pub(super) fn judge(&mut self, input: Input) {
         let now = self.head.clock.read(self.now);
         let Some(judge) = &mut self.head.judge else { return };
+        if let Input::Join { origin, ticket, .. } = &input {
+            let pid = origin.process as Pid;
+            self.ledger.asked_over(pid, self.processes[pid].asked_over[ticket]);
+        }
         let effects = judge.step(input, now);
         for effect in effects {
             self.note(|| format!("    {effect:?}"));
@@ -207,6 +211,14 @@ impl World {
             }
             Effect::AnswerJoin { name, process, ticket, answer } => {
                 let (slot, pid) = (self.slot_of(&name), process as Pid);
+                if let JoinAnswer::NameTaken { .. } = answer {
+                    let phase = self.head.judge.as_ref().and_then(|judge| judge.phase(&name));
+                    assert_ne!(
+                        phase,
+                        Some(Phase::Suspect),
+                        "MB-3: a successor of {slot} is refused"
+                    );
+                }
                 if let JoinAnswer::Continue { incarnation } = answer {
                     self.enter(slot, incarnation, pid);
                     self.ledger.answered(slot, incarnation);
@@ -230,7 +242,11 @@ impl World {
             }
             Effect::Convict { member, cause, fence } => {
                 let slot = self.slot_of(&member.name);
-                let stuck = self.find(slot, member.incarnation).map(|pid| self.still_for(pid));
+                let living = self.find(slot, member.incarnation);
+                let stuck = living.map(|pid| self.still_for(pid));
+                if let (DeathCause::LinkLost { .. }, Some(pid)) = (cause, living) {
+                    self.ledger.check_unlinked(pid);
+                }
                 self.ledger.convicted(slot, member.incarnation, cause, stuck, self.now);
                 if fence == Fence::Kill {
                     self.kill(slot, &member);

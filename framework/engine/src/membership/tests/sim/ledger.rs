@@ -104,6 +104,9 @@ pub(super) struct Ledger {
     /// How long the head was frozen and must have noticed, and since when it is frozen now.
     frozen: Time,
     frozen_since: Option<Time>,
+    /// The newest connection over which the head was asked, and the newest of whose loss it has heard, by process.
+    asked: BTreeMap<Pid, u64>,
+    lost: BTreeMap<Pid, u64>,
     /// When the head was last started again.
     restarted: Option<Time>,
 }
@@ -124,6 +127,8 @@ impl Ledger {
             last_run: BTreeMap::new(),
             frozen: 0,
             frozen_since: None,
+            asked: BTreeMap::new(),
+            lost: BTreeMap::new(),
             restarted: None,
         }
     }
@@ -141,7 +146,24 @@ impl Ledger {
 
     pub(super) fn head_starts(&mut self, now: Time) {
         self.frozen_since = None;
+        self.asked.clear();
         self.restarted = Some(now);
+    }
+
+    pub(super) fn asked_over(&mut self, pid: Pid, session: u64) {
+        let asked = self.asked.entry(pid).or_default();
+        *asked = session.max(*asked);
+    }
+
+    pub(super) fn lost_over(&mut self, pid: Pid, session: u64) {
+        let lost = self.lost.entry(pid).or_default();
+        *lost = session.max(*lost);
+    }
+
+    /// Nobody has asked over a connection of whose loss the head has not heard.
+    pub(super) fn check_unlinked(&self, pid: Pid) {
+        let (asked, lost) = (self.asked.get(&pid), self.lost.get(&pid));
+        assert!(asked <= lost, "MB-5: pid {pid} has asked over {asked:?}, and {lost:?} is lost");
     }
 
     /// Real time without that during which the head was frozen.

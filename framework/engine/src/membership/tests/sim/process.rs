@@ -1,6 +1,6 @@
 //! A node: a lease, and calls from and to the other nodes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use raytree_types::ProcessIncarnation;
@@ -21,7 +21,7 @@ pub(super) enum Mail {
     Answered { incarnation: ProcessIncarnation, seq: u64, directory: Vec<u64> },
     ToldToExit { incarnation: ProcessIncarnation },
     Joined { ticket: u64, answer: JoinAnswer },
-    LinkLost { link: u64 },
+    LinkLost { session: u64 },
     Call { from: Pid, caller: Caller<Slot>, call: Call<CallId> },
     Finish { caller: Caller<Slot>, from: Pid, seq: u64, reply: CallId },
     Reply { slot: Slot, from: ProcessIncarnation, seq: u64, reply: CallId },
@@ -34,7 +34,12 @@ pub(super) struct Process {
     pub(super) slot: Slot,
     pub(super) lease: Lease,
     pub(super) alive: bool,
+    /// What it calls its newest link.
     pub(super) link: u64,
+    /// Which connection it has in truth.
+    pub(super) session: u64,
+    /// Over which connection each request was sent.
+    pub(super) asked_over: BTreeMap<u64, u64>,
     pub(super) clock: Clock,
     frozen_until: Option<Time>,
     waiting: VecDeque<Mail>,
@@ -77,6 +82,8 @@ impl World {
             lease: Lease::new(self.settings, place, incarnation, clock.read(self.now)),
             alive: true,
             link: 1,
+            session: 1,
+            asked_over: BTreeMap::new(),
             clock,
             frozen_until: None,
             waiting: VecDeque::new(),
@@ -224,8 +231,9 @@ impl World {
                 self.ledger.join_answer(&answer);
                 self.lease(pid, ChildInput::Joined { ticket, answer });
             }
-            Mail::LinkLost { link } => {
-                if link == self.processes[pid].link {
+            Mail::LinkLost { session } => {
+                if session == self.processes[pid].session {
+                    self.processes[pid].session += 1;
                     self.lease(pid, ChildInput::LinkLost);
                 }
             }
@@ -259,7 +267,9 @@ impl World {
                     self.send_up(slot, &Input::Beat { member, seq, progress });
                 }
                 ChildEffect::Join { claim, link, ticket } => {
-                    self.processes[pid].link = link;
+                    let process = &mut self.processes[pid];
+                    process.link = link;
+                    process.asked_over.insert(ticket, process.session);
                     let (name, place) = (name.clone(), self.slots[slot].place);
                     let origin = Self::origin(pid);
                     self.send_up(slot, &Input::Join { name, claim, place, origin, link, ticket });

@@ -62,11 +62,27 @@ pub(super) struct Named {
 
 #[derive(Debug)]
 pub(super) enum Event {
-    HeadTick { life: u32 },
-    ToHead { life: u32, mail: HeadMail },
+    HeadTick {
+        life: u32,
+    },
+    ToHead {
+        life: u32,
+        mail: HeadMail,
+    },
+    /// The head hears that a connection of a process is lost.
+    Unlinked {
+        life: u32,
+        pid: Pid,
+        session: u64,
+        mail: HeadMail,
+    },
+    LoseLink(Pid),
     HeadThaws,
     HeadStarts,
-    StartLocal { life: u32, slot: Slot },
+    StartLocal {
+        life: u32,
+        slot: Slot,
+    },
     ProcessTick(Pid),
     To(Pid, Mail),
     Thaws(Pid),
@@ -219,6 +235,11 @@ impl World {
         match event {
             Event::HeadTick { life } => self.head_tick(life),
             Event::ToHead { life, mail } => self.reaches_head(life, mail),
+            Event::Unlinked { life, pid, session, mail } => {
+                self.ledger.lost_over(pid, session);
+                self.reaches_head(life, mail);
+            }
+            Event::LoseLink(pid) => self.lose_link(pid),
             Event::HeadThaws => self.head_thaws(),
             Event::HeadStarts => self.head_starts(),
             Event::StartLocal { life, slot } => self.start_local(life, slot),

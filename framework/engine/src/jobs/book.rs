@@ -71,6 +71,7 @@ impl Book {
             Input::Close { job } => self.close(job, &mut effects),
             Input::WorkerUp { worker, address } => self.worker_up(&worker, address, &mut effects),
             Input::WorkerGone { worker, cause } => self.worker_gone(&worker, cause, &mut effects),
+            Input::Declined { worker } => self.declined(&worker, &mut effects),
             Input::Replace { worker, cause } => self.replace(worker, cause, &mut effects),
             Input::Tick => self.tick(&mut effects),
         }
@@ -186,7 +187,7 @@ impl Book {
         self.buried.add(node);
     }
 
-    /// All that ran there has surely ended.
+    /// Nothing of what ran there is heard any more.
     fn lose_node(&mut self, name: &Name, cause: &Cause, effects: &mut Vec<Effect>) {
         let Some(node) = self.nodes.remove(name) else { return };
         for (job, post) in node.posts() {
@@ -281,15 +282,10 @@ impl Book {
         due.iter().for_each(|name| self.settle(name, effects));
     }
 
-    /// Starts what is due on a node, and offers what is free there to those who have nothing of it.
+    /// Offers what is free on a node to those whose next life is due there, and to those who have nothing of it.
     pub(super) fn settle(&mut self, name: &Name, effects: &mut Vec<Effect>) {
-        let now = self.now;
-        let Some(node) = self.nodes.get_mut(name).filter(|node| node.takes_workers()) else {
+        if !self.nodes.get(name).is_some_and(Node::takes_workers) {
             return;
-        };
-        let due = node.posts().filter(|(_, post)| post.may_begin(now)).map(|(job, _)| job);
-        for job in due.collect::<Vec<JobId>>() {
-            self.start(name, job, effects);
         }
         // JB-6: in the order in which they opened.
         let open = self.jobs.iter().filter(|(_, known)| !known.closed).map(|(job, _)| *job);
@@ -298,8 +294,10 @@ impl Book {
         }
     }
 
-    /// Offers what is free on a node to a job that has nothing there, if the node takes workers (JB-9).
+    /// Offers what is free on a node to a job that has nothing there or begins its next life, if the node takes workers
+    /// (JB-9).
     fn offer(&mut self, name: &Name, job: JobId, effects: &mut Vec<Effect>) {
+        let now = self.now;
         let Some(known) = self.jobs.get(&job) else { return };
         let Some(node) = self.nodes.get_mut(name).filter(|node| node.takes_workers()) else {
             return;
@@ -307,6 +305,10 @@ impl Book {
         let waits = match node.seats.get(&job) {
             None => false,
             Some(Seat::Waits) => true,
+            Some(Seat::Taken(post)) if post.may_begin(now) => {
+                node.grant_anew(job, known.wants.as_ref());
+                return self.start(name, job, effects);
+            }
             Some(Seat::Taken(_) | Seat::Broken) => return,
         };
         let (ever, now) = node.offers(known.wants.as_ref());

@@ -35,7 +35,8 @@ pub enum Input {
         /// Which.
         node: Member,
     },
-    /// It is surely no longer at work, and no worker of it either.
+    /// It is no longer at work: its process has ended and its workers with it, or its lease is surely over. Then it is
+    /// isolated, its workers may still run what they have begun, and what comes of it reaches nobody.
     NodeDown {
         /// Which.
         node: Member,
@@ -61,18 +62,24 @@ pub enum Input {
         /// Where.
         address: SocketAddr,
     },
-    /// The process of a worker has surely ended, or was never started.
+    /// The process of a worker has ended, or could not be started.
     WorkerGone {
         /// Which.
         worker: WorkerId,
-        /// Why.
+        /// Why; [`super::TOLD_TO_END`] if that was because the book wanted it.
         cause: Cause,
+    },
+    /// The node has not started a worker and will not now: it ends, or is isolated. It counts as no death, and the next life
+    /// begins after a back-off, once the node takes new workers.
+    Declined {
+        /// Which.
+        worker: WorkerId,
     },
     /// The driver wants another one in its place: it cannot reach it, or has other reasons. Counts as a restart.
     Replace {
         /// Which.
         worker: WorkerId,
-        /// Why; the job hears it when the worker has ended.
+        /// Why; the job hears it when the worker has ended, unless that had died before with a cause of its own.
         cause: Cause,
     },
     /// Time has passed: some ten milliseconds, or the shortest back-off that anybody would notice.
@@ -103,7 +110,7 @@ pub enum Effect {
         /// What.
         news: News,
     },
-    /// The job was closed, and its last worker has surely ended.
+    /// The job was closed, and its last worker has ended, or is isolated with its node.
     Over {
         /// Which job.
         job: JobId,
@@ -143,11 +150,11 @@ pub enum News {
         /// What it has.
         grant: Resources,
     },
-    /// It has surely ended.
+    /// It has ended, or is isolated with its node: nothing of it is heard any more.
     Down {
         /// Which.
         worker: WorkerId,
-        /// Why.
+        /// Why. Of one that had died before somebody wanted it replaced its own cause, and that wish below it.
         cause: Cause,
         /// Its next life follows, or [`News::Broken`].
         again: bool,

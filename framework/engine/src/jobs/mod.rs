@@ -18,23 +18,27 @@
 //!   What an effect wants sent while there is no such session is dropped: the next report shows that it is missing.
 //! - Who is suspect, degraded, stopping or convicted is paused: [`Input::NodePaused`] with each such mark of the judge,
 //!   [`Input::NodeResumed`] when it is marked up, and what the judge thinks of it then with each report.
-//! - [`Input::WorkerGone`] and [`Input::NodeDown`] are said when it is certain: the process has ended, the node's lease is
-//!   surely over ([`crate::membership`]). A node that is told to stop a worker which it has not answers that it is gone.
+//! - [`Input::WorkerGone`] and [`Input::NodeDown`] are said when it is certain: the process has ended, the node is dead or its
+//!   lease is surely over ([`crate::membership`]). A lease that is over ends no process: the workers of an isolated node may
+//!   still run what they have begun. Nobody talks to them, so what comes of it reaches nobody; effects outside the cluster
+//!   are not fenced. A node that is told to stop a worker which it has not answers that it is gone.
 //! - A node bounds how long a worker may take to start, and says that it is gone when it takes longer.
 //!
 //! Invariants, each with tests that cite it:
 //! - **JB-1 (one-worker):** of the workers of one job on nodes of one name at most one works at any moment: the next is
-//!   started when the last has surely ended.
-//! - **JB-2 (no-overcommit):** what the workers on a node were granted is never more than the node has. A grant is
-//!   reserved until its worker has surely ended, and while it is to be started again.
+//!   started when the last has ended, or is isolated with its node.
+//! - **JB-2 (no-overcommit):** what the workers on one life of a node were granted is never more than the node has. A grant
+//!   is reserved until its worker's process has ended, and while it is to be started again.
 //! - **JB-3 (news-in-order):** of one life of a worker a job hears `Granted`, `Up` and `Down`, each at most once and in this
-//!   order, and `Down` only when it has surely ended.
+//!   order, and `Down` only when its process has ended, or its node is down.
 //! - **JB-4 (over-once):** a job that was closed hears nothing more, and is over exactly once: when its last worker has
-//!   surely ended.
+//!   ended or its node is down.
 //! - **JB-5 (stale-is-nothing):** news of an unknown job, an ended life of a worker, an ended life of a node or an earlier
 //!   session change nothing.
-//! - **JB-6 (first-come):** what is free on a node is offered to the jobs in the order in which they opened; nothing that
-//!   an open job wants and may have stays free.
+//! - **JB-6 (first-come):** what is free on a node is offered, in the order in which they opened, to the jobs that have
+//!   nothing there and to those whose next life begins, which have it beside what was kept for them. A grant does not grow
+//!   within a life: what comes free while nobody waits stays free until a job opens or a next life begins. Where a node has
+//!   a whole CPU, CPUs are given out in whole ones, but to a job that wants less than one.
 //! - **JB-7 (promise-kept):** after `Down` with `again` a job hears `Granted` of the next life or `Broken`; after `Broken` it
 //!   hears nothing of that life of the node.
 //! - **JB-8 (bounded):** jobs, nodes, reported workers, restarts and remembered ends are bounded; what is beyond is refused
@@ -61,6 +65,9 @@ use crate::membership::Member;
 
 pub use book::Book;
 pub use input::{Effect, Input, News, Refusal};
+
+/// What a node gives as the cause of a worker that ended because the book wanted it: there is no other.
+pub const TOLD_TO_END: &str = "it was told to end";
 
 /// One life of the worker of a job on a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

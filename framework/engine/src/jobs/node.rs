@@ -10,6 +10,9 @@ use raytree_types::{Cause, JobId, ProcessIncarnation, Resources, limits};
 use super::{Policy, Stage, WorkerId};
 use crate::membership::{Member, Name};
 
+/// One CPU, in thousandths.
+const ONE: u64 = 1000;
+
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) incarnation: ProcessIncarnation,
@@ -43,6 +46,8 @@ pub(super) struct Post {
     up_since: Option<Duration>,
     restarts: VecDeque<Duration>,
     in_a_row: u32,
+    /// How often its node would not start it, since it was up last.
+    declined: u32,
 }
 
 #[derive(Debug)]
@@ -109,8 +114,8 @@ impl Node {
     /// What there is for a job, by itself and at this moment. A worker without a CPU runs nothing, so where there are CPUs
     /// that it wants it waits for some of them.
     pub(super) fn offers(&self, wants: Option<&Resources>) -> (Resources, Option<Resources>) {
-        let ever = common(&self.total, wants);
-        let now = common(&self.free, wants);
+        let ever = self.part(&self.total, wants);
+        let now = self.part(&self.free, wants);
         let idle = now.thousandths(CPU) == 0 && ever.thousandths(CPU) > 0;
         let enough = !now.is_none() && !idle;
         (ever, enough.then_some(now))
@@ -131,6 +136,34 @@ impl Node {
         late
     }
 
+    /// As much of each as there is of `have` and is wanted. A fraction of a CPU would seat no plain task: where the node has
+    /// a whole one only whole ones are given out, but to a job that wants less than one itself.
+    fn part(&self, have: &Resources, wants: Option<&Resources>) -> Resources {
+        let some = common(have, wants);
+        let wanted = wants.map_or(u64::MAX, |wants| wants.thousandths(CPU));
+        let cpus = some.thousandths(CPU);
+        let cpus = if self.total.thousandths(CPU) < ONE || cpus == wanted && wanted < ONE {
+            cpus
+        } else {
+            cpus - cpus % ONE
+        };
+        some.with_thousandths(CPU, cpus)
+    }
+
+    /// Grants the next life what there is for it now, beside what is kept for it.
+    pub(super) fn grant_anew(&mut self, job: JobId, wants: Option<&Resources>) {
+        let Some(kept) = self.post(job).map(|post| std::mem::take(&mut post.grant)) else { return };
+        self.free.add(&kept);
+        let (_, now) = self.offers(wants);
+        let grant = now.unwrap_or_else(|| kept.clone());
+        debug_assert!(grant.covers(&kept), "JB-2: {job} has {kept} and is granted {grant}");
+        let whole = self.free.subtract(&grant);
+        debug_assert!(whole, "JB-2: {grant} for {job} of {}", self.free);
+        if let Some(post) = self.post(job) {
+            post.grant = grant;
+        }
+    }
+
     /// Reserves for a first life, which is due.
     pub(super) fn seat(&mut self, job: JobId, grant: Resources) {
         let whole = self.free.subtract(&grant);
@@ -142,6 +175,7 @@ impl Node {
             up_since: None,
             restarts: VecDeque::new(),
             in_a_row: 0,
+            declined: 0,
         };
         self.seats.insert(job, Seat::Taken(Box::new(post)));
     }
@@ -195,6 +229,11 @@ impl Post {
     pub(super) fn up(&mut self, address: SocketAddr, now: Duration) {
         self.state = State::Up { address };
         self.up_since = Some(now);
+        self.declined = 0;
+    }
+
+    pub(super) fn was_up(&self) -> bool {
+        self.up_since.is_some()
     }
 
     /// It has ended and rests until its next life. False when there is none: it died too often, or too often in too short
@@ -218,9 +257,16 @@ impl Post {
         true
     }
 
+    /// Its node would not start it, which is not its fault. It waits for longer each time, and is not counted.
+    pub(super) fn rest_declined(&mut self, policy: &Policy, now: Duration) -> bool {
+        self.declined = self.declined.saturating_add(1);
+        let wait = policy.backoff.delay(self.declined.saturating_add(1));
+        self.rest_uncounted(now.saturating_add(wait))
+    }
+
     /// It was perhaps never started, which is nobody's fault.
-    pub(super) fn rest_uncounted(&mut self, now: Duration) -> bool {
-        self.state = State::Resting { until: now };
+    pub(super) fn rest_uncounted(&mut self, until: Duration) -> bool {
+        self.state = State::Resting { until };
         self.life < limits::WORKER_LIVES_MAX
     }
 }

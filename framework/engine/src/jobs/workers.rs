@@ -7,13 +7,28 @@ use std::time::Duration;
 use raytree_types::{Cause, JobId};
 
 use super::node::{Seat, State};
-use super::{Book, Effect, News, WorkerId};
+use super::{Book, Effect, News, TOLD_TO_END, WorkerId};
 use crate::membership::Member;
 
 /// Why a worker counts as ended that its node does not report.
 const UNHEARD_END: &str = "it ended while there was no link to its node";
 /// The same of one that was perhaps never started.
 const NEVER_UP: &str = "the link to its node was lost before it was up";
+/// Why one did not begin to run.
+const DECLINED: &str = "its node did not start it";
+
+/// How it is known that a life has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// Its node has said why.
+    Said,
+    /// Its node does not have it any more.
+    Unheard,
+    /// Its node does not have it, and perhaps never heard of it.
+    NeverUp,
+    /// Its node has not started it and will not now.
+    Declined,
+}
 
 impl Book {
     /// Sets the book right by what a node has reported.
@@ -74,9 +89,11 @@ impl Book {
         let Some(post) = self.node(&worker.node).and_then(|node| node.post(worker.job)) else {
             return;
         };
-        let counted = !matches!(post.state, State::Starting);
-        let what = if counted { UNHEARD_END } else { NEVER_UP };
-        self.ended(worker, Cause::message(what), counted, effects);
+        let (how, what) = match post.state {
+            State::Starting => (How::NeverUp, NEVER_UP),
+            _ => (How::Unheard, UNHEARD_END),
+        };
+        self.ended(worker, how, Cause::message(what), effects);
     }
 
     pub(super) fn worker_up(
@@ -103,12 +120,20 @@ impl Book {
         cause: Cause,
         effects: &mut Vec<Effect>,
     ) {
+        self.gone(worker, How::Said, cause, effects);
+    }
+
+    pub(super) fn declined(&mut self, worker: &WorkerId, effects: &mut Vec<Effect>) {
+        self.gone(worker, How::Declined, Cause::message(DECLINED), effects);
+    }
+
+    fn gone(&mut self, worker: &WorkerId, how: How, cause: Cause, effects: &mut Vec<Effect>) {
         let Some(node) = self.node(&worker.node) else { return };
         let stranger = node.strangers.remove(&(worker.job, worker.life));
         let post = node.post(worker.job);
         let known = post.is_some_and(|post| post.life == worker.life && post.may_run());
         if known {
-            self.ended(worker, cause, true, effects);
+            self.ended(worker, how, cause, effects);
         }
         if known || stranger {
             self.settle(&worker.node.name, effects);
@@ -126,8 +151,9 @@ impl Book {
         }
     }
 
-    /// This life of a worker has surely ended. Only here does its job hear so (JB-3) and what it held become free (JB-2).
-    fn ended(&mut self, worker: &WorkerId, cause: Cause, counted: bool, effects: &mut Vec<Effect>) {
+    /// The process of this life of a worker has ended. Only here, and where its node is down, does its job hear so (JB-3) and
+    /// what it held become free (JB-2).
+    fn ended(&mut self, worker: &WorkerId, how: How, cause: Cause, effects: &mut Vec<Effect>) {
         let (open, policy, now) = (self.is_open(worker.job), self.policy, self.now);
         let Some(node) = self.node(&worker.node) else { return };
         if !open {
@@ -137,10 +163,14 @@ impl Book {
         }
         let Some(post) = node.post(worker.job) else { return };
         let cause = match &mut post.state {
-            State::Ending { cause: Some(reason), .. } => reason.clone(),
+            State::Ending { cause: Some(reason), .. } => root(how, cause, reason),
             _ => cause,
         };
-        let again = if counted { post.rest(&policy, now) } else { post.rest_uncounted(now) };
+        let again = match how {
+            How::Declined if !post.was_up() => post.rest_declined(&policy, now),
+            How::NeverUp => post.rest_uncounted(now),
+            How::Said | How::Unheard | How::Declined => post.rest(&policy, now),
+        };
         let due = post.due();
         if !again {
             node.vacate(worker.job, Some(Seat::Broken));
@@ -152,4 +182,15 @@ impl Book {
             self.tell(worker.job, News::Broken { node: worker.node.clone(), cause }, effects);
         }
     }
+}
+
+/// Why a worker ended that was to be replaced for `reason`. One that died first has a cause of its own, of which the reason
+/// is only what others saw.
+fn root(how: How, said: Cause, reason: &Cause) -> Cause {
+    if how != How::Said || said.message == TOLD_TO_END {
+        return reason.clone();
+    }
+    let mut cause = said;
+    cause.chain.push(reason.to_string());
+    cause
 }

@@ -28,7 +28,7 @@ fn any_worker() -> impl Strategy<Value = WorkerId> {
 fn wants() -> impl Strategy<Value = Option<Resources>> {
     prop_oneof![
         Just(None),
-        (0u8..4).prop_map(|cpus| Some(Resources::cpus(cpus.into()))),
+        (0u8..8).prop_map(|halves| Some(Resources::cpus(f64::from(halves) / 2.0))),
         Just(Some(Resources::none().gpus(1.0))),
         Just(Some(Resources::cpus(1.0).gpus(0.5))),
     ]
@@ -41,7 +41,7 @@ fn input() -> impl Strategy<Value = Input> {
         6 => reports.prop_map(|(node, session, paused, workers)| {
             let workers = workers.into_iter();
             let workers = workers.map(|(worker, up)| (worker, up.then(|| address(1)))).collect();
-            let total = Resources::cpus(4.0).gpus(1.0);
+            let total = Resources::cpus(4.5).gpus(1.0);
             Input::NodeUp { node, session, paused, total, workers }
         }),
         1 => member().prop_map(|node| Input::NodePaused { node }),
@@ -51,6 +51,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => (1u64..6).prop_map(|job| Input::Close { job: JobId(job) }),
         8 => any_worker().prop_map(up),
         8 => any_worker().prop_map(gone),
+        2 => any_worker().prop_map(declined),
         2 => any_worker().prop_map(replace),
         4 => Just(Input::Tick),
     ]
@@ -106,7 +107,7 @@ impl Heard {
 /// Whether what was said means that a process has surely ended.
 fn surely_ended(input: &Input, worker: &WorkerId) -> bool {
     match input {
-        Input::WorkerGone { worker: gone, .. } => gone == worker,
+        Input::WorkerGone { worker: gone, .. } | Input::Declined { worker: gone } => gone == worker,
         Input::NodeDown { node, .. } => {
             node.name == worker.node.name && node.incarnation >= worker.node.incarnation
         }

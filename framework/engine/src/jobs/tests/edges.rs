@@ -27,6 +27,9 @@ fn jb_5_stale_news_change_nothing() {
         gone(on(1, A, 1)),
         gone(on(3, A, 1)),
         gone(on(2, C, 1)),
+        declined(on(2, A, 2)),
+        declined(on(1, A, 1)),
+        declined(on(2, C, 1)),
         replace(on(2, A, 2)),
         replace(on(1, A, 1)),
         replace(on(2, C, 1)),
@@ -167,6 +170,19 @@ fn jb_8_the_lives_of_a_worker_are_bounded_however_far_apart() {
     }
     book.step(Input::Tick, ms(at + 10_000));
     let effects = told(&book.step(gone(worker(A, limits::WORKER_LIVES_MAX)), ms(at + 20_000)));
+    assert!(effects.contains("broken"), "{effects}");
+}
+
+#[test]
+fn jb_8_a_node_that_declines_for_ever_gives_no_more_lives_than_there_are() {
+    let mut book = after(&[report(1, 1, &[]), open(A)]);
+    for life in 1..limits::WORKER_LIVES_MAX {
+        let at = u64::from(life) * 60_000;
+        let effects = told(&book.step(declined(worker(A, life)), ms(at)));
+        assert!(effects.contains("again") && !effects.contains("start job"), "{effects}");
+        book.step(Input::Tick, ms(at + 30_000));
+    }
+    let effects = told(&book.step(declined(worker(A, limits::WORKER_LIVES_MAX)), ms(0)));
     assert!(effects.contains("broken"), "{effects}");
 }
 

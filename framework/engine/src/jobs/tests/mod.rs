@@ -12,7 +12,7 @@ use std::time::Duration;
 use expect_test::Expect;
 use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 
-use super::{Book, Effect, Input, News, WorkerId};
+use super::{Book, Effect, Input, News, TOLD_TO_END, WorkerId};
 use crate::membership::Member;
 
 const A: JobId = JobId(1);
@@ -68,6 +68,14 @@ fn up(worker: WorkerId) -> Input {
 
 fn gone(worker: WorkerId) -> Input {
     Input::WorkerGone { worker, cause: cause("it died") }
+}
+
+fn told_to_end(worker: WorkerId) -> Input {
+    Input::WorkerGone { worker, cause: cause(TOLD_TO_END) }
+}
+
+fn declined(worker: WorkerId) -> Input {
+    Input::Declined { worker }
 }
 
 fn replace(worker: WorkerId) -> Input {

@@ -152,7 +152,7 @@ fn jb_3_7_a_worker_that_is_replaced_is_down_when_it_has_ended() {
     check(&book.step(replace(worker(A, 1)), ms(0)), &expect!["kill job-1/n.1.1"]);
     check(&book.step(replace(worker(A, 1)), ms(0)), &expect![""]);
     check(
-        &book.step(gone(worker(A, 1)), ms(0)),
+        &book.step(told_to_end(worker(A, 1)), ms(0)),
         &expect![[r#"
           job-1 hears: down job-1/n.1.1: nobody can reach it, again
         start job-1/n.1.2: 8 CPU
@@ -325,4 +325,148 @@ fn jb_1_3_after_a_lost_link_the_report_says_what_has_become_of_them() {
     let again = told(&book.step(report(1, 3, &found), ms(40_001)));
     assert!(again.contains("kill job-5/n.1.1"), "{again}");
     assert!(again.ends_with("kill job-2/n.1.1"), "what has ended is a stranger: {again}");
+}
+
+#[test]
+fn jb_9_a_node_that_declines_is_asked_again_and_nothing_is_counted() {
+    let mut book = after(&[report(1, 1, &[]), open(A)]);
+    let mut now = 0;
+    let mut waits = Vec::new();
+    for life in 1..=8 {
+        let mut said = told(&book.step(declined(worker(A, life)), ms(now)));
+        assert!(said.contains(": its node did not start it, again"), "{said}");
+        let from = now;
+        while !said.contains("start job") {
+            now += 10;
+            said = told(&book.step(Input::Tick, ms(now)));
+        }
+        waits.push(now - from);
+    }
+    assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 3200, 5000]);
+    // Not while it is paused, and at once when it was not in time.
+    book.step(paused(1), ms(now));
+    book.step(declined(worker(A, 9)), ms(now));
+    assert_eq!(book.step(Input::Tick, ms(now + 60_000)), []);
+    let said = told(&book.step(resumed(1), ms(now + 60_000)));
+    assert!(said.starts_with("start job-1/n.1.10"), "{said}");
+    // It has all its restarts still.
+    let at = now + 60_000;
+    for life in 10..15 {
+        let said = told(&book.step(gone(worker(A, life)), ms(at)));
+        assert!(said.contains("again"), "{said}");
+        book.step(Input::Tick, ms(at + 500 * (life as u64 - 9)));
+    }
+}
+
+#[test]
+fn jb_3_4_what_was_to_end_and_is_declined_has_ended() {
+    let mut book = after(&[report(1, 1, &[]), open(A), replace(worker(A, 1))]);
+    check(
+        &book.step(declined(worker(A, 1)), ms(0)),
+        &expect!["  job-1 hears: down job-1/n.1.1: nobody can reach it, again"],
+    );
+    let mut book = after(&[report(1, 1, &[]), open(A), close(A)]);
+    check(&book.step(declined(worker(A, 1)), ms(0)), &expect!["over job-1"]);
+    // One that was up has run, whatever its node says now.
+    let mut book = after(&[report(1, 1, &[]), open(A), up(worker(A, 1)), gone(worker(A, 1))]);
+    book.step(up(worker(A, 2)), ms(0));
+    for life in 2..=5 {
+        book.step(declined(worker(A, life)), ms(life as u64 * 1000));
+        book.step(Input::Tick, ms(life as u64 * 1000 + 900));
+        book.step(up(worker(A, life + 1)), ms(life as u64 * 1000 + 901));
+    }
+    let said = told(&book.step(gone(worker(A, 6)), ms(7000)));
+    assert!(said.contains("broken"), "{said}");
+}
+
+#[test]
+fn jb_3_who_died_before_it_was_replaced_has_its_own_cause() {
+    let story = [report(1, 1, &[]), open(A), up(worker(A, 1)), replace(worker(A, 1))];
+    let mut book = after(&story);
+    check(
+        &book.step(gone(worker(A, 1)), ms(0)),
+        &expect![[r#"
+          job-1 hears: down job-1/n.1.1: it died: nobody can reach it, again
+        start job-1/n.1.2: 8 CPU
+          job-1 hears: granted job-1/n.1.2: 8 CPU"#]],
+    );
+    let mut book = after(&story);
+    let said = told(&book.step(report(1, 2, &[]), ms(0)));
+    assert!(said.contains("down job-1/n.1.1: nobody can reach it, again"), "{said}");
+}
+
+#[test]
+fn jb_6_a_grant_grows_with_the_next_life_and_not_within_one() {
+    let mut book = after(&[report(1, 1, &[]), open_for(A, 7.0), open(B), up(worker(B, 1))]);
+    book.step(close(A), ms(0));
+    check(&book.step(gone(worker(A, 1)), ms(0)), &expect!["over job-1"]);
+    check(
+        &book.step(gone(worker(B, 1)), ms(1)),
+        &expect![[r#"
+          job-2 hears: down job-2/n.1.1: it died, again
+        start job-2/n.1.2: 8 CPU
+          job-2 hears: granted job-2/n.1.2: 8 CPU"#]],
+    );
+    // Not beyond what it wants, and an older job that has nothing comes first.
+    let mut book = after(&[report(1, 1, &[]), open_for(A, 7.0), open_for(B, 1.0), open(C)]);
+    let younger = JobId(4);
+    book.step(gone(worker(B, 1)), ms(0));
+    book.step(close(B), ms(0));
+    book.step(gone(worker(B, 2)), ms(0));
+    assert_eq!(book.workers().count(), 2, "C has what B had");
+    book.step(open(younger), ms(0));
+    book.step(gone(worker(A, 1)), ms(0));
+    assert_eq!(book.workers().next().unwrap().2.to_string(), "7 CPU");
+}
+
+#[test]
+fn jb_6_the_older_of_two_comes_first_whether_it_waits_or_begins_anew() {
+    let mut book = after(&[report(1, 1, &[]), open_for(A, 8.0)]);
+    let total = Resources::cpus(2.0).gpus(1.0);
+    book.step(
+        Input::NodeUp { node: node(2), session: 1, paused: false, total, workers: Vec::new() },
+        ms(0),
+    );
+    // A has both CPUs; B waits for one, and C, which is younger, has the GPU and would take CPUs too.
+    let wants = Some(Resources::none().gpus(1.0));
+    book.step(open_for(B, 1.0), ms(0));
+    book.step(Input::Open { job: C, wants }, ms(0));
+    let of = |job| WorkerId { job, node: node(2), life: 1 };
+    book.step(paused(2), ms(0));
+    book.step(gone(of(C)), ms(0));
+    book.step(close(A), ms(0));
+    book.step(gone(of(A)), ms(0));
+    check(
+        &book.step(resumed(2), ms(0)),
+        &expect![[r#"
+        start job-2/n.2.1: 1 CPU
+          job-2 hears: granted job-2/n.2.1: 1 CPU
+        start job-3/n.2.2: 1 GPU
+          job-3 hears: granted job-3/n.2.2: 1 GPU"#]],
+    );
+}
+
+#[test]
+fn jb_6_cpus_are_given_out_whole_where_there_is_one() {
+    let granted = |total: f64, wants: &[Option<f64>]| {
+        let mut book = Book::default();
+        let (total, workers) = (Resources::cpus(total), Vec::new());
+        book.step(
+            Input::NodeUp { node: node(1), session: 1, paused: false, total, workers },
+            ms(0),
+        );
+        for wants in wants {
+            let job = book.next_job();
+            book.step(Input::Open { job, wants: wants.map(Resources::cpus) }, ms(0));
+        }
+        let of = |(worker, _, grant): (WorkerId, _, &Resources)| (worker.job.0, grant.to_string());
+        book.workers().map(of).collect::<Vec<_>>()
+    };
+    let one = |job, grant: &str| (job, grant.to_owned());
+    assert_eq!(granted(2.5, &[None, None]), [one(1, "2 CPU")]);
+    assert_eq!(granted(2.5, &[None, Some(0.5), Some(0.5)]), [one(1, "2 CPU"), one(2, "0.5 CPU")]);
+    assert_eq!(granted(2.5, &[Some(1.5), None]), [one(1, "1 CPU"), one(2, "1 CPU")]);
+    assert_eq!(granted(1.0, &[Some(0.6), Some(0.6)]), [one(1, "0.6 CPU")], "all that it wants");
+    assert_eq!(granted(0.5, &[None, None]), [one(1, "0.5 CPU")], "there is no whole one");
+    assert_eq!(granted(0.5, &[Some(0.8)]), [one(1, "0.5 CPU")]);
 }

@@ -76,7 +76,13 @@ impl World {
         if !workers.is_empty() {
             let which = self.rng.index(workers.len());
             let worker = self.nodes[pid].workers.keys().nth(which).cloned();
-            self.worker_dies(pid, worker.expect("there are so many"));
+            let worker = worker.expect("there are so many");
+            if self.rng.percent(40) {
+                // Its driver may know before its node does.
+                let delay = self.rng.between(0, 5 * MILLI);
+                self.after(delay, Event::Unreachable(worker.clone()));
+            }
+            self.worker_dies(pid, worker, "it crashed");
         }
     }
 

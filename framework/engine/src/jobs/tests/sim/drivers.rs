@@ -4,7 +4,7 @@ use raytree_types::{Cause, JobId, Resources};
 
 use super::CHAOS_ENDS;
 use super::world::{Event, World};
-use crate::jobs::Input;
+use crate::jobs::{Input, WorkerId};
 use crate::sim::{MILLI, Rng, SECOND};
 
 #[derive(Debug)]
@@ -15,7 +15,8 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(rng: &mut Rng) -> Self {
-        let cpus = Resources::cpus(rng.between(1, 2) as f64);
+        let halves = if rng.percent(20) { rng.between(1, 5) } else { 2 * rng.between(1, 2) };
+        let cpus = Resources::cpus(halves as f64 / 2.0);
         let wants = match rng.between(0, 9) {
             0..4 => None,
             4..7 => Some(cpus),
@@ -70,5 +71,17 @@ impl World {
         let from = if self.rng.percent(70) { newest } else { 0 };
         let worker = known[from + self.rng.index(known.len() - from)].clone();
         self.book(Input::Replace { worker, cause: Cause::message("nobody can reach it") });
+    }
+
+    pub(super) fn unreachable(&mut self, worker: WorkerId) {
+        let kept = worker.clone();
+        if !self.head_later(|| Event::Unreachable(kept)) && self.ledger.is_open(worker.job) {
+            self.book(Input::Replace { worker, cause: Cause::message("its link was lost") });
+        }
+    }
+
+    /// What the driver of an open job wants of each node.
+    pub(super) fn wants_of(&self, job: JobId) -> Option<&Resources> {
+        self.drivers.iter().find(|driver| driver.job == Some(job)).and_then(Driver::wants)
     }
 }

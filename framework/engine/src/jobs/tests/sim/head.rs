@@ -22,7 +22,8 @@ pub(super) enum Up {
     Beat { incarnation: ProcessIncarnation, seq: u64 },
     Report { workers: Vec<(WorkerId, Option<SocketAddr>)> },
     Ready { worker: WorkerId, address: SocketAddr },
-    Gone { worker: WorkerId },
+    Gone { worker: WorkerId, why: &'static str },
+    Declined { worker: WorkerId },
 }
 
 #[derive(Debug)]
@@ -158,9 +159,14 @@ impl World {
                     self.book(Input::WorkerUp { worker, address });
                 }
             }
-            Up::Gone { worker } => {
+            Up::Gone { worker, why } => {
                 if self.is_newest(session) {
-                    self.book(Input::WorkerGone { worker, cause: Cause::message("it died") });
+                    self.book(Input::WorkerGone { worker, cause: Cause::message(why) });
+                }
+            }
+            Up::Declined { worker } => {
+                if self.is_newest(session) {
+                    self.book(Input::Declined { worker });
                 }
             }
         }
@@ -178,7 +184,7 @@ impl World {
             self.head.reported.insert(session);
             let paused = self.head.judge.phase(&node.name) != Some(Phase::Up);
             let total = self.slots[slot].total.clone();
-            let session = session as u64 + 1;
+            let session = self.sessions[session].link;
             self.ledger.paused(&node, paused);
             self.book(Input::NodeUp { node, session, paused, total, workers });
         }

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use raytree_types::{JobId, Resources};
+use raytree_types::{Cause, JobId, Resources};
 
-use super::world::World;
-use crate::jobs::{Effect, Input, News, Stage, WorkerId};
+use super::world::{World, policy};
+use crate::jobs::{Effect, Input, News, Stage, TOLD_TO_END, WorkerId};
 use crate::membership::{Member, Phase};
 use crate::sim::Figures;
 
 /// How often things happened.
-pub(super) type Counted = Figures<18>;
+pub(super) type Counted = Figures<22>;
 
-const COUNTED: [&str; 18] = [
+const COUNTED: [&str; 22] = [
     "opened",
     "closed",
     "over",
@@ -31,6 +31,10 @@ const COUNTED: [&str; 18] = [
     "nodes down",
     "reports of workers",
     "repeated",
+    "declined",
+    "grown",
+    "fractions",
+    "died before",
 ];
 
 #[derive(Debug, Default)]
@@ -55,6 +59,12 @@ pub(super) struct Ledger {
     /// A next life that a job was promised.
     promised: BTreeSet<(JobId, Member)>,
     stopped: BTreeSet<WorkerId>,
+    grants: BTreeMap<WorkerId, Resources>,
+    declined: BTreeSet<WorkerId>,
+    /// The first reason for which each was to be replaced.
+    replaced: BTreeMap<WorkerId, String>,
+    /// What a node has just said of the end of a worker.
+    said: Option<(WorkerId, String)>,
 }
 
 impl Ledger {
@@ -72,6 +82,10 @@ impl Ledger {
             waits: BTreeSet::new(),
             promised: BTreeSet::new(),
             stopped: BTreeSet::new(),
+            grants: BTreeMap::new(),
+            declined: BTreeSet::new(),
+            replaced: BTreeMap::new(),
+            said: None,
         }
     }
 
@@ -88,8 +102,23 @@ impl Ledger {
         self.down.insert(node.clone());
     }
 
+    pub(super) fn is_open(&self, job: JobId) -> bool {
+        self.open.contains(&job)
+    }
+
     pub(super) fn heard(&mut self, input: &Input) {
+        self.said = None;
         match input {
+            Input::WorkerGone { worker, cause } => {
+                self.said = Some((worker.clone(), cause.message.clone()));
+            }
+            Input::Declined { worker } => {
+                self.figures.count("declined");
+                self.declined.insert(worker.clone());
+            }
+            Input::Replace { worker, cause } => {
+                self.replaced.entry(worker.clone()).or_insert_with(|| cause.message.clone());
+            }
             Input::Open { job, .. } => {
                 self.figures.count("opened");
                 self.open.insert(*job);
@@ -127,7 +156,8 @@ impl Ledger {
                 assert!(!life.up && !life.down, "JB-3: {worker} is up after {life:?}");
                 life.up = true;
             }
-            News::Down { worker, again, .. } => {
+            News::Down { worker, again, cause } => {
+                self.check_cause(worker, cause);
                 self.figures.count(if *again { "down" } else { "down for good" });
                 let life = self.lives.get_mut(worker).expect("JB-3: down before it is granted");
                 assert!(!life.down, "JB-3: {worker} is down twice");
@@ -148,8 +178,32 @@ impl Ledger {
                 self.figures.count("broken");
                 let seat = (job, node.clone());
                 self.promised.remove(&seat);
+                if !self.down.contains(node) {
+                    let lives = self.workers_of(job).iter().filter(|worker| worker.node == *node);
+                    let deaths = lives.filter(|worker| !self.declined.contains(*worker)).count();
+                    let most = policy().limit.max as usize;
+                    assert!(deaths > most, "JB-3: {job} is broken on {node} after {deaths} deaths");
+                }
                 assert!(self.broken.insert(seat), "JB-7: broken again on {node}");
             }
+        }
+    }
+}
+
+impl Ledger {
+    /// The cause is that of the one who knows it: the node of what died by itself, else whoever wanted its end.
+    fn check_cause(&mut self, worker: &WorkerId, cause: &Cause) {
+        let said = self.said.as_ref().filter(|(known, _)| known == worker);
+        let wanted = self.replaced.get(worker);
+        match (said, wanted) {
+            (Some((_, said)), _) if said != TOLD_TO_END => {
+                assert_eq!(&cause.message, said, "{worker} died before anybody ended it");
+                if wanted.is_some_and(|wanted| cause.chain.contains(wanted)) {
+                    self.figures.count("died before");
+                }
+            }
+            (Some(_), Some(wanted)) => assert_eq!(&cause.message, wanted, "{worker}"),
+            _ => {}
         }
     }
 }
@@ -158,7 +212,10 @@ impl World {
     /// Before an effect is carried out.
     pub(super) fn check_effect(&mut self, effect: &Effect) {
         match effect {
-            Effect::Start { worker, .. } => self.check_start(worker),
+            Effect::Start { worker, grant } => {
+                self.check_start(worker);
+                self.check_grant(worker, grant);
+            }
             Effect::Stop { worker, at_once } => {
                 let late = *at_once && self.ledger.stopped.contains(worker);
                 self.ledger.figures.count(match (at_once, late) {
@@ -194,6 +251,40 @@ impl World {
         let newest = known.filter(|known| (known.job, &known.node) == (worker.job, &worker.node));
         let newest = newest.map(|known| known.life).max().unwrap_or(0);
         assert_eq!(worker.life, newest + 1, "JB-1: {worker}");
+    }
+
+    /// JB-6: a next life has no less than the last one, CPUs are whole where they can be, and no older job is passed over.
+    fn check_grant(&mut self, worker: &WorkerId, grant: &Resources) {
+        let (job, node) = (worker.job, &worker.node);
+        let last = WorkerId { life: worker.life - 1, ..worker.clone() };
+        let before = self.ledger.grants.insert(worker.clone(), grant.clone());
+        assert_eq!(before, None, "JB-1: {worker} is started again");
+        let before = self.ledger.grants.get(&last).cloned().unwrap_or_default();
+        assert!(grant.covers(&before), "{worker} has {grant} after {before}");
+        let more = grant.beyond(&before);
+        if worker.life > 1 && !more.is_none() {
+            self.ledger.figures.count("grown");
+        }
+        let total = self.slots.iter().find(|slot| slot.name == node.name);
+        let wanted = self.wants_of(job).map_or(u64::MAX, |wants| wants.thousandths("CPU"));
+        if total.is_some_and(|slot| slot.total.thousandths("CPU") >= 1000) {
+            let cpus = grant.thousandths("CPU");
+            assert!(cpus.is_multiple_of(1000) || cpus == wanted, "JB-6: {worker} has {grant}");
+        }
+        if !grant.thousandths("CPU").is_multiple_of(1000) {
+            self.ledger.figures.count("fractions");
+        }
+        if more.thousandths("CPU") < 1000 {
+            return;
+        }
+        for older in self.ledger.open.range(..job) {
+            let wants = self.wants_of(*older);
+            let wants = wants.is_none_or(|wants| wants.thousandths("CPU") > 0);
+            let has = |(other, ..): (WorkerId, _, _)| (other.job, &other.node) == (*older, node);
+            let broken = self.ledger.broken.contains(&(*older, node.clone()));
+            let served = broken || self.head.book.workers().any(has);
+            assert!(!wants || served, "JB-6: {older} is passed over by {worker} with {grant}");
+        }
     }
 
     /// The workers that work: their process runs, and their node has its lease.
@@ -267,7 +358,9 @@ impl World {
             }
             let wanted = |name: &str| driver.wants().is_none_or(|all| all.thousandths(name) > 0);
             let some = |of: &Resources| of.iter().any(|(name, _)| wanted(name));
-            let lacks_cpu = total.thousandths("CPU") > 0 && free.thousandths("CPU") == 0;
+            let cpus = driver.wants().map_or(u64::MAX, |all| all.thousandths("CPU"));
+            let least = cpus.min(1000).min(total.thousandths("CPU")).max(1);
+            let lacks_cpu = total.thousandths("CPU") > 0 && free.thousandths("CPU") < least;
             let nothing = !some(free) || (wanted("CPU") && lacks_cpu);
             assert!(nothing, "JB-6: {job} waits on {node}, and {free} are free");
             let knows = self.ledger.waits.contains(&seat);

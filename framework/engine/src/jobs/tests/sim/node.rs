@@ -7,7 +7,7 @@ use raytree_types::{ProcessIncarnation, Resources};
 
 use super::head::Up;
 use super::world::{Event, Pid, SessionId, Slot, World};
-use crate::jobs::WorkerId;
+use crate::jobs::{TOLD_TO_END, WorkerId};
 use crate::membership::{ChildEffect, ChildInput, JoinAnswer, Lease, Member, Place};
 use crate::sim::{MILLI, SECOND, Time};
 
@@ -25,6 +25,8 @@ pub(super) enum Down {
 pub(super) struct Worker {
     pub(super) grant: Resources,
     pub(super) address: Option<SocketAddr>,
+    /// Why its process has ended, once it has.
+    why: &'static str,
     /// Its process runs. The node may not know yet that it does not.
     pub(super) alive: bool,
 }
@@ -157,6 +159,11 @@ impl World {
                 ChildEffect::Join { claim, link, ticket } => {
                     let open = self.nodes[pid].session;
                     let session = open.unwrap_or_else(|| self.open_session(pid, link));
+                    if open.is_none() && self.bad_luck(10) {
+                        // It is lost before the answer has come.
+                        let delay = self.rng.between(0, 3 * MILLI);
+                        self.after(delay, Event::Breaks(session));
+                    }
                     self.nodes[pid].session = Some(session);
                     self.say(pid, Up::Join { claim, link, ticket });
                 }
@@ -217,17 +224,19 @@ impl World {
 
     fn start(&mut self, pid: Pid, worker: WorkerId, grant: Resources) {
         assert_eq!(Some(&worker.node), self.member(pid).as_ref(), "a start for another node");
+        if !self.may_work(pid) || self.bad_luck(4) {
+            return self.say_news(pid, Up::Declined { worker });
+        }
         if self.bad_luck(5) {
-            self.say_news(pid, Up::Gone { worker });
-            return;
+            return self.say_news(pid, Up::Gone { worker, why: "it could not be started" });
         }
         self.nodes[pid]
             .workers
-            .insert(worker.clone(), Worker { grant, address: None, alive: true });
+            .insert(worker.clone(), Worker { grant, address: None, why: "", alive: true });
         // A node bounds how long a start may take.
         let (fine, bad) = (self.rng.between(1, 200 * MILLI), self.bad_luck(6));
         match bad {
-            true => self.after(SECOND, Event::WorkerDies(pid, worker)),
+            true => self.after(SECOND, Event::WorkerDies(pid, worker, "it was not up in time")),
             false => self.after(fine, Event::WorkerReady(pid, worker)),
         }
     }
@@ -239,14 +248,13 @@ impl World {
 
     fn stop(&mut self, pid: Pid, worker: WorkerId, at_once: bool) {
         if !self.nodes[pid].workers.contains_key(&worker) {
-            self.say_news(pid, Up::Gone { worker });
-            return;
+            return self.say_news(pid, Up::Gone { worker, why: "it is not there" });
         }
         let hangs = !at_once && self.rng.percent(20);
         if !hangs {
             let most = if at_once { 30 } else { 300 };
             let delay = self.rng.between(1, most * MILLI);
-            self.after(delay, Event::WorkerDies(pid, worker));
+            self.after(delay, Event::WorkerDies(pid, worker, TOLD_TO_END));
         }
     }
 
@@ -264,9 +272,10 @@ impl World {
         }
     }
 
-    pub(super) fn worker_dies(&mut self, pid: Pid, worker: WorkerId) {
+    pub(super) fn worker_dies(&mut self, pid: Pid, worker: WorkerId, why: &'static str) {
         let Some(known) = self.nodes[pid].workers.get_mut(&worker) else { return };
         if std::mem::take(&mut known.alive) {
+            known.why = why;
             let delay = self.rng.between(10, 5 * MILLI);
             self.after(delay, Event::WorkerNoticed(pid, worker));
         }
@@ -275,8 +284,8 @@ impl World {
     pub(super) fn worker_noticed(&mut self, pid: Pid, worker: WorkerId) {
         let kept = worker.clone();
         if !self.later(pid, || Event::WorkerNoticed(pid, kept)) {
-            self.nodes[pid].workers.remove(&worker);
-            self.say_news(pid, Up::Gone { worker });
+            let why = self.nodes[pid].workers.remove(&worker).map_or("", |known| known.why);
+            self.say_news(pid, Up::Gone { worker, why });
         }
     }
 }

@@ -51,13 +51,16 @@ pub(super) enum Event {
     NodeHearsLoss(Pid, SessionId),
     Spawn(Slot),
     WorkerReady(Pid, WorkerId),
-    WorkerDies(Pid, WorkerId),
+    WorkerDies(Pid, WorkerId, &'static str),
     /// The node learns that a process of its own has ended.
     WorkerNoticed(Pid, WorkerId),
     ToHead(SessionId, Up),
     ToNode(SessionId, Down),
     Fault(Fault),
     CrashOne(Pid),
+    Breaks(SessionId),
+    /// The driver of a worker cannot reach it any more.
+    Unreachable(WorkerId),
 }
 
 #[derive(Debug)]
@@ -103,7 +106,8 @@ pub(super) fn policy() -> Policy {
 }
 
 fn total(rng: &mut Rng) -> Resources {
-    let cpus = Resources::cpus(rng.between(1, 4) as f64);
+    let halves = if rng.percent(20) { rng.between(1, 9) } else { 2 * rng.between(1, 4) };
+    let cpus = Resources::cpus(halves as f64 / 2.0);
     if rng.percent(50) { cpus.gpus(rng.between(1, 2) as f64) } else { cpus }
 }
 
@@ -197,7 +201,7 @@ impl World {
             Event::NodeHearsLoss(pid, session) => self.node_hears_loss(pid, session),
             Event::Spawn(slot) => self.spawn(slot),
             Event::WorkerReady(pid, worker) => self.worker_ready(pid, worker),
-            Event::WorkerDies(pid, worker) => self.worker_dies(pid, worker),
+            Event::WorkerDies(pid, worker, why) => self.worker_dies(pid, worker, why),
             Event::WorkerNoticed(pid, worker) => self.worker_noticed(pid, worker),
             Event::ToHead(session, mail) => {
                 if self.now <= self.sessions[session].cut[0] {
@@ -211,6 +215,8 @@ impl World {
             }
             Event::Fault(fault) => self.fault(fault),
             Event::CrashOne(pid) => self.crash_one(pid),
+            Event::Breaks(session) => self.break_session(session),
+            Event::Unreachable(worker) => self.unreachable(worker),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What settings have to be with regard to each other.
 
+use std::time::Duration;
+
 use raytree_types::{Error, Result};
 
 use crate::check::bad;
@@ -15,6 +17,18 @@ pub(crate) fn check(config: &Config) -> Result<()> {
     security(config)
 }
 
+/// The least time between two deadlines.
+const GAP: Duration = Duration::from_millis(10);
+
+const APART: [&str; 2] = ["at least 10ms above", "at least 10ms below"];
+
+const THRICE: [&str; 2] = ["at least three times", "at most a third of"];
+
+/// So many beats of one child may be under way until it is dead; its lease, which ends a sixth before, has room for no more.
+const BEATS_MAX: u32 = 600;
+
+const BEATS: [&str; 2] = ["at most 600 times", "at least a 600th of"];
+
 /// Two settings of which one may not be too small for the other.
 struct Order {
     larger: &'static str,
@@ -28,22 +42,34 @@ fn above(larger: &'static str, smaller: &'static str, holds: bool) -> Order {
     Order { larger, smaller, words: ["above", "below"], holds }
 }
 
+/// A difference or a factor besides.
+fn by(larger: &'static str, smaller: &'static str, words: [&'static str; 2], holds: bool) -> Order {
+    Order { larger, smaller, words, holds }
+}
+
 fn at_least(larger: &'static str, smaller: &'static str, holds: bool) -> Order {
     Order { larger, smaller, words: ["at least", "at most"], holds }
 }
 
-/// The chain of silences: a process is suspect before it is dead, and isolated before it is declared dead. And frames
-/// have room for what stands around a value.
+/// The chain of silences: a process is suspect before it is dead, and isolated before it is declared dead. They are far enough
+/// apart for clocks that drift, and near enough for every beat to be remembered. And frames have room for what stands around a
+/// value.
 fn orders(config: &Config) -> Result<()> {
     let (live, calls) = (config.liveness(), config.calls());
     let (beat, suspect) = (live.beat_every, live.suspect_after);
     let (local, remote) = (live.dead_after_local, live.dead_after_remote);
     let (soft, hard) = (calls.frame_bytes_soft, calls.frame_bytes_hard);
     let rules = [
-        above("liveness.suspect_after", "liveness.beat_every", suspect > beat),
-        above("liveness.dead_after_local", "liveness.suspect_after", local > suspect),
+        by("liveness.suspect_after", "liveness.beat_every", THRICE, suspect >= 3 * beat),
+        by("liveness.dead_after_local", "liveness.suspect_after", APART, local >= suspect + GAP),
         at_least("liveness.dead_after_remote", "liveness.dead_after_local", remote >= local),
-        above("liveness.stuck_after", "liveness.beat_every", live.stuck_after > beat),
+        by("liveness.dead_after_remote", "liveness.beat_every", BEATS, remote <= BEATS_MAX * beat),
+        by(
+            "liveness.stuck_after",
+            "liveness.suspect_after",
+            APART,
+            live.stuck_after >= suspect + GAP,
+        ),
         above(
             "liveness.isolation_grace",
             "liveness.dead_after_remote",

@@ -1,6 +1,6 @@
 //! Starting a head or a node, and stopping those of this machine.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -13,11 +13,12 @@ use raytree_config::{Config, HostPort, LoadFrom, split_argument};
 use raytree_daemon::{Ending, resolve, run_head, run_node};
 use raytree_types::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::Code;
 use crate::args::{StartArgs, StopArgs};
-use crate::local::{Daemon, Kind, Known, daemons, make};
+use crate::local::{Daemon, Found, Kind, Known, daemons, make};
 
 /// How long one may take to end that was killed.
 const KILLED_WITHIN: Duration = Duration::from_secs(5);
@@ -39,7 +40,9 @@ pub fn start(
             return Ok(Code::Nothing);
         }
     };
-    if args.block || args.detached {
+    if args.detached {
+        detached(args, &config, folder, err)
+    } else if args.block {
         here(args, &config, folder, out, err)
     } else {
         apart(folder, out, err)
@@ -104,6 +107,21 @@ fn apart(folder: &Path, out: &mut impl Write, err: &mut impl Write) -> io::Resul
     Ok(Code::Nothing)
 }
 
+/// In this process, which is on its own: it answers whoever waits for it, and nobody it starts has that pipe.
+fn detached(
+    args: &StartArgs,
+    config: &Config,
+    folder: &Path,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    let mut answer = File::from(fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?);
+    // Before anything is started: what is written there later goes to the log.
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    // A session of its own: no terminal's end is its end. Refused when it leads one already.
+    _ = rustix::process::setsid();
+    here(args, config, folder, &mut answer, err)
+}
+
 fn here(
     args: &StartArgs,
     config: &Config,
@@ -111,10 +129,6 @@ fn here(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    if args.detached {
-        // A session of its own: no terminal's end is its end. Refused when it leads one already.
-        _ = rustix::process::setsid();
-    }
     let known = |kind, head| announce(config, folder, kind, head);
     let mut kept = None;
     if args.head {
@@ -186,13 +200,7 @@ fn ready(is_detached: bool, out: &mut impl Write, what: &str) -> io::Result<()> 
     if is_detached {
         writeln!(out)?;
     }
-    out.flush()?;
-    if is_detached {
-        // Nobody reads there any more.
-        let log = rustix::stdio::stderr();
-        rustix::stdio::dup2_stdout(log)?;
-    }
-    Ok(())
+    out.flush()
 }
 
 /// One that is on its own says it to whoever waits for it.
@@ -219,28 +227,35 @@ pub fn stop(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    let found = daemons(folder);
+    let found = match daemons(folder) {
+        Ok(found) => found,
+        Err(error) => {
+            writeln!(err, "raytree: {} is not looked at: {error}", folder.display())?;
+            return Ok(Code::Nothing);
+        }
+    };
     if found.is_empty() {
         writeln!(err, "raytree: nothing to stop (looked in {})", folder.display())?;
         return Ok(Code::Nothing);
     }
     let mut code = Code::Good;
     for kind in [Kind::Node, Kind::Head] {
-        let these: Vec<_> = found.iter().filter(|daemon| daemon.kind == kind).collect();
-        for daemon in &these {
-            signal(daemon, if args.force { Signal::KILL } else { Signal::TERM });
+        let these: Vec<_> = found.iter().filter(|found| found.daemon.kind == kind).collect();
+        for found in &these {
+            signal(found, if args.force { Signal::KILL } else { Signal::TERM });
         }
-        for daemon in these {
+        for found in these {
+            let daemon = &found.daemon;
             let what = match daemon.kind {
                 Kind::Head => format!("the head on {}", daemon.head),
                 Kind::Node => format!("the node {}", daemon.name),
             };
-            if ends(daemon, Duration::from_secs(args.within)) {
+            if ends(found, Duration::from_secs(args.within)) {
                 writeln!(out, "stopped {what} (pid {})", daemon.pid)?;
                 continue;
             }
-            signal(daemon, Signal::KILL);
-            ends(daemon, KILLED_WITHIN);
+            signal(found, Signal::KILL);
+            ends(found, KILLED_WITHIN);
             writeln!(err, "raytree: killed {what} (pid {}), which did not end", daemon.pid)?;
             code = Code::Partly;
         }
@@ -248,23 +263,14 @@ pub fn stop(
     Ok(code)
 }
 
-fn process(daemon: &Daemon) -> Option<Pid> {
-    Pid::from_raw(i32::try_from(daemon.pid).ok()?)
+fn signal(found: &Found, signal: Signal) {
+    // Refused when it has ended meanwhile.
+    _ = pidfd_send_signal(&found.process, signal);
 }
 
-fn signal(daemon: &Daemon, signal: Signal) {
-    if let Some(process) = process(daemon) {
-        // Refused when it has ended meanwhile.
-        _ = kill_process(process, signal);
-    }
-}
-
-fn ends(daemon: &Daemon, within: Duration) -> bool {
-    let handle = process(daemon).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
-    // There is none: it has ended.
-    let Some(Ok(handle)) = handle else { return true };
+fn ends(found: &Found, within: Duration) -> bool {
     let until = Timespec::try_from(within).ok();
-    let mut ended = [PollFd::new(&handle, PollFlags::IN)];
+    let mut ended = [PollFd::new(&found.process, PollFlags::IN)];
     poll(&mut ended, until.as_ref()).is_ok_and(|count| count > 0)
 }
 
@@ -272,8 +278,8 @@ fn ends(daemon: &Daemon, within: Duration) -> bool {
 pub(crate) fn address_of(config: &Config, folder: &Path) -> Option<HostPort> {
     let said = config.cluster().address.clone();
     said.or_else(|| {
-        let known = daemons(folder).into_iter().last()?;
-        known.head.to_string().parse().ok()
+        let known = daemons(folder).ok()?.into_iter().last()?;
+        known.daemon.head.to_string().parse().ok()
     })
 }
 

@@ -1,5 +1,6 @@
 //! Asking a head from outside: how the cluster is, and to end it.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use raytree_config::{Config, HostPort};
@@ -30,6 +31,12 @@ pub enum AskError {
     /// It cannot be reached, or does not know this token.
     #[error(transparent)]
     Dial(#[from] DialError),
+    /// It is there, and says nothing: it is stopped, or stuck.
+    #[error("it did not answer within {:?}", limits::HEAD_ANSWERS_WITHIN)]
+    Silent,
+    /// The operating system would not.
+    #[error("the operating system refused it: {0}")]
+    System(#[from] std::io::Error),
     /// It broke off.
     #[error("it broke off: {0}")]
     Broke(#[from] FrameError),
@@ -68,7 +75,7 @@ pub fn status(config: &Config, head: SocketAddr) -> Result<ClusterStatus, AskErr
         version: u32,
     }
     let (mut reads, _writes) = connect(config, head, &Greeting::Status)?.split();
-    let answer = read_frame(&mut reads, MESSAGE_BYTES_MAX)?;
+    let answer = read_frame(&mut reads, MESSAGE_BYTES_MAX).map_err(broke)?;
     let answer = answer.ok_or_else(|| AskError::Nonsense("it hung up".to_owned()))?;
     let nonsense = |error: serde_json::Error| AskError::Nonsense(error.to_string());
     let Versioned { version } = serde_json::from_slice(&answer).map_err(nonsense)?;
@@ -85,16 +92,25 @@ pub fn status(config: &Config, head: SocketAddr) -> Result<ClusterStatus, AskErr
 pub fn stop(config: &Config, head: SocketAddr) -> Result<(), AskError> {
     let (mut reads, _writes) = connect(config, head, &Greeting::Stop)?.split();
     // Its end is the answer.
-    read_frame(&mut reads, MESSAGE_BYTES_MAX)?;
+    read_frame(&mut reads, MESSAGE_BYTES_MAX).map_err(broke)?;
     Ok(())
 }
 
+fn broke(error: FrameError) -> AskError {
+    match error {
+        FrameError::Io(error) if error.kind() == ErrorKind::WouldBlock => AskError::Silent,
+        error => AskError::Broke(error),
+    }
+}
+
 fn connect(config: &Config, head: SocketAddr, greeting: &Greeting) -> Result<Stream, AskError> {
-    let secrets = Secrets::load_to(config, head.ip())?;
+    let secrets = Secrets::towards(config, head.ip())?;
     let nonsense = |error: &dyn std::error::Error| AskError::Nonsense(error.to_string());
     let details = serde_json::to_vec(greeting).map_err(|error| nonsense(&error))?;
     let name = format!("pid-{}", std::process::id());
     let hello = Hello::new(Plane::Control, name, details).map_err(|error| nonsense(&error))?;
     let (token, tls) = (&secrets.token, secrets.tls.as_ref());
-    Ok(dial(head, token, tls, &hello, limits::WIRE_HANDSHAKE_WITHIN)?)
+    let stream = dial(head, token, tls, &hello, limits::WIRE_HANDSHAKE_WITHIN)?;
+    stream.give_up_after(limits::HEAD_ANSWERS_WITHIN)?;
+    Ok(stream)
 }

@@ -19,7 +19,7 @@ mod programs;
 pub mod session;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use raytree_process::{Assignment, Heard};
 use raytree_types::{Error, limits};
 use raytree_wire::{SecretError, TlsError};
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 pub use ask::{AskError, resolve, status, stop};
@@ -52,6 +52,17 @@ pub enum StartError {
     /// No folder is known for what has to be kept.
     #[error("no folder is known: set cluster.token_file and node.cache_dir, or HOME")]
     NoFolder,
+    /// Workers of this node could not be dialed from where its head is.
+    #[error(
+        "the head is at {head}, and this node listens on {bind}, which only this machine reaches: say --host and an \
+         address of this machine that the others reach"
+    )]
+    Unreachable {
+        /// Where it listens.
+        bind: IpAddr,
+        /// Where its head is.
+        head: IpAddr,
+    },
     /// The operating system would not.
     #[error("the operating system refused it: {0}")]
     System(#[from] io::Error),
@@ -102,9 +113,8 @@ pub fn run_head(
     with_node: bool,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), StartError> {
-    runtime()?.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    on_runtime(async {
+        let mut signals = Signals::new()?;
         let mut head = Head::start(config, with_node).await?;
         if let Some(address) = head.address() {
             tracing::info!(%address, "the head listens");
@@ -112,13 +122,35 @@ pub fn run_head(
         }
         let why = tokio::select! {
             why = head.wanted() => why,
-            _ = terminate.recv() => "it was terminated".to_owned(),
-            _ = interrupt.recv() => "it was interrupted".to_owned(),
+            () = signals.next() => "it was told to by a signal".to_owned(),
         };
         tracing::info!("the head ends: {why}");
-        head.end().await;
+        tokio::select! {
+            () = head.end() => {}
+            () = signals.next() => tracing::warn!("the head ends at once: it was told twice"),
+        }
         Ok(())
     })
+}
+
+/// What tells a process to end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Runs a node until it ends: asked by a signal or its head, or because it lost its head. `ready` is called when it has
@@ -131,21 +163,15 @@ pub fn run_node(
     head: SocketAddr,
     ready: impl FnOnce(),
 ) -> Result<Ending, StartError> {
-    runtime()?.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let asked = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        Ok(live(Node::start(config, head)?, asked, ready).await)
+    on_runtime(async {
+        let mut signals = Signals::new()?;
+        let node = Node::start(config, head, number()?)?;
+        Ok(live(node, async || signals.next().await, ready).await)
     })
 }
 
-/// Until it ends by itself, or is told to.
-async fn live(mut node: Node, asked: impl Future<Output = ()>, ready: impl FnOnce()) -> Ending {
+/// Until it ends by itself, or is told to. Told twice, it ends at once.
+async fn live(mut node: Node, mut asked: impl AsyncFnMut(), ready: impl FnOnce()) -> Ending {
     let by_itself = async {
         if let Err(ending) = node.joined().await {
             return ending;
@@ -155,17 +181,26 @@ async fn live(mut node: Node, asked: impl Future<Output = ()>, ready: impl FnOnc
     };
     let ending = tokio::select! {
         ending = by_itself => Some(ending),
-        () = asked => None,
+        () = asked() => None,
     };
     let ending = match ending {
         Some(ending) => ending,
         None => {
             node.ask_to_end();
-            node.over().await
+            let within = node.ends_within();
+            tokio::select! {
+                ending = node.over() => ending,
+                () = tokio::time::sleep(within) => {
+                    Ending::Failed(format!("it was asked to end and did not within {within:?}"))
+                }
+                () = asked() => return Ending::Failed("it was told twice to end".to_owned()),
+            }
         }
     };
-    node.end().await;
-    ending
+    tokio::select! {
+        () = node.end() => ending,
+        () = asked() => Ending::Failed("it was told to end while it ended".to_owned()),
+    }
 }
 
 /// In a process that a head has started for its own node: is that node, and gives its exit code. Anywhere else nothing
@@ -185,7 +220,7 @@ pub fn take_role() -> Result<Option<ExitCode>, StartError> {
     let mut from = LoadFrom::process();
     from.arguments.extend(summons.settings);
     let config = Config::load(from)?;
-    let ending = runtime()?.block_on(async {
+    let ending = on_runtime(async {
         let (tell, mut told) = mpsc::channel(1);
         let line = assignment.connect(move |heard| match heard {
             // Full when it was told so already.
@@ -201,8 +236,13 @@ pub fn take_role() -> Result<Option<ExitCode>, StartError> {
                 progress.tick();
             }
         };
-        let asked = async move { _ = told.recv().await };
-        let node = Node::start(&config, summons.head)?;
+        let asked = async || {
+            if told.recv().await.is_none() {
+                // Its line is gone, and so is this process, in a moment.
+                std::future::pending::<()>().await;
+            }
+        };
+        let node = Node::start(&config, summons.head, summons.process)?;
         Ok::<_, StartError>(tokio::select! {
             ending = live(node, asked, || line.up()) => ending,
             never = moves => never,
@@ -215,6 +255,21 @@ pub fn take_role() -> Result<Option<ExitCode>, StartError> {
 #[expect(clippy::exit, reason = "there is nobody left to return to")]
 fn gone() {
     std::process::exit(71);
+}
+
+/// Does this, and does not wait for what blocks a thread of the runtime then: the process is about to end.
+fn on_runtime<T>(work: impl Future<Output = Result<T, StartError>>) -> Result<T, StartError> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
+}
+
+/// The number of a process, which no other one has.
+fn number() -> io::Result<u64> {
+    let mut number = [0; 8];
+    random(&mut number)?;
+    Ok(u64::from_le_bytes(number))
 }
 
 fn runtime() -> io::Result<Runtime> {

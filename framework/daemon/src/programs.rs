@@ -3,20 +3,29 @@
 //! A node on the driver's host runs what the driver runs, in place. Any other fetches the bytes from the head, once, into
 //! its cache; the head has them in its own, where the driver has stored them. Whatever comes is held against its hash
 //! before it is run.
+//!
+//! Invariants:
+//! - **PR-1 (held-while-used):** a program that somebody has, or waits for, is held by a [`Hold`]; whichever way that one ends,
+//!   it is let go of.
+//! - **PR-2 (one-transfer):** a process fetches a program once, however many of its jobs want it at the same time.
+//! - **PR-3 (bounded-wait):** a fetch ends within a time of its own, whatever the head does, and whenever who wanted it gives up;
+//!   a transfer that does not move is cut.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use parking_lot::Mutex;
-use raytree_process::cluster::{Greeting, Host, Template};
+use parking_lot::{Condvar, Mutex};
+use raytree_process::cluster::{Greeting, Host, Template, Transfer};
 use raytree_process::program::{
     Cache, CacheError, Entry, Manifest, Mismatch, Program, ProgramError, ProgramId, Requirement,
 };
+use raytree_supervise::clock;
 use raytree_types::limits;
 use raytree_wire::{
-    DialError, FrameError, Hello, Plane, Stream, Tls, Token, dial, read_frame, write_frame,
+    Closer, DialError, FrameError, Hello, Plane, Stream, Tls, Token, dial, read_frame, write_frame,
 };
 
 /// Why a program is not there.
@@ -38,6 +47,29 @@ pub(crate) enum ProgramMissing {
     /// The transfer broke off.
     #[error("the transfer broke off: {0}")]
     Transfer(#[from] FrameError),
+    /// A part of it has no bytes: it would never be there.
+    #[error("a part of it came empty")]
+    Empty,
+    /// The head has too many transfers under way, or cannot be reached yet.
+    #[error("the head does not send it now: {why}")]
+    Busy {
+        /// What happened.
+        why: String,
+    },
+    /// It did not come in time.
+    #[error("it did not come within {within:?}; the last that was heard: {last}")]
+    Late {
+        /// The bound.
+        within: Duration,
+        /// Why it was not there before.
+        last: String,
+    },
+    /// Who wanted it does not any more.
+    #[error("nobody wants it any more")]
+    GivenUp,
+    /// The connection could not be prepared.
+    #[error("the operating system refused it: {0}")]
+    System(#[from] std::io::Error),
     /// The other side has said so.
     #[error("{0}")]
     Said(String),
@@ -81,55 +113,152 @@ pub(crate) struct Programs {
     folder: PathBuf,
     bytes_max: u64,
     host: Host,
-    /// What is in use, by how many jobs.
-    held: Mutex<HashMap<ProgramId, (Executable, usize)>>,
+    /// Opened when it is needed first, and kept: it knows what it has hashed already.
+    cache: OnceLock<Cache>,
+    held: Mutex<HashMap<ProgramId, Slot>>,
+    /// What is being fetched (PR-2).
+    fetched: Mutex<HashSet<ProgramId>>,
+    /// Rung when that has changed, or somebody has given up.
+    bell: Condvar,
+}
+
+/// What is in use, or waited for.
+#[derive(Debug, Default)]
+struct Slot {
+    executable: Option<Executable>,
+    by: usize,
+}
+
+/// Somebody uses a program, or waits until it is stored: it stays meanwhile (PR-1).
+#[derive(Debug)]
+pub(crate) struct Hold {
+    programs: Arc<Programs>,
+    program: ProgramId,
+}
+
+impl Hold {
+    /// Where it is, once it is there.
+    pub(crate) fn executable(&self) -> Option<Executable> {
+        self.programs.held.lock().get(&self.program)?.executable.clone()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut held = self.programs.held.lock();
+        let Some(slot) = held.get_mut(&self.program) else { return };
+        slot.by = slot.by.saturating_sub(1);
+        let gone = if slot.by == 0 { held.remove(&self.program) } else { None };
+        // After the lock: files are closed.
+        drop(held);
+        drop(gone);
+    }
+}
+
+/// A fetch, for whoever may give it up.
+#[derive(Debug, Default)]
+pub(crate) struct Fetch(Mutex<Fetching>);
+
+#[derive(Debug, Default)]
+struct Fetching {
+    is_given_up: bool,
+    under_way: Option<Closer>,
+}
+
+impl Fetch {
+    /// What is under way of it ends at once.
+    pub(crate) fn give_up(&self, programs: &Programs) {
+        let mut own = self.0.lock();
+        own.is_given_up = true;
+        if let Some(closer) = own.under_way.take() {
+            closer.shutdown();
+        }
+        drop(own);
+        // With the lock, so that nobody is between its look and its sleep.
+        let waits = programs.fetched.lock();
+        programs.bell.notify_all();
+        drop(waits);
+    }
+
+    fn check(&self) -> Result<(), ProgramMissing> {
+        if self.0.lock().is_given_up { Err(ProgramMissing::GivenUp) } else { Ok(()) }
+    }
+
+    fn goes_over(&self, closer: Closer) -> Result<(), ProgramMissing> {
+        let mut own = self.0.lock();
+        if own.is_given_up {
+            return Err(ProgramMissing::GivenUp);
+        }
+        own.under_way = Some(closer);
+        Ok(())
+    }
+}
+
+/// The one who fetches a program. Dropped, the next one may.
+struct Turn<'a>(&'a Programs, ProgramId);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.fetched.lock().remove(&self.1);
+        self.0.bell.notify_all();
+    }
 }
 
 impl Programs {
-    /// The cache is opened when it is needed first.
-    pub(crate) fn new(folder: &Path, bytes_max: u64) -> Self {
-        let folder = folder.join("programs");
-        Self { folder, bytes_max, host: Host::of_this_process(), held: Mutex::default() }
+    pub(crate) fn new(folder: &Path, bytes_max: u64) -> Arc<Self> {
+        Arc::new(Self {
+            folder: folder.join("programs"),
+            bytes_max,
+            host: Host::of_this_process(),
+            cache: OnceLock::new(),
+            held: Mutex::default(),
+            fetched: Mutex::default(),
+            bell: Condvar::new(),
+        })
     }
 
     fn cache(&self) -> Result<Cache, CacheError> {
+        if let Some(cache) = self.cache.get() {
+            return Ok(cache.clone());
+        }
         if let Some(above) = self.folder.parent() {
             // What is wrong with it is said when the folder itself is opened.
             _ = std::fs::create_dir_all(above);
         }
-        Cache::open(&self.folder, self.bytes_max)
+        let cache = Cache::open(&self.folder, self.bytes_max)?;
+        Ok(self.cache.get_or_init(|| cache).clone())
     }
 
-    /// Whether the program of a driver has to be stored first. Where it has not, it is held for the job.
-    pub(crate) fn lacks(&self, template: &Template) -> bool {
-        match self.here(template) {
-            Some(executable) => {
-                self.hold(template.manifest.id, executable);
-                false
-            }
-            None => true,
-        }
+    /// The program of a driver, held for its job; one that is not there is waited for by what this returns. Reads and hashes
+    /// files.
+    pub(crate) fn look(self: &Arc<Self>, template: &Template) -> Hold {
+        self.hold(template.manifest.id, self.here(template))
     }
 
-    /// It is held by one job less.
-    pub(crate) fn forget(&self, program: ProgramId) {
+    fn hold(self: &Arc<Self>, program: ProgramId, executable: Option<Executable>) -> Hold {
         let mut held = self.held.lock();
-        let Some((_, jobs)) = held.get_mut(&program) else { return };
-        *jobs = jobs.saturating_sub(1);
-        if *jobs == 0 {
-            held.remove(&program);
+        let slot = held.entry(program).or_default();
+        slot.by += 1;
+        if slot.executable.is_none() {
+            slot.executable = executable;
         }
+        drop(held);
+        Hold { programs: Arc::clone(self), program }
     }
 
-    fn hold(&self, program: ProgramId, executable: Executable) {
-        self.held.lock().entry(program).or_insert((executable, 0)).1 += 1;
+    /// A program is there now: whoever waits for it holds it.
+    fn comes(&self, program: ProgramId, executable: Executable) {
+        if let Some(slot) = self.held.lock().get_mut(&program) {
+            slot.executable.get_or_insert(executable);
+        }
     }
 
     /// What is there without any transfer.
     fn here(&self, template: &Template) -> Option<Executable> {
         let id = template.manifest.id;
-        if let Some((executable, _)) = self.held.lock().get(&id) {
-            return Some(executable.clone());
+        let held = self.held.lock().get(&id).and_then(|slot| slot.executable.clone());
+        if held.is_some() {
+            return held;
         }
         if template.host == self.host
             && let Ok(program) = Program::of_process(template.pid)
@@ -147,31 +276,99 @@ impl Programs {
         }
     }
 
-    /// The program of a job, fetched from the head if need be. Blocks for as long as that takes.
+    /// The program of a job, fetched from the head if need be. Blocks for as long as that takes (PR-3).
     pub(crate) fn get(
-        &self,
+        self: &Arc<Self>,
         template: &Template,
         from: &From<'_>,
-    ) -> Result<Executable, ProgramMissing> {
+        fetch: &Fetch,
+    ) -> Result<(Hold, Executable), ProgramMissing> {
         let manifest = &template.manifest;
         Requirement::of_this_process()?.check(manifest)?;
-        if let Some(executable) = self.here(template) {
-            self.hold(manifest.id, executable.clone());
-            return Ok(executable);
+        let by = clock::now() + limits::PROGRAM_FETCH_WITHIN;
+        let executable = loop {
+            let turn = self.turn(manifest.id, by, fetch)?;
+            if let Some(executable) = self.here(template) {
+                break executable;
+            }
+            let error = match self.fetch(manifest, from, fetch) {
+                Ok(entry) => break Executable::Cached(entry),
+                Err(error) => error,
+            };
+            // What was cut because nobody wants it any more looks like a broken line.
+            fetch.check()?;
+            if !matches!(error, ProgramMissing::Busy { .. } | ProgramMissing::Dial(_)) {
+                return Err(error);
+            }
+            if clock::now() > by {
+                let last = error.to_string();
+                return Err(ProgramMissing::Late { within: limits::PROGRAM_FETCH_WITHIN, last });
+            }
+            drop(turn);
+            self.rest(fetch)?;
+        };
+        Ok((self.hold(manifest.id, Some(executable.clone())), executable))
+    }
+
+    /// Waits until nobody else fetches this program.
+    fn turn(
+        &self,
+        program: ProgramId,
+        by: Duration,
+        fetch: &Fetch,
+    ) -> Result<Turn<'_>, ProgramMissing> {
+        let mut fetched = self.fetched.lock();
+        loop {
+            fetch.check()?;
+            if fetched.insert(program) {
+                return Ok(Turn(self, program));
+            }
+            let left = by.saturating_sub(clock::now());
+            if left.is_zero() {
+                let last = "another job of this node fetches it".to_owned();
+                return Err(ProgramMissing::Late { within: limits::PROGRAM_FETCH_WITHIN, last });
+            }
+            _ = self.bell.wait_for(&mut fetched, left);
         }
+    }
+
+    /// Waits a moment before the head is asked again.
+    fn rest(&self, fetch: &Fetch) -> Result<(), ProgramMissing> {
+        let until = clock::now() + limits::TRANSFER_AGAIN;
+        let mut fetched = self.fetched.lock();
+        loop {
+            fetch.check()?;
+            let left = until.saturating_sub(clock::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            _ = self.bell.wait_for(&mut fetched, left);
+        }
+    }
+
+    fn fetch(
+        &self,
+        manifest: &Manifest,
+        from: &From<'_>,
+        fetch: &Fetch,
+    ) -> Result<Entry, ProgramMissing> {
         let details = Greeting::Fetch { program: manifest.id };
         let details = serde_json::to_vec(&details).map_err(|error| said(&error))?;
         let hello = Hello::new(Plane::Bytes, from.name, details).map_err(|error| said(&error))?;
         let within = limits::WIRE_HANDSHAKE_WITHIN;
         let stream = dial(from.head, from.token, from.tls, &hello, within)?;
+        fetch.goes_over(stream.closer())?;
+        stream.give_up_after(limits::TRANSFER_STALLS_MAX)?;
         let (mut reads, _writes) = stream.split();
-        let told = read_frame(&mut reads, limits::PROGRAM_CHUNK_BYTES)?.unwrap_or_default();
-        let told: Result<u64, String> = serde_json::from_slice(&told).map_err(|_| hung_up())?;
-        told.map_err(ProgramMissing::Said)?;
-        let entry = take(&self.cache()?, manifest, &mut reads)?;
-        let executable = Executable::Cached(entry);
-        self.hold(manifest.id, executable.clone());
-        Ok(executable)
+        let busy = |why: &dyn std::fmt::Display| ProgramMissing::Busy { why: why.to_string() };
+        // Before its first word it has promised nothing.
+        let told = read_frame(&mut reads, limits::PROGRAM_CHUNK_BYTES).map_err(|why| busy(&why))?;
+        let told = told.ok_or_else(|| busy(&"it hung up"))?;
+        match serde_json::from_slice(&told).map_err(|error| said(&error))? {
+            Transfer::Begins { .. } => take(&self.cache()?, manifest, &mut reads),
+            Transfer::Busy => Err(busy(&"it has too many transfers under way")),
+            Transfer::Refused { reason } => Err(ProgramMissing::Said(reason)),
+        }
     }
 }
 
@@ -202,6 +399,9 @@ fn take(
     let mut left = manifest.length;
     while left > 0 {
         let chunk = read_frame(reads, limits::PROGRAM_CHUNK_BYTES)?.ok_or_else(hung_up)?;
+        if chunk.is_empty() {
+            return Err(ProgramMissing::Empty);
+        }
         left = left.saturating_sub(chunk.len() as u64);
         incoming.write(&chunk)?;
     }
@@ -210,12 +410,14 @@ fn take(
 
 /// The head's side of a fetch.
 pub(crate) fn send(programs: &Programs, program: ProgramId, stream: Stream) {
-    let executable = programs.held.lock().get(&program).map(|(executable, _)| executable.clone());
+    let executable = programs.held.lock().get(&program).and_then(|slot| slot.executable.clone());
+    let patience = stream.give_up_after(limits::TRANSFER_STALLS_MAX);
     let (_reads, mut writes) = stream.split();
-    let mut sent = || -> Result<(), ProgramMissing> {
+    let sent = || -> Result<(), ProgramMissing> {
+        patience?;
         let told = match &executable {
-            Some(executable) => Ok(executable.length()),
-            None => Err(format!("no job has program {program}")),
+            Some(executable) => Transfer::Begins { length: executable.length() },
+            None => Transfer::Refused { reason: format!("no job has program {program}") },
         };
         let told = serde_json::to_vec(&told).map_err(|error| said(&error))?;
         write_frame(&mut writes, &told, limits::PROGRAM_CHUNK_BYTES)?;
@@ -223,6 +425,9 @@ pub(crate) fn send(programs: &Programs, program: ProgramId, stream: Stream) {
         let mut offset = 0;
         while offset < executable.length() {
             let chunk = executable.read_at(offset)?;
+            if chunk.is_empty() {
+                return Err(ProgramMissing::Empty);
+            }
             offset += chunk.len() as u64;
             write_frame(&mut writes, &chunk, limits::PROGRAM_CHUNK_BYTES)?;
         }
@@ -237,12 +442,15 @@ pub(crate) fn send(programs: &Programs, program: ProgramId, stream: Stream) {
 
 /// The head's side of a storing: takes it, and says what came of it.
 pub(crate) fn receive(programs: &Programs, manifest: &Manifest, stream: Stream) {
+    let patience = stream.give_up_after(limits::TRANSFER_STALLS_MAX);
     let (mut reads, mut writes) = stream.split();
-    let stored = programs.cache().map_err(ProgramMissing::Cache);
-    let stored = stored.and_then(|cache| take(&cache, manifest, &mut reads));
+    let stored = patience.map_err(ProgramMissing::System);
+    let stored = stored.and_then(|()| take(&programs.cache()?, manifest, &mut reads));
     let told = match stored {
-        // The driver says so, and then it is held for its job.
-        Ok(_) => Ok(()),
+        Ok(entry) => {
+            programs.comes(manifest.id, Executable::Cached(entry));
+            Ok(())
+        }
         Err(error) => {
             tracing::warn!(program = %manifest, %error, "a program could not be stored");
             Err(error.to_string())
@@ -254,3 +462,26 @@ pub(crate) fn receive(programs: &Programs, manifest: &Manifest, stream: Stream) 
     }
     _ = writes.finish();
 }
+
+/// There are too many transfers already: one that wants a program is told so, and comes again.
+pub(crate) fn is_busy(stream: Stream, is_store: bool) {
+    if stream.give_up_after(limits::TRANSFER_STALLS_MAX).is_err() {
+        return;
+    }
+    let (mut reads, mut writes) = stream.split();
+    let told = if is_store {
+        let why = "the head has too many transfers under way: try again";
+        serde_json::to_vec::<Result<(), &str>>(&Err(why))
+    } else {
+        serde_json::to_vec(&Transfer::Busy)
+    };
+    let Ok(told) = told else { return };
+    // Broken when the other side has left.
+    _ = write_frame(&mut writes, &told, limits::PROGRAM_CHUNK_BYTES);
+    _ = writes.finish();
+    // What one that stores has sent already is read, or the answer would be lost with it.
+    while let Ok(Some(_)) = read_frame(&mut reads, limits::PROGRAM_CHUNK_BYTES) {}
+}
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,10 @@ pub struct Ward {
     looked: Duration,
     /// When it beat last.
     beat: Duration,
+    /// How sentences call it.
+    called: String,
+    /// The judge would not have it: why, until that was said.
+    refused: Option<Cause>,
     /// How it ended, while the last of what it said may still be on its way.
     ended: Option<ExitStatus>,
 }
@@ -58,20 +62,32 @@ impl Ward {
         let member = Member::new(Arc::clone(name), judging.next_incarnation(name));
         let origin = Origin { process: member.incarnation.0, address: Arc::clone(name) };
         let register = Input::Register { member: member.clone(), place: Place::Local, origin };
-        // Nobody else is registered under this name: whoever keeps a ward waits for the end of the one before.
-        _ = judging.step(register, now);
+        // Not because of another one of this name: whoever keeps a ward waits for the end of the one before.
+        let refused = judging.step(register, now).into_iter().find_map(|effect| match effect {
+            Effect::Refused { why, .. } => Some(Cause::message(format!("it is not kept: {why:?}"))),
+            _ => None,
+        });
         drop(judging);
         Self {
             judge,
+            called: member.name.to_string(),
             member,
             process: None,
-            verdict: None,
+            verdict: refused.clone(),
+            refused,
             is_up: false,
             is_unread: false,
             looked: now,
             beat: now,
             ended: None,
         }
+    }
+
+    /// Sentences call it so, and not by its name.
+    #[must_use]
+    pub fn called(mut self, name: impl Into<String>) -> Self {
+        self.called = name.into();
+        self
     }
 
     /// A life that nobody declared down, because whoever kept it died: it is over now.
@@ -117,7 +133,7 @@ impl Ward {
                 if self.is_up && !self.is_condemned() { vec![Word::Ready] } else { Vec::new() }
             }
             Err(error) => {
-                let what = format!("no process for {}: {error}", self.member.name);
+                let what = format!("no process for {}: {error}", self.called);
                 let words = self.exited(ExitStatus::Unknown);
                 // That is why, not what the judge makes of it.
                 let said = |word| match word {
@@ -217,6 +233,10 @@ impl Ward {
 
     fn exited(&mut self, status: ExitStatus) -> Vec<Word> {
         self.ended = None;
+        if let Some(why) = self.refused.take() {
+            // The judge does not know of it.
+            return vec![Word::Down(why)];
+        }
         self.judge(|member| Input::Exited { member, status })
     }
 
@@ -264,6 +284,33 @@ impl Ward {
             }
             (_, cause) => cause.to_string(),
         };
-        Cause::message(format!("{} died: {why}", self.member.name))
+        Cause::message(format!("{} died: {why}", self.called))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use raytree_engine::membership::Settings;
+
+    use super::*;
+
+    #[test]
+    fn one_that_is_not_kept_is_condemned_and_its_end_says_why() {
+        let judge = Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now())));
+        let mut ward = Ward::new(&"n".repeat(limits::NAME_BYTES_MAX + 1).into(), judge);
+        assert!(ward.is_condemned());
+        assert_eq!(ward.look(), []);
+        let words = ward.begun(Err(SpawnError::Gone));
+        assert!(matches!(&words[..], [Word::Down(_)]), "{words:?}");
+        assert_eq!(ward.begun(Err(SpawnError::Gone)), []);
+    }
+
+    #[test]
+    fn sentences_call_it_what_people_do() {
+        let judge = Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now())));
+        let mut ward = Ward::new(&"worker".into(), judge).called("job-1 on node-2");
+        let words = ward.begun(Err(SpawnError::Gone));
+        let [Word::Down(cause)] = &words[..] else { panic!("{words:?}") };
+        assert!(cause.to_string().contains("job-1 on node-2"), "{cause}");
     }
 }

@@ -317,7 +317,12 @@ pub const WIRE_FRAME_FIRST_BYTES: usize = 64 << 10;
 /// How often a head says to its drivers that it is still there.
 pub const HEAD_BEAT_EVERY: Duration = Duration::from_secs(1);
 
-/// Programs and answers that a head sends and takes at once; who comes then is sent away, and comes again.
+/// Who asks a head how its cluster is, or wants it to end, at once; who comes then is closed and has to come again. Each has a
+/// thread for a moment.
+pub const HEAD_ANSWERS_MAX: usize = 64;
+
+/// Programs that a head sends and takes at once; who comes then is told that it is busy, and comes again. As many are told so
+/// at once.
 pub const HEAD_TRANSFERS_MAX: usize = 32;
 
 /// Bytes of one encoded message of a session between two daemons. What is larger belongs on a stream of its own: a session is
@@ -356,6 +361,38 @@ pub const DRIVER_MOVES_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long a program without any worker, and without one to come, waits for one before everybody who waits is told.
 pub const WORKERLESS_MAX: Duration = Duration::from_secs(30);
+
+/// How long a transfer of a program may not move until it is cut: far above any hiccup of a network or a disk.
+pub const TRANSFER_STALLS_MAX: Duration = Duration::from_secs(20);
+
+/// How long a node waits before it asks its head again for a program that was not sent.
+pub const TRANSFER_AGAIN: Duration = Duration::from_millis(250);
+
+/// How long a program may take to come to a node, those included who are served before. 30 MB take a second on a slow network.
+pub const PROGRAM_FETCH_WITHIN: Duration = Duration::from_secs(300);
+
+/// How long a driver that was let in may take to say what it wants; it does at once.
+pub const DRIVER_OPENS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Drivers that are let in and have no job yet: a head has threads for each of them. Each driver is one for milliseconds, or
+/// for as long as its program is stored.
+pub const DRIVERS_NEW_MAX: usize = 128;
+
+/// Messages of one driver that its head has not handled: one that says more waits. They are a few in a driver's life.
+pub const DRIVER_INBOX_MAX: usize = 64;
+
+/// How often one driver may be asked for its program: once, and again if it was evicted just then.
+pub const DRIVER_LACKS_MAX: u32 = 2;
+
+/// Bytes of how a job's workers are started, as its driver says it: arguments and names. Every node is told it with every
+/// worker, in a message that must not hold up others.
+pub const TEMPLATE_BYTES_MAX: usize = 64 << 10;
+
+/// Connections for beats that a head hears at once: one for each node, and one that is replaced.
+pub const BEAT_CONNECTIONS_MAX: usize = 2 * MEMBERS_MAX;
+
+/// How long one who asks a head waits for its answer: it takes milliseconds.
+pub const HEAD_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often is looked whether something has happened that nobody tells of: a head listens, the last worker has ended.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(5);

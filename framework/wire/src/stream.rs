@@ -51,6 +51,17 @@ impl Stream {
         self.reads.link.end();
     }
 
+    /// From now on a read that gets nothing, or a write that nothing is taken of, for so long ends with an error of the kind
+    /// [`io::ErrorKind::WouldBlock`]. 1 ms or more.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub fn give_up_after(&self, silence: std::time::Duration) -> io::Result<()> {
+        let socket = &self.reads.link.socket;
+        socket.set_read_timeout(Some(silence))?;
+        socket.set_write_timeout(Some(silence))
+    }
+
     /// Whether it goes over TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

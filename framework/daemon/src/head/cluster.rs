@@ -7,14 +7,14 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_engine::jobs::{self, Book, News};
 use raytree_engine::membership::{
-    Effect, Input, JoinAnswer, Judge, Member, Name, Origin, Phase, Place, Settings,
+    Effect, ExitStatus, Input, JoinAnswer, Judge, Member, Name, Origin, Phase, Place, Settings,
 };
 use raytree_process::cluster::{Answered, Offer, Template, Times, ToDriver, ToNode, Worker};
 use raytree_supervise::{Addr, SupervisorMsg, clock};
@@ -23,7 +23,7 @@ use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 use super::driver::DriverMsg;
 use super::mirror::MirrorMsg;
 use crate::names::{worker_id, worker_of};
-use crate::programs::Programs;
+use crate::programs::{Hold, Programs};
 
 /// The runtimes of workers are numbered from here: those that a driver counts itself begin at 1.
 const RUNTIMES_FROM: u64 = 1 << 32;
@@ -31,8 +31,10 @@ const RUNTIMES_FROM: u64 = 1 << 32;
 /// See the [module documentation](self).
 pub(crate) struct Cluster {
     pub(crate) settings: Settings,
-    pub(crate) programs: Programs,
+    pub(crate) programs: Arc<Programs>,
     pub(crate) began: Duration,
+    /// Lives of nodes are numbered from here on, and those of no other head are.
+    pub(crate) first_life: ProcessIncarnation,
     /// Where the head listens, once it does.
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) node_pool: Addr<SupervisorMsg>,
@@ -41,7 +43,11 @@ pub(crate) struct Cluster {
     book: Mutex<Book>,
     /// Those that have a session now, by the number of their process.
     sessions: Mutex<HashMap<u64, Session>>,
+    /// Who was let in and is not declared down, by the number of its process.
+    members: Mutex<HashMap<u64, Member>>,
     jobs: Mutex<HashMap<JobId, Job>>,
+    /// The cluster ends: nobody is let in any more.
+    is_ending: AtomicBool,
     next_runtime: AtomicU64,
 }
 
@@ -61,6 +67,7 @@ struct Job {
     driver: Addr<DriverMsg>,
     template: Template,
     began: Duration,
+    _program: Hold,
 }
 
 /// A node, for whoever asks.
@@ -80,8 +87,11 @@ pub(crate) struct JobRow {
 }
 
 impl Cluster {
-    pub(crate) fn new(settings: Settings, programs: Programs) -> Arc<Self> {
-        let now = clock::now();
+    pub(crate) fn new(settings: Settings, programs: Arc<Programs>) -> Arc<Self> {
+        let (now, first_life) = (clock::now(), first_life());
+        // Nobody of another head's can be taken for one of this one's. There is nobody to be waited for, so no grace.
+        let judged = Settings { isolation_grace: Duration::ZERO, ..settings };
+        let judge = Judge::restarted(judged, first_life, now);
         Arc::new(Self {
             settings,
             programs,
@@ -89,10 +99,13 @@ impl Cluster {
             address: OnceLock::new(),
             node_pool: Addr::system::<raytree_supervise::Supervisor>("node_pool"),
             drivers: Addr::system::<raytree_supervise::Supervisor>("drivers"),
-            judge: Mutex::new(Judge::new(settings, now)),
+            first_life,
+            judge: Mutex::new(judge),
             book: Mutex::new(Book::new(jobs::Policy::default())),
             sessions: Mutex::default(),
+            members: Mutex::default(),
             jobs: Mutex::default(),
+            is_ending: AtomicBool::new(false),
             next_runtime: AtomicU64::new(RUNTIMES_FROM),
         })
     }
@@ -123,18 +136,37 @@ impl Cluster {
         self.judged(&mut judge, Input::LinkLost { member, link });
     }
 
-    /// A node asks to join, or to go on.
+    /// The process of a node has surely ended, as the one says who has started it.
+    pub(crate) fn process_ended(&self, process: u64, status: ExitStatus) {
+        let mut judge = self.judge.lock();
+        let member = self.members.lock().get(&process).cloned();
+        if let Some(member) = member {
+            self.judged(&mut judge, Input::Exited { member, status });
+        }
+    }
+
+    /// This life is that of this process.
+    pub(crate) fn is_life_of(&self, process: u64, member: &Member) -> bool {
+        self.members.lock().get(&process) == Some(member)
+    }
+
+    /// A node asks to join, or to go on. Gives who it is, if it was let in.
     pub(crate) fn joins(
         &self,
         process: u64,
         claim: Option<ProcessIncarnation>,
         (link, ticket): (u64, u64),
         offer: Offer,
-    ) {
+    ) -> Option<Member> {
         let mut judge = self.judge.lock();
         let name = {
             let mut sessions = self.sessions.lock();
-            let Some(session) = sessions.get_mut(&process) else { return };
+            let session = sessions.get_mut(&process)?;
+            if self.is_ending() {
+                // Refused when it has ended.
+                _ = session.mirror.cast(MirrorMsg::Tell(Box::new(ToNode::End)));
+                return None;
+            }
             session.link = link;
             let address = offer.address.clone();
             session.offer = Some(offer);
@@ -144,6 +176,7 @@ impl Cluster {
         let origin = Origin { process, address: address.into() };
         let place = Place::Remote;
         self.judged(&mut judge, Input::Join { name, claim, place, origin, link, ticket });
+        self.sessions.lock().get(&process)?.member.clone()
     }
 
     /// What follows for the judge, and all that follows from that.
@@ -173,7 +206,13 @@ impl Cluster {
             Effect::Mark { member, .. } => self.book(jobs::Input::NodePaused { node: member }),
             // Its lease runs out by itself; until then nothing new is started there.
             Effect::Convict { member, .. } => self.book(jobs::Input::NodePaused { node: member }),
-            Effect::Down { member, cause, .. } => {
+            Effect::Down { member, cause, asked } => {
+                self.members.lock().retain(|_, own| *own != member);
+                if asked {
+                    tracing::info!("{} has ended, as it was to: {cause}", member.name);
+                } else {
+                    tracing::warn!("{} died: {cause}", member.name);
+                }
                 let cause = Cause::message(format!("{} died: {cause}", member.name));
                 let mirror = {
                     let sessions = self.sessions.lock();
@@ -183,7 +222,6 @@ impl Cluster {
                 if let Some(mirror) = mirror {
                     _ = mirror.cast(MirrorMsg::Down(Box::new(cause.clone())));
                 }
-                tracing::warn!("{cause}");
                 self.book(jobs::Input::NodeDown { node: member, cause });
             }
             Effect::AskToStop { member } => self.tell(&member, ToNode::End),
@@ -200,6 +238,7 @@ impl Cluster {
             if let JoinAnswer::Continue { incarnation } = answer {
                 let member = Member::new(Arc::clone(&session.name), incarnation);
                 session.member = Some(member.clone());
+                self.members.lock().insert(process, member.clone());
                 up = session.offer.clone().map(|offer| (member, offer, session.link));
             }
             (session.mirror.clone(), up)
@@ -259,9 +298,8 @@ impl Cluster {
 
     fn forget(&self, job: JobId) {
         let over = self.jobs.lock().remove(&job);
-        if let Some(over) = over {
-            self.programs.forget(over.template.manifest.id);
-        }
+        // After the lock: it lets go of its program.
+        drop(over);
     }
 
     fn tell(&self, node: &Member, what: ToNode) {
@@ -277,21 +315,28 @@ impl Cluster {
     }
 
     /// A driver that is let in, whose program is held: its job's number. It hears of that first, and then of its workers,
-    /// which have at most `wants` of each node.
+    /// which have at most `wants` of each node. None while the cluster ends.
     pub(crate) fn admits(
         &self,
         driver: Addr<DriverMsg>,
         template: Template,
         wants: Option<Resources>,
-    ) -> JobId {
+        program: Hold,
+    ) -> Option<JobId> {
         let mut book = self.book.lock();
         let job = book.next_job();
+        let mut jobs = self.jobs.lock();
+        // With the lock: a job is either refused, or told that the cluster ends.
+        if self.is_ending() {
+            return None;
+        }
         let opened = ToDriver::Opened { job, grace: self.settings.isolation_grace };
         // Refused when it has left meanwhile: then it closes the job.
         _ = driver.cast(DriverMsg::Tell(Box::new(opened)));
-        self.jobs.lock().insert(job, Job { driver, template, began: clock::now() });
+        jobs.insert(job, Job { driver, template, began: clock::now(), _program: program });
+        drop(jobs);
         self.booked(&mut book, jobs::Input::Open { job, wants });
-        job
+        Some(job)
     }
 
     /// A job is over: its driver has left, or died.
@@ -305,8 +350,13 @@ impl Cluster {
         self.book(jobs::Input::Replace { worker, cause });
     }
 
-    /// Everybody is told that the cluster ends.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// Everybody is told that the cluster ends; who comes now is told at once.
     pub(crate) fn ends(&self) {
+        self.is_ending.store(true, Ordering::Release);
         for job in self.jobs.lock().values() {
             let why = "the cluster was stopped".to_owned();
             _ = job.driver.cast(DriverMsg::Tell(Box::new(ToDriver::Ended { why })));
@@ -353,6 +403,13 @@ impl Cluster {
     }
 }
 
+/// By the clock on the wall, so that every head has others. A life that another head has given is refused here.
+fn first_life() -> ProcessIncarnation {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    let milliseconds = time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000);
+    ProcessIncarnation(u64::try_from(milliseconds).unwrap_or_default())
+}
+
 fn told(news: News) -> ToDriver {
     match news {
         News::Granted { worker, grant } => ToDriver::Granted { worker: worker_of(&worker), grant },
@@ -366,3 +423,6 @@ fn told(news: News) -> ToDriver {
         News::Broken { node, cause } => ToDriver::Broken { node: node.name.to_string(), cause },
     }
 }
+
+#[cfg(test)]
+mod tests;

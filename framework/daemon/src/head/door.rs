@@ -7,14 +7,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use parking_lot::Mutex;
-use raytree_process::cluster::Greeting;
-use raytree_supervise::{Actor, Addr, ChildSpec, Context, Failure, SupervisorMsg};
+use raytree_process::cluster::{Greeting, MESSAGE_BYTES_MAX, ToDriver};
+use raytree_supervise::{Actor, Addr, ChildSpec, Context, Failure, Kind, SupervisorMsg};
 use raytree_types::{Restart, limits};
-use raytree_wire::{BindTo, Hello, Listener, Plane, Stream};
+use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, write_frame};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::cluster::Cluster;
 use super::driver::{self, Driver};
@@ -35,7 +35,32 @@ pub(crate) struct House {
     /// Told when somebody wants the cluster to end.
     pub(crate) stop: tokio::sync::mpsc::Sender<()>,
     /// Transfers under way.
-    pub(crate) transfers: AtomicUsize,
+    pub(crate) transfers: Places,
+    /// Those who are told that there are too many of them.
+    pub(crate) busy: Places,
+    /// Those who are told how the cluster is.
+    pub(crate) answers: Places,
+    /// Drivers without a job.
+    pub(crate) new_drivers: Places,
+    /// Connections for beats.
+    pub(crate) beats: Places,
+}
+
+/// So many of something may be here at once.
+#[derive(Debug)]
+pub(crate) struct Places(Arc<Semaphore>);
+
+/// One of them, until this is dropped.
+pub(crate) type Place = OwnedSemaphorePermit;
+
+impl Places {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self(Arc::new(Semaphore::new(limit)))
+    }
+
+    fn take(&self) -> Option<Place> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
+    }
 }
 
 /// See the [module documentation](self).
@@ -89,34 +114,45 @@ impl House {
                 start(&self.cluster.node_pool, spec);
             }
             (Plane::Control, Greeting::Driver) => {
+                let Some(place) = self.new_drivers.take() else { return crowded(stream) };
                 let cluster = Arc::clone(cluster);
-                let own = driver::Arrival { cluster, stream: Mutex::new(Some(stream)) };
-                let own = Arc::new(own);
-                let addr = Addr::system::<Driver>(&name);
+                let taken = Mutex::new(Some((stream, place)));
+                let own = Arc::new(driver::Arrival { cluster, taken });
+                let inbox = limits::DRIVER_INBOX_MAX;
+                let addr = Addr::new(&name, "Driver", inbox, Kind::System);
                 let spec = ChildSpec::actor::<Driver>(&addr, move || Arc::clone(&own));
                 start(&self.cluster.drivers, spec);
             }
             (Plane::Control, Greeting::Status) => {
                 let cluster = Arc::clone(cluster);
-                self.aside(move || status::tell(&cluster, stream));
+                aside(&self.answers, move || status::tell(&cluster, stream));
             }
             (Plane::Control, Greeting::Stop) => {
                 // Full when somebody has said it already.
                 _ = self.stop.try_send(());
-                self.aside(move || _ = stream.split().1.finish());
+                aside(&self.answers, move || _ = stream.split().1.finish());
             }
-            (Plane::Beats, Greeting::Beats { .. }) => {
-                if let Err(error) = beats::hear(Arc::clone(cluster), name, stream) {
+            (Plane::Beats, Greeting::Beats { process }) => {
+                let Some(place) = self.beats.take() else {
+                    tracing::warn!(%from, "closed: too many connections for beats");
+                    return;
+                };
+                let heard = beats::hear(Arc::clone(cluster), (name, process), stream, place);
+                if let Err(error) = heard {
                     tracing::error!(%error, "no thread for the beats of a node");
                 }
             }
             (Plane::Bytes, Greeting::Fetch { program }) => {
                 let cluster = Arc::clone(cluster);
-                self.aside(move || programs::send(&cluster.programs, program, stream));
+                self.transfer(stream, false, move |stream| {
+                    programs::send(&cluster.programs, program, stream);
+                });
             }
             (Plane::Bytes, Greeting::Store { manifest }) => {
                 let cluster = Arc::clone(cluster);
-                self.aside(move || programs::receive(&cluster.programs, &manifest, stream));
+                self.transfer(stream, true, move |stream| {
+                    programs::receive(&cluster.programs, &manifest, stream);
+                });
             }
             (plane, greeting) => {
                 tracing::warn!(%from, ?plane, ?greeting, "somebody came in by the wrong plane");
@@ -124,27 +160,43 @@ impl House {
         }
     }
 
-    /// On a thread of its own, of which there are not too many: who comes then is sent away, and comes again.
-    fn aside(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) {
-        struct Leaves(Arc<House>);
-        impl Drop for Leaves {
-            fn drop(&mut self) {
-                self.0.transfers.fetch_sub(1, Ordering::Relaxed);
-            }
+    /// A transfer, or the word that there are too many: then it is to be tried again.
+    fn transfer(&self, stream: Stream, is_store: bool, work: impl FnOnce(Stream) + Send + 'static) {
+        match self.transfers.take() {
+            Some(place) => on_thread(place, move || work(stream)),
+            None => aside(&self.busy, move || programs::is_busy(stream, is_store)),
         }
-        let before = self.transfers.fetch_add(1, Ordering::Relaxed);
-        let leaves = Leaves(Arc::clone(self));
-        if before >= limits::HEAD_TRANSFERS_MAX {
-            return;
-        }
-        let thread = thread::Builder::new().name("raytree-transfer".to_owned());
-        let started = thread.spawn(move || {
-            let _leaves = leaves;
-            work();
-        });
-        if let Err(error) = started {
-            tracing::error!(%error, "no thread for a transfer");
-        }
+    }
+}
+
+/// On a thread of its own, of which there are not too many: who comes then is closed, and comes again.
+fn aside(places: &Places, work: impl FnOnce() + Send + 'static) {
+    match places.take() {
+        Some(place) => on_thread(place, work),
+        None => tracing::warn!("closed: too many ask at once"),
+    }
+}
+
+fn on_thread(place: Place, work: impl FnOnce() + Send + 'static) {
+    let thread = thread::Builder::new().name("raytree-transfer".to_owned());
+    let started = thread.spawn(move || {
+        let _place = place;
+        work();
+    });
+    if let Err(error) = started {
+        tracing::error!(%error, "no thread for a transfer");
+    }
+}
+
+/// There are too many drivers that have said nothing yet.
+fn crowded(stream: Stream) {
+    let limit = limits::DRIVERS_NEW_MAX;
+    let reason =
+        format!("{limit} programs are about to open their jobs, which is the bound: try again");
+    let (_reads, mut writes) = stream.split();
+    if let Ok(told) = serde_json::to_vec(&ToDriver::Refused { reason }) {
+        // There is room for so little; broken when it has left.
+        _ = write_frame(&mut writes, &told, MESSAGE_BYTES_MAX);
     }
 }
 

@@ -7,19 +7,21 @@
 //!
 //! Invariants:
 //! - **HM-1 (one-edge):** of the sessions that one process of a node has opened only the newest is listened to.
+//! - **HM-2 (own-workers):** a node speaks of its own workers, in the life that was let in over this session; one that says
+//!   more loses its session.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use raytree_process::cluster::{FromNode, ToNode};
+use raytree_process::cluster::{FromNode, ToNode, Worker};
 use raytree_supervise::{Actor, Addr, Context, Failure};
 use raytree_types::Cause;
 use raytree_wire::Stream;
 
 use super::cluster::Cluster;
 use crate::names::worker_id;
-use crate::session::{self, Session, SessionEvent, SessionsMsg, Side};
-use raytree_engine::jobs;
+use crate::session::{self, SayError, Session, SessionEvent, SessionsMsg, Side};
+use raytree_engine::jobs::{self, WorkerId};
 use raytree_engine::membership::{ExitStatus, Input, Member};
 
 /// What a mirror can be told.
@@ -81,26 +83,16 @@ impl Actor for NodeMirror {
         match message {
             MirrorMsg::Heard(SessionEvent::Opened) => {
                 let times = self.arrival.cluster.times();
-                self.say(&ToNode::Welcome { times })
+                self.say(&ToNode::Welcome { times })?;
+                if self.arrival.cluster.is_ending() { self.say(&ToNode::End) } else { Ok(()) }
             }
-            MirrorMsg::Heard(SessionEvent::Said(said)) => {
-                self.said(ctx, said);
-                Ok(())
-            }
+            MirrorMsg::Heard(SessionEvent::Said(said)) => self.said(ctx, said),
             MirrorMsg::Heard(SessionEvent::Lost(_)) if self.has_left => {
                 ctx.stop("the node left");
                 Ok(())
             }
             MirrorMsg::Heard(SessionEvent::Lost(cause)) => Err(Failure::of(cause)),
-            MirrorMsg::Tell(what) => {
-                if let ToNode::Joined { answer, .. } = &*what
-                    && let raytree_process::cluster::Answered::Continue { incarnation } = answer
-                {
-                    let name = Arc::clone(&self.arrival.name);
-                    self.member = Some(Member::new(name, *incarnation));
-                }
-                self.say(&what)
-            }
+            MirrorMsg::Tell(what) => self.tell(*what),
             MirrorMsg::Down(cause) => Err(Failure::of(*cause)),
             MirrorMsg::Superseded => Err(Failure::message("the node has dialed again")),
         }
@@ -116,17 +108,58 @@ impl NodeMirror {
         self.session.say(what).map_err(|error| Failure::message(error.to_string()))
     }
 
-    fn said(&mut self, ctx: &Context<MirrorMsg>, said: FromNode) {
+    fn tell(&self, what: ToNode) -> Result<(), Failure> {
+        let error = match self.session.say(&what) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let (ToNode::Start { worker, .. }, SayError::TooLarge { .. } | SayError::Encoding { .. }) =
+            (what, &error)
+        else {
+            return Err(Failure::message(error.to_string()));
+        };
+        // It is the job's fault and nobody else's.
+        let cause = Cause::message(format!("{worker} cannot be started: {error}"));
+        let gone = jobs::Input::WorkerGone { worker: worker_id(&worker), cause };
+        self.arrival.cluster.book(gone);
+        Ok(())
+    }
+
+    /// HM-2.
+    fn may_speak_of(&self, worker: &Worker) -> Result<WorkerId, Failure> {
+        let id = worker_id(worker);
+        if self.member.as_ref() == Some(&id.node) || self.arrival.cluster.is_ending() {
+            return Ok(id);
+        }
+        let life = id.node;
+        Err(Failure::message(format!("it speaks of {worker}, a worker of {life}, which it is not")))
+    }
+
+    fn said(&mut self, ctx: &Context<MirrorMsg>, said: FromNode) -> Result<(), Failure> {
         let cluster = &self.arrival.cluster;
         match said {
             FromNode::Join { claim, link, ticket, offer } => {
-                cluster.joins(self.arrival.process, claim, (link, ticket), offer);
+                let let_in = cluster.joins(self.arrival.process, claim, (link, ticket), offer);
+                self.member = let_in.or(self.member.take());
             }
             FromNode::WorkerUp { worker, address } => {
-                cluster.book(jobs::Input::WorkerUp { worker: worker_id(&worker), address });
+                let worker = self.may_speak_of(&worker)?;
+                cluster.book(jobs::Input::WorkerUp { worker, address });
             }
             FromNode::WorkerGone { worker, cause } => {
-                cluster.book(jobs::Input::WorkerGone { worker: worker_id(&worker), cause });
+                let worker = self.may_speak_of(&worker)?;
+                cluster.book(jobs::Input::WorkerGone { worker, cause });
+            }
+            FromNode::Declined { worker } => {
+                let worker = self.may_speak_of(&worker)?;
+                let cause = Cause::message(format!("{} starts nothing now", worker.node));
+                cluster.book(jobs::Input::WorkerGone { worker, cause });
+            }
+            FromNode::Ending => {
+                // Nothing new is started there from now on.
+                if let Some(member) = self.member.clone() {
+                    cluster.judge(Input::Stop { member });
+                }
             }
             FromNode::Leaves => {
                 self.has_left = true;
@@ -137,6 +170,7 @@ impl NodeMirror {
                 ctx.stop("the node left");
             }
         }
+        Ok(())
     }
 }
 

@@ -28,7 +28,6 @@ mod status;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use raytree_config::Config;
@@ -42,7 +41,7 @@ use crate::programs::Programs;
 use crate::session::Sessions;
 use crate::{StartError, place};
 use cluster::Cluster;
-use door::{Door, House};
+use door::{Door, House, Places};
 use membership::Membership;
 use own_node::{OwnNode, Plan};
 
@@ -58,7 +57,7 @@ impl Head {
     /// Starts the head on the tokio runtime that is entered, and waits until it listens.
     pub(crate) async fn start(config: &Config, with_node: bool) -> Result<Self, StartError> {
         let settings = place::settings(config)?;
-        let secrets = Secrets::load(config)?;
+        let secrets = Secrets::of_head(config)?;
         let node = config.node();
         let folder = node.cache_dir.clone().ok_or(StartError::NoFolder)?;
         let programs = Programs::new(&folder, node.executable_cache_bytes.bytes());
@@ -77,12 +76,21 @@ impl Head {
             sessions: sessions.clone(),
             bind,
             stop,
-            transfers: AtomicUsize::new(0),
+            transfers: Places::new(limits::HEAD_TRANSFERS_MAX),
+            busy: Places::new(limits::HEAD_TRANSFERS_MAX),
+            answers: Places::new(limits::HEAD_ANSWERS_MAX),
+            new_drivers: Places::new(limits::DRIVERS_NEW_MAX),
+            beats: Places::new(limits::BEAT_CONNECTIONS_MAX),
         });
         let plan = with_node.then(|| Arc::new(Plan::new(config, Arc::clone(&cluster))));
         let root = Root::start("raytree", spec(&cluster, &sessions, house, plan))
             .map_err(|failure| StartError::Failed(failure.to_string()))?;
-        let head = Self { cluster, root, stop: stopped, nodes_end_within: node.stop_within };
+        let head = Self {
+            cluster,
+            root,
+            stop: stopped,
+            nodes_end_within: place::node_ends_within(config),
+        };
         head.listens().await?;
         Ok(head)
     }
@@ -120,7 +128,7 @@ impl Head {
     /// Ends it in order: drivers and nodes are told, nodes are waited for, then the tree ends.
     pub(crate) async fn end(self) {
         self.cluster.ends();
-        let by = clock::now() + self.nodes_end_within + limits::NODE_TERMINATE_WITHIN;
+        let by = clock::now() + self.nodes_end_within + limits::NODE_END_WITHIN;
         while self.cluster.connected_nodes() > 0 && clock::now() < by {
             tokio::time::sleep(limits::LOOK_AGAIN).await;
         }

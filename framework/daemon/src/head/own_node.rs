@@ -3,21 +3,24 @@
 //! - **Parent:** the root (one-for-one; permanent, with a budget of its own).
 //! - **Children:** none; the operating system's process, which ends when this ends, however.
 //! - **After a restart:** a new process, once the one before has surely ended; it joins as any other does.
-//! - **Tells:** nobody: the node speaks for itself over its session.
+//! - **Tells:** the cluster, that the process has surely ended; otherwise the node speaks for itself over its session. While the
+//!   cluster ends, nobody is started any more.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_config::Config;
-use raytree_engine::membership::{Judge, Name, Settings};
-use raytree_process::{Event, Keeper, Process, SpawnError, Spec, Ward, Word};
+use raytree_engine::membership::{ExitStatus, Judge, Name, Settings};
+use raytree_process::{Event, Keeper, Process, ProcessEnd, SpawnError, Spec, Ward, Word};
 use raytree_supervise::{Actor, Context, Failure, clock};
 use raytree_types::{Incarnation, limits};
 use tokio::sync::watch;
 
 use super::cluster::Cluster;
 use crate::node::{ROLE, Summons};
+use crate::place;
 
 /// What this mirror can be told.
 #[derive(strum::IntoStaticStr)]
@@ -36,6 +39,8 @@ pub(crate) struct Plan {
     name: Name,
     settings: Vec<(String, String)>,
     end_within: Duration,
+    /// The number of the newest process.
+    process: AtomicU64,
     judge: Arc<Mutex<Judge>>,
     /// Whether the process of the newest life has ended.
     over: Mutex<watch::Receiver<bool>>,
@@ -48,16 +53,24 @@ impl Plan {
             cluster,
             name: config.cluster().name.as_str().into(),
             settings: config.arguments(),
-            end_within: config.node().stop_within + limits::NODE_TERMINATE_WITHIN,
+            end_within: place::node_ends_within(config) + limits::NODE_END_WITHIN,
+            process: AtomicU64::new(0),
             judge: Arc::new(Mutex::new(judge)),
             over: Mutex::new(watch::channel(true).1),
         }
     }
 
+    /// The newest process has surely ended.
+    fn is_over(&self, status: ExitStatus) {
+        self.cluster.process_ended(self.process.load(Ordering::Relaxed), status);
+    }
+
     fn spec(&self, ward: &Ward) -> Result<Spec, Failure> {
         let head = self.cluster.address.get().copied();
         let head = head.ok_or_else(|| Failure::message("the head does not listen yet"))?;
-        let summons = Summons { head, settings: self.settings.clone() };
+        let process = crate::number()?;
+        self.process.store(process, Ordering::Relaxed);
+        let summons = Summons { head, process, settings: self.settings.clone() };
         let placement = u32::try_from(ward.member().incarnation.0).unwrap_or(u32::MAX);
         Ok(Spec {
             program: "/proc/self/exe".into(),
@@ -79,6 +92,8 @@ pub(crate) struct OwnNode {
     plan: Arc<Plan>,
     ward: Ward,
     over: watch::Receiver<bool>,
+    /// How it has ended.
+    status: ExitStatus,
     /// Held, because the process dies with it.
     _keeper: Arc<Keeper>,
 }
@@ -90,16 +105,24 @@ impl Actor for OwnNode {
     async fn start(ctx: &Context<OwnNodeMsg>, plan: Arc<Plan>) -> Result<Self, Failure> {
         let mut before = plan.over.lock().clone();
         // Without the one who would say so it is over as well.
-        _ = tokio::time::timeout(limits::KILL_GRACE, before.wait_for(|over| *over)).await;
+        let over =
+            tokio::time::timeout(limits::KILL_GRACE, before.wait_for(|over| *over)).await.is_ok();
+        if over {
+            plan.is_over(ExitStatus::Unknown);
+        }
         // The door opens at the same time.
         while plan.cluster.address.get().is_none() {
             tokio::time::sleep(limits::LOOK_AGAIN).await;
         }
         Ward::bury(&plan.judge);
-        let ward = Ward::new(&plan.name, Arc::clone(&plan.judge));
+        let ward = Ward::new(&ROLE.into(), Arc::clone(&plan.judge)).called(&*plan.name);
+        let status = ExitStatus::Unknown;
         let (say, over) = watch::channel(false);
         *plan.over.lock() = over.clone();
         let keeper = Arc::new(Keeper::start()?);
+        if plan.cluster.is_ending() {
+            return Ok(Self { plan, ward, over, status, _keeper: keeper });
+        }
         let (spec, own, addr) = (plan.spec(&ward)?, Arc::clone(&keeper), ctx.addr().clone());
         ctx.pipe(async move {
             let begun = tokio::task::spawn_blocking(move || {
@@ -116,7 +139,7 @@ impl Actor for OwnNode {
             Some(OwnNodeMsg::Begun(Box::new(begun)))
         });
         ctx.send_after(limits::BEAT_EVERY, OwnNodeMsg::Look);
-        Ok(Self { plan, ward, over, _keeper: keeper })
+        Ok(Self { plan, ward, over, status, _keeper: keeper })
     }
 
     async fn handle(
@@ -126,7 +149,16 @@ impl Actor for OwnNode {
     ) -> Result<(), Failure> {
         let words = match message {
             OwnNodeMsg::Begun(begun) => self.ward.begun(*begun),
-            OwnNodeMsg::Heard(event) => self.ward.heard(event),
+            OwnNodeMsg::Heard(event) => {
+                if let Event::Exited(end) = &event {
+                    self.status = match *end {
+                        ProcessEnd::Exited(code) => ExitStatus::Code(code),
+                        ProcessEnd::Killed(signal) => ExitStatus::Signal(signal),
+                        ProcessEnd::Unknown => ExitStatus::Unknown,
+                    };
+                }
+                self.ward.heard(event)
+            }
             OwnNodeMsg::Look => {
                 ctx.send_after(limits::BEAT_EVERY, OwnNodeMsg::Look);
                 self.ward.look()
@@ -136,7 +168,10 @@ impl Actor for OwnNode {
             Word::Down(cause) => Some(cause),
             _ => None,
         });
-        down.map_or(Ok(()), |cause| Err(Failure::of(cause)))
+        let Some(cause) = down else { return Ok(()) };
+        self.plan.is_over(self.status);
+        // It was told to end with all others.
+        if self.plan.cluster.is_ending() { Ok(()) } else { Err(Failure::of(cause)) }
     }
 
     /// Stop, SIGTERM, SIGKILL, each with its deadline.
@@ -154,6 +189,9 @@ impl Actor for OwnNode {
             }
         }
         self.ward.is_over();
+        if *self.over.borrow() {
+            self.plan.is_over(self.status);
+        }
     }
 }
 

@@ -24,7 +24,7 @@ fn of(cluster: &Cluster) -> ClusterStatus {
         let offer = row.offer;
         NodeStatus {
             name: row.member.name.to_string(),
-            life: row.member.incarnation.0,
+            life: row.member.incarnation.0.saturating_sub(cluster.first_life.0),
             phase: match row.phase {
                 Phase::Starting => NodePhase::Starting,
                 Phase::Up => NodePhase::Up,

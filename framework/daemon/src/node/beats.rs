@@ -16,24 +16,20 @@ use raytree_wire::{Closer, Hello, Plane, Stream, WriteHalf, dial};
 use super::station::Station;
 
 /// What the node's system runtime has got done: one that beats and gets nothing done is stuck.
-pub(super) type Progress = Arc<AtomicU64>;
+pub(super) type Progress = AtomicU64;
 
 /// Beats until the lease ends the node.
 ///
 /// # Errors
 /// What the operating system said: there is no thread.
-pub(super) fn begin(
-    station: Arc<Station>,
-    every: Duration,
-    progress: Progress,
-) -> std::io::Result<()> {
+pub(super) fn begin(station: Arc<Station>, every: Duration) -> std::io::Result<()> {
     let thread = thread::Builder::new().name("raytree-beat".to_owned());
     thread.spawn(move || {
         let mut line = Line::None;
         while station.standing() != Some(Standing::Exited) {
             for effect in station.lease(ChildInput::Tick) {
                 let ChildEffect::Beat { incarnation, seq } = effect else { continue };
-                let progress = progress.load(Ordering::Relaxed);
+                let progress = station.progress.load(Ordering::Relaxed);
                 line.send(&station, Beat::Of { incarnation, seq, progress });
             }
             // Earlier is no harm.

@@ -19,6 +19,7 @@ mod uplink;
 mod worker;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use raytree_config::Config;
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
@@ -39,6 +40,8 @@ pub(crate) const ROLE: &str = "cluster-node";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Summons {
     pub(crate) head: SocketAddr,
+    /// The number of the process, by which the head knows it when it has ended.
+    pub(crate) process: u64,
     /// Each setting, as an argument.
     pub(crate) settings: Vec<(String, String)>,
 }
@@ -48,15 +51,22 @@ pub(crate) struct Node {
     root: Root,
     stage: watch::Receiver<Stage>,
     uplink: Addr<UplinkMsg>,
+    ends_within: Duration,
 }
 
 impl Node {
-    /// Starts the node on the tokio runtime that is entered; it joins by and by.
-    pub(crate) fn start(config: &Config, head: SocketAddr) -> Result<Self, StartError> {
+    /// Starts the node on the tokio runtime that is entered; it joins by and by. No other process has the number `process`.
+    pub(crate) fn start(
+        config: &Config,
+        head: SocketAddr,
+        process: u64,
+    ) -> Result<Self, StartError> {
         let (tell, stage) = watch::channel(Stage::Joining);
         let sessions = Addr::system::<Sessions>("sessions");
         let uplink = Addr::system::<Uplink>("uplink");
-        let station = Station::new(config, head, (sessions.clone(), uplink.clone()), tell)?;
+        let station =
+            Station::new(config, head, process, (sessions.clone(), uplink.clone()), tell)?;
+        let ends_within = station.ends_within;
         let pool = station.pool.clone();
         let empty = || SupervisorSpec::new(Strategy::OneForOne).independent();
         let spec = SupervisorSpec::new(Strategy::OneForOne)
@@ -65,7 +75,7 @@ impl Node {
             .child(ChildSpec::actor::<Uplink>(&uplink, move || station.clone()));
         let root = Root::start("raytree", spec)
             .map_err(|failure| StartError::Failed(failure.to_string()))?;
-        Ok(Self { root, stage, uplink })
+        Ok(Self { root, stage, uplink, ends_within })
     }
 
     /// Waits until it has joined, or never will.
@@ -95,6 +105,11 @@ impl Node {
     pub(crate) fn ask_to_end(&self) {
         // Refused when it has ended.
         _ = self.uplink.cast(UplinkMsg::End);
+    }
+
+    /// How long that may take.
+    pub(crate) fn ends_within(&self) -> Duration {
+        self.ends_within + limits::NODE_END_WITHIN
     }
 
     /// Ends the tree; what its workers still do ends with them.

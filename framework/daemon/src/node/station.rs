@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,10 +11,11 @@ use raytree_config::Config;
 use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Standing};
 use raytree_process::Keeper;
 use raytree_process::cluster::{Door, FromNode, Offer, Template, Worker};
-use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg};
+use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
 use raytree_types::{Cause, Resources, Restart, Shutdown};
 use tokio::sync::watch;
 
+use super::beats::Progress;
 use super::uplink::UplinkMsg;
 use super::worker::{Posted, WorkerMirror, WorkerMsg};
 use crate::place::{self, Secrets};
@@ -38,13 +40,23 @@ pub(crate) struct Station {
     pub(crate) head: SocketAddr,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) door: Door,
-    pub(crate) programs: Programs,
+    pub(crate) programs: Arc<Programs>,
     pub(crate) sessions: Addr<SessionsMsg>,
     pub(crate) uplink: Addr<UplinkMsg>,
     pub(crate) pool: Addr<SupervisorMsg>,
     pub(crate) keeper: Keeper,
     pub(crate) worker_start_within: Duration,
     pub(crate) stop_within: Duration,
+    /// How long it takes at most to end in order.
+    pub(crate) ends_within: Duration,
+    /// When it began to look for its head.
+    pub(crate) began: Duration,
+    /// What its system runtime has got done, over all lives of the uplink: the thread that beats has this one.
+    pub(super) progress: Progress,
+    /// Counts the sessions with the head, over all lives of the uplink.
+    sessions_so_far: AtomicU64,
+    /// Since it was told to end: when it does so whatever its workers do.
+    end_by: Mutex<Option<Duration>>,
     total: Resources,
     /// There once the head has said by what it judges.
     lease: Mutex<Option<Lease>>,
@@ -63,17 +75,17 @@ impl Station {
     pub(crate) fn new(
         config: &Config,
         head: SocketAddr,
+        process: u64,
         (sessions, uplink): (Addr<SessionsMsg>, Addr<UplinkMsg>),
         stage: watch::Sender<Stage>,
     ) -> Result<Arc<Self>, StartError> {
-        let secrets = Secrets::load(config)?;
+        place::check_reach(config, head.ip())?;
+        let secrets = Secrets::towards(config, head.ip())?;
         let node = config.node();
         let folder = node.cache_dir.clone().ok_or(StartError::NoFolder)?;
-        let mut process = [0; 8];
-        crate::random(&mut process)?;
         Ok(Arc::new(Self {
             name: config.cluster().name.clone(),
-            process: u64::from_le_bytes(process),
+            process,
             head,
             door: place::door(config, &secrets),
             secrets,
@@ -84,11 +96,34 @@ impl Station {
             keeper: Keeper::start()?,
             worker_start_within: node.worker_start_within,
             stop_within: node.stop_within,
+            ends_within: place::node_ends_within(config),
+            began: clock::now(),
+            progress: Progress::default(),
+            sessions_so_far: AtomicU64::new(0),
+            end_by: Mutex::default(),
             total: node.offers(),
             lease: Mutex::default(),
             workers: Mutex::default(),
             stage,
         }))
+    }
+
+    /// The number of a new session with the head.
+    pub(crate) fn next_session(&self) -> u64 {
+        self.sessions_so_far.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// It is to end. True when it is told so for the first time.
+    pub(crate) fn ends(&self) -> bool {
+        let mut end_by = self.end_by.lock();
+        let first = end_by.is_none();
+        end_by.get_or_insert_with(|| clock::now() + self.ends_within);
+        first
+    }
+
+    /// When a node that is to end does so whatever its workers do.
+    pub(crate) fn end_by(&self) -> Option<Duration> {
+        *self.end_by.lock()
     }
 
     /// From whom it fetches programs.
@@ -178,6 +213,8 @@ impl Station {
             .restart(Restart::Temporary)
             .shutdown(Shutdown::Wait);
         workers.insert(worker, Resident { addr, at: None });
+        // A mirror that is not started says so as it is dropped, which takes this lock.
+        drop(workers);
         // Refused only when the node ends.
         _ = self.pool.cast(SupervisorMsg::StartChild(Box::new(spec)));
     }

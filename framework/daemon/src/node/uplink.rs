@@ -8,11 +8,12 @@
 //!
 //! Invariants:
 //! - **NU-1 (newest-session):** what came over an earlier session than the newest is not carried out.
-//! - **NU-2 (workers-first):** a node that ends in order says so when its last worker has ended.
+//! - **NU-2 (workers-first):** a node that ends in order says at once that it does, so that nothing new is started there, and
+//!   says that it leaves once: when its last worker has ended, and never otherwise.
+//! - **NU-3 (report-first):** over each session the head hears first what runs here, and then what becomes of it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use raytree_engine::membership::{ChildEffect, ChildInput, ExitReason};
 use raytree_process::cluster::{FromNode, Greeting, ToNode};
@@ -20,7 +21,7 @@ use raytree_supervise::{Actor, Context, Failure, clock};
 use raytree_types::{Cause, limits};
 use raytree_wire::{DialError, Hello, Plane, Stream, dial};
 
-use super::beats::{self, Progress};
+use super::beats;
 use super::station::{Stage, Station, lease_of};
 use crate::Ending;
 use crate::session::{self, Session, SessionEvent, Side};
@@ -29,7 +30,7 @@ use crate::session::{self, Session, SessionEvent, Side};
 #[derive(strum::IntoStaticStr)]
 pub(crate) enum UplinkMsg {
     /// The head was dialed.
-    Dialed(Box<Result<Stream, DialError>>),
+    Dialed(Box<Result<Stream, Undialed>>),
     /// That session was heard.
     Heard(u64, Box<SessionEvent<ToNode>>),
     /// The lease wants this done.
@@ -44,22 +45,34 @@ pub(crate) enum UplinkMsg {
     Look,
     /// Timer: the system runtime gets something done.
     Moves,
+    /// Timer: the head has let it in by now.
+    Late,
+}
+
+/// Why there is no connection with the head.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undialed {
+    /// It was dialed.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It could not even be dialed.
+    #[error("{0}")]
+    Said(String),
 }
 
 /// See the [module documentation](self).
 pub(crate) struct Uplink {
     station: Arc<Station>,
     session: Option<Session<FromNode>>,
-    /// Counts the sessions (NU-1).
+    /// Which one it is (NU-1).
     number: u64,
     is_dialing: bool,
     /// The session is open, and the head has said by what it judges.
     is_welcome: bool,
-    /// When it began to look for the head, until it was welcome once.
-    began: Option<Duration>,
-    /// When a node that is to end does so whatever its workers do.
-    end_by: Option<Duration>,
-    progress: Progress,
+    /// Over this session it has asked to join, and said what runs here (NU-3).
+    has_reported: bool,
+    /// Over this session it has said that it leaves.
+    has_left: bool,
 }
 
 impl Actor for Uplink {
@@ -73,14 +86,18 @@ impl Actor for Uplink {
             number: 0,
             is_dialing: false,
             is_welcome: false,
-            began: Some(clock::now()),
-            end_by: None,
-            progress: Progress::default(),
+            has_reported: false,
+            has_left: false,
         };
         // The session of the life before has ended with it.
         uplink.station.lease(ChildInput::LinkLost);
         uplink.dial(ctx);
         ctx.send_after(limits::BEAT_EVERY, UplinkMsg::Moves);
+        let late = uplink.station.began + limits::JOIN_WITHIN;
+        ctx.send_after(late.saturating_sub(clock::now()), UplinkMsg::Late);
+        if uplink.station.end_by().is_some() {
+            ctx.send_after(limits::LOOK_AGAIN, UplinkMsg::Look);
+        }
         Ok(uplink)
     }
 
@@ -99,9 +116,10 @@ impl Actor for Uplink {
             UplinkMsg::End => self.end(ctx),
             UplinkMsg::Look => self.look(ctx),
             UplinkMsg::Moves => {
-                self.progress.fetch_add(1, Ordering::Relaxed);
+                self.station.progress.fetch_add(1, Ordering::Relaxed);
                 ctx.send_after(limits::BEAT_EVERY, UplinkMsg::Moves);
             }
+            UplinkMsg::Late => self.late(),
         }
         Ok(())
     }
@@ -119,24 +137,31 @@ impl Uplink {
                 let details = serde_json::to_vec(&Greeting::Node { process: station.process });
                 let hello = Hello::new(Plane::Control, &*station.name, details.unwrap_or_default());
                 let (secrets, within) = (&station.secrets, limits::WIRE_HANDSHAKE_WITHIN);
-                // A name that cannot be said is refused by the settings.
-                let hello = hello.ok()?;
-                Some(dial(station.head, &secrets.token, secrets.tls.as_ref(), &hello, within))
+                let hello = hello.map_err(|error| Undialed::Said(error.to_string()))?;
+                Ok(dial(station.head, &secrets.token, secrets.tls.as_ref(), &hello, within)?)
             });
-            Some(UplinkMsg::Dialed(Box::new(dialed.await.ok().flatten()?)))
+            // Whatever became of it is said: the next one waits for that.
+            let dialed = dialed.await.unwrap_or_else(|why| Err(Undialed::Said(why.to_string())));
+            Some(UplinkMsg::Dialed(Box::new(dialed)))
         });
     }
 
-    fn dialed(&mut self, ctx: &Context<UplinkMsg>, dialed: Result<Stream, DialError>) {
+    fn dialed(&mut self, ctx: &Context<UplinkMsg>, dialed: Result<Stream, Undialed>) {
         self.is_dialing = false;
         let error = match dialed {
             Ok(stream) => return self.open(ctx, stream),
             Err(error) => error,
         };
         // Once it was let in the lease says when to try again, and when to give up.
-        let Some(began) = self.began.filter(|_| self.station.standing().is_none()) else { return };
-        let is_late = clock::now().saturating_sub(began) > limits::JOIN_WITHIN;
-        if is_late || error.handshake().is_some() {
+        if self.station.standing().is_some() {
+            return;
+        }
+        let is_late = clock::now().saturating_sub(self.station.began) > limits::JOIN_WITHIN;
+        let is_final = match &error {
+            Undialed::Dial(error) => error.handshake().is_some(),
+            Undialed::Said(_) => true,
+        };
+        if is_late || is_final {
             let cause = Cause::of_error(&error, "DialError");
             return self.over(Ending::Failed(cause.to_string()));
         }
@@ -144,7 +169,8 @@ impl Uplink {
     }
 
     fn open(&mut self, ctx: &Context<UplinkMsg>, stream: Stream) {
-        self.number += 1;
+        self.number = self.station.next_session();
+        (self.has_reported, self.has_left) = (false, false);
         let (number, addr) = (self.number, ctx.addr().clone());
         let heard = move |event| {
             // Refused when this has ended.
@@ -164,10 +190,9 @@ impl Uplink {
             SessionEvent::Said(ToNode::Welcome { times }) => {
                 let settings = times.settings()?;
                 self.is_welcome = true;
-                self.began = None;
                 if self.station.takes_times(|| lease_of(settings)) {
                     let station = Arc::clone(&self.station);
-                    beats::begin(station, settings.beat_every, Arc::clone(&self.progress))?;
+                    beats::begin(station, settings.beat_every)?;
                 }
                 self.station.lease(ChildInput::Tick);
             }
@@ -175,11 +200,10 @@ impl Uplink {
                 self.station.lease(ChildInput::Joined { ticket, answer: answer.into() });
             }
             SessionEvent::Said(ToNode::Start { worker, grant, runtime, template }) => {
-                if self.end_by.is_none() && self.station.may_work() {
+                if self.station.end_by().is_none() && self.station.may_work() {
                     self.station.start(worker, grant, runtime, *template);
                 } else {
-                    let cause = Cause::message(format!("{} starts nothing now", self.station.name));
-                    self.say(&FromNode::WorkerGone { worker, cause });
+                    self.say(&FromNode::Declined { worker });
                 }
             }
             SessionEvent::Said(ToNode::Stop { worker, at_once }) => {
@@ -197,9 +221,9 @@ impl Uplink {
                 if self.station.standing().is_none() {
                     ctx.send_after(limits::DIAL_AGAIN, UplinkMsg::Dial);
                 }
-                if self.end_by.is_some() {
+                if self.station.end_by().is_some() && self.station.is_empty() {
                     // Nobody is left to be told.
-                    self.over_in_order();
+                    self.over(Ending::InOrder);
                 }
             }
         }
@@ -210,10 +234,16 @@ impl Uplink {
         match effect {
             ChildEffect::Join { claim, link, ticket } if self.is_welcome => {
                 let offer = self.station.offer();
+                self.has_reported = true;
                 self.say(&FromNode::Join { claim, link, ticket, offer });
             }
             ChildEffect::Join { .. } => self.dial(ctx),
-            ChildEffect::Work { .. } => self.station.is_now(Stage::Member),
+            ChildEffect::Work { .. } => {
+                self.station.is_now(Stage::Member);
+                if self.station.end_by().is_some() {
+                    self.say(&FromNode::Ending);
+                }
+            }
             ChildEffect::Isolate => {
                 tracing::warn!("{} is isolated: its head does not answer", self.station.name);
                 self.station.is_now(Stage::Isolated);
@@ -228,7 +258,11 @@ impl Uplink {
     }
 
     fn say(&mut self, what: &FromNode) {
-        let Some(session) = self.session.as_ref().filter(|_| self.is_welcome) else { return };
+        // What is said before the report is in it.
+        if !(self.is_welcome && self.has_reported) {
+            return;
+        }
+        let Some(session) = &self.session else { return };
         if let Err(error) = session.say(what) {
             // What the head has missed, the next session's report says.
             tracing::warn!(%error, "the head could not be told");
@@ -237,32 +271,50 @@ impl Uplink {
     }
 
     fn end(&mut self, ctx: &Context<UplinkMsg>) {
-        if self.end_by.is_none() {
-            self.end_by =
-                Some(clock::now() + self.station.stop_within + limits::NODE_TERMINATE_WITHIN);
+        if self.station.ends() {
+            self.say(&FromNode::Ending);
             self.station.stop_all(false);
         }
         self.look(ctx);
     }
 
     fn look(&mut self, ctx: &Context<UplinkMsg>) {
-        let Some(by) = self.end_by else { return };
-        if !self.station.is_empty() && clock::now() < by {
-            ctx.send_after(limits::LOOK_AGAIN, UplinkMsg::Look);
-            return;
+        let Some(by) = self.station.end_by() else { return };
+        let is_late = clock::now() >= by;
+        if !self.station.is_empty() {
+            if is_late {
+                let within = self.station.ends_within;
+                let what =
+                    format!("it was asked to end, and its workers did not within {within:?}");
+                return self.over(Ending::Failed(what));
+            }
+        } else if self.session.is_none() || is_late {
+            return self.over(Ending::InOrder);
+        } else if !std::mem::replace(&mut self.has_left, true) {
+            // NU-2. The head ends the session when it has heard it.
+            self.leave();
         }
-        // NU-2. The head ends the session when it has heard it; without one nobody is to be told.
-        self.say(&FromNode::Leaves);
-        if self.session.is_none() || clock::now() >= by {
-            self.over_in_order();
-        } else {
-            ctx.send_after(limits::LOOK_AGAIN, UplinkMsg::Look);
-        }
+        ctx.send_after(limits::LOOK_AGAIN, UplinkMsg::Look);
     }
 
-    fn over_in_order(&self) {
-        if self.station.is_empty() || self.end_by.is_some_and(|by| clock::now() >= by) {
-            self.over(Ending::InOrder);
+    fn leave(&mut self) {
+        if !(self.is_welcome && self.has_reported) {
+            // The head does not know it.
+            if let Some(session) = self.session.take() {
+                session.close();
+            }
+            return;
+        }
+        self.say(&FromNode::Leaves);
+    }
+
+    /// Whoever was let in and hears nothing does not wait for ever.
+    fn late(&self) {
+        if self.station.standing().is_none() {
+            let within = limits::JOIN_WITHIN;
+            let what =
+                format!("the head at {} did not let it in within {within:?}", self.station.head);
+            self.over(Ending::Failed(what));
         }
     }
 

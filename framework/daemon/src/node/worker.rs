@@ -6,7 +6,10 @@
 //! - **Tells:** the head, through the station: where the worker is dialed, and that it has surely ended.
 //!
 //! Invariants:
-//! - **WK-1 (surely-ended):** the head hears that a worker is gone only when its process has ended, or was never there.
+//! - **WK-1 (surely-ended):** the head hears that a worker is gone only when its process has ended, or was never there; and it
+//!   does hear it, whoever dies.
+//! - **WK-2 (judged-as-process):** nobody judges a worker before its process begins: fetching its program takes as long as it
+//!   takes, within a bound of its own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use raytree_types::{Cause, Incarnation, Resources, limits};
 use tokio::sync::watch;
 
 use super::station::Station;
-use crate::programs::{Executable, ProgramMissing};
+use crate::programs::{Executable, Fetch, Hold, ProgramMissing};
 
 /// What is said of a worker that was told to end.
 const STOPPED: &str = "it was told to end";
@@ -33,7 +36,7 @@ const ROLE: &str = "worker";
 #[derive(strum::IntoStaticStr)]
 pub(crate) enum WorkerMsg {
     /// Its program is there, or is not.
-    Found(Box<Result<Executable, ProgramMissing>>),
+    Found(Box<Result<(Hold, Executable), ProgramMissing>>),
     /// The operating system has the process, or would not have it.
     Begun(Box<Result<Process, SpawnError>>),
     /// The process was heard.
@@ -60,12 +63,25 @@ pub(crate) struct Posted {
     pub(crate) over: watch::Receiver<bool>,
 }
 
+impl Drop for Posted {
+    fn drop(&mut self) {
+        // A mirror that has begun one waits for its end (WK-1); without one there is nothing to wait for.
+        if self.say.lock().is_some() {
+            let what = format!("{} was not started: what would have, ended", self.worker);
+            self.station.is_gone(&self.worker, Cause::message(what));
+        }
+    }
+}
+
 /// See the [module documentation](self).
 pub(crate) struct WorkerMirror {
     posted: Arc<Posted>,
-    ward: Ward,
+    /// Its program on the way.
+    fetch: Arc<Fetch>,
+    /// The process, from its beginning on (WK-2).
+    ward: Option<Ward>,
     /// Held while the process may start from it again.
-    program: Option<Executable>,
+    program: Option<Hold>,
     /// It has to be up by then.
     up_by: Duration,
     /// It was told to end, and when it is told so more clearly.
@@ -78,13 +94,11 @@ impl Actor for WorkerMirror {
     type Args = Arc<Posted>;
 
     async fn start(ctx: &Context<WorkerMsg>, posted: Arc<Posted>) -> Result<Self, Failure> {
-        let judge = Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now())));
-        let ward = Ward::new(&posted.worker.to_string().into(), judge);
-        let up_by = clock::now() + posted.station.worker_start_within;
-        let own = Arc::clone(&posted);
+        let fetch = Arc::new(Fetch::default());
+        let (own, wanted) = (Arc::clone(&posted), Arc::clone(&fetch));
         ctx.pipe(async move {
             let found = tokio::task::spawn_blocking(move || {
-                own.station.programs.get(&own.template, &own.station.source())
+                own.station.programs.get(&own.template, &own.station.source(), &wanted)
             });
             let found = found.await.unwrap_or_else(|error| {
                 Err(ProgramMissing::Said(format!("looking for the program failed: {error}")))
@@ -92,7 +106,15 @@ impl Actor for WorkerMirror {
             Some(WorkerMsg::Found(Box::new(found)))
         });
         ctx.send_after(limits::BEAT_EVERY, WorkerMsg::Look);
-        Ok(Self { posted, ward, program: None, up_by, end_by: None, is_terminated: false })
+        Ok(Self {
+            posted,
+            fetch,
+            ward: None,
+            program: None,
+            up_by: Duration::MAX,
+            end_by: None,
+            is_terminated: false,
+        })
     }
 
     async fn handle(
@@ -105,8 +127,15 @@ impl Actor for WorkerMirror {
                 self.begin(ctx, *found)?;
                 Vec::new()
             }
-            WorkerMsg::Begun(begun) => self.ward.begun(*begun),
-            WorkerMsg::Heard(event) => self.ward.heard(event),
+            WorkerMsg::Begun(begun) => self.begun(*begun),
+            WorkerMsg::Heard(event) => self.hears(event),
+            WorkerMsg::Stop { .. } if self.ward.is_none() => {
+                // There is no process, and there will be none.
+                self.fetch.give_up(&self.posted.station.programs);
+                _ = self.gone(Cause::message(STOPPED));
+                ctx.stop(STOPPED);
+                return Ok(());
+            }
             WorkerMsg::Stop { at_once } => self.stop(at_once),
             WorkerMsg::Look => self.look(ctx),
         };
@@ -131,11 +160,14 @@ impl Actor for WorkerMirror {
 
     /// SIGKILL at the latest: an end in order is [`WorkerMsg::Stop`], which comes first.
     async fn stopped(&mut self, _ctx: &Context<WorkerMsg>) {
-        let Some(process) = self.ward.stops() else { return };
+        self.fetch.give_up(&self.posted.station.programs);
+        let Some(process) = self.ward.as_mut().and_then(Ward::stops) else { return };
         process.kill();
         let mut over = self.posted.over.clone();
         _ = tokio::time::timeout(limits::KILL_GRACE, over.wait_for(|over| *over)).await;
-        self.ward.is_over();
+        if let Some(ward) = &mut self.ward {
+            ward.is_over();
+        }
     }
 }
 
@@ -143,17 +175,20 @@ impl WorkerMirror {
     fn begin(
         &mut self,
         ctx: &Context<WorkerMsg>,
-        found: Result<Executable, ProgramMissing>,
+        found: Result<(Hold, Executable), ProgramMissing>,
     ) -> Result<(), Failure> {
-        let program = found.map_err(|missing| {
+        let (hold, program) = found.map_err(|missing| {
             let what = format!("{} is not there: {missing}", self.posted.template.manifest);
             self.gone(Cause::message(what))
         })?;
-        if self.ward.is_condemned() || self.end_by.is_some() {
-            return Err(self.gone(Cause::message(STOPPED)));
-        }
+        let start_within = self.posted.station.worker_start_within;
+        let settings = Settings { start_within, ..Settings::default() };
+        let judge = Arc::new(Mutex::new(Judge::new(settings, clock::now())));
+        // The judge is its own, so any name will do: the worker's may be longer than one may be.
+        self.ward = Some(Ward::new(&ROLE.into(), judge).called(self.posted.worker.to_string()));
+        self.up_by = clock::now() + start_within;
         let (spec, addr) = (self.spec(&program)?, ctx.addr().clone());
-        self.program = Some(program);
+        self.program = Some(hold);
         let (posted, say) = (Arc::clone(&self.posted), self.posted.say.lock().take());
         ctx.pipe(async move {
             let begun = tokio::task::spawn_blocking(move || {
@@ -196,6 +231,20 @@ impl WorkerMirror {
         })
     }
 
+    fn begun(&mut self, begun: Result<Process, SpawnError>) -> Vec<Word> {
+        let Some(ward) = &mut self.ward else { return Vec::new() };
+        let words = ward.begun(begun);
+        // It was told to end before there was anybody to tell.
+        if let (Some(by), Some(process)) = (self.end_by, ward.process()) {
+            process.stop(by.saturating_sub(clock::now()));
+        }
+        words
+    }
+
+    fn hears(&mut self, event: Event) -> Vec<Word> {
+        self.ward.as_mut().map(|ward| ward.heard(event)).unwrap_or_default()
+    }
+
     fn listens(&mut self, port: u16) {
         let address = SocketAddr::new(self.posted.station.door.bind, port);
         self.up_by = Duration::MAX;
@@ -204,13 +253,14 @@ impl WorkerMirror {
 
     fn stop(&mut self, at_once: bool) -> Vec<Word> {
         let within = self.posted.station.stop_within;
+        let Some(ward) = &mut self.ward else { return Vec::new() };
         if at_once {
             self.end_by.get_or_insert(clock::now());
-            return self.ward.condemn(Cause::message(STOPPED));
+            return ward.condemn(Cause::message(STOPPED));
         }
         if self.end_by.is_none() {
             self.end_by = Some(clock::now() + within);
-            if let Some(process) = self.ward.process() {
+            if let Some(process) = ward.process() {
                 process.stop(within);
             }
         }
@@ -219,21 +269,22 @@ impl WorkerMirror {
 
     fn look(&mut self, ctx: &Context<WorkerMsg>) -> Vec<Word> {
         ctx.send_after(limits::BEAT_EVERY, WorkerMsg::Look);
+        let Some(ward) = &mut self.ward else { return Vec::new() };
         let now = clock::now();
         if now > self.up_by {
             let within = self.posted.station.worker_start_within;
             self.up_by = Duration::MAX;
-            return self.ward.condemn(Cause::message(format!("it was not up within {within:?}")));
+            return ward.condemn(Cause::message(format!("it was not up within {within:?}")));
         }
         if self.end_by.is_some_and(|by| now > by) {
             self.end_by = Some(now + limits::NODE_TERMINATE_WITHIN);
             let clearly = std::mem::replace(&mut self.is_terminated, true);
-            match self.ward.process() {
+            match ward.process() {
                 Some(process) if !clearly => process.terminate(),
-                _ => return self.ward.condemn(Cause::message(STOPPED)),
+                _ => return ward.condemn(Cause::message(STOPPED)),
             }
         }
-        self.ward.look()
+        ward.look()
     }
 
     /// WK-1: there is no process any more.
@@ -245,10 +296,10 @@ impl WorkerMirror {
 
 impl Drop for WorkerMirror {
     fn drop(&mut self) {
-        if self.program.take().is_some() {
-            self.posted.station.programs.forget(self.posted.template.manifest.id);
+        self.fetch.give_up(&self.posted.station.programs);
+        if let Some(ward) = &self.ward {
+            ward.kill();
         }
-        self.ward.kill();
         let (station, worker) = (Arc::clone(&self.posted.station), self.posted.worker.clone());
         let mut over = self.posted.over.clone();
         let was_begun = self.posted.say.lock().is_none();

@@ -115,11 +115,12 @@ mod tests {
     #[test]
     fn a_node_that_only_its_machine_reaches_is_of_no_use_to_a_head_elsewhere() {
         let of = |bind: &str| Config::load(LoadFrom::default().argument("cluster.bind", bind));
-        let (here, there) = (of("127.0.0.1").expect("settings"), of("10.0.0.2").expect("settings"));
+        let (here, there) =
+            (of("127.0.0.1").expect("settings"), of("192.0.2.2").expect("settings"));
         let address = |text: &str| text.parse::<IpAddr>().expect("an address");
         check_reach(&here, address("127.0.0.1")).expect("the same machine");
-        check_reach(&there, address("10.0.0.1")).expect("both on a network");
-        let refused = check_reach(&here, address("10.0.0.1")).expect_err("not dialable");
+        check_reach(&there, address("192.0.2.1")).expect("both on a network");
+        let refused = check_reach(&here, address("192.0.2.1")).expect_err("not dialable");
         assert!(refused.to_string().contains("--host"), "{refused}");
     }
 }

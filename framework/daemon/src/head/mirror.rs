@@ -125,14 +125,12 @@ impl NodeMirror {
         Ok(())
     }
 
-    /// HM-2.
     fn may_speak_of(&self, worker: &Worker) -> Result<WorkerId, Failure> {
-        let id = worker_id(worker);
-        if self.member.as_ref() == Some(&id.node) || self.arrival.cluster.is_ending() {
-            return Ok(id);
+        // While the cluster ends nobody is let in, and everybody may say what has ended.
+        if self.arrival.cluster.is_ending() {
+            return Ok(worker_id(worker));
         }
-        let life = id.node;
-        Err(Failure::message(format!("it speaks of {worker}, a worker of {life}, which it is not")))
+        own_worker(self.member.as_ref(), worker)
     }
 
     fn said(&mut self, ctx: &Context<MirrorMsg>, said: FromNode) -> Result<(), Failure> {
@@ -174,9 +172,41 @@ impl NodeMirror {
     }
 }
 
+/// HM-2.
+fn own_worker(member: Option<&Member>, worker: &Worker) -> Result<WorkerId, Failure> {
+    let id = worker_id(worker);
+    if member == Some(&id.node) {
+        return Ok(id);
+    }
+    let life = id.node;
+    Err(Failure::message(format!("it speaks of {worker}, a worker of {life}, which it is not")))
+}
+
 impl Drop for NodeMirror {
     fn drop(&mut self) {
         self.session.close();
         self.arrival.cluster.disconnected(self.arrival.process, &self.addr);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use raytree_types::{JobId, ProcessIncarnation};
+
+    use super::*;
+
+    #[test]
+    fn hm_2_a_node_speaks_of_its_own_workers_in_its_own_life() {
+        let life = ProcessIncarnation;
+        let member = Member::new("n".into(), life(3));
+        let of = |node: &str, incarnation| {
+            let worker = Worker { job: JobId(1), node: node.to_owned(), incarnation, life: 1 };
+            own_worker(Some(&member), &worker).is_ok()
+        };
+        assert!(of("n", life(3)));
+        assert!(!of("n", life(2)), "an earlier life");
+        assert!(!of("m", life(3)), "another node");
+        let worker = Worker { job: JobId(1), node: "n".to_owned(), incarnation: life(3), life: 1 };
+        assert!(own_worker(None, &worker).is_err(), "not let in yet");
     }
 }

@@ -6,11 +6,12 @@
 //! - **Tells:** the head, what became of workers; the station, which workers to start and to stop; whoever waits for the
 //!   node, where it is in its life.
 //!
+//! Over each session the head hears first what runs here, and then what becomes of it.
+//!
 //! Invariants:
 //! - **NU-1 (newest-session):** what came over an earlier session than the newest is not carried out.
 //! - **NU-2 (workers-first):** a node that ends in order says at once that it does, so that nothing new is started there, and
 //!   says that it leaves once: when its last worker has ended, and never otherwise.
-//! - **NU-3 (report-first):** over each session the head hears first what runs here, and then what becomes of it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -69,7 +70,7 @@ pub(crate) struct Uplink {
     is_dialing: bool,
     /// The session is open, and the head has said by what it judges.
     is_welcome: bool,
-    /// Over this session it has asked to join, and said what runs here (NU-3).
+    /// Over this session it has asked to join, and said what runs here.
     has_reported: bool,
     /// Over this session it has said that it leaves.
     has_left: bool,

@@ -5,11 +5,11 @@
 //! - **After a restart:** there is none.
 //! - **Tells:** the head, through the station: where the worker is dialed, and that it has surely ended.
 //!
+//! Nobody judges a worker before its process begins: fetching its program takes as long as it takes, within a bound of its own.
+//!
 //! Invariants:
 //! - **WK-1 (surely-ended):** the head hears that a worker is gone only when its process has ended, or was never there; and it
 //!   does hear it, whoever dies.
-//! - **WK-2 (judged-as-process):** nobody judges a worker before its process begins: fetching its program takes as long as it
-//!   takes, within a bound of its own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ pub(crate) struct WorkerMirror {
     posted: Arc<Posted>,
     /// Its program on the way.
     fetch: Arc<Fetch>,
-    /// The process, from its beginning on (WK-2).
+    /// The process, from its beginning on: before, there is nobody to be judged.
     ward: Option<Ward>,
     /// Held while the process may start from it again.
     program: Option<Hold>,

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use raytree_rllib::PpoConfig;
 
 use crate::core::pending;
+use crate::recovery;
 
 /// A role of a child process; it prints one number.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -27,6 +28,12 @@ pub(crate) enum Role {
     PendingBare,
     /// A node of a benchmark's runtime; it never gets back here.
     Node,
+    /// The head of a cluster, until it is killed.
+    Head,
+    /// A node of a cluster, until it is killed.
+    Join,
+    /// A program that holds all of a cluster until it is killed; prints the processes of its workers.
+    Driver,
     /// Sends back what it gets on standard input, a stream.
     Echo,
     /// Reads so many bytes as eight bytes say, and answers with one.
@@ -46,6 +53,9 @@ impl Role {
                 runtime.shutdown();
             }
             Self::Bare => println!("{}", resident_mib()?),
+            Self::Head => recovery::cluster::head()?,
+            Self::Join => recovery::cluster::node()?,
+            Self::Driver => recovery::cluster::driver()?,
             Self::Node => raytree::init().start()?.shutdown(),
             Self::Echo => echo()?,
             Self::Sink => sink()?,

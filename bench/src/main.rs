@@ -1,5 +1,7 @@
 //! Benchmark rows of the whole system: `cargo run --release -p raytree-bench -- core|actors|cluster|rl [--rows a,b] [--quick]`.
 //!
+//! `recovery` and `soak` print what becomes of a cluster when something dies, and when nothing does.
+//!
 //! One line a figure, `row value unit`, and its bare floor from the same run as `row.floor value unit`: the same work
 //! with no framework around it. Figures are medians over repeats. What counts is the ratio of the two lines; absolute
 //! figures belong to the machine.
@@ -10,8 +12,12 @@ mod actors;
 mod child;
 mod cluster;
 mod core;
+mod recovery;
 mod report;
 mod rl;
+mod soak;
+
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -22,7 +28,7 @@ use report::Report;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Which group: `core`, `actors`, `cluster`, `rl`, or `all`.
+    /// Which group: `core`, `actors`, `cluster`, `rl`, or `all`; or `recovery`, or `soak`.
     #[arg(default_value = "all")]
     group: String,
     /// Only these rows, separated by commas.
@@ -31,6 +37,12 @@ struct Args {
     /// Fewer and shorter repeats: to see that everything runs, not to quote.
     #[arg(long)]
     quick: bool,
+    /// How often each case of `recovery` is played.
+    #[arg(long, default_value_t = 15)]
+    repeats: usize,
+    /// How long `soak` takes.
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
     /// Internal: what a child process of a benchmark does.
     #[arg(long, hide = true)]
     child: Option<child::Role>,
@@ -40,9 +52,19 @@ struct Args {
 }
 
 fn main() -> Result<()> {
+    // A head's own node is started without arguments, and everybody else with some.
+    if std::env::args_os().len() == 1 && std::env::var_os(raytree_daemon::ROLE_VARIABLE).is_some() {
+        raytree_daemon::take_role()?;
+        return Ok(());
+    }
     let args = Args::parse();
     if let Some(role) = args.child {
         return role.run(args.seed);
+    }
+    match args.group.as_str() {
+        "recovery" => return recovery::run(if args.quick { 1 } else { args.repeats }, &args.rows),
+        "soak" => return soak::run(Duration::from_secs_f64(args.minutes * 60.0)),
+        _ => {}
     }
     let mut known = Vec::new();
     let mut groups: Vec<(&str, report::Row)> = Vec::new();

@@ -1,13 +1,20 @@
 //! `start`, `status` and `stop`, with their exit codes.
 
+use std::net::TcpListener;
 use std::process::Output;
 
+use raytree::get_all;
 use raytree::inspect::ClusterStatus;
+use rustix::process::Signal;
 
-use super::support::{Cluster, children, freeze, lives, of, thaw, told, until};
+use super::square;
+use super::support::{Cluster, children, freeze, lives, of, send, thaw, told, until};
 
-/// No head listens there.
-const NOWHERE: &str = "127.0.0.1:1";
+/// No head listens there any more.
+fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("a port").to_string()
+}
 
 #[test]
 fn status_is_0_when_all_is_well_1_when_a_node_is_silent_2_without_a_head() {
@@ -46,8 +53,9 @@ fn status_without_any_cluster_says_so() {
     let cluster = of(status_without_any_cluster_says_so).no_own_node().start();
     let (_, _, code) = cluster.raytree(&["status"]);
     assert_eq!(code, 1, "a head without a node has nobody to work");
-    let (_, err, code) = cluster.raytree(&["status", "--address", NOWHERE]);
-    assert!(code == 2 && err.contains(NOWHERE), "{err}");
+    let nowhere = nowhere();
+    let (_, err, code) = cluster.raytree(&["status", "--address", &nowhere]);
+    assert!(code == 2 && err.contains(&nowhere), "{err}");
     assert_eq!(cluster.raytree(&["stop"]).2, 0);
     let (out, err, code) = cluster.raytree(&["status"]);
     assert_eq!((&*out, code), ("", 2));
@@ -76,7 +84,7 @@ fn stop_ends_all_in_order() {
 #[test]
 fn a_head_that_is_told_to_end_ends_its_nodes() {
     let mut cluster = of(a_head_that_is_told_to_end_ends_its_nodes).nodes(2).start();
-    super::support::send(cluster.head.pid(), rustix::process::Signal::TERM);
+    send(cluster.head.pid(), Signal::TERM);
     assert_eq!(cluster.head.ends().code(), Some(0));
     for node in &mut cluster.nodes {
         assert_eq!(node.ends().code(), Some(0), "{}", node.log());
@@ -84,13 +92,19 @@ fn a_head_that_is_told_to_end_ends_its_nodes() {
 }
 
 #[test]
-fn a_node_that_is_told_to_end_leaves_the_others_alone() {
-    let mut cluster = of(a_node_that_is_told_to_end_leaves_the_others_alone).nodes(2).start();
+fn nu_2_a_node_that_is_told_to_end_does_so_after_its_workers_and_others_go_on() {
+    let plan = of(nu_2_a_node_that_is_told_to_end_does_so_after_its_workers_and_others_go_on);
+    let mut cluster = plan.nodes(2).start();
+    let driver = cluster.driver();
     let node = cluster.node("node-1");
-    super::support::send(node.pid(), rustix::process::Signal::TERM);
+    let workers = children(node.pid());
+    send(node.pid(), Signal::TERM);
     assert_eq!(node.ends().code(), Some(0));
+    assert!(workers.len() == 1 && !lives(workers[0]));
     cluster.until_up(2);
     assert!(cluster.phase("node-2").is_some());
+    let squares = driver.run(async { get_all((0..50).map(square::remote)).await });
+    assert_eq!(squares[49], 49 * 49);
 }
 
 #[test]

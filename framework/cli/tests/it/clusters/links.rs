@@ -120,8 +120,8 @@ fn nu_1_a_link_that_is_cut_and_healed_in_time_costs_nothing() {
 }
 
 #[test]
-fn a_link_that_is_silent_and_healed_in_time_costs_nothing() {
-    is_healed_in_time(of(a_link_that_is_silent_and_healed_in_time_costs_nothing), Way::Silent);
+fn hm_1_a_link_that_is_silent_and_healed_in_time_costs_nothing() {
+    is_healed_in_time(of(hm_1_a_link_that_is_silent_and_healed_in_time_costs_nothing), Way::Silent);
 }
 
 fn is_healed_too_late(plan: super::support::Plan, broken: Way) {

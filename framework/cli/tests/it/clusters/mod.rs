@@ -29,8 +29,9 @@ fn square(x: u64) -> u64 {
 /// Answers once there is such a file.
 #[remote]
 async fn waits(gate: String) -> u32 {
+    let mut looks = tokio::time::interval(std::time::Duration::from_millis(5));
     while !Path::new(&gate).exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        looks.tick().await;
     }
     std::process::id()
 }

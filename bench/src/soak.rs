@@ -19,7 +19,7 @@ use crate::report::now;
 const ACTORS: usize = 40_000;
 
 /// One of many.
-struct Raindrop {
+pub(crate) struct Raindrop {
     value: u64,
 }
 

@@ -1,6 +1,11 @@
 //! `raytree`, as a person runs it, on runtimes of its own.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking, and say what daemons have said"
+)]
 
 mod clusters;
 mod failures;

@@ -107,7 +107,7 @@ struct Insider {
 
 impl Insider {
     fn of(cluster: &Cluster) -> Self {
-        let token = Token::load(&cluster.token_file()).expect("its token");
+        let token = Token::load(cluster.token_file()).expect("its token");
         Self { token, tls: None }
     }
 

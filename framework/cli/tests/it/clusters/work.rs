@@ -37,7 +37,7 @@ struct Odd(u64);
 
 #[remote]
 fn half(x: u64) -> Result<u64, Odd> {
-    if x % 2 == 0 { Ok(x / 2) } else { Err(Odd(x)) }
+    if x.is_multiple_of(2) { Ok(x / 2) } else { Err(Odd(x)) }
 }
 
 #[remote]

@@ -1,5 +1,7 @@
 //! The supervisor's decisions, told as stories, then driven by random failures in a simulated world.
 
+mod sim;
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};

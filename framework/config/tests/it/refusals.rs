@@ -230,8 +230,8 @@ fn silences_follow_each_other() {
     "#]],
     );
     let stuck = LoadFrom::default()
-        .argument("liveness.beat_every", "500ms")
-        .argument("liveness.stuck_after", "500ms");
+        .argument("liveness.suspect_after", "1.2s")
+        .argument("liveness.stuck_after", "1.2s");
     assert!(refusal(stuck).contains("liveness.stuck_after"));
     let frames = LoadFrom::default()
         .argument("calls.frame_bytes_soft", "128KiB")

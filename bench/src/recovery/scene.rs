@@ -18,7 +18,7 @@ pub(crate) struct Witness {
     heard: u64,
 }
 
-#[remote(restarts = 1000, cpus = 0)]
+#[remote(restarts = 1000, cpus = 0, max_concurrency = 8)]
 impl Witness {
     pub(crate) fn new() -> Self {
         Self { heard: 0 }

@@ -150,8 +150,7 @@ impl NodeMirror {
             }
             FromNode::Declined { worker } => {
                 let worker = self.may_speak_of(&worker)?;
-                let cause = Cause::message(format!("{} starts nothing now", worker.node));
-                cluster.book(jobs::Input::WorkerGone { worker, cause });
+                cluster.book(jobs::Input::Declined { worker });
             }
             FromNode::Ending => {
                 // Nothing new is started there from now on.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use raytree_engine::jobs::TOLD_TO_END;
 use raytree_engine::membership::{Judge, Settings};
 use raytree_process::cluster::{Posting, Template, Worker};
 use raytree_process::{Event, Process, SpawnError, Spec, Ward, Word};
@@ -25,9 +26,6 @@ use tokio::sync::watch;
 
 use super::station::Station;
 use crate::programs::{Executable, Fetch, Hold, ProgramMissing};
-
-/// What is said of a worker that was told to end.
-const STOPPED: &str = "it was told to end";
 
 /// What the process of a worker is called.
 const ROLE: &str = "worker";
@@ -132,8 +130,8 @@ impl Actor for WorkerMirror {
             WorkerMsg::Stop { .. } if self.ward.is_none() => {
                 // There is no process, and there will be none.
                 self.fetch.give_up(&self.posted.station.programs);
-                _ = self.gone(Cause::message(STOPPED));
-                ctx.stop(STOPPED);
+                _ = self.gone(Cause::message(TOLD_TO_END));
+                ctx.stop(TOLD_TO_END);
                 return Ok(());
             }
             WorkerMsg::Stop { at_once } => self.stop(at_once),
@@ -146,7 +144,7 @@ impl Actor for WorkerMirror {
                     let was_told = self.end_by.is_some();
                     let failure = self.gone(cause);
                     if was_told {
-                        ctx.stop(STOPPED);
+                        ctx.stop(TOLD_TO_END);
                         return Ok(());
                     }
                     return Err(failure);
@@ -256,7 +254,7 @@ impl WorkerMirror {
         let Some(ward) = &mut self.ward else { return Vec::new() };
         if at_once {
             self.end_by.get_or_insert(clock::now());
-            return ward.condemn(Cause::message(STOPPED));
+            return ward.condemn(Cause::message(TOLD_TO_END));
         }
         if self.end_by.is_none() {
             self.end_by = Some(clock::now() + within);
@@ -281,7 +279,7 @@ impl WorkerMirror {
             let clearly = std::mem::replace(&mut self.is_terminated, true);
             match ward.process() {
                 Some(process) if !clearly => process.terminate(),
-                _ => return ward.condemn(Cause::message(STOPPED)),
+                _ => return ward.condemn(Cause::message(TOLD_TO_END)),
             }
         }
         ward.look()

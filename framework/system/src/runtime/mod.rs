@@ -4,6 +4,7 @@ pub(crate) mod ambient;
 pub(crate) mod create;
 mod end;
 pub(crate) mod life;
+mod place;
 pub(crate) mod start;
 
 use std::ffi::OsString;

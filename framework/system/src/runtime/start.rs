@@ -11,7 +11,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
-use raytree_config::{Config, HostPort, LoadFrom};
 use raytree_process::cluster::Terms;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
 use raytree_types::inspect::place;
@@ -20,11 +19,11 @@ use tokio::runtime::{Builder, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::life::Life;
+use super::place::{Where, dial, join, place as place_of};
 use super::{Addrs, Here, Runtime, Shared, ambient};
 use crate::cluster::node::{Details, Node};
 use crate::cluster::peers::Peers;
 use crate::cluster::role::{self, Part};
-use crate::driver::Driver;
 use crate::gcs::table::ActorTable;
 use crate::inspector::door::Door;
 use crate::node::ledger::Ledger;
@@ -50,15 +49,6 @@ pub struct Init {
     address: Option<String>,
     settings: Vec<(String, String)>,
     node: Option<Details>,
-}
-
-/// Who runs what is submitted.
-enum Where {
-    Here,
-    /// So many nodes that the program starts itself.
-    Own(usize),
-    /// A cluster.
-    Cluster(Box<Config>, HostPort),
 }
 
 impl Init {
@@ -228,7 +218,7 @@ impl Init {
         let inspected = !self.inspector_off && place::switched_on();
         let inspect = inspected.then_some(self.inspect_dir);
         let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
-        let place = place(self.address, self.settings)?;
+        let place = place_of(self.address, self.settings)?;
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
         boot(
@@ -252,33 +242,7 @@ fn drawn_by_lot() -> u64 {
     1 << BITS | random >> (u64::BITS - BITS)
 }
 
-/// Who is meant by an address: that which was said, else that of the environment.
-fn place(said: Option<String>, settings: Vec<(String, String)>) -> Result<Where> {
-    let option = if said.is_some() { "address" } else { "RAYTREE_ADDRESS" };
-    let address = said.or_else(|| std::env::var("RAYTREE_ADDRESS").ok()).unwrap_or_default();
-    if address.is_empty() || address == "local" {
-        return Ok(Where::Here);
-    }
-    let bad = || Error::BadOption {
-        option: option.to_owned(),
-        value: address.clone(),
-        reason: "it is `local`, or `nodes:` and how many of them, or a host and a port".to_owned(),
-    };
-    if let Some(count) = address.strip_prefix("nodes:") {
-        let nodes = count.parse::<usize>().map_err(|_| bad())?;
-        if nodes > limits::NODES_MAX {
-            check("nodes", nodes, limits::NODES_MAX)?;
-        }
-        return Ok(if nodes == 0 { Where::Here } else { Where::Own(nodes) });
-    }
-    let mut from = LoadFrom::process().argument("cluster.address", address.as_str());
-    from.arguments.extend(settings);
-    let config = Config::load(from)?;
-    let head = config.cluster().address.clone().ok_or_else(bad)?;
-    Ok(Where::Cluster(Box::new(config), head))
-}
-
-fn check(option: &str, value: usize, most: usize) -> Result<()> {
+pub(super) fn check(option: &str, value: usize, most: usize) -> Result<()> {
     if (1..=most).contains(&value) {
         return Ok(());
     }
@@ -376,28 +340,6 @@ fn addrs() -> Addrs {
         node_pool: Addr::system::<Supervisor>("node_pool"),
         cluster: Addr::system::<Supervisor>("cluster"),
     }
-}
-
-/// Dials the head of a cluster, if one is to be used; who says when it works for this program.
-fn dial(shared: &Arc<Shared>, place: &Where) -> Result<Option<Receiver<Result<()>>>> {
-    let Where::Cluster(config, head) = place else { return Ok(None) };
-    let (ready, is_ready) = sync_channel(1);
-    shared.peers.are(Vec::new());
-    // Set once, here.
-    _ = shared.driver.set(Driver::dial(config, head, Arc::downgrade(shared), ready)?);
-    Ok(Some(is_ready))
-}
-
-/// Opens the job of this program, and waits until the cluster works for it.
-fn join(
-    shared: &Shared,
-    terms: Terms,
-    wants: Option<Resources>,
-    is_ready: Option<&Receiver<Result<()>>>,
-) -> Result<()> {
-    let (Some(driver), Some(is_ready)) = (shared.driver.get(), is_ready) else { return Ok(()) };
-    driver.open(&shared.again, terms, wants)?;
-    driver.wait(is_ready)
 }
 
 /// Waits until so many nodes are up.

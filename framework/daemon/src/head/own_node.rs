@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_config::Config;
-use raytree_engine::membership::{ExitStatus, Judge, Name, Settings};
+use raytree_engine::membership::{ExitStatus, Judge, Name};
 use raytree_process::{Event, Keeper, Process, ProcessEnd, SpawnError, Spec, Ward, Word};
 use raytree_supervise::{Actor, Context, Failure, clock};
 use raytree_types::{Incarnation, limits};
@@ -48,7 +48,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(config: &Config, cluster: Arc<Cluster>) -> Self {
-        let judge = Judge::new(Settings::default(), clock::now());
+        let judge = Judge::new(cluster.settings, clock::now());
         Self {
             cluster,
             name: config.cluster().name.as_str().into(),

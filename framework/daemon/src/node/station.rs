@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_config::Config;
-use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Standing};
+use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Settings, Standing};
 use raytree_process::Keeper;
 use raytree_process::cluster::{Door, FromNode, Offer, Template, Worker};
 use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
@@ -45,6 +45,8 @@ pub(crate) struct Station {
     pub(crate) uplink: Addr<UplinkMsg>,
     pub(crate) pool: Addr<SupervisorMsg>,
     pub(crate) keeper: Keeper,
+    /// By what it judges its workers.
+    pub(crate) settings: Settings,
     pub(crate) worker_start_within: Duration,
     pub(crate) stop_within: Duration,
     /// How long it takes at most to end in order.
@@ -94,6 +96,7 @@ impl Station {
             uplink,
             pool: Addr::system::<Supervisor>("workers"),
             keeper: Keeper::start()?,
+            settings: place::settings(config)?,
             worker_start_within: node.worker_start_within,
             stop_within: node.stop_within,
             ends_within: place::node_ends_within(config),

@@ -180,7 +180,7 @@ impl WorkerMirror {
             self.gone(Cause::message(what))
         })?;
         let start_within = self.posted.station.worker_start_within;
-        let settings = Settings { start_within, ..Settings::default() };
+        let settings = Settings { start_within, ..self.posted.station.settings };
         let judge = Arc::new(Mutex::new(Judge::new(settings, clock::now())));
         // The judge is its own, so any name will do: the worker's may be longer than one may be.
         self.ward = Some(Ward::new(&ROLE.into(), judge).called(self.posted.worker.to_string()));

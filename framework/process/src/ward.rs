@@ -16,7 +16,8 @@ use raytree_types::{Cause, limits};
 
 use crate::{Event, FromChild, Process, ProcessEnd, SpawnError};
 
-/// See the [module documentation](self).
+/// A child process of this host, and the judge over it: what is heard of it goes in, what is to be done comes out. It is one
+/// life; [`Word::Down`] is said only when that has surely ended.
 #[derive(Debug)]
 pub struct Ward {
     judge: Arc<Mutex<Judge>>,

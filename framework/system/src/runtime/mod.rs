@@ -249,7 +249,7 @@ impl Runtime {
     }
 
     /// Ends it in order, blocking this thread: actors first, children before parents, then the system. What does not
-    /// end within [`limits::SHUTDOWN_DEADLINE`] is killed. A second call waits for the first. In async code use
+    /// end within [`limits::SHUTDOWN_DEADLINE`](raytree_types::limits::SHUTDOWN_DEADLINE) is killed. A second call waits for the first. In async code use
     /// [`Runtime::stop`].
     pub fn shutdown(self) {
         let (done, wait) = sync_channel(1);

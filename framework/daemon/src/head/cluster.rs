@@ -231,6 +231,8 @@ impl Cluster {
     }
 
     fn answered(&self, judge: &Judge, process: u64, ticket: u64, answer: JoinAnswer) {
+        // Held from here on: nothing is said over the new session before the book has its report.
+        let mut book = self.book.lock();
         let (mirror, up) = {
             let mut sessions = self.sessions.lock();
             let Some(session) = sessions.get_mut(&process) else { return };
@@ -249,7 +251,7 @@ impl Cluster {
             let workers = offer.workers.iter().map(|(worker, at)| (worker_id(worker), *at));
             let (workers, total) = (workers.collect(), offer.total);
             let paused = judge.phase(&node.name) != Some(Phase::Up);
-            self.book(jobs::Input::NodeUp { node, session, paused, total, workers });
+            self.booked(&mut book, jobs::Input::NodeUp { node, session, paused, total, workers });
         }
     }
 

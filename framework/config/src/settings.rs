@@ -81,7 +81,8 @@ settings! {
         worker_start_within: Duration = "30s", "duration", "100ms to 10m";
         /// How long workers may take to stop in order before they are killed.
         stop_within: Duration = "10s", "duration", "100ms to 10m";
-        /// Bodies in one worker that were given up and still run, above which the worker is drained and replaced.
+        /// Bodies in one worker that were given up and still run, above which the worker is drained and replaced. Not read yet:
+        /// they are counted, and nothing is replaced.
         abandoned_threads_max: u32 = "8", "threads", "0 to 512";
         /// How much disk the programs of past and present jobs may take.
         executable_cache_bytes: ByteCount = "4GiB", "bytes", "64MiB to 16TiB";
@@ -90,7 +91,7 @@ settings! {
             found by Surroundings::cache_dir, "path", "1 to 4096 bytes, or empty";
     }
 
-    /// Calls between processes.
+    /// Calls between processes. Nothing reads these yet but `calls.strict`'s short name: their defaults hold.
     calls: Calls {
         /// Values up to this size travel with the message; larger ones lie in the object store and are fetched. Below
         /// `calls.frame_bytes_hard`.

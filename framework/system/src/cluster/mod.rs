@@ -16,8 +16,11 @@
 //! one. Tasks, actors and objects belong to the process that submitted, created or made them: it decides on retries and
 //! restarts, and it is asked for their values.
 //!
-//! Not yet: nodes on other machines, names that are unique among nodes (an actor that is named on a node is found there
-//! alone), and calls from node to node without the program in between.
+//! The workers of a cluster ([`worker`]) are served as nodes are; who starts them, and where, is the cluster's
+//! (`raytree_process::cluster`).
+//!
+//! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone), and calls from node to
+//! node without the program in between.
 
 pub(crate) mod mirror;
 pub(crate) mod node;

@@ -81,8 +81,8 @@ settings! {
         worker_start_within: Duration = "30s", "duration", "100ms to 10m";
         /// How long workers may take to stop in order before they are killed.
         stop_within: Duration = "10s", "duration", "100ms to 10m";
-        /// Bodies in one worker that were given up and still run, above which the worker is drained and replaced. Not read yet:
-        /// they are counted, and nothing is replaced.
+        /// Abandoned threads, which is code that nobody waits for any more and that runs on, above which a worker takes
+        /// nothing new, finishes what it has and is replaced. Nodes that a program starts itself have the default.
         abandoned_threads_max: u32 = "8", "threads", "0 to 512";
         /// How much disk the programs of past and present jobs may take.
         executable_cache_bytes: ByteCount = "4GiB", "bytes", "64MiB to 16TiB";
@@ -210,7 +210,7 @@ mod tests {
         );
         assert_eq!(
             default("node.abandoned_threads_max"),
-            Some(&*limits::ABANDONED_WARN.to_string())
+            Some(&*limits::ABANDONED_THREADS_MAX.to_string())
         );
         let resources = TABLE.iter().find(|entry| entry.key == "node.resources").unwrap();
         assert!(resources.range.starts_with(&format!("at most {} ", crate::limits::RESOURCES_MAX)));

@@ -4,6 +4,7 @@
 //! Nothing here reads a clock, draws a random number, or knows tokio or ractor. That is what lets a test drive years
 //! of failures through a supervisor in a second, from a seed.
 
+pub mod abandoned;
 pub mod delivery;
 pub mod jobs;
 pub mod membership;

@@ -152,6 +152,8 @@ pub struct Posting {
     pub grant: Resources,
     /// What the driver said.
     pub terms: Terms,
+    /// With more abandoned threads it is to leave, and is replaced.
+    pub abandoned_max: usize,
     /// Where it is dialed.
     pub door: Door,
 }

@@ -21,6 +21,9 @@ pub const FRAME_BYTES: usize = 32;
 const MAGIC: [u8; 2] = *b"rt";
 const VERSION: u8 = 1;
 
+/// The status with which a process ends that has left of its own will, after [`FromChild::Drains`].
+pub const DRAINED: i32 = 72;
+
 /// What a child says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FromChild {
@@ -36,8 +39,10 @@ pub enum FromChild {
         /// Counts what the child's system has got done; one that beats and gets nothing done is stuck.
         progress: u64,
     },
-    /// It has begun to end, of its own will or because it was told to.
+    /// It has begun to end, because it was told to.
     Leaving,
+    /// It ends of its own will, with [`DRAINED`], once what runs has finished: another one is to take its place.
+    Drains,
 }
 
 /// What a child is told.
@@ -136,6 +141,7 @@ impl Say for FromChild {
             Self::Up { port } => (1, u64::from(port), 0),
             Self::Beat { number, progress } => (2, number, progress),
             Self::Leaving => (3, 0, 0),
+            Self::Drains => (4, 0, 0),
         }
     }
 
@@ -144,6 +150,7 @@ impl Say for FromChild {
             1 => Some(Self::Up { port: u16::try_from(first).ok()? }),
             2 => Some(Self::Beat { number: first, progress: second }),
             3 => Some(Self::Leaving),
+            4 => Some(Self::Drains),
             _ => None,
         }
     }
@@ -208,7 +215,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_said_is_heard(placement: u32, restart: u32, kind in 1u8..4, first: u64, second: u64) {
+        fn what_is_said_is_heard(placement: u32, restart: u32, kind in 1u8..5, first: u64, second: u64) {
             let incarnation = Incarnation { placement, restart };
             if let Some(said) = FromChild::of(kind, first, second) {
                 prop_assert_eq!(FromChild::read(&said.frame(incarnation)), Ok((incarnation, said)));

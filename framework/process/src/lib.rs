@@ -23,7 +23,7 @@ pub mod program;
 mod ward;
 
 pub use assignment::{Assignment, BadAssignment, ROLE_VARIABLE};
-pub use frame::{BadFrame, FRAME_BYTES, FromChild, Say, ToChild};
+pub use frame::{BadFrame, DRAINED, FRAME_BYTES, FromChild, Say, ToChild};
 pub use keeper::{Event, Keeper, Observer, SpawnError};
 pub use link::{Heard, Link, Progress};
 pub use process::{Process, ProcessEnd, Spec};

@@ -112,9 +112,14 @@ impl Link {
         self.say(&FromChild::Up { port });
     }
 
-    /// This process begins to end.
+    /// This process begins to end, as it was told to.
     pub fn leaving(&self) {
         self.say(&FromChild::Leaving);
+    }
+
+    /// This process leaves of its own will, and ends with [`crate::DRAINED`] once what runs there has finished.
+    pub fn drains(&self) {
+        self.say(&FromChild::Drains);
     }
 
     /// Where progress is counted.

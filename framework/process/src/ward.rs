@@ -14,7 +14,7 @@ use raytree_engine::membership::{
 use raytree_supervise::clock;
 use raytree_types::{Cause, limits};
 
-use crate::{Event, FromChild, Process, ProcessEnd, SpawnError};
+use crate::{DRAINED, Event, FromChild, Process, ProcessEnd, SpawnError};
 
 /// A child process of this host, and the judge over it: what is heard of it goes in, what is to be done comes out. It is one
 /// life; [`Word::Down`] is said only when that has surely ended.
@@ -31,6 +31,8 @@ pub struct Ward {
     looked: Duration,
     /// When it beat last.
     beat: Duration,
+    /// It has said that it drains: it is gone by then, or is condemned.
+    drained_by: Option<Duration>,
     /// How sentences call it.
     called: String,
     /// The judge would not have it: why, until that was said.
@@ -80,6 +82,7 @@ impl Ward {
             is_unread: false,
             looked: now,
             beat: now,
+            drained_by: None,
             ended: None,
         }
     }
@@ -165,6 +168,11 @@ impl Ward {
                 words
             }
             Event::Said(FromChild::Leaving) => vec![Word::Pauses],
+            Event::Said(FromChild::Drains) => {
+                let within = limits::NODE_DRAIN_WITHIN + limits::NODE_END_WITHIN;
+                self.drained_by.get_or_insert(clock::now() + within);
+                vec![Word::Pauses]
+            }
             Event::Garbage(what) => {
                 self.condemn(Cause::message(format!("it does not speak as a child does: {what}")))
             }
@@ -206,9 +214,13 @@ impl Ward {
         }
         let is_late = now.saturating_sub(self.beat) > 3 * limits::BEAT_EVERY;
         let mut words = Vec::new();
+        if self.drained_by.is_some_and(|by| now > by) {
+            self.drained_by = None;
+            words = self.condemn(Cause::message("it was to leave, and did not in time"));
+        }
         if is_late && self.process.as_ref().is_some_and(Process::is_starved) {
             // It would beat if the machine let it.
-            words = self.judge(|member| Input::Starved { member, by: since });
+            words.extend(self.judge(|member| Input::Starved { member, by: since }));
         }
         words.extend(self.judge(|_| Input::Tick));
         words
@@ -250,7 +262,9 @@ impl Ward {
         let mut words = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Mark { phase: Phase::Up, .. } if !self.is_condemned() => {
+                Effect::Mark { phase: Phase::Up, .. }
+                    if !self.is_condemned() && self.drained_by.is_none() =>
+                {
                     words.push(Word::GoesOn);
                 }
                 Effect::Mark { .. } => words.push(Word::Pauses),
@@ -283,6 +297,11 @@ impl Ward {
             (Some(verdict), DeathCause::Exited { status: ExitStatus::Signal(9) }) => {
                 verdict.message
             }
+            (_, DeathCause::Exited { status: ExitStatus::Code(DRAINED) })
+                if self.drained_by.is_some() =>
+            {
+                return Cause::message(format!("{} was drained", self.called));
+            }
             (_, cause) => cause.to_string(),
         };
         Cause::message(format!("{} died: {why}", self.called))
@@ -304,6 +323,36 @@ mod tests {
         let words = ward.begun(Err(SpawnError::Gone));
         assert!(matches!(&words[..], [Word::Down(_)]), "{words:?}");
         assert_eq!(ward.begun(Err(SpawnError::Gone)), []);
+    }
+
+    #[test]
+    fn one_that_drains_gets_nothing_new_and_its_end_says_that_it_did() {
+        let of = |ward: &mut Ward, code| ward.heard(Event::Exited(ProcessEnd::Exited(code)));
+        let up = || {
+            let judge = Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now())));
+            let mut ward = Ward::new(&"node-1".into(), judge);
+            ward.heard(Event::Said(FromChild::Up { port: 0 }));
+            ward
+        };
+        let mut ward = up();
+        assert_eq!(ward.heard(Event::Said(FromChild::Drains)), [Word::Pauses]);
+        let beat = ward.heard(Event::Said(FromChild::Beat { number: 1, progress: 1 }));
+        assert!(!beat.contains(&Word::GoesOn), "{beat:?}");
+        let down = |text: &str| Word::Down(Cause::message(text));
+        assert_eq!(of(&mut ward, DRAINED).last(), Some(&down("node-1 was drained")));
+        // The status alone says nothing, and neither does the word.
+        let mut ward = up();
+        let last = of(&mut ward, DRAINED).pop();
+        assert!(matches!(&last, Some(Word::Down(why)) if why.message.contains("died")), "{last:?}");
+        // Whoever ends closes its line first.
+        let mut ward = up();
+        ward.heard(Event::Said(FromChild::Drains));
+        ward.heard(Event::HungUp);
+        assert_eq!(of(&mut ward, DRAINED).last(), Some(&down("node-1 was drained")));
+        let mut ward = up();
+        ward.heard(Event::Said(FromChild::Drains));
+        let last = of(&mut ward, 1).pop();
+        assert!(matches!(&last, Some(Word::Down(why)) if why.message.contains("died")), "{last:?}");
     }
 
     #[test]

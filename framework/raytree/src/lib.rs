@@ -134,8 +134,8 @@ pub use raytree_system::{
     get_actor_in, get_all, put, registered, wait,
 };
 pub use raytree_types::{
-    ActorId, ActorOptions, Array, Backoff, Bytes, Cause, Error, Exit, ExitKind, Incarnation,
-    Resources, Result, RuntimeId, TaskId, TaskOptions, inspect, limits,
+    AbandonedThreads, ActorId, ActorOptions, Array, Backoff, Bytes, Cause, Error, Exit, ExitKind,
+    Incarnation, Resources, Result, RuntimeId, TaskId, TaskOptions, inspect, limits,
 };
 pub use run::{run, run_on};
 

@@ -42,6 +42,7 @@ pub struct Probe {
     state: AtomicU8,
     current: Mutex<Option<(&'static str, Duration)>>,
     causes: Mutex<VecDeque<ExitKind>>,
+    remark: Mutex<Option<String>>,
     recorder: Recorder,
     parent: Mutex<Weak<Probe>>,
     children: RwLock<BTreeMap<ChildKey, Arc<Probe>>>,
@@ -90,6 +91,7 @@ impl Probe {
             state: AtomicU8::new(ActorState::Starting as u8),
             current: Mutex::new(None),
             causes: Mutex::new(VecDeque::new()),
+            remark: Mutex::new(None),
             recorder: Recorder::new(recorded),
             parent: Mutex::new(Weak::new()),
             children: RwLock::new(BTreeMap::new()),
@@ -165,6 +167,11 @@ impl Probe {
         self.recorder.note(what.into());
     }
 
+    /// Shows this beside it in the tree until something else is said.
+    pub fn remark(&self, what: Option<String>) {
+        *self.remark.lock() = what;
+    }
+
     /// The probe at `path` below this one.
     #[must_use]
     pub fn find(self: &Arc<Self>, path: &str) -> Option<Arc<Self>> {
@@ -196,6 +203,7 @@ impl Probe {
             busy_for: current.map(|(_, since)| clock::now().saturating_sub(since)),
             current: current.map(|(label, _)| label.to_owned()),
             restarts: self.restarts(),
+            remark: self.remark.lock().clone(),
             last_causes: self.last_causes(),
             recorder: self.recorder.read(),
             children: self.children().iter().map(|child| child.read()).collect(),
@@ -207,7 +215,6 @@ impl Probe {
     pub fn row(&self, depth: u32) -> TreeRow {
         let current = *self.current.lock();
         let cause = self.causes.lock().back().cloned();
-        let cause = cause.map(|kind| kind.to_string());
         TreeRow {
             depth,
             name: self.name.clone(),
@@ -221,12 +228,8 @@ impl Probe {
             busy_for: current.map(|(_, since)| clock::now().saturating_sub(since)),
             current: current.map(|(label, _)| label.to_owned()),
             restarts: self.restarts(),
-            last_cause: cause.map(|text| {
-                match text.char_indices().nth(limits::INSPECT_CAUSE_CHARS_MAX) {
-                    Some((end, _)) => text[..end].to_owned(),
-                    None => text,
-                }
-            }),
+            last_cause: cause.map(|kind| short(&kind.to_string())),
+            remark: self.remark.lock().as_deref().map(short),
             hidden: 0,
         }
     }
@@ -324,6 +327,12 @@ impl Probe {
         self.set_state(ActorState::Restarting);
         self.recorder.note(format!("restart {restarts}, after {after:?}"));
     }
+}
+
+/// As much of a text as one row has room for.
+fn short(text: &str) -> String {
+    let end = text.char_indices().nth(limits::INSPECT_CAUSE_CHARS_MAX);
+    end.map_or(text, |(end, _)| &text[..end]).to_owned()
 }
 
 impl Body {

@@ -4,6 +4,7 @@
 //! This crate decides nothing and starts nothing. It knows neither tokio nor ractor, so that a client of a cluster
 //! (a command line, a dashboard) can read its records without linking the system.
 
+pub mod abandoned;
 pub mod array;
 pub mod bytes;
 pub mod codec;
@@ -17,6 +18,7 @@ pub mod options;
 pub mod resources;
 pub mod supervision;
 
+pub use abandoned::AbandonedThreads;
 pub use array::Array;
 pub use bytes::Bytes;
 pub use codec::Codec;

@@ -96,8 +96,16 @@ pub const COMPUTE_STACK_BYTES: usize = 8 << 20;
 /// How long a compute thread beyond the node's CPUs waits for work before it ends.
 pub const COMPUTE_THREAD_IDLE: Duration = Duration::from_secs(10);
 
-/// Bodies that were given up and still run, above which an error is logged with each further one.
-pub const ABANDONED_WARN: usize = 8;
+/// Abandoned threads of one process: with more of them a node is replaced, and a program on its own is warned. Each holds a
+/// thread, its stack and what its task has taken; a few are an accident, more are a habit.
+pub const ABANDONED_THREADS_MAX: usize = 8;
+
+/// How long code that nobody waits for any more may go on until its thread counts as abandoned: as long as one that was
+/// killed has. Code that asks whether it was cancelled does so much sooner.
+pub const ABANDONED_AFTER: Duration = KILL_GRACE;
+
+/// Names of bodies that are told with their number: a line of text has room for no more.
+pub const ABANDONED_NAMES_MAX: usize = 8;
 
 /// The encoded size up to which a user's error travels whole; a larger one travels as text.
 pub const ERROR_BYTES_MAX: usize = 64 << 10;
@@ -237,6 +245,9 @@ pub const NODE_RESTARTS_MAX: u32 = 1000;
 
 /// How long a node may take to end in order.
 pub const NODE_END_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a node that is replaced may take to finish what runs there: as long as an actor that is stopped.
+pub const NODE_DRAIN_WITHIN: Duration = ACTOR_STOP_WITHIN;
 
 /// How long a node that has not ended in order may take after `SIGTERM`.
 pub const NODE_TERMINATE_WITHIN: Duration = Duration::from_secs(1);

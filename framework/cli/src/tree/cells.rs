@@ -49,7 +49,7 @@ pub(super) fn of(fold: &Fold<'_>, name_columns: usize, lines: bool) -> [Cell; HE
         queue(row),
         bare(grouped(row.handled)),
         restarts,
-        bare(or_nothing(row.last_cause.as_deref())),
+        said(row, or_nothing(row.last_cause.as_deref())),
     ]
 }
 
@@ -104,6 +104,13 @@ fn state(state: ActorState, down_below: bool, lines: bool) -> Cell {
         ActorState::Failed => ('✗', Some(Colour::Red)),
     };
     Cell { text: format!("{glyph} {state}"), colour }
+}
+
+/// What is to be said of it now comes before how it ended last.
+fn said(row: &TreeRow, cause: String) -> Cell {
+    let Some(remark) = &row.remark else { return Cell { text: cause, colour: None } };
+    let cause = row.last_cause.as_ref().map_or(String::new(), |_| format!("; {cause}"));
+    Cell { text: format!("{}{cause}", plain(remark)), colour: Some(Colour::Yellow) }
 }
 
 /// Yellow at half of its bound, red at 85 %.

@@ -83,7 +83,9 @@ fn widths(folds: &[fold::Fold<'_>], style: Style) -> Widths {
     // Why something failed is worth more than what its supervisor does about it.
     let mut without_strategies = widths;
     without_strategies[STRATEGY] = 0;
-    let any_cause = folds.iter().any(|fold| fold.row.last_cause.is_some());
+    let is_said =
+        |fold: &fold::Fold<'_>| fold.row.last_cause.is_some() || fold.row.remark.is_some();
+    let any_cause = folds.iter().any(is_said);
     let is_tight = takes(&widths, CAUSE_COLUMNS_WISHED) > style.columns;
     if any_cause && is_tight && fits(&without_strategies) {
         widths = without_strategies;

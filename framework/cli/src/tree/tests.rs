@@ -23,6 +23,7 @@ fn row(depth: u32, name: &str, strategy: Option<&str>) -> TreeRow {
         current: None,
         restarts: 0,
         last_cause: None,
+        remark: None,
         hidden: 0,
     }
 }
@@ -127,6 +128,31 @@ fn a_tree_on_a_pipe() {
                 pool#2 +12,345  -            ● running         0  1,234,567    0  -
         … and 12,345 more
     "#]],
+    );
+}
+
+#[test]
+fn what_is_to_be_said_of_a_place_stands_before_how_it_ended_last() {
+    let said = |text: &str| Some(text.to_owned());
+    let worker =
+        TreeRow { remark: said("2 abandoned threads: spin (2)"), ..row(1, "worker", None) };
+    let node = TreeRow {
+        restarts: 1,
+        remark: said("drains: 9 abandoned threads: park (9)"),
+        last_cause: said("failed: node-1 died"),
+        ..row(1, "node-1", None)
+    };
+    check(
+        vec![row(0, "raytree", None), worker, node],
+        0,
+        Style { columns: 120, ..SCREEN },
+        expect![[r#"
+            raytree pid 1234 ppo_cartpole runtime-1 up 2m 3s
+            NAME       STRATEGY  STATE      QUEUE  HANDLED  RST  LAST CAUSE
+            raytree              ● running      0        3    0
+            ├─ worker            ● running      0        3    0  2 abandoned threads: spin (2)
+            └─ node-1            ● running      0        3    1  drains: 9 abandoned threads: park (9); failed: node-1 died
+        "#]],
     );
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Station {
     /// By what it judges its workers.
     pub(crate) settings: Settings,
     pub(crate) worker_start_within: Duration,
+    /// With more abandoned threads a worker is replaced.
+    pub(crate) abandoned_max: usize,
     pub(crate) stop_within: Duration,
     /// How long it takes at most to end in order.
     pub(crate) ends_within: Duration,
@@ -98,6 +100,7 @@ impl Station {
             keeper: Keeper::start()?,
             settings: place::settings(config)?,
             worker_start_within: node.worker_start_within,
+            abandoned_max: node.abandoned_threads_max as usize,
             stop_within: node.stop_within,
             ends_within: place::node_ends_within(config),
             began: clock::now(),

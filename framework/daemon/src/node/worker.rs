@@ -212,6 +212,7 @@ impl WorkerMirror {
             runtime: *runtime,
             grant: grant.clone(),
             terms: template.terms.clone(),
+            abandoned_max: station.abandoned_max,
             door: station.door.clone(),
         };
         Ok(Spec {

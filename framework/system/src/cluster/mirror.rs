@@ -23,7 +23,7 @@ use raytree_types::{Cause, RuntimeId, limits};
 use tokio::sync::watch;
 
 use super::node::{Details, Node, incarnation};
-use super::serve;
+use super::{drain, serve};
 use crate::isolated;
 use crate::link::Link;
 use crate::runtime::Shared;
@@ -80,6 +80,7 @@ impl Actor for NodeMirror {
             Some(NodeMsg::Begun(Box::new(begun)))
         });
         ctx.send_after(limits::BEAT_EVERY, NodeMsg::Look);
+        ctx.addr().probe().remark(None);
         Ok(Self { node, ward, link: None, over })
     }
 
@@ -90,6 +91,7 @@ impl Actor for NodeMirror {
             NodeMsg::HungUp(cause) => self.ward.is_read(*cause),
             NodeMsg::Look => {
                 ctx.send_after(limits::BEAT_EVERY, NodeMsg::Look);
+                ctx.addr().probe().remark(self.link.as_deref().and_then(drain::remark));
                 self.ward.look()
             }
         };
@@ -134,6 +136,7 @@ impl NodeMirror {
                 }
             }
             Word::Down(cause) => {
+                let cause = drain::because(cause, self.link.as_deref());
                 self.gone(&cause);
                 return Err(Failure::of(cause));
             }

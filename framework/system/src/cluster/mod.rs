@@ -22,6 +22,7 @@
 //! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone), and calls from node to
 //! node without the program in between.
 
+pub(crate) mod drain;
 pub(crate) mod mirror;
 pub(crate) mod node;
 pub(crate) mod peer;

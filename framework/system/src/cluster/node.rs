@@ -26,6 +26,8 @@ pub(crate) struct Details {
     pub(crate) threads: usize,
     pub(crate) strict: bool,
     pub(crate) namespace: String,
+    /// With more abandoned threads it is replaced.
+    pub(crate) abandoned_max: usize,
 }
 
 /// Belongs to the runtime, so that a restarted mirror goes on where the last one was.

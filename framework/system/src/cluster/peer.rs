@@ -116,15 +116,20 @@ impl Peer {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.is_up.load(Ordering::SeqCst)
+        self.link().is_some()
     }
 
+    /// None while it is to be given nothing new.
     pub(crate) fn link(&self) -> Option<Arc<Link>> {
-        self.link.lock().clone().filter(|_| self.is_up())
+        if !self.is_up.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.link.lock().clone().filter(|link| !link.leaves())
     }
 
     pub(super) fn takes_more(&self) -> bool {
-        self.is_up() && self.link.lock().as_ref().is_some_and(|link| link.has_room())
+        let takes = |link: &Arc<Link>| !link.leaves() && link.has_room();
+        self.is_up.load(Ordering::SeqCst) && self.link.lock().as_ref().is_some_and(takes)
     }
 
     pub(super) fn free_seats(&self) -> usize {

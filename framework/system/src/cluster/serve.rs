@@ -12,7 +12,7 @@ use raytree_process::{Assignment, Heard, Link as Line};
 use raytree_types::{Resources, Result, limits};
 
 use super::peer::Peer;
-use super::worker;
+use super::{drain, worker};
 use crate::link::Link;
 use crate::runtime::Runtime;
 
@@ -51,7 +51,7 @@ pub(crate) fn serve(
     let served = service.clone();
     let connected = assignment.connect(move |heard| match heard {
         Heard::Stream(stream) => {
-            let Some((_, runtime)) = known.get() else { return };
+            let Some((line, runtime)) = known.get() else { return };
             let is_own = matches!(served, Service::Own);
             // The line says when the parent is gone. Whoever ends the link to a process of his own ends that next.
             let hung_up = move |_| {
@@ -60,7 +60,7 @@ pub(crate) fn serve(
                 }
             };
             match Link::start("its parent", stream, runtime.shared(), hung_up) {
-                Ok(link) => linked(runtime, link, &served),
+                Ok(link) => linked((line, runtime), link, &served),
                 Err(error) => {
                     tracing::error!(%error, "no thread for the link of this process");
                     exit(FAILED);
@@ -75,7 +75,7 @@ pub(crate) fn serve(
         let runtime = start().map_err(|error| error.to_string())?;
         progress(&line, &runtime);
         let listener = match &service {
-            Service::Worker(posting) => Some(worker::listen(posting, runtime.clone())?),
+            Service::Worker(posting) => Some(worker::listen(posting, &line, runtime.clone())?),
             Service::Own | Service::Node(_) => None,
         };
         own.set((line.clone(), runtime)).map_err(|_| "it is served already".to_owned())?;
@@ -95,14 +95,16 @@ pub(crate) fn serve(
 }
 
 /// The link is there. Held for as long as the process lives.
-fn linked(runtime: &Runtime, link: Arc<Link>, service: &Service) {
+fn linked((line, runtime): (&Line, &Runtime), link: Arc<Link>, service: &Service) {
+    let shared = runtime.shared();
     let Service::Node(all) = service else {
-        _ = runtime.shared().parent.set(link);
+        _ = shared.parent.set(link);
         return;
     };
+    drain::when_asked(line, shared, &link);
     let program = Arc::new(Peer::new("the program".to_owned(), all.clone()));
     program.comes_up(link);
-    _ = runtime.shared().program.set(program);
+    _ = shared.program.set(program);
 }
 
 /// A node ends its actors in order. A process of somebody's own has nothing left that anybody wants.

@@ -10,10 +10,12 @@ use std::process::exit;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use raytree_process::Link as Line;
 use raytree_process::cluster::{Greeting, Posting};
 use raytree_types::{Resources, limits};
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, Tls, Token};
 
+use super::drain;
 use super::node::Details;
 use super::peer::Peer;
 use super::serve::{FAILED, ORPHANED};
@@ -34,6 +36,7 @@ pub(crate) fn details(posting: &Posting) -> Details {
         threads: threads.clamp(1, limits::USER_THREADS_MAX),
         strict: posting.terms.strict,
         namespace: posting.terms.namespace.clone(),
+        abandoned_max: posting.abandoned_max,
     }
 }
 
@@ -41,7 +44,7 @@ pub(crate) fn details(posting: &Posting) -> Details {
 ///
 /// # Errors
 /// A sentence.
-pub(crate) fn listen(posting: &Posting, runtime: Runtime) -> Result<Listener, String> {
+pub(crate) fn listen(posting: &Posting, line: &Line, runtime: Runtime) -> Result<Listener, String> {
     let Posting { door, worker, .. } = posting.clone();
     let token = Token::load(&door.token_file).map_err(|error| error.to_string())?;
     let pem = door.pem.as_ref().map(|(cert, key)| (Path::new(cert), Path::new(key)));
@@ -53,7 +56,7 @@ pub(crate) fn listen(posting: &Posting, runtime: Runtime) -> Result<Listener, St
         insecure: door.insecure,
         ..BindTo::loopback(token)
     };
-    let is_taken = Mutex::new(false);
+    let (is_taken, line) = (Mutex::new(false), line.clone());
     let accepted = move |hello: Hello, stream: Stream, from: SocketAddr| {
         let greeting = serde_json::from_slice::<Greeting>(hello.details());
         let is_for_this =
@@ -64,14 +67,14 @@ pub(crate) fn listen(posting: &Posting, runtime: Runtime) -> Result<Listener, St
         }
         // One link for life: a driver that has lost it gets another worker.
         if !std::mem::replace(&mut *is_taken.lock(), true) {
-            serves(&runtime, stream);
+            serves(&line, &runtime, stream);
         }
     };
     Listener::bind(to, accepted).map_err(|error| error.to_string())
 }
 
 #[expect(clippy::exit, reason = "the program as such never runs in this process")]
-fn serves(runtime: &Runtime, stream: Stream) {
+fn serves(line: &Line, runtime: &Runtime, stream: Stream) {
     let gone = |cause: raytree_types::Cause| {
         tracing::info!("the driver is gone: {cause}");
         exit(ORPHANED)
@@ -80,7 +83,10 @@ fn serves(runtime: &Runtime, stream: Stream) {
     let program = Arc::new(Peer::boundless("the program".to_owned()));
     _ = runtime.shared().program.set(Arc::clone(&program));
     match Link::start("the program", stream, runtime.shared(), gone) {
-        Ok(link) => program.comes_up(link),
+        Ok(link) => {
+            drain::when_asked(line, runtime.shared(), &link);
+            program.comes_up(link);
+        }
         Err(error) => {
             tracing::error!(%error, "no thread for the link of this worker");
             exit(FAILED);

@@ -10,6 +10,7 @@ use raytree_process::cluster::Worker;
 use raytree_types::{Cause, Resources};
 
 use super::Driver;
+use crate::cluster::drain;
 use crate::cluster::peer::Peer;
 use crate::link::Link;
 
@@ -105,6 +106,7 @@ impl Driver {
         let mut workers = self.workers.lock();
         let seat = workers.seat(worker)?;
         seat.peer.pauses();
+        let cause = drain::because(cause, seat.link.as_deref());
         seat.down = Some((cause, again));
         Some(seat.is_read || seat.link.is_none())
     }

@@ -164,6 +164,7 @@ fn end_tree(runtime: Arc<Shared>, id: ActorId, ending: Ending) -> Ends {
         while !cell.is_dead() {
             if runtime.table.is_orphan(id) && clock::now() - began > patience {
                 // Its host died, and a thread that hangs keeps its old body: nobody else can say that it is over.
+                runtime.abandons(&cell);
                 runtime.finish(id, abandoned(&cell));
                 return;
             }

@@ -185,6 +185,7 @@ mod tests {
                 current: None,
                 restarts: 0,
                 last_cause: None,
+                remark: None,
                 hidden: 0,
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use raytree_supervise::Part;
 use raytree_types::resources::CPU;
 use raytree_types::{Cause, Error, ExitKind, Incarnation, limits};
+use tokio::runtime::Handle;
 
 use super::THREADS;
 use super::child::{Child, Judge, Linked, Wanted};
@@ -40,7 +41,8 @@ impl Own {
             Err(Ended::Refused(error)) => return Err(refused(&error)),
         };
         let runtime = own.runtime().ok_or_else(|| refused(&own.gone()))?;
-        runtime.user.spawn(minds(child.judge(), (Arc::clone(&link), cut)));
+        let minds = minds(child.judge(), (Arc::clone(&link), cut), runtime.user.clone());
+        runtime.system.spawn(minds);
         Ok(Self { child, link })
     }
 
@@ -76,7 +78,7 @@ fn start(
 }
 
 /// Ends the link when the process has ended, and what it said last was read; and the process when it says nothing more.
-async fn minds(mut process: Judge, (link, mut cut): Linked) {
+async fn minds(mut process: Judge, (link, mut cut): Linked, user: Handle) {
     let end = tokio::select! {
         end = process.end() => {
             // Somebody else may hold the stream open.
@@ -90,7 +92,7 @@ async fn minds(mut process: Judge, (link, mut cut): Linked) {
         Ended::Refused(error) => Cause::message(error.to_string()),
     };
     // Values are dropped there, which is the user's code. It runs also when nobody waits.
-    _ = tokio::task::spawn_blocking(move || link.end(&cause)).await;
+    _ = user.spawn_blocking(move || link.end(&cause)).await;
 }
 
 fn died(cause: &Cause) -> Cause {

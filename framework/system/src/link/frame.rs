@@ -3,7 +3,9 @@
 use std::fmt;
 
 use raytree_types::codec::Encoded;
-use raytree_types::{ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, TaskOptions};
+use raytree_types::{
+    AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, TaskOptions,
+};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -29,6 +31,8 @@ pub(super) enum Frame {
     End { export: u64, kill: bool },
     /// An actor that the other side holds has ended for good.
     Exited { export: u64, exit: Box<Exit> },
+    /// The abandoned threads of the one who says it, now. `leaves`: they are too many, and it takes nothing new.
+    Abandoned { threads: AbandonedThreads, leaves: bool },
 }
 
 /// What can be asked for.

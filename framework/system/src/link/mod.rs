@@ -38,12 +38,12 @@ use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use parking_lot::Mutex;
 use raytree_supervise::panics;
-use raytree_types::{Cause, Error, Exit, Result};
+use raytree_types::{AbandonedThreads, Cause, Error, Exit, Result};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
@@ -75,6 +75,10 @@ pub(crate) struct Link {
     tables: Mutex<Tables>,
     /// Numbers of calls and exports of this side.
     next: AtomicU64,
+    /// The abandoned threads of the other side, as it said last.
+    abandoned: Mutex<AbandonedThreads>,
+    /// They are too many: the other side leaves.
+    leaves: AtomicBool,
 }
 
 #[derive(Default)]
@@ -160,6 +164,8 @@ impl Link {
             room,
             tables: Mutex::default(),
             next: AtomicU64::new(1),
+            abandoned: Mutex::default(),
+            leaves: AtomicBool::new(false),
         });
         let (own, here) = (Arc::clone(&link), Arc::clone(&runtime.here));
         thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
@@ -207,6 +213,10 @@ impl Link {
                 if let Some(Held::Actor(actor)) = self.export(export) {
                     actor.end(kill);
                 }
+            }
+            Frame::Abandoned { threads, leaves } => {
+                *self.abandoned.lock() = threads;
+                self.leaves.fetch_or(leaves, Ordering::SeqCst);
             }
             Frame::Exited { export, exit } => {
                 let mut tables = self.tables.lock();
@@ -345,6 +355,27 @@ impl Link {
     /// An actor that this side holds is to end.
     pub(crate) fn end_actor(&self, export: u64, kill: bool) {
         self.tell(&Frame::End { export, kill });
+    }
+
+    /// The other side hears of this side's abandoned threads.
+    pub(crate) fn tell_abandoned(&self, threads: &AbandonedThreads, leaves: bool) {
+        self.tell(&Frame::Abandoned { threads: threads.clone(), leaves });
+    }
+
+    /// Those of the other side, as it said last.
+    pub(crate) fn abandoned(&self) -> AbandonedThreads {
+        self.abandoned.lock().clone()
+    }
+
+    /// The other side has said that it leaves: it is given nothing new (DR-1).
+    pub(crate) fn leaves(&self) -> bool {
+        self.leaves.load(Ordering::SeqCst)
+    }
+
+    /// All that there is to say has gone out: no items of a stream are left.
+    pub(crate) fn has_said_all(&self) -> bool {
+        let is_stream = |serving: &serve::Serving| matches!(serving, serve::Serving::Many(..));
+        !self.tables.lock().serving.values().any(is_stream) && self.out.is_empty()
     }
 
     /// `told` hears of the end of an actor that this side holds; at once, if it is over.

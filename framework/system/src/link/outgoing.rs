@@ -186,6 +186,12 @@ impl Outgoing {
         }
     }
 
+    /// The socket has taken all that was given, or never will.
+    pub(super) fn is_empty(&self) -> bool {
+        let queue = self.0.queue.lock();
+        queue.pieces.is_empty() && matches!(queue.writer, Writer::Nobody | Writer::Closed)
+    }
+
     /// Nothing goes out any more; the reader of both sides sees the end.
     pub(super) fn close(&self) {
         self.0.close();

@@ -21,7 +21,7 @@ use raytree_supervise::{Addr, Probe, Root, SupervisorMsg};
 use raytree_types::inspect::TreeSnapshot;
 use raytree_types::resources::CPU;
 use raytree_types::{
-    ActorId, ActorIds, ActorOptions, Error, ExitKind, Resources, Result, RuntimeId,
+    ActorId, ActorIds, ActorOptions, Demand, Error, ExitKind, Resources, Result, RuntimeId,
 };
 use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
@@ -41,6 +41,7 @@ use crate::task::table::TaskTable;
 use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
 use crate::user::status::Cell;
+use crate::worker::abandoned::Watch;
 use crate::worker::compute::Compute;
 use crate::worker::lane::Lane;
 use crate::worker::launch::Launch;
@@ -73,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) addrs: Addrs,
     pub(crate) table: ActorTable,
     pub(crate) tasks: TaskTable,
+    pub(crate) abandoned: Watch,
     pub(crate) ledger: Ledger,
     /// It has nodes, or is one.
     pub(crate) is_clustered: bool,
@@ -230,12 +232,6 @@ impl Runtime {
         self.shared.tasks.count(Phase::Running)
     }
 
-    /// Bodies of cancelled or timed-out tasks that still run: synchronous code cannot be ended from outside.
-    #[must_use]
-    pub fn abandoned_tasks(&self) -> usize {
-        self.shared.tasks.abandoned()
-    }
-
     /// Errors of tasks and calls that nobody read before the last reference was dropped.
     #[must_use]
     pub fn lost_errors(&self) -> u64 {
@@ -346,11 +342,17 @@ impl Shared {
 
     /// Gives back whatever `cell` holds, once.
     pub(crate) fn give_back(self: &Arc<Self>, cell: &Cell) {
-        let demand = cell.demand();
-        match self.table.hold(cell.id, Held::Nothing) {
-            Some(Held::Placing) => self.ledger.failed(&demand),
-            Some(Held::Running) => self.ledger.ended(&demand),
-            Some(Held::Nothing) | None => return,
+        if let Some(held) = self.table.hold(cell.id, Held::Nothing) {
+            self.takes_back(held, &cell.demand());
+        }
+    }
+
+    /// What an actor held is free again.
+    pub(crate) fn takes_back(self: &Arc<Self>, held: Held, demand: &Demand) {
+        match held {
+            Held::Placing => self.ledger.failed(demand),
+            Held::Running => self.ledger.ended(demand),
+            Held::Nothing => return,
         }
         self.freed();
     }

@@ -29,6 +29,7 @@ use crate::inspector::door::Door;
 use crate::node::ledger::Ledger;
 use crate::task::registry;
 use crate::task::table::TaskTable;
+use crate::worker::abandoned::Watch;
 use crate::worker::lane::Lane;
 use crate::{cluster, driver, gcs, inspector, node};
 use raytree_types::resources::CPU;
@@ -221,13 +222,18 @@ impl Init {
         let place = place_of(self.address, self.settings)?;
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
-        boot(
-            (id, is_node),
-            (place, wants),
-            (resources, threads, actors_max),
-            (strict, namespace, again),
-            inspect,
-        )
+        let abandoned_max = given.map_or(limits::ABANDONED_THREADS_MAX, |node| node.abandoned_max);
+        let all = Resources::none();
+        let is_to_be = Details {
+            runtime: id.number(),
+            resources,
+            all,
+            threads,
+            strict,
+            namespace,
+            abandoned_max,
+        };
+        boot((id, is_node), (place, wants), is_to_be, (actors_max, again), inspect)
     }
 }
 
@@ -250,21 +256,20 @@ pub(super) fn check(option: &str, value: usize, most: usize) -> Result<()> {
     Err(Error::BadOption { option, value, reason: format!("it is 1 to {most}") })
 }
 
-/// `inspect`: none for no inspector's socket; else its folder, where one was named.
+/// `inspect`: none for no inspector's socket; else its folder, where one was named. With nodes these are what is to be.
 fn boot(
     (id, is_node): (RuntimeId, bool),
     (place, wants): (Where, Option<Resources>),
-    (resources, threads, actors_max): (Resources, usize, usize),
-    (strict, namespace, again): (bool, String, Vec<OsString>),
+    is_to_be: Details,
+    (actors_max, again): (usize, Vec<OsString>),
     inspect: Option<Option<PathBuf>>,
 ) -> Result<Runtime> {
     let nodes = if let Where::Own(nodes) = place { nodes } else { 0 };
     let is_alone = matches!(place, Where::Here);
-    let mut all = Resources::none();
-    (0..nodes).for_each(|_| all.add(&resources));
-    let for_nodes = Details { runtime: 0, resources, all, threads, strict, namespace };
+    let mut for_nodes = is_to_be;
+    (0..nodes).for_each(|_| for_nodes.all.add(&for_nodes.resources));
     let resources = if is_alone { for_nodes.resources.clone() } else { Resources::none() };
-    let namespace = for_nodes.namespace.clone();
+    let Details { namespace, threads, strict, abandoned_max, .. } = for_nodes.clone();
     let door = Arc::new(Door::new(id, inspect));
     let here: Here = Arc::default();
     there_are_threads(1 + threads)?;
@@ -279,6 +284,7 @@ fn boot(
         addrs: addrs(),
         table: ActorTable::new(actors_max),
         tasks: TaskTable::default(),
+        abandoned: Watch::new(&resources, abandoned_max),
         has_one_cpu: resources.thousandths(CPU) >= 1000,
         lane: Lane::new(usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX)),
         ledger: Ledger::new(resources),

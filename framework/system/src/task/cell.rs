@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use raytree_engine::abandoned::{Body, Who};
 use raytree_engine::task::{Effect, Event, Retries, Task};
-use raytree_supervise::panics;
-use raytree_types::{Error, Result, limits};
+use raytree_supervise::{clock, panics};
+use raytree_types::{Error, Result};
 use tokio::task::AbortHandle;
 
 use super::args::{Settled, Subscriber};
@@ -333,7 +334,7 @@ impl<J: Job> TaskCell<J> {
                 self.resolve(result.map_err(|failure| failure.into_error(&self.plan.name)));
             }
             Effect::Discard => {
-                runtime.tasks.abandoned_ended();
+                runtime.given_up_ended(Who::Task(self.id));
                 // The user's drop.
                 _ = panics::catch(|| drop(result));
             }
@@ -344,7 +345,7 @@ impl<J: Job> TaskCell<J> {
     /// An async body was dropped before it ended.
     pub(super) fn dropped(&self) {
         match (self.step(Event::Returned), self.life.runtime()) {
-            (Effect::Discard, Some(runtime)) => runtime.tasks.abandoned_ended(),
+            (Effect::Discard, Some(runtime)) => runtime.given_up_ended(Who::Task(self.id)),
             // The runtime is going, and has not come to this task yet.
             (Effect::Resolve, _) => self.resolve(Err(self.life.gone())),
             _ => {}
@@ -416,10 +417,8 @@ impl<J: Job> Runnable for TaskCell<J> {
             Effect::Resolve => self.resolve(Err(error)),
             Effect::Abandon => {
                 if let Some(runtime) = self.life.runtime() {
-                    let count = runtime.tasks.abandon();
-                    if count > limits::ABANDONED_WARN {
-                        tracing::warn!(count, "bodies that nobody waits for still run");
-                    }
+                    let (name, cpu) = (self.plan.name.clone(), self.plan.cpu.unsigned_abs());
+                    runtime.gives_up(Who::Task(self.id), Body { name, cpu }, clock::now());
                 }
                 self.resolve(Err(error));
             }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use raytree_engine::task::Phase;
@@ -26,8 +26,6 @@ pub(crate) struct TaskTable {
     room: Notify,
     /// Those who wait for a place.
     patient: AtomicUsize,
-    /// Bodies that nobody waits for any more and that still run.
-    abandoned: AtomicIsize,
 }
 
 type Shard = HashMap<u64, Arc<dyn Runnable>, BuildHasherDefault<Number>>;
@@ -179,20 +177,5 @@ impl TaskTable {
             self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock())).collect();
         all.iter().for_each(|_| self.leave());
         all.into_iter().map(|(_, task)| task).collect()
-    }
-
-    pub(crate) fn abandon(&self) -> usize {
-        self.abandoned.fetch_add(1, Ordering::AcqRel);
-        self.abandoned()
-    }
-
-    pub(crate) fn abandoned_ended(&self) {
-        self.abandoned.fetch_sub(1, Ordering::AcqRel);
-    }
-
-    /// Bodies that nobody waits for any more and that still run.
-    pub(crate) fn abandoned(&self) -> usize {
-        // The end of a body may be counted a moment before its being given up.
-        usize::try_from(self.abandoned.load(Ordering::Acquire)).unwrap_or(0)
     }
 }

@@ -88,6 +88,12 @@ impl OpenCalls {
         drop(left);
     }
 
+    /// Every call is answered.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Places { calls, free, .. } = &*self.places.lock();
+        calls.len() == free.len()
+    }
+
     /// A life of the actor has ended; `dead`: the last one.
     pub(crate) fn life_ended(&self, error: &Error, dead: bool) {
         let mut calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();

@@ -9,7 +9,8 @@
 //!
 //! Invariants:
 //! - **AH-1 (children-first):** an actor is restarted or reported dead only after its own children have ended.
-//! - **AH-2 (books-balance):** what an actor holds is given back exactly once, however it ends.
+//! - **AH-2 (books-balance):** what an actor holds is given back exactly once, however it ends; with an abandoned thread,
+//!   when that returns.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -98,9 +99,12 @@ impl Observer for HostObserver {
         runtime.addrs.directory.cast(DirectoryMsg::Replace(self.cell.id)).is_ok()
     }
 
-    fn ended(&mut self, _reason: EndReason, last: &ExitKind) {
+    fn ended(&mut self, reason: EndReason, last: &ExitKind) {
         let Some(runtime) = self.runtime.upgrade() else { return };
-        // Whoever hears of the end finds everything given back.
+        if reason == EndReason::Abandoned {
+            runtime.abandons(&self.cell);
+        }
+        // Whoever hears of the end finds everything given back that nobody has any more.
         runtime.give_back(&self.cell);
         runtime.bury(self.cell.id);
         runtime.announce(&self.cell, last.clone(), self.restarts, false);

@@ -1,5 +1,6 @@
 //! The worker: where user code runs. Embedded it shares the process with everything else, on a tokio runtime of its own.
 
+pub(crate) mod abandoned;
 pub(crate) mod away;
 pub(crate) mod compute;
 pub(crate) mod host;

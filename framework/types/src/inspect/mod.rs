@@ -90,6 +90,9 @@ pub struct TreeNode {
     pub current: Option<String>,
     /// Restarts over its whole existence.
     pub restarts: u32,
+    /// What is to be said of it now, e.g. of abandoned threads; mostly nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
     /// Its last ends, newest last.
     pub last_causes: Vec<ExitKind>,
     /// Its flight recorder, oldest first.
@@ -120,15 +123,17 @@ impl TreeNode {
         Some(node)
     }
 
-    /// The tree as indented text, one line an actor: name, state, strategy, queue, handled, restarts.
+    /// The tree as indented text, one line an actor: name, state, strategy, queue, handled, restarts, and a remark where there
+    /// is one.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for (depth, node) in self.walk() {
             let indent = "  ".repeat(depth);
             let strategy = node.strategy.as_deref().unwrap_or("");
+            let remark = node.remark.as_deref().map_or(String::new(), |text| format!("  {text}"));
             text.push_str(&format!(
-                "{:<40} {:<12} {:<12} queued {:>5}  handled {:>8}  restarts {:>3}\n",
+                "{:<40} {:<12} {:<12} queued {:>5}  handled {:>8}  restarts {:>3}{remark}\n",
                 format!("{indent}{}", node.name),
                 node.state.to_string(),
                 strategy,

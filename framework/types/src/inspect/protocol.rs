@@ -127,15 +127,20 @@ pub struct TreeRow {
     /// Its last end in one sentence, at most
     /// [`INSPECT_CAUSE_CHARS_MAX`](crate::limits::INSPECT_CAUSE_CHARS_MAX).
     pub last_cause: Option<String>,
+    /// What is to be said of it now, e.g. of abandoned threads; mostly nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
     /// Rows below it that were not asked for, because they are too deep.
     pub hidden: u64,
 }
 
 impl TreeRow {
-    /// It has failed, waits for its next life, or has been restarted before.
+    /// It has failed, waits for its next life, has been restarted before, or there is something to be said of it.
     #[must_use]
     pub fn in_trouble(&self) -> bool {
-        matches!(self.state, ActorState::Failed | ActorState::Restarting) || self.restarts > 0
+        matches!(self.state, ActorState::Failed | ActorState::Restarting)
+            || self.restarts > 0
+            || self.remark.is_some()
     }
 }
 

@@ -173,12 +173,13 @@ impl ActorOptions {
 
     /// Each of its lives has a process of its own: for native code that may crash, for environment variables, and for
     /// synchronous code that has to be ended at once. A kill ends the process, whatever runs in it; its death is the end of
-    /// a life, which `restarts` may follow, each in a new process. Default: it shares the process of its worker, which
-    /// starts some thousand times quicker and is called in a few microseconds instead of some ten.
+    /// a life, which `restarts` may follow, each in a new process. Default: it shares the process of its worker, where
+    /// it begins and is called ten times quicker or more.
     ///
     /// For actors of types marked `#[remote]`: arguments and results go through the codec. The process is this program,
     /// started again: what it does before its first runtime starts it does there, too, so let `#[raytree::main]` or
-    /// `init()` come first. What the actor itself starts and leaves behind is ended with it.
+    /// `init()` come first. What the actor itself starts and leaves behind is ended with it. Names
+    /// are found in it, and in the process that has started it.
     pub fn isolated(mut self) -> Self {
         self.isolation.get_or_insert_default();
         self

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::StreamExt as _;
 use raytree::prelude::*;
-use raytree::{Error, Result, get_all, put};
+use raytree::{AbandonedThreads, Error, ExitKind, Result, get_all, put};
 
 use super::support::{of, parent, until};
 use super::{Counter, CounterHandle, process, square, waits};
@@ -117,6 +117,42 @@ fn a_resource_is_found_where_it_is() {
     let ran = driver.run(async { get_all((0..10).map(|_| looks::remote())).await });
     let ran: BTreeSet<u32> = ran.into_iter().filter_map(parent).collect();
     assert_eq!(ran, BTreeSet::from([cluster.nodes[0].pid()]));
+}
+
+/// Hears of no cancel, and never ends.
+#[remote(retries = 0, cpus = 0)]
+fn parks(mark: String) -> u32 {
+    std::fs::write(mark, "").expect("a file");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn dr_1_a_worker_with_too_many_abandoned_threads_is_replaced() {
+    let plan = of(dr_1_a_worker_with_too_many_abandoned_threads_is_replaced);
+    let cluster = plan.set("node.abandoned_threads_max=1").start();
+    let driver = cluster.driver();
+    let first = driver.run(async { process::remote().await });
+    let marks = cluster.folder.path();
+    let exit = driver.run(async {
+        let resident = Counter::with(ActorOptions::new().restarts(0)).remote(1);
+        resident.ready().await?;
+        let bodies: Vec<_> =
+            ["one", "two"].map(|name| parks::remote(marks.join(name).display().to_string())).into();
+        let all = ["one", "two"].map(|name| marks.join(name));
+        let begun = move || until("two that park", || all.iter().all(|mark| mark.exists()));
+        tokio::task::spawn_blocking(begun).await.expect("no panic");
+        bodies.into_iter().for_each(|body| body.cancel());
+        resident.exited().await
+    });
+    let ExitKind::HostDied(cause) = exit.kind else { panic!("{exit}") };
+    assert!(cause.message.contains("was drained: 2 abandoned threads: parks (2)"), "{cause}");
+    let threads: Option<AbandonedThreads> = cause.value();
+    assert_eq!(threads.map(|threads| threads.count), Some(2));
+    let again = driver.run(async { process::with(TaskOptions::new().retries(5)).remote().await });
+    assert_ne!(again, first);
+    assert_eq!(parent(again), Some(cluster.own_node()), "another one of the same node");
 }
 
 #[test]

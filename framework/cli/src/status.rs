@@ -74,6 +74,22 @@ fn print(status: &ClusterStatus, style: Style, out: &mut impl Write) -> io::Resu
         });
         table(["JOB", "PROGRAM", "WORKERS", "AGE"], jobs.collect(), style, out)?;
     }
+    if !status.detached.is_empty() {
+        writeln!(out)?;
+        let detached = status.detached.iter().map(|own| {
+            let name = own
+                .name
+                .as_deref()
+                .map_or_else(|| own.id.to_string(), |name| format!("{}/{name}", own.namespace));
+            let node = own.node.clone().unwrap_or_else(|| "waits".to_owned());
+            [name, own.label.clone(), node, own.restarts.to_string()]
+        });
+        table(["DETACHED", "ACTOR", "NODE", "RESTARTS"], detached.collect(), style, out)?;
+        let more = status.detached_count.saturating_sub(status.detached.len());
+        if more > 0 {
+            writeln!(out, "and {more} more")?;
+        }
+    }
     for node in status.nodes.iter().filter(|node| node.phase != NodePhase::Up) {
         writeln!(out, "\nwarning: {} is {} and gets no new work", node.name, node.phase)?;
     }
@@ -123,8 +139,8 @@ fn age(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use raytree_types::JobId;
-    use raytree_types::inspect::{JobStatus, NodeStatus};
+    use raytree_types::inspect::{DetachedStatus, JobStatus, NodeStatus};
+    use raytree_types::{ActorIds, JobId, RuntimeId};
 
     use super::*;
 
@@ -138,6 +154,17 @@ mod tests {
             total,
             free: Resources::none().custom("CPU", free),
             version: "0.1.0".to_owned(),
+        }
+    }
+
+    fn detached(number: u64, name: Option<&str>, node: Option<&str>) -> DetachedStatus {
+        DetachedStatus {
+            id: ActorIds::new(RuntimeId::given(number)).next(),
+            namespace: "default".to_owned(),
+            name: name.map(str::to_owned),
+            label: name.unwrap_or("Counter").to_owned(),
+            node: node.map(str::to_owned),
+            restarts: 2,
         }
     }
 
@@ -155,6 +182,8 @@ mod tests {
                 age: Duration::from_secs(75),
                 workers: 2,
             }],
+            detached: vec![detached(1, Some("scores"), Some("a")), detached(2, None, None)],
+            detached_count: 3,
         };
         assert!(!status.is_healthy());
         let mut out = Vec::new();
@@ -170,6 +199,11 @@ mod tests {
 
             JOB    PROGRAM  WORKERS  AGE
             job-3  train    2        1 min 15 s
+
+            DETACHED        ACTOR    NODE   RESTARTS
+            default/scores  scores   a      2
+            actor-2-1       Counter  waits  2
+            and 1 more
 
             warning: b-2 is suspect and gets no new work
         "]]

@@ -11,6 +11,7 @@
 //! other cannot read ends their connection.
 
 mod beat;
+mod resident;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::program::{Manifest, ProgramId};
 
 pub use beat::Beat;
+pub use resident::{About, Hex, Residence, Resident, ResidentNews, ResidentWish};
 
 /// The largest message of a driver to its head, and back.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -57,7 +59,7 @@ pub enum Greeting {
         /// Which.
         manifest: Manifest,
     },
-    /// A driver that dials its worker.
+    /// A driver that dials its worker, or that of a resident.
     Calls {
         /// Whom it expects there.
         worker: Worker,
@@ -152,6 +154,8 @@ pub struct Posting {
     pub grant: Resources,
     /// What the driver said.
     pub terms: Terms,
+    /// The life of a resident that it is, if it is one: then it works for no driver.
+    pub residence: Option<Box<Residence>>,
     /// With more abandoned threads it is to leave, and is replaced.
     pub abandoned_max: usize,
     /// Where it is dialed.
@@ -198,6 +202,8 @@ pub enum FromNode {
         worker: Worker,
         /// Why.
         cause: Cause,
+        /// The status with which its process has ended, if it has ended with one.
+        code: Option<i32>,
     },
     /// A worker was not started and will not be: the node ends, or is isolated. It has not died.
     Declined {
@@ -248,6 +254,8 @@ pub enum ToNode {
         runtime: u64,
         /// How.
         template: Box<Template>,
+        /// The life of a resident that it is to be, if it is none of a driver's.
+        residence: Option<Box<Residence>>,
     },
     /// End a worker.
     Stop {
@@ -272,6 +280,8 @@ pub enum FromDriver {
     },
     /// The head has all of the program now.
     Stored,
+    /// Something of detached actors.
+    Resident(ResidentWish),
     /// It cannot reach a worker: another one, please.
     Lost {
         /// Which.
@@ -338,6 +348,13 @@ pub enum ToDriver {
         node: String,
         /// Which jobs have it.
         held_by: Vec<JobId>,
+    },
+    /// What becomes of a resident that it follows.
+    Resident {
+        /// Under this number.
+        ticket: u64,
+        /// What.
+        news: Box<ResidentNews>,
     },
     /// Nothing has happened for a while, and it is still there.
     Beat,

@@ -39,6 +39,8 @@ pub struct Ward {
     refused: Option<Cause>,
     /// How it ended, while the last of what it said may still be on its way.
     ended: Option<ExitStatus>,
+    /// The status with which it has ended.
+    code: Option<i32>,
 }
 
 /// What whoever keeps a [`Ward`] is to do.
@@ -84,6 +86,7 @@ impl Ward {
             beat: now,
             drained_by: None,
             ended: None,
+            code: None,
         }
     }
 
@@ -118,6 +121,12 @@ impl Ward {
     /// There is a stream besides the line: what comes over it is read before anybody is told of the end.
     pub fn has_stream(&mut self) {
         self.is_unread = true;
+    }
+
+    /// The status with which it has ended, if it has, and by itself.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.code
     }
 
     /// It is to end, whatever it says: nothing new is given to it.
@@ -180,7 +189,10 @@ impl Ward {
             Event::Exited(end) => {
                 self.process = None;
                 let status = match end {
-                    ProcessEnd::Exited(code) => ExitStatus::Code(code),
+                    ProcessEnd::Exited(code) => {
+                        self.code = Some(code);
+                        ExitStatus::Code(code)
+                    }
                     ProcessEnd::Killed(signal) => ExitStatus::Signal(signal),
                     ProcessEnd::Unknown => ExitStatus::Unknown,
                 };

@@ -399,6 +399,26 @@ pub const DRIVER_LACKS_MAX: u32 = 2;
 /// worker, in a message that must not hold up others.
 pub const TEMPLATE_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of the written arguments of a detached actor's constructor, on a cluster: its head keeps them for as long as it lives, and
+/// its process is started with them. Values that are larger are given to it with a call.
+pub const RESIDENT_ARGUMENT_BYTES_MAX: usize = 32 << 10;
+
+/// How long a call waits for word on a detached actor whose link was lost while its head has it as living: longer than a head
+/// takes to notice that a machine is gone.
+pub const RESIDENT_FATE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Processes that call one detached actor at the same time: each is a connection and a thread.
+pub const RESIDENT_CALLERS_MAX: usize = 1024;
+
+/// How long a detached actor that has ended may take to tell its callers so.
+pub const RESIDENT_LAST_WORD_WITHIN: Duration = Duration::from_secs(1);
+
+/// Detached actors that a status names; it says how many there are. A status is one message.
+pub const STATUS_DETACHED_MAX: usize = 1000;
+
+/// How often a process that ends looks whether all that it has to say has gone out.
+pub const LINK_LOOK_EVERY: Duration = Duration::from_millis(5);
+
 /// Connections for beats that a head hears at once: one for each node, and one that is replaced.
 pub const BEAT_CONNECTIONS_MAX: usize = 2 * MEMBERS_MAX;
 

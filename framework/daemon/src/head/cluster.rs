@@ -3,9 +3,9 @@
 //! The books are the engine's: who is alive ([`Judge`]), which job has a worker where ([`Book`]). They belong to the head
 //! and not to an actor, so a restarted actor loses nothing. Whoever learns something tells the book under its lock; what
 //! follows is cast to the actors concerned before the lock is released, so that all hear it in the order in which it was
-//! decided. Locks are taken in one order: judge, book, then who is told.
+//! decided. Locks are taken in one order: judge, book, residents, then who is told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,12 +16,17 @@ use raytree_engine::jobs::{self, Book, News};
 use raytree_engine::membership::{
     Effect, ExitStatus, Input, JoinAnswer, Judge, Member, Name, Origin, Phase, Place, Settings,
 };
-use raytree_process::cluster::{Answered, Offer, Template, Times, ToDriver, ToNode, Worker};
+use raytree_process::cluster::{
+    Answered, Offer, ResidentWish, Template, Times, ToDriver, ToNode, Worker,
+};
 use raytree_supervise::{Addr, SupervisorMsg, clock};
 use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 
+mod books;
+
 use super::driver::DriverMsg;
 use super::mirror::MirrorMsg;
+use super::residents::{Follows, Residents};
 use crate::names::{worker_id, worker_of};
 use crate::programs::{Hold, Programs};
 
@@ -41,6 +46,7 @@ pub(crate) struct Cluster {
     pub(crate) drivers: Addr<SupervisorMsg>,
     judge: Mutex<Judge>,
     book: Mutex<Book>,
+    residents: Mutex<Residents>,
     /// Those that have a session now, by the number of their process.
     sessions: Mutex<HashMap<u64, Session>>,
     /// Who was let in and is not declared down, by the number of its process.
@@ -102,6 +108,7 @@ impl Cluster {
             first_life,
             judge: Mutex::new(judge),
             book: Mutex::new(Book::new(jobs::Policy::default())),
+            residents: Mutex::default(),
             sessions: Mutex::default(),
             members: Mutex::default(),
             jobs: Mutex::default(),
@@ -255,67 +262,6 @@ impl Cluster {
         }
     }
 
-    /// What follows for the book of jobs, and all that follows from that.
-    pub(crate) fn book(&self, input: jobs::Input) {
-        self.booked(&mut self.book.lock(), input);
-    }
-
-    fn booked(&self, book: &mut Book, input: jobs::Input) {
-        for effect in book.step(input, clock::now()) {
-            match effect {
-                jobs::Effect::Start { worker, grant } => {
-                    let template =
-                        self.jobs.lock().get(&worker.job).map(|job| Box::new(job.template.clone()));
-                    let Some(template) = template else { continue };
-                    let runtime = self.next_runtime.fetch_add(1, Ordering::Relaxed);
-                    let (node, worker) = (worker.node.clone(), worker_of(&worker));
-                    self.tell(&node, ToNode::Start { worker, grant, runtime, template });
-                }
-                jobs::Effect::Stop { worker, at_once } => {
-                    let node = worker.node.clone();
-                    self.tell(&node, ToNode::Stop { worker: worker_of(&worker), at_once });
-                }
-                jobs::Effect::Tell { job, news } => {
-                    self.inform(job, told(news));
-                }
-                jobs::Effect::RefuseJob { job, why } => {
-                    self.inform(job, ToDriver::Refused { reason: why.to_string() });
-                    self.forget(job);
-                }
-                jobs::Effect::RefuseNode { node, why } => {
-                    tracing::warn!(%node, "a node is not taken in: {why}");
-                    self.tell(&node, ToNode::End);
-                }
-                jobs::Effect::Over { job } => self.forget(job),
-            }
-        }
-    }
-
-    fn inform(&self, job: JobId, what: ToDriver) {
-        if let Some(job) = self.jobs.lock().get(&job) {
-            // Refused when it has left meanwhile.
-            _ = job.driver.cast(DriverMsg::Tell(Box::new(what)));
-        }
-    }
-
-    fn forget(&self, job: JobId) {
-        let over = self.jobs.lock().remove(&job);
-        // After the lock: it lets go of its program.
-        drop(over);
-    }
-
-    fn tell(&self, node: &Member, what: ToNode) {
-        let mirror = {
-            let sessions = self.sessions.lock();
-            let of = |own: &&Session| own.member.as_ref() == Some(node);
-            sessions.values().find(of).map(|own| own.mirror.clone())
-        };
-        // One without a session says what it has when it comes back.
-        if let Some(mirror) = mirror {
-            _ = mirror.cast(MirrorMsg::Tell(Box::new(what)));
-        }
-    }
-
     /// A driver that is let in, whose program is held: its job's number. It hears of that first, and then of its workers,
     /// which have at most `wants` of each node. None while the cluster ends.
     pub(crate) fn admits(
@@ -343,7 +289,10 @@ impl Cluster {
 
     /// A job is over: its driver has left, or died.
     pub(crate) fn closes(&self, job: JobId) {
-        self.book(jobs::Input::Close { job });
+        let mut book = self.book.lock();
+        // It is deaf: nothing is to be told.
+        drop(self.residents.lock().leaves(job));
+        self.booked(&mut book, jobs::Input::Close { job, at_once: false });
     }
 
     /// A worker of a driver cannot be reached by it.
@@ -410,20 +359,6 @@ fn first_life() -> ProcessIncarnation {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     let milliseconds = time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000);
     ProcessIncarnation(u64::try_from(milliseconds).unwrap_or_default())
-}
-
-fn told(news: News) -> ToDriver {
-    match news {
-        News::Granted { worker, grant } => ToDriver::Granted { worker: worker_of(&worker), grant },
-        News::Up { worker, address, grant } => {
-            ToDriver::Up { worker: worker_of(&worker), address, grant }
-        }
-        News::Down { worker, cause, again } => {
-            ToDriver::Down { worker: worker_of(&worker), cause, again }
-        }
-        News::Waits { node, held_by } => ToDriver::Waits { node: node.name.to_string(), held_by },
-        News::Broken { node, cause } => ToDriver::Broken { node: node.name.to_string(), cause },
-    }
 }
 
 #[cfg(test)]

@@ -158,6 +158,11 @@ impl Driver {
                 self.cluster.replaces(&worker, why);
                 Ok(())
             }
+            (FromDriver::Resident(wish), Stage::Open(job)) => {
+                self.stage = Stage::Open(job);
+                self.cluster.wishes(job, wish);
+                Ok(())
+            }
             (FromDriver::Close, stage) => {
                 self.stage = stage;
                 ctx.stop("the driver left");

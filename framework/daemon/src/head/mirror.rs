@@ -120,8 +120,7 @@ impl NodeMirror {
         };
         // It is the job's fault and nobody else's.
         let cause = Cause::message(format!("{worker} cannot be started: {error}"));
-        let gone = jobs::Input::WorkerGone { worker: worker_id(&worker), cause };
-        self.arrival.cluster.book(gone);
+        self.arrival.cluster.worker_gone(worker_id(&worker), cause, None);
         Ok(())
     }
 
@@ -144,9 +143,9 @@ impl NodeMirror {
                 let worker = self.may_speak_of(&worker)?;
                 cluster.book(jobs::Input::WorkerUp { worker, address });
             }
-            FromNode::WorkerGone { worker, cause } => {
+            FromNode::WorkerGone { worker, cause, code } => {
                 let worker = self.may_speak_of(&worker)?;
-                cluster.book(jobs::Input::WorkerGone { worker, cause });
+                cluster.worker_gone(worker, cause, code);
             }
             FromNode::Declined { worker } => {
                 let worker = self.may_speak_of(&worker)?;

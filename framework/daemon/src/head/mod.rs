@@ -24,6 +24,7 @@ mod driver;
 mod membership;
 mod mirror;
 mod own_node;
+mod residents;
 mod status;
 
 use std::net::SocketAddr;

@@ -45,6 +45,7 @@ fn of(cluster: &Cluster) -> ClusterStatus {
         age: row.age,
         workers: row.workers,
     });
+    let (detached, detached_count) = cluster.detached();
     ClusterStatus {
         version: ClusterStatus::VERSION,
         pid: std::process::id(),
@@ -52,5 +53,7 @@ fn of(cluster: &Cluster) -> ClusterStatus {
         uptime: clock::now().saturating_sub(cluster.began),
         nodes: nodes.collect(),
         jobs: jobs.collect(),
+        detached,
+        detached_count,
     }
 }

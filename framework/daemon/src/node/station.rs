@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use raytree_config::Config;
 use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Settings, Standing};
 use raytree_process::Keeper;
-use raytree_process::cluster::{Door, FromNode, Offer, Template, Worker};
+use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Worker};
 use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
 use raytree_types::{Cause, Resources, Restart, Shutdown};
 use tokio::sync::watch;
@@ -64,12 +64,12 @@ pub(crate) struct Station {
     total: Resources,
     /// There once the head has said by what it judges.
     lease: Mutex<Option<Lease>>,
-    workers: Mutex<HashMap<Worker, Resident>>,
+    workers: Mutex<HashMap<Worker, Placed>>,
     stage: watch::Sender<Stage>,
 }
 
 /// A worker of this node whose process has not surely ended.
-struct Resident {
+struct Placed {
     addr: Addr<WorkerMsg>,
     /// Where it is dialed, once it is up.
     at: Option<SocketAddr>,
@@ -197,13 +197,15 @@ impl Station {
         worker: Worker,
         grant: Resources,
         runtime: u64,
-        template: Template,
+        (template, residence): (Template, Option<Box<Residence>>),
     ) {
         let mut workers = self.workers.lock();
         if workers.contains_key(&worker) {
             return;
         }
-        let name = format!("job-{}", worker.job.0);
+        // A label has no slash, and is short.
+        let label = residence.as_ref().map(|own| own.resident.about.label.clone());
+        let name = label.unwrap_or_else(|| format!("job-{}", worker.job.0));
         let addr = Addr::system::<WorkerMirror>(&name);
         let (tell, over) = watch::channel(false);
         let posted = Arc::new(Posted {
@@ -212,13 +214,14 @@ impl Station {
             grant,
             runtime,
             template,
+            residence,
             say: Mutex::new(Some(tell)),
             over,
         });
         let spec = ChildSpec::actor::<WorkerMirror>(&addr, move || Arc::clone(&posted))
             .restart(Restart::Temporary)
             .shutdown(Shutdown::Wait);
-        workers.insert(worker, Resident { addr, at: None });
+        workers.insert(worker, Placed { addr, at: None });
         // A mirror that is not started says so as it is dropped, which takes this lock.
         drop(workers);
         // Refused only when the node ends.
@@ -254,11 +257,11 @@ impl Station {
     }
 
     /// A worker has surely ended.
-    pub(crate) fn is_gone(&self, worker: &Worker, cause: Cause) {
+    pub(crate) fn is_gone(&self, worker: &Worker, cause: Cause, code: Option<i32>) {
         if self.workers.lock().remove(worker).is_none() {
             return;
         }
-        let said = FromNode::WorkerGone { worker: worker.clone(), cause };
+        let said = FromNode::WorkerGone { worker: worker.clone(), cause, code };
         _ = self.uplink.cast(UplinkMsg::Say(Box::new(said)));
     }
 }

@@ -200,9 +200,9 @@ impl Uplink {
             SessionEvent::Said(ToNode::Joined { ticket, answer }) => {
                 self.station.lease(ChildInput::Joined { ticket, answer: answer.into() });
             }
-            SessionEvent::Said(ToNode::Start { worker, grant, runtime, template }) => {
+            SessionEvent::Said(ToNode::Start { worker, grant, runtime, template, residence }) => {
                 if self.station.end_by().is_none() && self.station.may_work() {
-                    self.station.start(worker, grant, runtime, *template);
+                    self.station.start(worker, grant, runtime, (*template, residence));
                 } else {
                     self.say(&FromNode::Declined { worker });
                 }
@@ -210,7 +210,7 @@ impl Uplink {
             SessionEvent::Said(ToNode::Stop { worker, at_once }) => {
                 if !self.station.stop(&worker, at_once) {
                     let cause = Cause::message("it is not there");
-                    self.say(&FromNode::WorkerGone { worker, cause });
+                    self.say(&FromNode::WorkerGone { worker, cause, code: None });
                 }
             }
             SessionEvent::Said(ToNode::End) => self.end(ctx),

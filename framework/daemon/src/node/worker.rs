@@ -18,7 +18,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use raytree_engine::jobs::TOLD_TO_END;
 use raytree_engine::membership::{Judge, Settings};
-use raytree_process::cluster::{Posting, Template, Worker};
+use raytree_process::cluster::{Posting, Residence, Template, Worker};
 use raytree_process::{Event, Process, SpawnError, Spec, Ward, Word};
 use raytree_supervise::{Actor, Context, Failure, clock};
 use raytree_types::{Cause, Incarnation, Resources, limits};
@@ -55,6 +55,7 @@ pub(crate) struct Posted {
     pub(crate) grant: Resources,
     pub(crate) runtime: u64,
     pub(crate) template: Template,
+    pub(crate) residence: Option<Box<Residence>>,
     /// Who says when the process has ended, until there is one.
     pub(crate) say: Mutex<Option<watch::Sender<bool>>>,
     /// Whether it has.
@@ -66,7 +67,7 @@ impl Drop for Posted {
         // A mirror that has begun one waits for its end (WK-1); without one there is nothing to wait for.
         if self.say.lock().is_some() {
             let what = format!("{} was not started: what would have, ended", self.worker);
-            self.station.is_gone(&self.worker, Cause::message(what));
+            self.station.is_gone(&self.worker, Cause::message(what), None);
         }
     }
 }
@@ -206,12 +207,13 @@ impl WorkerMirror {
     }
 
     fn spec(&self, program: &Executable) -> Result<Spec, Failure> {
-        let Posted { station, worker, grant, runtime, template, .. } = &*self.posted;
+        let Posted { station, worker, grant, runtime, template, residence, .. } = &*self.posted;
         let posting = Posting {
             worker: worker.clone(),
             runtime: *runtime,
             grant: grant.clone(),
             terms: template.terms.clone(),
+            residence: residence.clone(),
             abandoned_max: station.abandoned_max,
             door: station.door.clone(),
         };
@@ -288,7 +290,8 @@ impl WorkerMirror {
 
     /// WK-1: there is no process any more.
     fn gone(&mut self, cause: Cause) -> Failure {
-        self.posted.station.is_gone(&self.posted.worker, cause.clone());
+        let code = self.ward.as_ref().and_then(Ward::code);
+        self.posted.station.is_gone(&self.posted.worker, cause.clone(), code);
         Failure::of(cause)
     }
 }
@@ -308,10 +311,10 @@ impl Drop for WorkerMirror {
             Ok(runtime) if was_begun => {
                 _ = runtime.spawn(async move {
                     _ = tokio::time::timeout(limits::KILL_GRACE, over.wait_for(|over| *over)).await;
-                    station.is_gone(&worker, cause);
+                    station.is_gone(&worker, cause, None);
                 })
             }
-            _ => station.is_gone(&worker, cause),
+            _ => station.is_gone(&worker, cause, None),
         }
     }
 }

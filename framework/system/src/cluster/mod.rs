@@ -27,6 +27,7 @@ pub(crate) mod mirror;
 pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod peers;
+mod resident;
 pub(crate) mod role;
 pub(crate) mod serve;
 pub(crate) mod worker;

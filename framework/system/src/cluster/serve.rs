@@ -10,9 +10,11 @@ use std::thread;
 use raytree_process::cluster::Posting;
 use raytree_process::{Assignment, Heard, Link as Line};
 use raytree_types::{Resources, Result, limits};
+use raytree_wire::Listener;
 
 use super::peer::Peer;
-use super::{drain, worker};
+use super::resident::Callers;
+use super::{drain, resident, worker};
 use crate::link::Link;
 use crate::runtime::Runtime;
 
@@ -49,6 +51,8 @@ pub(crate) fn serve(
     let own: Arc<OnceLock<(Line, Runtime)>> = Arc::default();
     let known = Arc::clone(&own);
     let served = service.clone();
+    let callers: Arc<Callers> = Arc::default();
+    let called = Arc::clone(&callers);
     let connected = assignment.connect(move |heard| match heard {
         Heard::Stream(stream) => {
             let Some((line, runtime)) = known.get() else { return };
@@ -67,7 +71,10 @@ pub(crate) fn serve(
                 }
             }
         }
-        Heard::Stop { .. } => stop(known.get(), !matches!(served, Service::Own)),
+        Heard::Stop { .. } => {
+            called.is_told();
+            stop(known.get(), &served);
+        }
         Heard::Gone => exit(ORPHANED),
         Heard::Sent { .. } | Heard::Answered { .. } => {}
     });
@@ -75,7 +82,7 @@ pub(crate) fn serve(
         let runtime = start().map_err(|error| error.to_string())?;
         progress(&line, &runtime);
         let listener = match &service {
-            Service::Worker(posting) => Some(worker::listen(posting, &line, runtime.clone())?),
+            Service::Worker(posting) => Some(listen(posting, &line, &runtime, &callers)?),
             Service::Own | Service::Node(_) => None,
         };
         own.set((line.clone(), runtime)).map_err(|_| "it is served already".to_owned())?;
@@ -94,6 +101,20 @@ pub(crate) fn serve(
     }
 }
 
+/// A worker listens for its driver. One that is a resident begins that first, and listens for whoever calls it.
+fn listen(
+    posting: &Posting,
+    line: &Line,
+    runtime: &Runtime,
+    callers: &Arc<Callers>,
+) -> std::result::Result<Listener, String> {
+    let Some(residence) = &posting.residence else {
+        return worker::listen(posting, line, runtime.clone(), None);
+    };
+    resident::begin(residence, runtime, callers).map_err(|error| error.to_string())?;
+    worker::listen(posting, line, runtime.clone(), Some(callers))
+}
+
 /// The link is there. Held for as long as the process lives.
 fn linked((line, runtime): (&Line, &Runtime), link: Arc<Link>, service: &Service) {
     let shared = runtime.shared();
@@ -109,19 +130,21 @@ fn linked((line, runtime): (&Line, &Runtime), link: Arc<Link>, service: &Service
 
 /// A node ends its actors in order. A process of somebody's own has nothing left that anybody wants.
 #[expect(clippy::exit, reason = "the program as such never runs in this process")]
-fn stop(own: Option<&(Line, Runtime)>, in_order: bool) {
+fn stop(own: Option<&(Line, Runtime)>, service: &Service) {
     let Some((line, runtime)) = own.cloned() else { exit(ENDED) };
     line.leaving();
-    if !in_order {
+    if matches!(service, Service::Own) {
         exit(ENDED);
     }
+    let is_resident = matches!(service, Service::Worker(posting) if posting.residence.is_some());
+    let ended = if is_resident { resident::LOST } else { ENDED };
     // Its beats go on meanwhile.
     let ending = thread::Builder::new().spawn(move || {
         runtime.shutdown();
-        exit(ENDED);
+        exit(ended);
     });
     if ending.is_err() {
-        exit(ENDED);
+        exit(ended);
     }
 }
 

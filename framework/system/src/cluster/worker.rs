@@ -18,6 +18,7 @@ use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, Tls, Token};
 use super::drain;
 use super::node::Details;
 use super::peer::Peer;
+use super::resident::Callers;
 use super::serve::{FAILED, ORPHANED};
 use crate::link::Link;
 use crate::runtime::Runtime;
@@ -40,11 +41,16 @@ pub(crate) fn details(posting: &Posting) -> Details {
     }
 }
 
-/// Listens for the driver.
+/// Listens for the driver; or for all `callers`, where there is none.
 ///
 /// # Errors
 /// A sentence.
-pub(crate) fn listen(posting: &Posting, line: &Line, runtime: Runtime) -> Result<Listener, String> {
+pub(super) fn listen(
+    posting: &Posting,
+    line: &Line,
+    runtime: Runtime,
+    callers: Option<&Arc<Callers>>,
+) -> Result<Listener, String> {
     let Posting { door, worker, .. } = posting.clone();
     let token = Token::load(&door.token_file).map_err(|error| error.to_string())?;
     let pem = door.pem.as_ref().map(|(cert, key)| (Path::new(cert), Path::new(key)));
@@ -56,7 +62,7 @@ pub(crate) fn listen(posting: &Posting, line: &Line, runtime: Runtime) -> Result
         insecure: door.insecure,
         ..BindTo::loopback(token)
     };
-    let (is_taken, line) = (Mutex::new(false), line.clone());
+    let (is_taken, line, callers) = (Mutex::new(false), line.clone(), callers.cloned());
     let accepted = move |hello: Hello, stream: Stream, from: SocketAddr| {
         let greeting = serde_json::from_slice::<Greeting>(hello.details());
         let is_for_this =
@@ -64,6 +70,9 @@ pub(crate) fn listen(posting: &Posting, line: &Line, runtime: Runtime) -> Result
         if hello.plane() != Plane::Calls || !is_for_this {
             tracing::warn!(%from, who = hello.name(), "somebody dialed this worker for something else");
             return;
+        }
+        if let Some(callers) = &callers {
+            return callers.serve(&runtime, hello.name(), stream);
         }
         // One link for life: a driver that has lost it gets another worker.
         if !std::mem::replace(&mut *is_taken.lock(), true) {

@@ -102,6 +102,7 @@ impl Head {
     fn said(&self, ctx: &Context<HeadMsg>, said: ToDriver) {
         match said {
             ToDriver::Beat => {}
+            ToDriver::Resident { ticket, news } => self.driver.residents.hear(ticket, *news),
             ToDriver::Lacks => self.store(ctx),
             ToDriver::Opened { job, grace } => {
                 tracing::info!(%job, "the cluster has taken this program in");
@@ -260,6 +261,7 @@ impl Head {
         };
         tracing::error!("the head is lost: {why}");
         runtime.lost_head(why);
+        self.driver.residents.lost(why);
         self.driver.hangs_up();
         self.driver.all_gone(&Cause::message(format!("the head is lost: {why}")));
     }

@@ -17,6 +17,7 @@
 
 mod head;
 mod inbox;
+pub(crate) mod residents;
 mod store;
 mod workers;
 
@@ -38,6 +39,7 @@ use raytree_wire::{Hello, Messages, Plane, Stream, Tls, Token, dial};
 use crate::runtime::Shared;
 use head::{Head, HeadMsg};
 use inbox::Inbox;
+use residents::Residents;
 use workers::Workers;
 
 /// What a driver knows of its cluster. Belongs to the runtime, so that a restarted actor goes on where the last one was.
@@ -59,6 +61,7 @@ pub(crate) struct Driver {
     storing: AtomicBool,
     /// Since when there are no workers, and why.
     workerless: Mutex<Option<(Duration, String)>>,
+    residents: Residents,
     /// How long a silent head is waited for, once it has said so.
     grace: OnceLock<Duration>,
 }
@@ -102,6 +105,7 @@ impl Driver {
             moved: Mutex::new(clock::now()),
             storing: AtomicBool::new(false),
             workerless: Mutex::default(),
+            residents: Residents::default(),
             grace: OnceLock::new(),
         });
         let stream = driver.connect(Plane::Control, socket, &Greeting::Driver).map_err(failed)?;

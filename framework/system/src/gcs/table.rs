@@ -172,7 +172,7 @@ impl ActorTable {
             name,
             cell: Arc::clone(&cell),
         };
-        if cell.imported().is_some() {
+        if cell.is_stand_in() {
             stand_ins.insert(cell.known_as(), cell.id);
         }
         entries.insert(cell.id, entry);

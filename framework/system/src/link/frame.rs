@@ -55,6 +55,8 @@ pub(crate) enum Ask {
     Fetch { export: u64 },
     /// A handle on a living actor, by its name.
     Named { namespace: String, name: String },
+    /// A handle on the resident that the other side is, once its constructor has returned.
+    Resident,
 }
 
 /// On which terms a function runs for another process. Opaque to those who write generated code.

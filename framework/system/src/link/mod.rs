@@ -445,6 +445,7 @@ impl Ask {
             Self::Call { method, .. } => method.clone(),
             Self::Fetch { .. } => "an object".to_owned(),
             Self::Named { name, .. } => name.clone(),
+            Self::Resident => "a resident".to_owned(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use raytree_supervise::panics;
 use raytree_types::codec::Codec;
-use raytree_types::{Error, Result};
+use raytree_types::{ActorOptions, Error, Incarnation, Result};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
@@ -14,12 +14,14 @@ use super::export::{Called, Callee, Held, Kept, Object, Token};
 use super::frame::{Ask, Frame, Packed, WireRef};
 use super::import::Home;
 use super::{Answer, Link};
+use crate::driver::residents::{self, Resident};
 use crate::object::Value;
 use crate::object::cell::Standing;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::ObjectStream;
 use crate::object::waiter::{Dependent, Waiter};
+use crate::runtime::Shared;
 use crate::task::by_bytes::{Birth, Way};
 use crate::task::registry;
 
@@ -176,19 +178,48 @@ impl Link {
                 let Way::Class(create) = registry::way(&class, &signature)? else {
                     return Err(registry::differs(&class, &signature, "no actor type"));
                 };
-                let token = create(arguments, Birth { id, life, options: *options })?.0;
+                let birth = Birth { id, life, options: *options, resident: None };
+                let token = create(arguments, birth)?.0;
                 self.serve_actor(call, token)?;
             }
             Ask::Named { namespace, name } => {
                 let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
                 let named = runtime.table.named(&namespace, &name);
-                let missing = || Error::ActorNotFound { name: name.clone(), namespace };
                 let token = named.as_ref().and_then(|named| named.token.as_ref());
-                let token = token.ok_or_else(missing)?();
-                self.answer(call, Part::of_token(token));
+                match token {
+                    Some(token) => self.answer(call, Part::of_token(token())),
+                    None => self.finds(&runtime, call, namespace, name),
+                }
+            }
+            Ask::Resident => {
+                let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
+                let token = runtime.resident.get().cloned().ok_or_else(gone)?;
+                let Held::Actor(actor) = &token.held else { return Err(gone()) };
+                let (ready, link) = (actor.ready(), Arc::downgrade(self));
+                runtime.system.spawn(async move {
+                    let ready = ready.await;
+                    let Some(link) = link.upgrade() else { return };
+                    link.answer(call, ready.and_then(|()| Part::of_token(token)));
+                });
             }
         }
         Ok(())
+    }
+
+    /// Looks for an actor among those of the cluster.
+    fn finds(self: &Arc<Self>, runtime: &Arc<Shared>, call: u64, namespace: String, name: String) {
+        let Some(driver) = runtime.driver.get().cloned() else {
+            return self.answer(call, Err(Error::ActorNotFound { name, namespace }));
+        };
+        let link = Arc::downgrade(self);
+        runtime.user.spawn(async move {
+            let found = driver.find_resident(&namespace, &name).await;
+            let found = found.map_err(|why| why.of_name(&namespace, &name));
+            let token = found.and_then(resident_of_any_type);
+            if let Some(link) = link.upgrade() {
+                link.answer(call, token.and_then(Part::of_token));
+            }
+        });
     }
 
     fn serve(self: &Arc<Self>, call: u64, served: Served) {
@@ -370,6 +401,17 @@ impl Dependent for Answers {
         });
         link.answer(self.call, part);
     }
+}
+
+/// A handle on a resident whose type is known by its name only.
+fn resident_of_any_type(resident: Resident) -> Result<Arc<Token>> {
+    let about = residents::known(&resident)?;
+    let Way::Class(create) = registry::way(&about.class, &about.signature)? else {
+        return Err(registry::differs(&about.class, &about.signature, "no actor type"));
+    };
+    let (id, life) = (resident.id().ok_or_else(gone)?, Incarnation::default());
+    let (options, resident) = (ActorOptions::new(), Some(Arc::new(resident)));
+    Ok(create(Vec::new(), Birth { id, life, options, resident })?.0)
 }
 
 /// It was released while somebody asked for it.

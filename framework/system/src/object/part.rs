@@ -7,7 +7,7 @@ use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::{Error, Result};
 
 use super::Value;
-use crate::link::{Imported, Token};
+use crate::link::{Imported, ImportedActor, Token};
 
 /// One value in its written form. What is large lies apart from the rest, and is not copied once more; the references in
 /// it are still those of this process.
@@ -61,6 +61,11 @@ impl Part {
 
     /// What the one reference in it names, where that is an import.
     pub(crate) fn into_import(self) -> Option<Arc<Imported>> {
+        self.0.refs.into_iter().next()?.downcast().ok()
+    }
+
+    /// What the one reference in it names, where that is another process's actor.
+    pub(crate) fn into_actor(self) -> Option<Arc<ImportedActor>> {
         self.0.refs.into_iter().next()?.downcast().ok()
     }
 

@@ -125,6 +125,11 @@ impl Shared {
             BodyOf::Here(_) => cell,
             // A process of its own takes of this node what its actor takes.
             BodyOf::Away(Origin::Begun(begun)) if begun.is_own => cell,
+            BodyOf::Resident(followed) => {
+                let cell = cell.unbooked();
+                cell.follows(Arc::clone(&followed.resident));
+                cell
+            }
             BodyOf::Away(origin) => {
                 let cell = cell.unbooked();
                 if let Origin::Imported(imported) = origin {

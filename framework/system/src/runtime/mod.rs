@@ -32,7 +32,7 @@ use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held};
 use crate::inspector::door::Door;
-use crate::link::Link;
+use crate::link::{Link, Token};
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::task::block::Lent;
@@ -78,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     /// It has nodes, or is one.
     pub(crate) is_clustered: bool,
+    /// The detached actor of a cluster that this process is, if it is one.
+    pub(crate) resident: OnceLock<Arc<Token>>,
     /// Other processes that run what this one submits.
     pub(crate) peers: Peers,
     /// The cluster that runs what is submitted here, in a driver.

@@ -240,7 +240,7 @@ impl Init {
 /// A number for the runtime of a process of somebody's own, whose actors others may come to know: whoever starts such
 /// processes has none to give that nobody else gives. Of a thousand that live at once two have the same with a chance of
 /// one in 10^8.
-fn drawn_by_lot() -> u64 {
+pub(crate) fn drawn_by_lot() -> u64 {
     /// Above all that are counted, and small enough to be read as a number everywhere.
     const BITS: u32 = 47;
     // The keys of hash maps are the operating system's random numbers.
@@ -289,6 +289,7 @@ fn boot(
         lane: Lane::new(usize::try_from(resources.thousandths(CPU) / 1000).unwrap_or(usize::MAX)),
         ledger: Ledger::new(resources),
         is_clustered: !is_alone || is_node,
+        resident: OnceLock::new(),
         peers: Peers::default(),
         driver: OnceLock::new(),
         program: OnceLock::new(),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use raytree_types::{ActorId, ActorOptions, Error, Incarnation, Result};
 
 use super::args::Args;
+use crate::driver::residents::Resident;
 use crate::link::Token;
 use crate::link::{Served, Terms};
 use crate::object::Value;
@@ -45,6 +46,8 @@ pub struct Birth {
     pub(crate) id: ActorId,
     pub(crate) life: Incarnation,
     pub(crate) options: ActorOptions,
+    /// It lives already, and is the cluster's.
+    pub(crate) resident: Option<Arc<Resident>>,
 }
 
 /// An actor of another process's wish.

@@ -15,6 +15,7 @@ use super::actor::Actor;
 use super::actor_ref::{self, ActorRef};
 use super::handle::ActorHandle;
 use super::remote::{Handle, Remote};
+use super::resident;
 use crate::gcs::table::Place;
 use crate::link::{Ask, ImportedActor, Token};
 use crate::object::Value;
@@ -29,6 +30,7 @@ use crate::task::by_bytes::Birth;
 use crate::task::context::{self, lending};
 use crate::worker::away::Origin;
 use crate::worker::launch::BodyOf;
+use crate::worker::resident::Wish;
 
 /// An actor type with options: `Counter::with(options).remote(10)`.
 #[must_use = "nothing is created before `remote`"]
@@ -76,9 +78,23 @@ where
         let info = T::info();
         let stored = A::travel(stored, Strict(shared.life), info.codec)?;
         let given = Given::<A>(Arc::new(A::keep(stored)));
+        let lives_on = shared.driver.get().filter(|_| self.options.is_detached());
         let mut waits = false;
         A::each(&given.0, &mut |settled| waits |= !settled.is_settled());
         let when = if waits { Place::Later } else { Place::Now };
+        if let Some(driver) = lives_on {
+            let arguments = given.clone();
+            let wish = Wish {
+                namespace: self.options.given_namespace().unwrap_or(&shared.namespace).to_owned(),
+                options: self.options,
+                arguments: Box::new(move || A::write(arguments.lend()?, info.codec)),
+            };
+            let handle = resident::create::<T>(runtime, driver, wish, (place, when))?;
+            if waits {
+                Waits::begin::<A>(&given, handle.cell().id, runtime);
+            }
+            return Ok(handle);
+        }
         let is_elsewhere = shared.begins_elsewhere(&self.options);
         let body = if is_elsewhere || self.options.isolation().is_some() {
             BodyOf::Away(Origin::begun(info, given.clone(), !is_elsewhere))
@@ -95,7 +111,7 @@ where
     }
 }
 
-fn token_of<T: Remote>(handle: ActorHandle<T>, life: &'static Life) -> Arc<Token> {
+pub(super) fn token_of<T: Remote>(handle: ActorHandle<T>, life: &'static Life) -> Arc<Token> {
     actor_ref::token(ActorRef::live_of(handle, life))
 }
 
@@ -108,7 +124,11 @@ where
 {
     let runtime = ambient::current()?;
     let given = Given::<A>(Arc::new(A::keep(A::read(parts, T::info().codec)?)));
-    let Birth { id, life, options } = birth;
+    let Birth { id, life, options, resident } = birth;
+    if let Some(resident) = resident {
+        let followed = resident::follow::<T>(&runtime, resident)?;
+        return Ok(actor_ref::token(followed));
+    }
     // It came from a node that has enough to do, and goes to another one.
     let is_elsewhere = runtime.shared().peers.any();
     let body = if is_elsewhere || options.isolation().is_some() {
@@ -276,6 +296,9 @@ async fn find<T: Remote>(name: &str, namespace: Option<&str>) -> Result<T::Handl
     }
     let missing =
         || Error::ActorNotFound { name: name.to_owned(), namespace: namespace.to_owned() };
+    if let Some(driver) = shared.driver.get() {
+        return resident::find::<T>(&runtime, driver, namespace, name).await.map(T::Handle::of);
+    }
     let link = shared.program.get().and_then(|program| program.link());
     let link = link.or_else(|| shared.parent.get().cloned()).ok_or_else(missing)?;
     let what = Ask::Named { namespace: namespace.to_owned(), name: name.to_owned() };

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::link::Link;
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::context::ActorContext;
+use crate::user::shipped::Whose;
 use crate::worker::pace::Hold;
 
 /// A boxed future.
@@ -100,7 +101,7 @@ pub(crate) trait MethodJob<A: Actor>: Send + Sync {
     /// A synchronous `&self` method that is marked `blocking`, on a thread of its own.
     fn on_own_thread(self: Arc<Self>, actor: &A, ctx: &ActorContext<A>);
     /// Has it run by the actor over there. The ticket lives until it is answered.
-    fn ship(self: Arc<Self>, to: (&Arc<Link>, u64, bool), ticket: Ticket<A>);
+    fn ship(self: Arc<Self>, to: (&Arc<Link>, u64, Whose), ticket: Ticket<A>);
     /// The message goes to the present life.
     fn delivered(&self);
     /// The message is gone.

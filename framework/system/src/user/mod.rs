@@ -11,5 +11,6 @@ pub(crate) mod open;
 pub(crate) mod order;
 pub(crate) mod pending;
 pub(crate) mod remote;
-mod shipped;
+pub(crate) mod resident;
+pub(crate) mod shipped;
 pub(crate) mod status;

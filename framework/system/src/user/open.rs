@@ -23,6 +23,7 @@ use super::handle::{ActorHandle, Lease};
 use super::job::{Boxed, HostedMsg, MethodJob, Ticket};
 use super::method::{Begun, Invocation};
 use super::order::{Deferred, Order};
+use super::shipped::Whose;
 use super::status::Cell;
 use crate::link::Link;
 use crate::object::cell::{ObjectCell, Producer, Standing};
@@ -406,7 +407,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         }
     }
 
-    fn ship(self: Arc<Self>, to: (&Arc<Link>, u64, bool), ticket: Ticket<T>) {
+    fn ship(self: Arc<Self>, to: (&Arc<Link>, u64, Whose), ticket: Ticket<T>) {
         self.go(to, ticket);
     }
 

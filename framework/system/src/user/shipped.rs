@@ -10,17 +10,28 @@ use super::actor::Actor;
 use super::job::Ticket;
 use super::method::Invocation;
 use super::open::OpenCall;
+use crate::driver::residents::Resident;
 use crate::link::{Answer, Ask, Landing, Link};
 use crate::object::part::Part;
 use crate::task::away::{self, Order, Results};
 use crate::task::failure::Failure;
 
+/// Whose actor it is that a call goes to.
+#[derive(Clone)]
+pub(crate) enum Whose {
+    /// Its one life there was begun for this process, which is told how it ends.
+    Begun,
+    /// Another process's, which says what became of a call.
+    Imported,
+    /// The cluster's, in this life: its head says how that ends.
+    Resident(Arc<Resident>, u32),
+}
+
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     /// Goes to the actor that is held for this process under `export`.
-    /// `is_begun`: its one life there was begun for this process, which is told how it ends.
     pub(super) fn go(
         self: Arc<Self>,
-        (link, export, is_begun): (&Arc<Link>, u64, bool),
+        (link, export, whose): (&Arc<Link>, u64, Whose),
         ticket: Ticket<T>,
     ) {
         let Some(invocation) = self.begin() else { return };
@@ -43,7 +54,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         match results {
             Results::One(read) => {
                 let call = Arc::clone(&self);
-                let landing = Landed { call, is_begun, ticket, read, codec };
+                let landing = Landed { call, whose, ticket, read, codec };
                 let number = link.ask(what, arguments, Box::new(landing));
                 *self.away.lock() = Some((Arc::clone(link), number));
                 if self.is_answered() {
@@ -56,15 +67,26 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
                 let poured = away::pour(Arc::clone(link), what, arguments, (window, put));
                 runtime.user.spawn(async move {
                     let result = self.watched(poured).await;
-                    match result {
+                    match (result, whose) {
+                        (None | Some(Err(Failure::Lost(_))), Whose::Resident(resident, life)) => {
+                            self.lost_with(&resident, life, codec).await;
+                        }
                         // It ended with its life: who lost it is said there.
-                        None | Some(Err(Failure::Lost(_))) => {}
-                        Some(result) => self.returned(result.map(|()| end()), codec),
+                        (None | Some(Err(Failure::Lost(_))), _) => {}
+                        (Some(result), _) => self.returned(result.map(|()| end()), codec),
                     }
                     drop(ticket);
                 });
             }
         }
+    }
+
+    /// A life of a resident has lost it: how that has ended is known by and by.
+    async fn lost_with(&self, resident: &Resident, life: u32, codec: Codec) {
+        let (kind, will_restart) = resident.fate(life).await;
+        let (actor, name) = (self.cell.known_as(), self.cell.name.clone());
+        let died = Error::ActorDied { actor, name, kind: Box::new(kind), will_restart };
+        self.returned(Err(Failure::from(died)), codec);
     }
 
     /// Nobody wants its answer any more.
@@ -77,7 +99,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 
 struct Landed<T: Actor, I: Invocation<T>> {
     call: Arc<OpenCall<T, I>>,
-    is_begun: bool,
+    whose: Whose,
     /// Dropped without an answer it says that the call was lost.
     ticket: Ticket<T>,
     read: fn(Part, Codec) -> Result<I::Out, Failure>,
@@ -86,8 +108,24 @@ struct Landed<T: Actor, I: Invocation<T>> {
 
 impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
     fn land(self: Box<Self>, answer: Answer) {
-        let Self { call, is_begun, ticket, read, codec } = *self;
+        let Self { call, whose, ticket, read, codec } = *self;
         call.away.lock().take();
+        let answer = match (whose, answer) {
+            (
+                Whose::Resident(resident, life),
+                Answer::Lost(_) | Answer::Failed(Error::ActorDied { .. }),
+            ) if call.life.runtime().is_some() => {
+                let Some(runtime) = call.life.runtime() else { return };
+                runtime.user.spawn(async move {
+                    call.lost_with(&resident, life, codec).await;
+                    drop(ticket);
+                });
+                return;
+            }
+            (Whose::Begun, answer) => (true, answer),
+            (_, answer) => (false, answer),
+        };
+        let (is_begun, answer) = answer;
         match answer {
             // The life over there has lost it; how it ended is told next. Of another process's actor only the last end is.
             Answer::Lost(_) => {}

@@ -8,6 +8,7 @@ use raytree_supervise::{Probe, clock};
 use raytree_types::{ActorId, ActorOptions, Demand, Error, Exit, ExitKind, Incarnation, Resources};
 use tokio::sync::{Notify, watch};
 
+use crate::driver::residents::Resident;
 use crate::link::ImportedActor;
 use crate::runtime::Shared;
 use crate::user::handle::Lease;
@@ -61,6 +62,8 @@ pub(crate) struct Cell {
     pub(crate) open: OpenCalls,
     /// It lives in another process, and this one only knows of it.
     imported: OnceLock<Arc<ImportedActor>>,
+    /// It is the cluster's, and outlives this process.
+    resident: OnceLock<Arc<Resident>>,
     /// Its lives take nothing of this node's books.
     is_unbooked: bool,
 }
@@ -86,7 +89,7 @@ impl Cell {
         let death = Arc::new(Notify::new());
         let open = OpenCalls::default();
         let exits = AtomicU64::new(0);
-        let (imported, is_unbooked) = (OnceLock::new(), false);
+        let (imported, resident, is_unbooked) = (OnceLock::new(), OnceLock::new(), false);
         Self {
             id,
             tag,
@@ -101,6 +104,7 @@ impl Cell {
             lease,
             open,
             imported,
+            resident,
             is_unbooked,
         }
     }
@@ -131,7 +135,23 @@ impl Cell {
 
     /// The id that the whole system knows it by: `id` is that of the stand-in, where it is one for another process's actor.
     pub(crate) fn known_as(&self) -> ActorId {
-        self.imported().map_or(self.id, |imported| imported.id)
+        let resident = || self.resident.get().and_then(|resident| resident.id());
+        self.imported().map(|imported| imported.id).or_else(resident).unwrap_or(self.id)
+    }
+
+    /// It is the cluster's.
+    pub(crate) fn follows(&self, resident: Arc<Resident>) {
+        // Set once, by whoever made it.
+        _ = self.resident.set(resident);
+    }
+
+    pub(crate) fn resident(&self) -> Option<&Arc<Resident>> {
+        self.resident.get()
+    }
+
+    /// It stands for an actor that lives, and is held, elsewhere.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        self.imported().is_some() || self.resident().is_some()
     }
 
     /// The one lease that all handles share.

@@ -32,6 +32,7 @@ use crate::task::definition::Info;
 use crate::user::actor::Actor;
 use crate::user::class::Given;
 use crate::user::job::HostedMsg;
+use crate::user::shipped::Whose;
 use crate::user::status::Cell;
 
 /// Where the body of an actor comes from.
@@ -171,7 +172,8 @@ impl<A: Actor> kit::Actor for Away<A> {
                     return Ok(());
                 }
                 let job = ticket.job();
-                job.ship((&self.there.link, self.there.export, self.there.is_begun), ticket);
+                let whose = if self.there.is_begun { Whose::Begun } else { Whose::Imported };
+                job.ship((&self.there.link, self.there.export, whose), ticket);
                 Ok(())
             }
             HostedMsg::Gone(told) if told.0 == self.there.number => gone(ctx, told.1),

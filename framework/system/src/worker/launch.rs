@@ -15,6 +15,7 @@ use crate::user::status::Cell;
 use crate::worker::away::{Away, AwayArgs, Origin};
 use crate::worker::host::HostObserver;
 use crate::worker::hosted::{Hosted, HostedArgs};
+use crate::worker::resident::{FollowArgs, Followed, Follows};
 
 /// One user actor, whatever its type.
 pub(crate) trait Launch: Send + Sync {
@@ -45,6 +46,8 @@ pub(crate) enum BodyOf<A: Actor> {
     Here(Arc<A::Args>),
     /// They are lived in another process.
     Away(Origin),
+    /// They are the cluster's.
+    Resident(Followed),
 }
 
 /// Makes a token of a handle.
@@ -73,6 +76,13 @@ impl<A: Actor> Launch for Launcher<A> {
                     origin: origin.clone(),
                     first,
                     given,
+                })
+            }
+            BodyOf::Resident(followed) => {
+                let followed = followed.clone();
+                ChildSpec::actor::<Follows<A>>(&self.addr, move || FollowArgs {
+                    cell: Arc::clone(&cell),
+                    followed: followed.clone(),
                 })
             }
         };

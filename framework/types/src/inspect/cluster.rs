@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{JobId, Resources};
+use crate::{ActorId, JobId, Resources};
 
 /// A cluster, as its head sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,13 @@ pub struct ClusterStatus {
     pub nodes: Vec<NodeStatus>,
     /// Its jobs, the oldest first.
     pub jobs: Vec<JobStatus>,
+    /// Its detached actors, by namespace and name, those without a name last: at most
+    /// [`STATUS_DETACHED_MAX`](crate::limits::STATUS_DETACHED_MAX) of them.
+    #[serde(default)]
+    pub detached: Vec<DetachedStatus>,
+    /// How many of them there are.
+    #[serde(default)]
+    pub detached_count: usize,
 }
 
 impl ClusterStatus {
@@ -34,6 +41,23 @@ impl ClusterStatus {
         let is_up = |node: &NodeStatus| node.phase == NodePhase::Up;
         !self.nodes.is_empty() && self.nodes.iter().all(is_up)
     }
+}
+
+/// A detached actor, as its head sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetachedStatus {
+    /// Who it is.
+    pub id: ActorId,
+    /// Where its name is unique.
+    pub namespace: String,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// How it is called in the tree.
+    pub label: String,
+    /// Where it lives; none while it begins a life, or waits for a place.
+    pub node: Option<String>,
+    /// Lives that have ended.
+    pub restarts: u32,
 }
 
 /// A node, as its head sees it.

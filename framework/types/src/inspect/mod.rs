@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitKind;
 
-pub use cluster::{ClusterStatus, JobStatus, NodePhase, NodeStatus};
+pub use cluster::{ClusterStatus, DetachedStatus, JobStatus, NodePhase, NodeStatus};
 pub use protocol::{
     Answer, Asked, Refused, Reply, Request, Selection, TreeRow, TreeRows, Versioned,
 };

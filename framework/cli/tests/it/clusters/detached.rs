@@ -1,0 +1,254 @@
+//! Detached actors: they belong to the cluster and outlive the program that has created them.
+
+use std::path::PathBuf;
+
+use raytree::prelude::*;
+use raytree::{Error, ExitKind, Result, get_actor, get_all};
+use rustix::process::Signal;
+
+use super::support::{Cluster, SAYS, lives, of, parent, send, until};
+use super::{Counter, CounterHandle, process};
+
+fn named(name: &str) -> ActorOptions {
+    ActorOptions::new().name(name).detached().restarts(0)
+}
+
+fn is_missing(found: Result<CounterHandle>) -> bool {
+    matches!(found, Err(Error::ActorNotFound { .. }))
+}
+
+#[test]
+fn rs_5_it_outlives_its_driver_and_the_next_one_finds_it() {
+    let cluster = of(rs_5_it_outlives_its_driver_and_the_next_one_finds_it).nodes(1).start();
+    let driver = cluster.driver();
+    let home = driver.run(async {
+        let counter = Counter::with(named("scores")).remote(10);
+        assert_eq!(counter.add(5).await?, 15);
+        counter.process().await
+    });
+    drop(driver);
+    until("the end of the job", || cluster.status().jobs.is_empty());
+    assert_eq!(cluster.status().detached.len(), 1);
+    let driver = cluster.driver();
+    driver.run(async {
+        let counter = get_actor::<Counter>("scores").await?;
+        assert_eq!((counter.add(1).await?, counter.process().await?), (16, home));
+        // Calls of one caller are handled in their order.
+        let sums = get_all((0..500).map(|_| counter.add(1))).await?;
+        assert_eq!(sums, (17..517).collect::<Vec<_>>());
+        let again = get_actor::<Counter>("scores").await?;
+        assert_eq!(again.id(), counter.id());
+        let exit = counter.kill().await?;
+        assert!(matches!(exit.kind, ExitKind::Killed { .. }), "{exit}");
+        assert!(is_missing(get_actor::<Counter>("scores").await));
+        Ok(())
+    });
+    assert!(!lives(home));
+    drop(driver);
+    cluster.until_free();
+}
+
+/// A program that creates one, says so, and waits for its end; nothing when it is run as a test.
+#[test]
+fn creates_a_ghost() {
+    let is_program = std::env::var_os("RAYTREE_TEST_PROGRAM").is_some();
+    if std::env::var_os("RAYTREE_ROLE").is_none() && !is_program {
+        return;
+    }
+    let runtime = raytree::init().threads(2).start().expect("a runtime");
+    let _here = runtime.enter();
+    let owned = Counter::remote(1);
+    let ghost = Counter::with(named("ghost")).remote(7);
+    let told = runtime
+        .block_on(async { Ok::<_, Error>((ghost.process().await?, owned.process().await?)) });
+    let (ghost, owned) = told.expect("they live");
+    println!("{SAYS}{ghost} {owned}");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).expect("an input");
+}
+
+#[test]
+fn rs_5_a_driver_that_is_killed_takes_what_it_owns_along_and_nothing_detached() {
+    let plan = of(rs_5_a_driver_that_is_killed_takes_what_it_owns_along_and_nothing_detached);
+    let cluster = plan.nodes(1).start();
+    let mut program = cluster.program(creates_a_ghost, 1);
+    let said = program.says();
+    let pids: Vec<u32> = said.split(' ').map(|pid| pid.parse().expect("a pid")).collect();
+    let (ghost, owned) = (pids[0], pids[1]);
+    assert_ne!(ghost, owned);
+    send(program.pid(), Signal::KILL);
+    until("the end of what the driver owned", || !lives(owned));
+    until("the end of its job", || cluster.status().jobs.is_empty());
+    assert!(lives(ghost));
+    assert!(cluster.status().detached.iter().any(|own| own.name.as_deref() == Some("ghost")));
+    // It is of the same program, so this one may call it.
+    let driver = cluster.driver();
+    driver.run(async {
+        let counter = get_actor::<Counter>("ghost").await?;
+        assert_eq!((counter.add(1).await?, counter.process().await?), (8, ghost));
+        counter.stop().await?;
+        Ok(())
+    });
+    until("the end of the detached one", || !lives(ghost));
+}
+
+/// Calls it until it answers: what is lost meanwhile is told.
+async fn answers(counter: &CounterHandle) -> u32 {
+    loop {
+        match counter.process().await {
+            Ok(process) => return process,
+            Err(Error::ActorDied { will_restart: true, .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn rs_2_rs_3_its_process_is_killed_and_it_lives_again_as_often_as_it_may() {
+    let plan = of(rs_2_rs_3_its_process_is_killed_and_it_lives_again_as_often_as_it_may);
+    let cluster = plan.nodes(1).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let counter = Counter::with(named("phoenix").restarts(1)).remote(10);
+        assert_eq!(counter.add(5).await?, 15);
+        let first = counter.process().await?;
+        send(first, Signal::KILL);
+        let second = loop {
+            let now = answers(&counter).await;
+            if now != first {
+                break now;
+            }
+        };
+        assert_eq!(counter.add(0).await?, 10, "a new life begins anew");
+        send(second, Signal::KILL);
+        let exit = counter.exited().await?;
+        assert!(matches!(exit.kind, ExitKind::HostDied(_)), "{exit}");
+        assert!(is_missing(get_actor::<Counter>("phoenix").await));
+        Ok(())
+    });
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn rs_2_its_node_is_killed_and_it_lives_on_another_one() {
+    let plan = of(rs_2_its_node_is_killed_and_it_lives_on_another_one);
+    let mut cluster = plan.no_own_node().nodes(2).start();
+    let driver = cluster.driver();
+    let (counter, home) = driver.run(async {
+        let counter = Counter::with(named("nomad").restarts(5)).remote(1);
+        let home = counter.process().await?;
+        Ok((counter, home))
+    });
+    let node = parent(home).expect("it lives");
+    let index = cluster.nodes.iter().position(|own| own.pid() == node).expect("one of them");
+    cluster.nodes[index].kill();
+    let elsewhere = cluster.nodes[1 - index].pid();
+    let now = driver.run(async {
+        loop {
+            let now = answers(&counter).await;
+            if now != home {
+                return Ok(now);
+            }
+        }
+    });
+    assert_eq!(parent(now), Some(elsewhere));
+    driver.run(async { counter.kill().await });
+}
+
+#[remote]
+async fn finds_and_adds(name: String) -> Result<u64> {
+    get_actor::<Counter>(&name).await?.add(1).await
+}
+
+#[test]
+fn rs_1_a_name_is_one_actors_in_the_whole_cluster() {
+    let cluster = of(rs_1_a_name_is_one_actors_in_the_whole_cluster).nodes(1).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let first = Counter::with(named("only")).remote(1);
+        first.ready().await?;
+        let second = Counter::with(named("only")).remote(2);
+        let refused = second.add(1).await.unwrap_err();
+        assert!(refused.to_string().contains("has this name already"), "{refused}");
+        let same = Counter::with(named("only").get_if_exists()).remote(3);
+        assert_eq!(same.add(1).await?, 2);
+        assert_eq!(same.process().await?, first.process().await?);
+        // From every node, too, and from tasks and actors there.
+        let sums = get_all((0..4).map(|_| finds_and_adds::remote("only".to_owned()))).await?;
+        assert_eq!(sums.into_iter().max(), Some(6));
+        let missing = finds_and_adds::remote("nobody".to_owned()).await.unwrap_err();
+        assert!(missing.to_string().contains("nobody"), "{missing}");
+        assert!(process::remote().await? > 0);
+        first.kill().await?;
+        let third = Counter::with(named("only")).remote(3);
+        assert_eq!(third.add(0).await?, 3, "the name is free again");
+        third.kill().await.map(drop)
+    });
+}
+
+/// Wants what it is told, and remembers its end in a file.
+struct Fussy {
+    mark: PathBuf,
+}
+
+#[remote]
+impl Fussy {
+    fn new(mark: PathBuf, likes: bool) -> Result<Self, std::io::Error> {
+        if likes { Ok(Self { mark }) } else { Err(std::io::Error::other("it does not like it")) }
+    }
+
+    pub(crate) fn breaks(&mut self) -> u32 {
+        panic!("it broke")
+    }
+
+    pub(crate) fn mark(&self) -> PathBuf {
+        self.mark.clone()
+    }
+}
+
+#[test]
+fn rs_4_how_it_ends_is_told_in_full() {
+    let cluster: Cluster = of(rs_4_how_it_ends_is_told_in_full).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let mark = cluster.folder.path().join("mark");
+        let refused = Fussy::with(named("fussy")).remote(mark.clone(), false);
+        let told = refused.mark().await.unwrap_err();
+        assert!(told.to_string().contains("does not like it"), "{told}");
+        let fussy = Fussy::with(named("fussy")).remote(mark.clone(), true);
+        assert_eq!(fussy.mark().await?, mark);
+        let told = fussy.breaks().await.unwrap_err();
+        assert!(matches!(&told, Error::ActorDied { .. }), "{told}");
+        let exit = fussy.exited().await?;
+        assert!(exit.to_string().contains("it broke"), "{exit}");
+        // What it is made of has to outlive this program.
+        let reference = raytree::put(1u64).await?;
+        let refers = Refers::with(named("refers")).remote(vec![reference]);
+        let told = refers.ready().await.unwrap_err();
+        assert!(told.to_string().contains("outlives this program"), "{told}");
+        let large = Blob::with(named("blob")).remote(vec![0; 1 << 20]);
+        let told = large.ready().await.unwrap_err();
+        assert!(told.to_string().contains("32768"), "{told}");
+        Ok(())
+    });
+    assert_eq!(cluster.status().detached, []);
+}
+
+struct Refers;
+
+#[remote]
+impl Refers {
+    fn new(_references: Vec<ObjectRef<u64>>) -> Self {
+        Self
+    }
+}
+
+struct Blob;
+
+#[remote]
+impl Blob {
+    fn new(_bytes: Vec<u8>) -> Self {
+        Self
+    }
+}

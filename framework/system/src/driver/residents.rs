@@ -1,0 +1,354 @@
+//! The residents that a driver follows: detached actors, which belong to the head of the cluster and outlive every driver.
+//!
+//! The head says of each what becomes of it; what it said last stands here. Belongs to the runtime, as all that a driver
+//! knows.
+//!
+//! Invariants:
+//! - **DR-3 (told-when-ended):** a call that was lost with the link to a resident is lost for its caller when the head has said
+//!   that that life has ended; or, where the head still has it as living, after [`limits::RESIDENT_FATE_WITHIN`].
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use raytree_process::cluster::{
+    About, FromDriver, Greeting, Resident as Described, ResidentNews, ResidentWish, Worker,
+};
+use raytree_process::program::Program;
+use raytree_types::{ActorId, Cause, Error, ExitKind, Result, limits};
+use raytree_wire::{Plane, Stream};
+use tokio::sync::watch;
+
+use super::Driver;
+
+/// See the [module documentation](self).
+#[derive(Default)]
+pub(super) struct Residents {
+    next: AtomicU64,
+    followed: Mutex<HashMap<u64, watch::Sender<State>>>,
+}
+
+/// What is known of a resident.
+#[derive(Clone, Debug, Default)]
+struct State {
+    /// Who it is, once the head has said so.
+    is: Option<(ActorId, Arc<About>)>,
+    standing: Standing,
+}
+
+/// How it stands with a resident.
+#[derive(Clone, Debug, Default)]
+enum Standing {
+    /// It has no life now, or nothing was said yet.
+    #[default]
+    Waits,
+    Up(Home),
+    /// Nothing follows.
+    Over(Over),
+}
+
+/// Where a life of a resident is.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    pub(crate) worker: Worker,
+    pub(crate) life: u32,
+    pub(crate) address: SocketAddr,
+}
+
+/// The last that is heard of a resident.
+#[derive(Clone, Debug)]
+pub(crate) enum Over {
+    /// There is none, or it cannot be followed.
+    Refused(Refused),
+    /// It has ended for good.
+    Dead { cause: Cause, in_order: bool },
+}
+
+/// Why there is nobody to be followed.
+#[derive(Clone, Debug)]
+pub(crate) enum Refused {
+    /// Nobody has the name.
+    Missing,
+    /// Somebody else has the name.
+    NameTaken,
+    /// Something else.
+    Error(Error),
+}
+
+/// A resident that this process follows for as long as this is held.
+pub(crate) struct Resident {
+    driver: Arc<Driver>,
+    ticket: u64,
+    state: watch::Receiver<State>,
+    /// What this process has called it before the head knew of it.
+    wished: Option<(ActorId, Arc<About>)>,
+    is_asked: AtomicBool,
+    /// This process has had it killed.
+    is_killed: AtomicBool,
+}
+
+impl Residents {
+    fn follow(&self) -> (u64, watch::Receiver<State>) {
+        let ticket = self.next.fetch_add(1, Ordering::Relaxed);
+        let (say, state) = watch::channel(State::default());
+        self.followed.lock().insert(ticket, say);
+        (ticket, state)
+    }
+
+    /// The head has said what becomes of one.
+    pub(super) fn hear(&self, ticket: u64, news: ResidentNews) {
+        let is_last = news.is_last();
+        let mut followed = self.followed.lock();
+        let Some(say) = followed.get(&ticket) else { return };
+        say.send_modify(|state| match news {
+            ResidentNews::Is { id, program, about } => match check(&program.id, &about) {
+                Ok(()) => state.is = Some((id, Arc::new(about))),
+                Err(error) => state.standing = Standing::Over(Over::Refused(error)),
+            },
+            // What cannot be called here is over, wherever it lives.
+            _ if matches!(state.standing, Standing::Over(_)) => {}
+            ResidentNews::Up { worker, life, address } => {
+                state.standing = Standing::Up(Home { worker, life, address });
+            }
+            ResidentNews::Down { .. } => state.standing = Standing::Waits,
+            ResidentNews::Dead { cause, in_order } => {
+                state.standing = Standing::Over(Over::Dead { cause, in_order });
+            }
+            ResidentNews::Missing => state.standing = refused(Refused::Missing),
+            ResidentNews::NameTaken => state.standing = refused(Refused::NameTaken),
+            ResidentNews::Refused { reason } => {
+                state.standing = refused(Refused::Error(Error::StartFailed { reason }));
+            }
+        });
+        if is_last {
+            followed.remove(&ticket);
+        }
+    }
+
+    /// The head is lost: nobody will say anything of them any more.
+    pub(super) fn lost(&self, reason: &str) {
+        for say in std::mem::take(&mut *self.followed.lock()).into_values() {
+            let error = Error::HeadLost { reason: reason.to_owned() };
+            say.send_modify(|state| state.standing = refused(Refused::Error(error)));
+        }
+    }
+}
+
+fn refused(why: Refused) -> Standing {
+    Standing::Over(Over::Refused(why))
+}
+
+/// Only the same program reads what it wrote.
+fn check(
+    program: &raytree_process::program::ProgramId,
+    about: &About,
+) -> std::result::Result<(), Refused> {
+    let own = Program::of_this_process().and_then(Program::id);
+    let own = own.map_err(|error| {
+        Refused::Error(Error::StartFailed {
+            reason: format!("this program cannot be read: {error}"),
+        })
+    })?;
+    if own == *program {
+        return Ok(());
+    }
+    Err(Refused::Error(Error::ProgramsDiffer {
+        name: about.class.clone(),
+        asking: "this program".to_owned(),
+        wanted: format!("that of program {own}"),
+        asked: about.label.clone(),
+        found: format!("that of program {program}"),
+    }))
+}
+
+impl Driver {
+    /// One that does not exist yet: it does once [`Resident::create`] was said.
+    pub(crate) fn new_resident(self: &Arc<Self>, id: ActorId, about: About) -> Resident {
+        self.followed(Some((id, Arc::new(about))))
+    }
+
+    /// The one of this name, wherever it came from.
+    pub(crate) async fn find_resident(
+        self: &Arc<Self>,
+        namespace: &str,
+        name: &str,
+    ) -> std::result::Result<Resident, Refused> {
+        let resident = self.followed(None);
+        resident.is_asked.store(true, Ordering::Release);
+        let (ticket, namespace, name) = (resident.ticket, namespace.to_owned(), name.to_owned());
+        self.wish(ResidentWish::Find { ticket, namespace, name });
+        let mut state = resident.state.clone();
+        let told =
+            |state: &State| state.is.is_some() || matches!(state.standing, Standing::Over(_));
+        let said = state.wait_for(told).await.map(|state| state.clone());
+        match said.map(|state| state.standing) {
+            Ok(Standing::Over(Over::Refused(why))) => Err(why),
+            Ok(_) => Ok(resident),
+            Err(_) => Err(Refused::Missing),
+        }
+    }
+
+    fn followed(self: &Arc<Self>, wished: Option<(ActorId, Arc<About>)>) -> Resident {
+        let (ticket, state) = self.residents.follow();
+        let (is_asked, is_killed) = Default::default();
+        Resident { driver: Arc::clone(self), ticket, state, wished, is_asked, is_killed }
+    }
+
+    fn wish(&self, what: ResidentWish) {
+        self.say(&FromDriver::Resident(what));
+    }
+}
+
+impl Resident {
+    /// The head is asked for it, the first time that this is called.
+    pub(crate) fn create(&self, described: Described, get_if_exists: bool) {
+        if !self.is_asked.swap(true, Ordering::AcqRel) {
+            let (ticket, resident) = (self.ticket, Box::new(described));
+            self.driver.wish(ResidentWish::Create { ticket, resident, get_if_exists });
+        }
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::Acquire)
+    }
+
+    fn is(&self) -> Option<(ActorId, Arc<About>)> {
+        self.state.borrow().is.clone().or_else(|| self.wished.clone())
+    }
+
+    /// The id that the whole cluster knows it by.
+    pub(crate) fn id(&self) -> Option<ActorId> {
+        self.is().map(|(id, _)| id)
+    }
+
+    /// How it is called. There is something once the head has said who it is, or this process has.
+    pub(crate) fn about(&self) -> Option<Arc<About>> {
+        self.is().map(|(_, about)| about)
+    }
+
+    /// Waits for a life after that one, or the end.
+    pub(crate) async fn lives_after(&self, life: Option<u32>) -> std::result::Result<Home, Over> {
+        let mut state = self.state.clone();
+        let told = |state: &State| match &state.standing {
+            Standing::Waits => false,
+            Standing::Up(home) => life.is_none_or(|life| home.life > life),
+            Standing::Over(_) => true,
+        };
+        let said = state.wait_for(told).await.map(|state| state.standing.clone());
+        match said {
+            Ok(Standing::Up(home)) => Ok(home),
+            Ok(Standing::Over(over)) => Err(over),
+            Ok(Standing::Waits) | Err(_) => Err(gone()),
+        }
+    }
+
+    /// Whether that life is the one which the head has as living.
+    pub(crate) fn lives(&self, life: u32) -> bool {
+        matches!(&self.state.borrow().standing, Standing::Up(home) if home.life == life)
+    }
+
+    /// Waits for the end of it all.
+    pub(crate) async fn over(&self) -> Over {
+        let mut state = self.state.clone();
+        let said = state.wait_for(|state| matches!(state.standing, Standing::Over(_))).await;
+        match said.map(|state| state.standing.clone()) {
+            Ok(Standing::Over(over)) => over,
+            Ok(_) | Err(_) => gone(),
+        }
+    }
+
+    /// How a life has ended whose link is lost, and whether another one follows (DR-3).
+    pub(crate) async fn fate(&self, life: u32) -> (ExitKind, bool) {
+        let mut state = self.state.clone();
+        let settled = state.wait_for(|state| match &state.standing {
+            Standing::Up(home) => home.life > life,
+            Standing::Waits | Standing::Over(_) => true,
+        });
+        let said = tokio::time::timeout(limits::RESIDENT_FATE_WITHIN, settled).await;
+        let lost = |what: &str| ExitKind::HostDied(Cause::message(what));
+        match said.map(|said| said.map(|state| state.standing.clone())) {
+            Ok(Ok(Standing::Over(over))) => (self.exit_of(over), false),
+            Ok(Ok(_)) => (lost("its process died"), true),
+            // It lives: whether it has done what it was asked nobody can say.
+            Err(_) => (lost("the link with it was lost, and it lives"), true),
+            Ok(Err(_)) => (self.exit_of(gone()), false),
+        }
+    }
+
+    /// The end of one that is over.
+    pub(crate) fn exit_of(&self, over: Over) -> ExitKind {
+        match over {
+            Over::Dead { cause, in_order: true } => ExitKind::Stopped { reason: cause.message },
+            Over::Dead { .. } if self.is_killed.load(Ordering::Acquire) => {
+                ExitKind::Killed { reason: "killed by its user".to_owned() }
+            }
+            Over::Dead { cause, .. } => ExitKind::HostDied(cause),
+            Over::Refused(why) => ExitKind::Constructor(Cause::message(why.to_string())),
+        }
+    }
+
+    /// Its end, for good, for everybody.
+    pub(crate) fn end(&self, kill: bool) {
+        self.is_killed.fetch_or(kill, Ordering::AcqRel);
+        if let Some(id) = self.id() {
+            self.driver.wish(ResidentWish::End { id, kill });
+        }
+    }
+
+    /// Dials a life of it. Blocks.
+    pub(crate) fn dial(&self, home: &Home) -> std::result::Result<Stream, String> {
+        let greeting = Greeting::Calls { worker: home.worker.clone() };
+        self.driver.connect(Plane::Calls, home.address, &greeting)
+    }
+}
+
+fn gone() -> Over {
+    Over::Refused(Refused::Error(Error::RuntimeGone { reason: "it has ended".to_owned() }))
+}
+
+impl Refused {
+    /// What whoever looked for this name is told.
+    pub(crate) fn of_name(self, namespace: &str, name: &str) -> Error {
+        match self {
+            Self::Error(error) => error,
+            Self::Missing | Self::NameTaken => {
+                let (name, namespace) = (name.to_owned(), namespace.to_owned());
+                Error::ActorNotFound { name, namespace }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("nobody has this name"),
+            Self::NameTaken => f.write_str("a detached actor of the cluster has this name already"),
+            Self::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        let was_followed = self.driver.residents.followed.lock().remove(&self.ticket).is_some();
+        if was_followed && self.is_asked() {
+            self.driver.wish(ResidentWish::Unfollow { ticket: self.ticket });
+        }
+    }
+}
+
+impl std::fmt::Debug for Resident {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resident").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+/// What is known of one, for whoever makes its stand-in.
+pub(crate) fn known(resident: &Resident) -> Result<Arc<About>> {
+    resident
+        .about()
+        .ok_or_else(|| Error::RuntimeGone { reason: "nothing is known of it".to_owned() })
+}

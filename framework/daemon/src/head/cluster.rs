@@ -337,13 +337,13 @@ impl Cluster {
         _ = driver.cast(DriverMsg::Tell(Box::new(opened)));
         jobs.insert(job, Job { driver, template, began: clock::now(), _program: program });
         drop(jobs);
-        self.booked(&mut book, jobs::Input::Open { job, wants });
+        self.booked(&mut book, jobs::Input::Open { job, wants, single: false });
         Some(job)
     }
 
     /// A job is over: its driver has left, or died.
     pub(crate) fn closes(&self, job: JobId) {
-        self.book(jobs::Input::Close { job });
+        self.book(jobs::Input::Close { job, at_once: false });
     }
 
     /// A worker of a driver cannot be reached by it.

@@ -256,8 +256,23 @@ pub const NODE_TERMINATE_WITHIN: Duration = Duration::from_secs(1);
 /// driver and a process on every node; beyond a thousand the processes are too many for any machine.
 pub const JOBS_MAX: usize = 1024;
 
-/// Workers that a node may report to its head: one for each job, and as many that are ending.
-pub const NODE_WORKERS_MAX: usize = 2 * JOBS_MAX;
+/// Single jobs that a head has open, those included that still end: one for each resident.
+pub const SINGLE_JOBS_MAX: usize = RESIDENTS_MAX;
+
+/// Single jobs that have their worker on one node, also if that holds nothing: with those of the other jobs half of the
+/// processes that a node can have ([`CHILD_PROCESSES_MAX`]).
+pub const NODE_SINGLES_MAX: usize = 1024;
+
+/// Workers that a node may report to its head: one for each job that can have one there, and as many that are ending.
+pub const NODE_WORKERS_MAX: usize = 2 * (JOBS_MAX + NODE_SINGLES_MAX);
+
+/// Detached actors that a cluster has, those included that still end. Each has a process of its own, of some ten megabytes:
+/// these are 100 GB of memory and more, on a hundred machines.
+pub const RESIDENTS_MAX: usize = 10_000;
+
+/// Handles of all drivers on detached actors, as far as the head knows of them: ten for each of the most there can be, or every
+/// driver of a hundred has one on each of a thousand. At some hundred bytes each these are 10 MB.
+pub const RESIDENT_FOLLOWERS_MAX: usize = 100_000;
 
 /// Lives of one job's worker on one life of a node, however far apart. With the longest back-off this is more than an
 /// hour; a worker that dies once in a while is started again for weeks.

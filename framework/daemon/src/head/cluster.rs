@@ -283,7 +283,7 @@ impl Cluster {
         _ = driver.cast(DriverMsg::Tell(Box::new(opened)));
         jobs.insert(job, Job { driver, template, began: clock::now(), _program: program });
         drop(jobs);
-        self.booked(&mut book, jobs::Input::Open { job, wants });
+        self.booked(&mut book, jobs::Input::Open { job, wants, single: false });
         Some(job)
     }
 

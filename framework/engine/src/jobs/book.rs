@@ -1,12 +1,14 @@
 //! The book itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 use std::time::Duration;
 
 use raytree_types::{Cause, JobId, Resources, limits};
 
 use super::buried::Buried;
 use super::node::{Node, Seat, State};
+use super::single::Single;
 use super::{Effect, Input, News, Policy, Refusal, Stage, WorkerId};
 use crate::membership::{Member, Name};
 
@@ -16,18 +18,21 @@ pub struct Book {
     pub(super) policy: Policy,
     pub(super) nodes: BTreeMap<Name, Node>,
     /// Those that are not over; they opened in the order of their numbers.
-    jobs: BTreeMap<JobId, Job>,
+    pub(super) jobs: BTreeMap<JobId, Job>,
     newest: JobId,
     buried: Buried,
     pub(super) now: Duration,
     /// Nothing is due before: no kill, and no next life on a node that takes workers.
     pub(super) quiet_until: Duration,
+    /// Single jobs that hear in this step that a life is down: the next one does not begin in it.
+    pub(super) just_down: BTreeSet<JobId>,
 }
 
 #[derive(Debug)]
-struct Job {
-    wants: Option<Resources>,
+pub(super) struct Job {
+    pub(super) wants: Option<Resources>,
     closed: bool,
+    pub(super) single: Option<Single>,
 }
 
 impl Default for Book {
@@ -48,6 +53,7 @@ impl Book {
             buried: Buried::default(),
             now: Duration::ZERO,
             quiet_until: Duration::MAX,
+            just_down: BTreeSet::new(),
         }
     }
 
@@ -55,20 +61,21 @@ impl Book {
     /// one.
     pub fn step(&mut self, input: Input, now: Duration) -> Vec<Effect> {
         self.now = self.now.max(now);
+        self.just_down.clear();
         let mut effects = Vec::new();
         match input {
             Input::NodeUp { node, session, paused, total, workers } => {
                 if self.admits(&node, session, workers.len(), &mut effects) {
                     self.node_up(&node, session, paused, total, &mut effects);
                     self.compare(&node, workers, &mut effects);
-                    self.settle(&node.name, &mut effects);
+                    self.settle(slice::from_ref(&node.name), &mut effects);
                 }
             }
             Input::NodePaused { node } => self.pause(&node, true, &mut effects),
             Input::NodeResumed { node } => self.pause(&node, false, &mut effects),
             Input::NodeDown { node, cause } => self.node_down(node, &cause, &mut effects),
-            Input::Open { job, wants } => self.open(job, wants, &mut effects),
-            Input::Close { job } => self.close(job, &mut effects),
+            Input::Open { job, wants, single } => self.open(job, wants, single, &mut effects),
+            Input::Close { job, at_once } => self.close(job, at_once, &mut effects),
             Input::WorkerUp { worker, address } => self.worker_up(&worker, address, &mut effects),
             Input::WorkerGone { worker, cause } => self.worker_gone(&worker, cause, &mut effects),
             Input::Declined { worker } => self.declined(&worker, &mut effects),
@@ -96,8 +103,8 @@ impl Book {
         })
     }
 
-    /// The workers that hold something, by node and job: where each is, and what it holds. One that rests is named by
-    /// the life that has ended.
+    /// The workers that hold a seat, by node and job: where each is, and what it holds. One that rests is named by the life
+    /// that has ended, wherever that was.
     pub fn workers(&self) -> impl Iterator<Item = (WorkerId, Stage, &Resources)> + '_ {
         self.nodes.iter().flat_map(|(name, node)| {
             node.posts()
@@ -174,7 +181,7 @@ impl Book {
     fn pause(&mut self, node: &Member, paused: bool, effects: &mut Vec<Effect>) {
         if let Some(known) = self.node(node) {
             known.paused = paused;
-            self.settle(&node.name, effects);
+            self.settle(slice::from_ref(&node.name), effects);
         }
     }
 
@@ -182,6 +189,7 @@ impl Book {
         let known = self.nodes.get(&node.name).map(|known| known.incarnation);
         if known.is_some_and(|known| known <= node.incarnation) {
             self.lose_node(&node.name, cause, effects);
+            self.settle(&[], effects);
         }
         // Also one that was not heard of: its report may come late.
         self.buried.add(node);
@@ -191,14 +199,17 @@ impl Book {
     fn lose_node(&mut self, name: &Name, cause: &Cause, effects: &mut Vec<Effect>) {
         let Some(node) = self.nodes.remove(name) else { return };
         for (job, post) in node.posts() {
-            let news = if post.may_run() {
+            let single = self.is_single(job);
+            if post.may_run() {
+                self.rests(job);
                 let worker = node.worker(name, job, post.life);
-                News::Down { worker, cause: cause.clone(), again: false }
-            } else {
+                let down = News::Down { worker, cause: cause.clone(), again: single };
+                self.tell(job, down, effects);
+            } else if !single {
                 let node = Member::new(name.clone(), node.incarnation);
-                News::Broken { node, cause: cause.clone() }
-            };
-            self.tell(job, news, effects);
+                self.tell(job, News::Broken { node, cause: cause.clone() }, effects);
+            }
+            self.is_homeless(job);
         }
         self.buried.add(Member::new(name.clone(), node.incarnation));
         for (job, _) in node.posts() {
@@ -206,26 +217,43 @@ impl Book {
         }
     }
 
-    fn open(&mut self, job: JobId, wants: Option<Resources>, effects: &mut Vec<Effect>) {
+    fn open(
+        &mut self,
+        job: JobId,
+        wants: Option<Resources>,
+        single: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         if job <= self.newest {
             return;
         }
         self.newest = job;
-        if self.jobs.len() >= limits::JOBS_MAX {
-            let why = Refusal::TooManyJobs { limit: limits::JOBS_MAX };
+        let like = self.jobs.values().filter(|known| known.single.is_some() == single).count();
+        let limit = if single { limits::SINGLE_JOBS_MAX } else { limits::JOBS_MAX };
+        if like >= limit {
+            let why = Refusal::TooManyJobs { limit };
             effects.push(Effect::RefuseJob { job, why });
             return;
         }
-        self.jobs.insert(job, Job { wants, closed: false });
+        let kind = single.then(Single::default);
+        self.jobs.insert(job, Job { wants, closed: false, single: kind });
+        if single {
+            return self.seek(job, &[], effects);
+        }
         let names: Vec<Name> = self.nodes.keys().cloned().collect();
         names.iter().for_each(|name| self.offer(name, job, effects));
     }
 
-    fn close(&mut self, job: JobId, effects: &mut Vec<Effect>) {
-        let Some(known) = self.jobs.get_mut(&job).filter(|known| !known.closed) else { return };
-        known.closed = true;
-        let kill_at = self.now.saturating_add(self.policy.end_within);
-        self.quiet_until = self.quiet_until.min(kill_at);
+    fn close(&mut self, job: JobId, at_once: bool, effects: &mut Vec<Effect>) {
+        let Some(known) = self.jobs.get_mut(&job) else { return };
+        if std::mem::replace(&mut known.closed, true) {
+            if at_once {
+                self.kill_all_of(job, effects);
+            }
+            return;
+        }
+        let kill_at = (!at_once).then(|| self.now.saturating_add(self.policy.end_within));
+        self.quiet_until = self.quiet_until.min(kill_at.unwrap_or(Duration::MAX));
         let mut freed = Vec::new();
         for (name, node) in &mut self.nodes {
             let Some(post) = node.post(job) else {
@@ -234,11 +262,12 @@ impl Book {
             };
             match post.state {
                 State::Starting | State::Up { .. } => {
-                    post.state = State::Ending { cause: None, kill_at: Some(kill_at) };
+                    post.state = State::Ending { cause: None, kill_at };
                     let life = post.life;
                     let worker = node.worker(name, job, life);
-                    effects.push(Effect::Stop { worker, at_once: false });
+                    effects.push(Effect::Stop { worker, at_once });
                 }
+                // It is to be replaced, and was killed.
                 State::Ending { .. } => {}
                 State::Resting { .. } => {
                     node.vacate(job, None);
@@ -247,7 +276,21 @@ impl Book {
             }
         }
         self.over_if_done(job, effects);
-        freed.iter().for_each(|name| self.settle(name, effects));
+        self.settle(&freed, effects);
+    }
+
+    /// Those who were asked to end in order.
+    fn kill_all_of(&mut self, job: JobId, effects: &mut Vec<Effect>) {
+        for (name, node) in &mut self.nodes {
+            let Some(post) = node.post(job) else { continue };
+            if let State::Ending { kill_at, .. } = &mut post.state
+                && kill_at.take().is_some()
+            {
+                let life = post.life;
+                let worker = node.worker(name, job, life);
+                effects.push(Effect::Stop { worker, at_once: true });
+            }
+        }
     }
 
     pub(super) fn over_if_done(&mut self, job: JobId, effects: &mut Vec<Effect>) {
@@ -272,25 +315,34 @@ impl Book {
                 effects.push(Effect::Stop { worker, at_once: true });
             }
             let next = node.posts().filter_map(|(_, post)| post.due()).min();
-            // One that is due where nothing is started is looked at as soon as something is.
-            if next.is_some_and(|next| next <= now) && node.takes_workers() {
+            // One that is due where nothing is started is looked at as soon as something is, unless it may move.
+            if next.is_some_and(|next| next <= now) {
                 due.push(name.clone());
             }
             let later = node.posts().filter_map(|(_, post)| post.due()).filter(|at| *at > now);
             self.quiet_until = self.quiet_until.min(later.min().unwrap_or(Duration::MAX));
         }
-        due.iter().for_each(|name| self.settle(name, effects));
+        if !due.is_empty() {
+            self.settle(&due, effects);
+        }
     }
 
-    /// Offers what is free on a node to those whose next life is due there, and to those who have nothing of it.
-    pub(super) fn settle(&mut self, name: &Name, effects: &mut Vec<Effect>) {
-        if !self.nodes.get(name).is_some_and(Node::takes_workers) {
-            return;
-        }
+    /// Offers what is free on these nodes to those whose next life is due there, and to those who have nothing of it; single
+    /// jobs that have lost their place get another one, if there is one anywhere.
+    pub(super) fn settle(&mut self, names: &[Name], effects: &mut Vec<Effect>) {
+        let takes = |name: &&Name| self.nodes.get(*name).is_some_and(Node::takes_workers);
+        let names: Vec<Name> = names.iter().filter(takes).cloned().collect();
         // JB-6: in the order in which they opened.
-        let open = self.jobs.iter().filter(|(_, known)| !known.closed).map(|(job, _)| *job);
+        let open = self.jobs.iter().filter(|(_, known)| !known.closed);
+        let may_begin =
+            |known: &Job| known.single.as_ref().map_or(!names.is_empty(), Single::rests);
+        let open = open.filter(|(_, known)| may_begin(known)).map(|(job, _)| *job);
         for job in open.collect::<Vec<JobId>>() {
-            self.offer(name, job, effects);
+            if self.is_single(job) {
+                self.seek(job, &names, effects);
+            } else {
+                names.iter().for_each(|name| self.offer(name, job, effects));
+            }
         }
     }
 
@@ -317,19 +369,24 @@ impl Book {
             self.start(name, job, effects);
         } else if !ever.is_none() && !waits {
             node.seats.insert(job, Seat::Waits);
-            let held_by = node.posts().map(|(job, _)| job).collect();
+            let holds = node.posts().filter(|(_, post)| !post.grant.is_none());
+            let held_by = holds.map(|(job, _)| job).collect();
             let node = Member::new(name.clone(), node.incarnation);
             self.tell(job, News::Waits { node, held_by }, effects);
         }
     }
 
     /// The next life of a worker.
-    fn start(&mut self, name: &Name, job: JobId, effects: &mut Vec<Effect>) {
+    pub(super) fn start(&mut self, name: &Name, job: JobId, effects: &mut Vec<Effect>) {
         let Some(node) = self.nodes.get_mut(name) else { return };
+        let incarnation = node.incarnation;
         let Some(post) = node.post(job) else { return };
         post.begin_next();
         let (life, grant) = (post.life, post.grant.clone());
-        let worker = node.worker(name, job, life);
+        if let Some(single) = self.single(job) {
+            single.begins(life);
+        }
+        let worker = WorkerId { job, node: Member::new(name.clone(), incarnation), life };
         effects.push(Effect::Start { worker: worker.clone(), grant: grant.clone() });
         self.tell(job, News::Granted { worker, grant }, effects);
     }

@@ -47,13 +47,18 @@ pub enum Input {
     Open {
         /// The number that [`super::Book::next_job`] gave.
         job: JobId,
-        /// What it wants of each node at most; `None` is all that is free.
+        /// What it wants of each node at most; `None` is all that is free. If it is single, what its worker needs, all of it
+        /// on one node; nothing at all is fine there, and `None` is the same.
         wants: Option<Resources>,
+        /// It gets one worker in the whole cluster (JB-11).
+        single: bool,
     },
-    /// The driver has left, or is dead.
+    /// The driver has left, or is dead. May be said again, to kill what was asked to end in order.
     Close {
         /// Which job.
         job: JobId,
+        /// Its workers are killed; otherwise they may end in order.
+        at_once: bool,
     },
     /// A worker can be called.
     WorkerUp {
@@ -156,10 +161,12 @@ pub enum News {
         worker: WorkerId,
         /// Why. Of one that had died before somebody wanted it replaced its own cause, and that wish below it.
         cause: Cause,
-        /// Its next life follows, or [`News::Broken`].
+        /// Its next life follows, or [`News::Broken`]. Always of a single job: on this node or on another one, as soon as it
+        /// has a place, and never in the same step.
         again: bool,
     },
-    /// There is something on this node that the job wants, and others have it. Said once for each life of a node.
+    /// There is something on this node that the job wants, and others have it. Said once for each life of a node, and to no
+    /// single job.
     Waits {
         /// Which node.
         node: Member,
@@ -167,7 +174,7 @@ pub enum News {
         held_by: Vec<JobId>,
     },
     /// The job gets no worker on this life of the node any more: they died too often, or the node ended while the next
-    /// one was due.
+    /// one was due. No single job hears it.
     Broken {
         /// Which node.
         node: Member,

@@ -23,6 +23,8 @@ pub(super) struct Node {
     /// Lives of workers that run there and have no seat. What they hold is unknown, so nothing is started beside them.
     pub(super) strangers: BTreeSet<(JobId, u32)>,
     pub(super) seats: BTreeMap<JobId, Seat>,
+    /// How many of them are those of single jobs.
+    singles: usize,
 }
 
 /// What a job has on a node.
@@ -42,6 +44,7 @@ pub(super) struct Post {
     pub(super) life: u32,
     pub(super) grant: Resources,
     pub(super) state: State,
+    single: bool,
     /// Since when this life is up.
     up_since: Option<Duration>,
     restarts: VecDeque<Duration>,
@@ -77,6 +80,7 @@ impl Node {
             paused: false,
             strangers: BTreeSet::new(),
             seats: BTreeMap::new(),
+            singles: 0,
         }
     }
 
@@ -119,6 +123,11 @@ impl Node {
         let idle = now.thousandths(CPU) == 0 && ever.thousandths(CPU) > 0;
         let enough = !now.is_none() && !idle;
         (ever, enough.then_some(now))
+    }
+
+    /// Whether the worker of a single job can be started there now.
+    pub(super) fn has_room_for(&self, wants: &Resources) -> bool {
+        self.takes_workers() && self.singles < limits::NODE_SINGLES_MAX && self.free.covers(wants)
     }
 
     /// Those who were asked to end and have not by now: they are to be killed, and that is noted.
@@ -166,17 +175,28 @@ impl Node {
 
     /// Reserves for a first life, which is due.
     pub(super) fn seat(&mut self, job: JobId, grant: Resources) {
+        self.take_seat(job, grant, 0, false);
+    }
+
+    /// The same for the next life of a single job, after `life`.
+    pub(super) fn seat_single(&mut self, job: JobId, grant: Resources, life: u32) {
+        self.take_seat(job, grant, life, true);
+    }
+
+    fn take_seat(&mut self, job: JobId, grant: Resources, life: u32, single: bool) {
         let whole = self.free.subtract(&grant);
         debug_assert!(whole, "JB-2: {grant} for {job} of {}", self.free);
         let post = Post {
-            life: 0,
+            life,
             grant,
             state: State::Resting { until: Duration::ZERO },
+            single,
             up_since: None,
             restarts: VecDeque::new(),
             in_a_row: 0,
             declined: 0,
         };
+        self.singles += usize::from(single);
         self.seats.insert(job, Seat::Taken(Box::new(post)));
     }
 
@@ -184,6 +204,7 @@ impl Node {
     pub(super) fn vacate(&mut self, job: JobId, left: Option<Seat>) {
         if let Some(Seat::Taken(post)) = self.seats.remove(&job) {
             self.free.add(&post.grant);
+            self.singles -= usize::from(post.single);
         }
         if let Some(left) = left {
             self.seats.insert(job, left);
@@ -242,7 +263,6 @@ impl Post {
         if self.life >= limits::WORKER_LIVES_MAX {
             return false;
         }
-        let up_for = self.up_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
         let oldest = now.saturating_sub(policy.limit.within);
         while self.restarts.front().is_some_and(|at| *at < oldest) {
             self.restarts.pop_front();
@@ -251,10 +271,16 @@ impl Post {
             return false;
         }
         self.restarts.push_back(now);
-        let ran_well = up_for >= policy.limit.within;
-        self.in_a_row = if ran_well { 1 } else { self.in_a_row + 1 };
-        self.state = State::Resting { until: now + policy.backoff.delay(self.in_a_row) };
+        self.rest_however_often(policy, now);
         true
+    }
+
+    pub(super) fn rest_however_often(&mut self, policy: &Policy, now: Duration) {
+        let up_for = self.up_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let ran_well = up_for >= policy.limit.within;
+        self.in_a_row = if ran_well { 1 } else { self.in_a_row.saturating_add(1) };
+        let until = now.saturating_add(policy.backoff.delay(self.in_a_row));
+        self.state = State::Resting { until };
     }
 
     /// Its node would not start it, which is not its fault. It waits for longer each time, and is not counted.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::slice;
 use std::time::Duration;
 
 use raytree_types::{Cause, JobId};
@@ -136,7 +137,7 @@ impl Book {
             self.ended(worker, how, cause, effects);
         }
         if known || stranger {
-            self.settle(&worker.node.name, effects);
+            self.settle(slice::from_ref(&worker.node.name), effects);
         }
     }
 
@@ -155,6 +156,7 @@ impl Book {
     /// what it held become free (JB-2).
     fn ended(&mut self, worker: &WorkerId, how: How, cause: Cause, effects: &mut Vec<Effect>) {
         let (open, policy, now) = (self.is_open(worker.job), self.policy, self.now);
+        let single = self.is_single(worker.job);
         let Some(node) = self.node(&worker.node) else { return };
         if !open {
             node.vacate(worker.job, None);
@@ -169,13 +171,19 @@ impl Book {
         let again = match how {
             How::Declined if !post.was_up() => post.rest_declined(&policy, now),
             How::NeverUp => post.rest_uncounted(now),
+            _ if single => {
+                post.rest_however_often(&policy, now);
+                true
+            }
             How::Said | How::Unheard | How::Declined => post.rest(&policy, now),
         };
+        let again = again || single;
         let due = post.due();
         if !again {
             node.vacate(worker.job, Some(Seat::Broken));
         }
         self.quiet_until = self.quiet_until.min(due.unwrap_or(Duration::MAX));
+        self.rests(worker.job);
         let down = News::Down { worker: worker.clone(), cause: cause.clone(), again };
         self.tell(worker.job, down, effects);
         if !again {

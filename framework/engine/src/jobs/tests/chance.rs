@@ -47,8 +47,12 @@ fn input() -> impl Strategy<Value = Input> {
         1 => member().prop_map(|node| Input::NodePaused { node }),
         2 => member().prop_map(|node| Input::NodeResumed { node }),
         1 => member().prop_map(|node| Input::NodeDown { node, cause: cause("dark") }),
-        4 => (1u64..6, wants()).prop_map(|(job, wants)| Input::Open { job: JobId(job), wants }),
-        1 => (1u64..6).prop_map(|job| Input::Close { job: JobId(job) }),
+        4 => (1u64..6, wants(), any::<bool>()).prop_map(|(job, wants, single)| {
+            Input::Open { job: JobId(job), wants, single }
+        }),
+        1 => (1u64..6, any::<bool>()).prop_map(|(job, at_once)| {
+            Input::Close { job: JobId(job), at_once }
+        }),
         8 => any_worker().prop_map(up),
         8 => any_worker().prop_map(gone),
         2 => any_worker().prop_map(declined),
@@ -69,6 +73,7 @@ struct Heard {
     broken: BTreeSet<(JobId, Member)>,
     promised: BTreeSet<(JobId, Member)>,
     waits: BTreeSet<(JobId, Member)>,
+    single: BTreeSet<JobId>,
 }
 
 impl Heard {
@@ -89,9 +94,14 @@ impl Heard {
             News::Up { worker, .. } => after(self.lives.insert(worker.clone(), "up"), &["granted"]),
             News::Down { worker, again, .. } => {
                 after(self.lives.insert(worker.clone(), "down"), &["granted", "up"]);
-                if *again {
+                if self.single.contains(&job) {
+                    assert!(again, "JB-7: {news:?}");
+                } else if *again {
                     self.promised.insert((job, worker.node.clone()));
                 }
+            }
+            News::Waits { .. } | News::Broken { .. } if self.single.contains(&job) => {
+                panic!("JB-11: {news:?}");
             }
             News::Waits { node, .. } => {
                 assert!(self.waits.insert((job, node.clone())), "{news:?}");
@@ -122,7 +132,7 @@ fn surely_ended(input: &Input, worker: &WorkerId) -> bool {
 
 proptest! {
     #[test]
-    fn jb_1_2_3_4_7_9_10_hold_whatever_a_book_is_told(
+    fn jb_1_2_3_4_7_9_10_11_hold_whatever_a_book_is_told(
         story in prop::collection::vec((input(), 0u64..120), 0..150),
     ) {
         let mut book = Book::new(policy());
@@ -136,31 +146,38 @@ proptest! {
             now += pause;
             running.retain(|worker| !surely_ended(&input, worker));
             match &input {
-                Input::Open { job, .. } if *job > newest => {
+                Input::Open { job, single, .. } if *job > newest => {
                     newest = *job;
                     open.insert(*job);
+                    if *single {
+                        heard.single.insert(*job);
+                    }
                 }
-                Input::Close { job } => {
+                Input::Close { job, .. } => {
                     open.remove(job);
                     heard.promised.retain(|(promised, _)| promised != job);
                 }
                 _ => {}
             }
             let effects = book.step(input.clone(), ms(now));
+            let mut down = BTreeSet::new();
             for effect in effects {
                 match effect {
                     Effect::Start { worker, .. } => {
                         prop_assert!(open.contains(&worker.job), "JB-4: {}", worker);
+                        let single = heard.single.contains(&worker.job);
                         let same = |other: &WorkerId| {
-                            (other.job, &other.node.name) == (worker.job, &worker.node.name)
+                            other.job == worker.job && (single || other.node.name == worker.node.name)
                         };
-                        prop_assert!(!running.iter().any(same), "JB-1: {}", worker);
+                        prop_assert!(!running.iter().any(same), "JB-1, JB-11: {}", worker);
+                        prop_assert!(!single || !down.contains(&worker.job), "JB-11: {}", worker);
                         running.insert(worker);
                     }
                     Effect::Tell { job, news } => {
                         prop_assert!(open.contains(&job), "JB-4: {:?}", news);
                         if let News::Down { worker, .. } = &news {
                             prop_assert!(!running.contains(worker), "JB-3: {} may run", worker);
+                            down.insert(job);
                         }
                         heard.news(job, &news);
                     }

@@ -111,7 +111,7 @@ fn jb_8_nodes_and_their_reports_are_bounded() {
     let many: Vec<_> =
         (1..=limits::NODE_WORKERS_MAX as u32 + 1).map(|life| (worker(A, life), None)).collect();
     let effects = book.step(named(0, many.clone()), Duration::ZERO);
-    assert_eq!(told(&effects), "refuse n0.1: a node may have 2048 workers and reports more");
+    assert_eq!(told(&effects), "refuse n0.1: a node may have 4096 workers and reports more");
     assert_eq!(book.nodes().count(), 0);
     assert_eq!(book.step(named(0, many[1..].to_vec()), Duration::ZERO), []);
     for number in 1..limits::MEMBERS_MAX {

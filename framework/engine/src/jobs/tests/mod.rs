@@ -3,6 +3,7 @@
 mod chance;
 mod edges;
 mod sim;
+mod single;
 mod stories;
 
 use std::net::SocketAddr;
@@ -51,15 +52,23 @@ fn report(life: u64, session: u64, workers: &[(WorkerId, Option<u16>)]) -> Input
 }
 
 fn open(job: JobId) -> Input {
-    Input::Open { job, wants: None }
+    Input::Open { job, wants: None, single: false }
 }
 
 fn open_for(job: JobId, cpus: f64) -> Input {
-    Input::Open { job, wants: Some(Resources::cpus(cpus)) }
+    Input::Open { job, wants: Some(Resources::cpus(cpus)), single: false }
+}
+
+fn open_single(job: JobId, cpus: f64) -> Input {
+    Input::Open { job, wants: Some(Resources::cpus(cpus)), single: true }
 }
 
 fn close(job: JobId) -> Input {
-    Input::Close { job }
+    Input::Close { job, at_once: false }
+}
+
+fn kill(job: JobId) -> Input {
+    Input::Close { job, at_once: true }
 }
 
 fn up(worker: WorkerId) -> Input {

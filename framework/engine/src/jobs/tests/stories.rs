@@ -44,7 +44,7 @@ fn jb_2_6_what_one_job_does_not_want_the_next_may_have() {
     let (_, total, free) = book.nodes().next().unwrap();
     assert_eq!((total.to_string(), free.to_string()), ("8 CPU".to_owned(), "nothing".to_owned()));
     let [wants_gpus, wants_nothing] = [Resources::none().gpus(1.0), Resources::none()]
-        .map(|wants| Input::Open { job: book.next_job(), wants: Some(wants) });
+        .map(|wants| Input::Open { job: book.next_job(), wants: Some(wants), single: false });
     check(&book.step(wants_gpus, ms(0)), &expect![""]);
     check(&book.step(wants_nothing, ms(0)), &expect![""]);
 }
@@ -60,7 +60,7 @@ fn jb_6_where_there_are_cpus_nobody_sits_without_one() {
     check(&book.step(open(B), ms(0)), &expect!["  job-2 hears: waits on n.1 for [JobId(1)]"]);
     let wants = Some(Resources::none().gpus(0.5));
     check(
-        &book.step(Input::Open { job: C, wants }, ms(0)),
+        &book.step(Input::Open { job: C, wants, single: false }, ms(0)),
         &expect![[r#"
         start job-3/n.1.1: 0.5 GPU
           job-3 hears: granted job-3/n.1.1: 0.5 GPU"#]],
@@ -430,7 +430,7 @@ fn jb_6_the_older_of_two_comes_first_whether_it_waits_or_begins_anew() {
     // A has both CPUs; B waits for one, and C, which is younger, has the GPU and would take CPUs too.
     let wants = Some(Resources::none().gpus(1.0));
     book.step(open_for(B, 1.0), ms(0));
-    book.step(Input::Open { job: C, wants }, ms(0));
+    book.step(Input::Open { job: C, wants, single: false }, ms(0));
     let of = |job| WorkerId { job, node: node(2), life: 1 };
     book.step(paused(2), ms(0));
     book.step(gone(of(C)), ms(0));
@@ -457,7 +457,7 @@ fn jb_6_cpus_are_given_out_whole_where_there_is_one() {
         );
         for wants in wants {
             let job = book.next_job();
-            book.step(Input::Open { job, wants: wants.map(Resources::cpus) }, ms(0));
+            book.step(Input::Open { job, wants: wants.map(Resources::cpus), single: false }, ms(0));
         }
         let of = |(worker, _, grant): (WorkerId, _, &Resources)| (worker.job.0, grant.to_string());
         book.workers().map(of).collect::<Vec<_>>()

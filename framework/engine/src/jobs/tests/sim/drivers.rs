@@ -1,4 +1,4 @@
-//! Drivers: they open jobs, want workers replaced, and leave.
+//! Drivers: they open jobs, some of them single, want workers replaced, and leave.
 
 use raytree_types::{Cause, JobId, Resources};
 
@@ -10,6 +10,7 @@ use crate::sim::{MILLI, Rng, SECOND};
 #[derive(Debug)]
 pub(super) struct Driver {
     wants: Option<Resources>,
+    pub(super) single: bool,
     pub(super) job: Option<JobId>,
 }
 
@@ -24,7 +25,7 @@ impl Driver {
             8 => Some(Resources::none().gpus(1.0)),
             _ => Some(Resources::none()),
         };
-        Self { wants, job: None }
+        Self { wants, single: rng.percent(40), job: None }
     }
 
     pub(super) fn wants(&self) -> Option<&Resources> {
@@ -38,16 +39,25 @@ impl World {
             return;
         }
         let Some(job) = self.drivers[driver].job else {
-            let (job, wants) = (self.head.book.next_job(), self.drivers[driver].wants.clone());
-            self.drivers[driver].job = Some(job);
-            self.book(Input::Open { job, wants });
+            let job = self.head.book.next_job();
+            let known = &mut self.drivers[driver];
+            known.job = Some(job);
+            let (wants, single) = (known.wants.clone(), known.single);
+            self.book(Input::Open { job, wants, single });
             return self.driver_acts_again(driver);
         };
         match self.rng.between(0, 99) {
             0..35 => self.replace_one(job),
             35..55 => {
                 self.drivers[driver] = Driver::new(&mut self.rng);
-                self.book(Input::Close { job });
+                let at_once = self.rng.percent(30);
+                self.book(Input::Close { job, at_once });
+            }
+            55..62 => {
+                if let Some(job) = self.ledger.one_that_ends() {
+                    self.ledger.figures.count("killed after all");
+                    self.book(Input::Close { job, at_once: true });
+                }
             }
             _ => {}
         }
@@ -80,7 +90,7 @@ impl World {
         }
     }
 
-    /// What the driver of an open job wants of each node.
+    /// What the driver of an open job wants of each node, or of one.
     pub(super) fn wants_of(&self, job: JobId) -> Option<&Resources> {
         self.drivers.iter().find(|driver| driver.job == Some(job)).and_then(Driver::wants)
     }

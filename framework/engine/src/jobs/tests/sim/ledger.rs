@@ -10,9 +10,9 @@ use crate::membership::{Member, Phase};
 use crate::sim::Figures;
 
 /// How often things happened.
-pub(super) type Counted = Figures<22>;
+pub(super) type Counted = Figures<27>;
 
-const COUNTED: [&str; 22] = [
+const COUNTED: [&str; 27] = [
     "opened",
     "closed",
     "over",
@@ -35,6 +35,11 @@ const COUNTED: [&str; 22] = [
     "grown",
     "fractions",
     "died before",
+    "single",
+    "single again",
+    "single elsewhere",
+    "killed after all",
+    "no place at the end",
 ];
 
 #[derive(Debug, Default)]
@@ -49,11 +54,12 @@ pub(super) struct Ledger {
     lives: BTreeMap<WorkerId, Life>,
     /// Workers in the order in which each job heard of them.
     heard_of: BTreeMap<JobId, Vec<WorkerId>>,
-    open: BTreeSet<JobId>,
+    pub(super) open: BTreeSet<JobId>,
+    pub(super) single: BTreeSet<JobId>,
     closed: BTreeSet<JobId>,
     over: BTreeSet<JobId>,
     paused: BTreeMap<Member, bool>,
-    down: BTreeSet<Member>,
+    pub(super) down: BTreeSet<Member>,
     broken: BTreeSet<(JobId, Member)>,
     waits: BTreeSet<(JobId, Member)>,
     /// A next life that a job was promised.
@@ -63,6 +69,8 @@ pub(super) struct Ledger {
     declined: BTreeSet<WorkerId>,
     /// The first reason for which each was to be replaced.
     replaced: BTreeMap<WorkerId, String>,
+    /// Who has heard in this step that a worker is down.
+    pub(super) just_down: BTreeSet<JobId>,
     /// What a node has just said of the end of a worker.
     said: Option<(WorkerId, String)>,
 }
@@ -74,6 +82,8 @@ impl Ledger {
             lives: BTreeMap::new(),
             heard_of: BTreeMap::new(),
             open: BTreeSet::new(),
+            single: BTreeSet::new(),
+            just_down: BTreeSet::new(),
             closed: BTreeSet::new(),
             over: BTreeSet::new(),
             paused: BTreeMap::new(),
@@ -102,12 +112,17 @@ impl Ledger {
         self.down.insert(node.clone());
     }
 
+    pub(super) fn one_that_ends(&self) -> Option<JobId> {
+        self.closed.difference(&self.over).next().copied()
+    }
+
     pub(super) fn is_open(&self, job: JobId) -> bool {
         self.open.contains(&job)
     }
 
     pub(super) fn heard(&mut self, input: &Input) {
         self.said = None;
+        self.just_down.clear();
         match input {
             Input::WorkerGone { worker, cause } => {
                 self.said = Some((worker.clone(), cause.message.clone()));
@@ -119,11 +134,14 @@ impl Ledger {
             Input::Replace { worker, cause } => {
                 self.replaced.entry(worker.clone()).or_insert_with(|| cause.message.clone());
             }
-            Input::Open { job, .. } => {
+            Input::Open { job, single, .. } => {
                 self.figures.count("opened");
                 self.open.insert(*job);
+                if *single {
+                    self.single.insert(*job);
+                }
             }
-            Input::Close { job } => {
+            Input::Close { job, .. } => {
                 self.figures.count("closed");
                 self.open.remove(job);
                 self.closed.insert(*job);
@@ -164,9 +182,15 @@ impl Ledger {
                 life.down = true;
                 let seat = (job, worker.node.clone());
                 assert!(!self.broken.contains(&seat), "JB-7: {worker} is down after that");
-                if *again {
+                self.just_down.insert(job);
+                if self.single.contains(&job) {
+                    assert!(again, "JB-7: {worker} is down for good");
+                } else if *again {
                     self.promised.insert(seat);
                 }
+            }
+            News::Waits { .. } | News::Broken { .. } if self.single.contains(&job) => {
+                panic!("JB-11: the single {job} hears {news:?}");
             }
             News::Waits { node, held_by } => {
                 self.figures.count("waits");
@@ -247,8 +271,12 @@ impl World {
         assert!(self.ledger.open.contains(&worker.job), "JB-4: {worker} is started");
         assert_eq!(self.ledger.paused.get(&worker.node), Some(&false), "JB-9: {worker}");
         assert!(!self.ledger.down.contains(&worker.node), "JB-9: {worker} is started");
-        let known = self.ledger.lives.keys();
-        let newest = known.filter(|known| (known.job, &known.node) == (worker.job, &worker.node));
+        let single = self.ledger.single.contains(&worker.job);
+        if single {
+            self.check_single_start(worker);
+        }
+        let known = self.ledger.lives.keys().filter(|known| known.job == worker.job);
+        let newest = known.filter(|known| single || known.node == worker.node);
         let newest = newest.map(|known| known.life).max().unwrap_or(0);
         assert_eq!(worker.life, newest + 1, "JB-1: {worker}");
     }
@@ -265,6 +293,7 @@ impl World {
         if worker.life > 1 && !more.is_none() {
             self.ledger.figures.count("grown");
         }
+        self.check_singles_served(worker, grant, &more);
         let total = self.slots.iter().find(|slot| slot.name == node.name);
         let wanted = self.wants_of(job).map_or(u64::MAX, |wants| wants.thousandths("CPU"));
         if total.is_some_and(|slot| slot.total.thousandths("CPU") >= 1000) {
@@ -277,7 +306,7 @@ impl World {
         if more.thousandths("CPU") < 1000 {
             return;
         }
-        for older in self.ledger.open.range(..job) {
+        for older in self.ledger.open.range(..job).filter(|job| !self.ledger.single.contains(job)) {
             let wants = self.wants_of(*older);
             let wants = wants.is_none_or(|wants| wants.thousandths("CPU") > 0);
             let has = |(other, ..): (WorkerId, _, _)| (other.job, &other.node) == (*older, node);
@@ -305,7 +334,8 @@ impl World {
         let mut one: BTreeSet<(JobId, &str)> = BTreeSet::new();
         for (worker, grant) in self.working() {
             let name = &*worker.node.name;
-            assert!(one.insert((worker.job, name)), "JB-1: a second {worker} works");
+            let place = if ledger.single.contains(&worker.job) { "anywhere" } else { name };
+            assert!(one.insert((worker.job, place)), "JB-1, JB-11: a second {worker} works");
             held.entry(name).or_default().add(grant);
             let down = ledger.lives.get(worker).is_some_and(|life| life.down);
             assert!(!down, "JB-3: {worker} works after it is down");
@@ -322,7 +352,8 @@ impl World {
     }
 
     /// When the faults are long over every job has what it may have, and nothing else runs.
-    pub(super) fn check_the_end(&self) {
+    pub(super) fn check_the_end(&mut self) {
+        self.check_singles_at_the_end();
         let (book, ledger) = (&self.head.book, &self.ledger);
         assert_eq!(ledger.closed, ledger.over, "JB-4: a closed job is not over");
         assert_eq!(ledger.promised, BTreeSet::new(), "JB-7: a promise is not kept");
@@ -350,7 +381,7 @@ impl World {
     fn check_nobody_waits(&self, node: &Member, total: &Resources, free: &Resources) {
         let book = &self.head.book;
         for driver in &self.drivers {
-            let Some(job) = driver.job else { continue };
+            let Some(job) = driver.job.filter(|_| !driver.single) else { continue };
             let seat = (job, node.clone());
             let has = book.workers().any(|(worker, ..)| (worker.job, &worker.node) == (job, node));
             if has || self.ledger.broken.contains(&seat) {

@@ -17,6 +17,7 @@ mod drivers;
 mod head;
 mod ledger;
 mod node;
+mod singles;
 mod world;
 
 use crate::sim::{SECOND, Time, every_seed};
@@ -28,7 +29,7 @@ const CHAOS_ENDS: Time = 8 * SECOND;
 const STORY_ENDS: Time = 19 * SECOND;
 
 #[test]
-fn jb_1_2_3_4_5_6_7_8_9_10_hold_in_every_story() {
+fn jb_1_2_3_4_5_6_7_8_9_10_11_hold_in_every_story() {
     every_seed(|seed| World::new(seed).run());
 }
 

@@ -5,20 +5,18 @@
 //! follows is cast to the actors concerned before the lock is released, so that all hear it in the order in which it was
 //! decided. Locks are taken in one order: judge, book, residents, then who is told.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use raytree_engine::jobs::{self, Book, News};
+use raytree_engine::jobs::{self, Book};
 use raytree_engine::membership::{
     Effect, ExitStatus, Input, JoinAnswer, Judge, Member, Name, Origin, Phase, Place, Settings,
 };
-use raytree_process::cluster::{
-    Answered, Offer, ResidentWish, Template, Times, ToDriver, ToNode, Worker,
-};
+use raytree_process::cluster::{Answered, Offer, Template, Times, ToDriver, ToNode, Worker};
 use raytree_supervise::{Addr, SupervisorMsg, clock};
 use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 
@@ -26,8 +24,8 @@ mod books;
 
 use super::driver::DriverMsg;
 use super::mirror::MirrorMsg;
-use super::residents::{Follows, Residents};
-use crate::names::{worker_id, worker_of};
+use super::residents::Residents;
+use crate::names::worker_id;
 use crate::programs::{Hold, Programs};
 
 /// The runtimes of workers are numbered from here: those that a driver counts itself begin at 1.

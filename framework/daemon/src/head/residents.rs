@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use raytree_engine::jobs::{self, News};
+use raytree_engine::jobs::{self, Book, News};
 use raytree_engine::residents::{
     Directory, Effect, Ended, Follower, Input, Key, Refusal, Spec, Told,
 };
 use raytree_process::cluster::{Residence, Resident, ResidentNews, ResidentWish, Template};
+use raytree_types::inspect::DetachedStatus;
 use raytree_types::{ActorId, JobId, limits};
 
 use crate::names::worker_of;
@@ -120,6 +121,29 @@ impl Residents {
             ResidentWish::Unfollow { ticket } => self.step(Input::Unfollow { by: by(ticket) }),
             ResidentWish::End { id, kill } => self.step(Input::End { id, kill }),
         }
+    }
+
+    /// For whoever asks; and how many there are.
+    pub(super) fn rows(&self, book: &Book) -> (Vec<DetachedStatus>, usize) {
+        let homes: HashMap<JobId, String> = book
+            .workers()
+            .filter(|(_, stage, _)| matches!(stage, jobs::Stage::Up { .. }))
+            .map(|(worker, ..)| (worker.job, worker.node.name.to_string()))
+            .collect();
+        let mut rows: Vec<_> = self.kept.values().map(|kept| (kept, &kept.resident)).collect();
+        rows.sort_by_key(|(_, own)| (own.name.is_none(), &own.namespace, &own.name, own.id));
+        let rows = rows.into_iter().take(limits::STATUS_DETACHED_MAX).map(|(kept, own)| {
+            let job = self.directory.job_of(own.id);
+            DetachedStatus {
+                id: own.id,
+                namespace: own.namespace.clone(),
+                name: own.name.clone(),
+                label: own.about.label.clone(),
+                node: job.and_then(|job| homes.get(&job).cloned()),
+                restarts: kept.starts.saturating_sub(1),
+            }
+        });
+        (rows.collect(), self.kept.len())
     }
 
     fn check(&self, resident: &Resident) -> Result<(), String> {

@@ -19,15 +19,17 @@
 //! The workers of a cluster ([`worker`]) are served as nodes are; who starts them, and where, is the cluster's
 //! (`raytree_process::cluster`).
 //!
-//! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone), and calls from node to
-//! node without the program in between.
+//! A detached actor of a cluster is a worker, too, and works for nobody ([`resident`]).
+//!
+//! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone, unless it is detached), and
+//! calls from node to node without the program in between.
 
 pub(crate) mod drain;
 pub(crate) mod mirror;
 pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod peers;
-mod resident;
+pub(crate) mod resident;
 pub(crate) mod role;
 pub(crate) mod serve;
 pub(crate) mod worker;

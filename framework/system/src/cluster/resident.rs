@@ -16,14 +16,33 @@ use raytree_wire::Stream;
 use tokio::time::{interval, timeout};
 
 use super::serve::ENDED;
-use crate::link::{Held, Link};
+use crate::link::{Held, Link, Token};
 use crate::object::part::Part;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Shared};
 use crate::task::by_bytes::{Birth, Way};
 use crate::task::registry;
 
 /// Its actor has failed, or it was told to end by its node.
 pub(crate) const LOST: i32 = 73;
+
+/// The actor of this process.
+pub(crate) struct Residing {
+    token: Arc<Token>,
+    /// Somebody was told of it: that it is there, or how it could not begin.
+    is_known: AtomicBool,
+}
+
+impl Residing {
+    /// A handle on it. Whoever asks for it says when he has answered.
+    pub(crate) fn token(&self) -> &Arc<Token> {
+        &self.token
+    }
+
+    /// Somebody was told of it.
+    pub(crate) fn is_known(&self) {
+        self.is_known.store(true, Ordering::Release);
+    }
+}
 
 /// Those who call it.
 #[derive(Default)]
@@ -62,19 +81,19 @@ pub(super) fn begin(
     let token = create(resident.arguments.iter().map(part).collect(), birth)?.0;
     let shared = runtime.shared();
     if let Held::Actor(actor) = &token.held {
-        let (ended, callers) = (actor.exited(), Arc::clone(callers));
+        let (ended, callers, own) = (actor.exited(), Arc::clone(callers), Arc::clone(shared));
         shared.system.spawn(async move {
             let kind = ended.await.map(|exit| exit.kind);
             // Who was told waits for the whole runtime.
             if !callers.is_told.load(Ordering::Acquire) {
-                callers.hear_all().await;
+                callers.hear_all(&own).await;
                 let in_order = matches!(kind, Ok(ExitKind::Stopped { .. }));
                 ends(if in_order { ENDED } else { LOST });
             }
         });
     }
     // Set once, here.
-    _ = shared.resident.set(token);
+    _ = shared.resident.set(Residing { token, is_known: AtomicBool::new(false) });
     Ok(())
 }
 
@@ -116,15 +135,19 @@ impl Callers {
         }
     }
 
-    /// Waits until all that there is to say has gone out, or long enough.
-    async fn hear_all(&self) {
+    /// Waits until somebody knows of it and all that there is to say has gone out, or long enough.
+    async fn hear_all(&self, runtime: &Shared) {
+        let is_known = || {
+            let own = runtime.resident.get();
+            own.is_none_or(|own| own.is_known.load(Ordering::Acquire))
+        };
         let all = async {
             let mut looks = interval(limits::LINK_LOOK_EVERY);
             // The first look is at once; the end is told by a task of its own.
             looks.tick().await;
             loop {
                 looks.tick().await;
-                if self.links.lock().iter().all(|link| link.has_said_all()) {
+                if is_known() && self.links.lock().iter().all(|link| link.has_said_all()) {
                     return;
                 }
             }

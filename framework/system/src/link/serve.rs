@@ -193,13 +193,20 @@ impl Link {
             }
             Ask::Resident => {
                 let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
-                let token = runtime.resident.get().cloned().ok_or_else(gone)?;
+                let token = runtime.resident.get().map(|own| Arc::clone(own.token()));
+                let token = token.ok_or_else(gone)?;
                 let Held::Actor(actor) = &token.held else { return Err(gone()) };
-                let (ready, link) = (actor.ready(), Arc::downgrade(self));
+                let (ready, link, own) =
+                    (actor.ready(), Arc::downgrade(self), Arc::downgrade(&runtime));
                 runtime.system.spawn(async move {
                     let ready = ready.await;
                     let Some(link) = link.upgrade() else { return };
                     link.answer(call, ready.and_then(|()| Part::of_token(token)));
+                    if let Some(residing) =
+                        own.upgrade().as_ref().and_then(|own| own.resident.get())
+                    {
+                        residing.is_known();
+                    }
                 });
             }
         }

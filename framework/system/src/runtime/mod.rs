@@ -28,11 +28,12 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use crate::cluster::peer::Peer;
 use crate::cluster::peers::Peers;
+use crate::cluster::resident::Residing;
 use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held};
 use crate::inspector::door::Door;
-use crate::link::{Link, Token};
+use crate::link::Link;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::task::block::Lent;
@@ -79,7 +80,7 @@ pub(crate) struct Shared {
     /// It has nodes, or is one.
     pub(crate) is_clustered: bool,
     /// The detached actor of a cluster that this process is, if it is one.
-    pub(crate) resident: OnceLock<Arc<Token>>,
+    pub(crate) resident: OnceLock<Residing>,
     /// Other processes that run what this one submits.
     pub(crate) peers: Peers,
     /// The cluster that runs what is submitted here, in a driver.

@@ -123,12 +123,12 @@ where
     A: Args,
 {
     let runtime = ambient::current()?;
-    let given = Given::<A>(Arc::new(A::keep(A::read(parts, T::info().codec)?)));
     let Birth { id, life, options, resident } = birth;
     if let Some(resident) = resident {
         let followed = resident::follow::<T>(&runtime, resident)?;
         return Ok(actor_ref::token(followed));
     }
+    let given = Given::<A>(Arc::new(A::keep(A::read(parts, T::info().codec)?)));
     // It came from a node that has enough to do, and goes to another one.
     let is_elsewhere = runtime.shared().peers.any();
     let body = if is_elsewhere || options.isolation().is_some() {

@@ -110,22 +110,10 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
     fn land(self: Box<Self>, answer: Answer) {
         let Self { call, whose, ticket, read, codec } = *self;
         call.away.lock().take();
-        let answer = match (whose, answer) {
-            (
-                Whose::Resident(resident, life),
-                Answer::Lost(_) | Answer::Failed(Error::ActorDied { .. }),
-            ) if call.life.runtime().is_some() => {
-                let Some(runtime) = call.life.runtime() else { return };
-                runtime.user.spawn(async move {
-                    call.lost_with(&resident, life, codec).await;
-                    drop(ticket);
-                });
-                return;
-            }
-            (Whose::Begun, answer) => (true, answer),
-            (_, answer) => (false, answer),
-        };
-        let (is_begun, answer) = answer;
+        if let Whose::Resident(resident, life) = whose {
+            return landed_of_resident(call, (resident, life), ticket, answer, (read, codec));
+        }
+        let is_begun = matches!(whose, Whose::Begun);
         match answer {
             // The life over there has lost it; how it ended is told next. Of another process's actor only the last end is.
             Answer::Lost(_) => {}
@@ -137,5 +125,33 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
             }
         }
         drop(ticket);
+    }
+}
+
+/// What a life of a resident has lost is told once it is known how that has ended.
+fn landed_of_resident<T: Actor, I: Invocation<T>>(
+    call: Arc<OpenCall<T, I>>,
+    (resident, life): (Arc<Resident>, u32),
+    ticket: Ticket<T>,
+    answer: Answer,
+    (read, codec): (fn(Part, Codec) -> Result<I::Out, Failure>, Codec),
+) {
+    let is_lost = match &answer {
+        Answer::Lost(_) => true,
+        Answer::Failed(Error::ActorDied { actor, .. }) => *actor == call.cell.known_as(),
+        Answer::Failed(_) | Answer::Value(_) => false,
+    };
+    match call.life.runtime().filter(|_| is_lost) {
+        Some(runtime) => {
+            runtime.user.spawn(async move {
+                call.lost_with(&resident, life, codec).await;
+                drop(ticket);
+            });
+        }
+        None => {
+            let result = answer.of_body().and_then(|part| read(part, codec));
+            call.returned(result, codec);
+            drop(ticket);
+        }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Follows<A: Actor> {
     /// The newest life that was reached, and is over.
     last: Option<u32>,
     /// How its actor has ended, as its process has said.
-    exit: Arc<Mutex<Option<Exit>>>,
+    exit: Arc<Mutex<Option<ExitKind>>>,
     _actor: PhantomData<fn() -> A>,
 }
 
@@ -188,21 +188,32 @@ impl<A: Actor> Follows<A> {
         let link = start(&self.cell.name, stream, &runtime, say)?;
         drop(runtime);
         let asked = link.request(Ask::Resident).await;
-        let actor = asked.map_err(|error| error.to_string())?.into_actor();
+        let actor = asked.map_err(|error| self.unborn(error))?.into_actor();
         let actor = actor.ok_or("no actor came back")?;
         let exit = Arc::clone(&self.exit);
         let heard = move |how: Result<Exit, Cause>| {
             if let Ok(own) = how {
-                *exit.lock() = Some(own);
+                *exit.lock() = Some(own.kind);
             }
         };
         link.watch(actor.export, Box::new(heard));
         Ok(There { link, actor, life: home.life, cut })
     }
 
+    /// Its constructor has not returned: why is known, if that was why.
+    fn unborn(&self, error: Error) -> String {
+        let why = error.to_string();
+        if let Error::ActorDied { actor, kind, .. } = error
+            && actor == self.cell.known_as()
+        {
+            *self.exit.lock() = Some(*kind);
+        }
+        why
+    }
+
     /// How this one ends when the resident is over.
     fn end_of(&self, over: Over) -> ExitKind {
-        let own = self.exit.lock().take().map(|exit| exit.kind);
+        let own = self.exit.lock().take();
         match (&over, own) {
             (Over::Dead { .. }, Some(kind)) => kind,
             _ => self.resident.exit_of(over),

@@ -166,6 +166,12 @@ impl ActorOptions {
     }
 
     /// It outlives its parent and its handles. Default: it ends before its parent does, or with its last handle.
+    ///
+    /// One that a program on a cluster creates outlives the program, too: it belongs to the cluster, each of its lives has a
+    /// process of its own on some node, and whoever runs the same program finds it by its name, which is unique in the whole
+    /// cluster. The arguments of its constructor are values, at most 32 KiB of them: no references and no handles. What it
+    /// submits itself runs in its process, with the CPUs that it holds. It ends when it is stopped or killed, fails once more
+    /// than its `restarts` allow, or with the cluster. That its name is taken its calls say.
     pub fn detached(mut self) -> Self {
         self.detached = true;
         self

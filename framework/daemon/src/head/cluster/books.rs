@@ -7,6 +7,7 @@ use raytree_engine::jobs::{self, Book, News};
 use raytree_engine::membership::Member;
 use raytree_process::cluster::{ResidentWish, ToDriver, ToNode};
 use raytree_supervise::clock;
+use raytree_types::inspect::DetachedStatus;
 use raytree_types::{Cause, JobId, Resources};
 
 use super::super::driver::DriverMsg;
@@ -110,6 +111,12 @@ impl Cluster {
         self.follow(follows, &mut inputs);
         drop(residents);
         inputs.into_iter().for_each(|input| self.booked(&mut book, input));
+    }
+
+    /// The detached actors, for whoever asks, and how many there are.
+    pub(crate) fn detached(&self) -> (Vec<DetachedStatus>, usize) {
+        let book = self.book.lock();
+        self.residents.lock().rows(&book)
     }
 
     /// The process of a worker has ended, as its node says.

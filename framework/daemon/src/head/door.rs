@@ -107,7 +107,7 @@ impl House {
             (Plane::Control, Greeting::Node { process }) => {
                 let (sessions, stream) = (self.sessions.clone(), Mutex::new(Some(stream)));
                 let cluster = Arc::clone(cluster);
-                let own = mirror::Arrival { cluster, sessions, name, process, stream };
+                let own = mirror::Arrival { cluster, sessions, name, process, from, stream };
                 let own = Arc::new(own);
                 let addr = Addr::system::<NodeMirror>(&own.name);
                 let spec = ChildSpec::actor::<NodeMirror>(&addr, move || Arc::clone(&own));

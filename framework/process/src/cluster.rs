@@ -67,18 +67,19 @@ pub enum Greeting {
     },
 }
 
-/// The first word of a head to one that wants the bytes of a program ([`Greeting::Fetch`]).
+/// The first word of a head to one that wants the bytes of a program ([`Greeting::Fetch`]), or brings them
+/// ([`Greeting::Store`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transfer {
-    /// They follow.
+    /// They follow, or may.
     Begins {
         /// How many.
         length: u64,
     },
-    /// Not now: there are too many transfers. To be asked for again.
+    /// Not now: there are too many transfers. To be asked again.
     Busy,
-    /// They will not come.
+    /// They will not come, or are not taken.
     Refused {
         /// Why.
         reason: String,

@@ -154,13 +154,13 @@ impl House {
             }
             (Plane::Bytes, Greeting::Fetch { program }) => {
                 let cluster = Arc::clone(cluster);
-                self.transfer(stream, false, move |stream| {
+                self.transfer(stream, move |stream| {
                     programs::send(&cluster.programs, program, stream);
                 });
             }
             (Plane::Bytes, Greeting::Store { manifest }) => {
                 let cluster = Arc::clone(cluster);
-                self.transfer(stream, true, move |stream| {
+                self.transfer(stream, move |stream| {
                     programs::receive(&cluster.programs, &manifest, stream);
                 });
             }
@@ -171,10 +171,10 @@ impl House {
     }
 
     /// A transfer, or the word that there are too many: then it is to be tried again.
-    fn transfer(&self, stream: Stream, is_store: bool, work: impl FnOnce(Stream) + Send + 'static) {
+    fn transfer(&self, stream: Stream, work: impl FnOnce(Stream) + Send + 'static) {
         match self.transfers.take() {
             Some(place) => on_thread(place, move || work(stream)),
-            None => aside(&self.busy, move || programs::is_busy(stream, is_store)),
+            None => aside(&self.busy, move || programs::is_busy(stream)),
         }
     }
 }

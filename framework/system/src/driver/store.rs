@@ -64,7 +64,7 @@ impl Driver {
             self.moves();
             let greeting = Greeting::Store { manifest: manifest.clone() };
             let stream = self.connect(Plane::Bytes, self.address, &greeting);
-            bring(&program, stream.map_err(StoreError::Unreachable)?, || self.moves())
+            bring(program, stream.map_err(StoreError::Unreachable)?, || self.moves())
         };
         let is_wanted = || self.runtime.upgrade().is_some_and(|own| !own.is_closing());
         again(once, is_wanted, clock::now() + limits::PROGRAM_STORE_WITHIN)
@@ -159,7 +159,7 @@ mod tests {
             write_frame(&mut writes, &done, limits::PROGRAM_CHUNK_BYTES).expect("it waits");
         });
         let parts = Cell::new(0);
-        let came = bring(&program, stream, || parts.set(parts.get() + 1));
+        let came = bring(program, stream, || parts.set(parts.get() + 1));
         assert_eq!(parts.get() > 0, came.is_ok(), "bytes are sent to one who takes them");
         head.join().expect("no panic");
         came

@@ -3,6 +3,7 @@
 //! How long it takes until somebody notices and until all is well again is measured by the benchmarks, and written down in
 //! `docs/recovery.md`. Here it has to happen, and nothing that was answered may be lost.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -26,13 +27,20 @@ async fn moved(counter: &CounterHandle, from: u32) -> Result<u32> {
     }
 }
 
-/// An actor on each node, and their processes.
+/// An actor on each of so many nodes, and their processes.
 async fn one_each(count: usize) -> Result<Vec<(CounterHandle, u32)>> {
     // They may begin again where tasks have all CPUs.
     let free = ActorOptions::new().cpus(0.0).restarts(100);
-    let all: Vec<_> = (0..count).map(|_| Counter::with(free.clone()).remote(0)).collect();
-    let pids = get_all(all.iter().map(|one| one.process())).await?;
-    Ok(all.into_iter().zip(pids).collect())
+    let (mut each, mut more) = (BTreeMap::new(), Vec::new());
+    // Two of them may have been put on one node; those stay until the others are somewhere else.
+    while each.len() < count {
+        let new: Vec<_> = (0..count).map(|_| Counter::with(free.clone()).remote(0)).collect();
+        let pids = get_all(new.iter().map(|one| one.process())).await?;
+        for (one, pid) in new.into_iter().zip(pids) {
+            more.extend(each.insert(pid, one));
+        }
+    }
+    Ok(each.into_iter().map(|(pid, one)| (one, pid)).collect())
 }
 
 fn gate(cluster: &Cluster) -> (PathBuf, String) {

@@ -15,8 +15,10 @@ use crate::report::now;
 pub(super) const ALL: &[Case] = &[
     Case { name: "a worker, SIGKILL", bound: "20 ms, 100 ms", run: worker_killed },
     Case { name: "a worker, SIGSTOP", bound: "2 s", run: worker_frozen },
-    Case { name: "a joined node, SIGKILL", bound: "3 s and a beat", run: node_killed },
-    Case { name: "a joined node, SIGSTOP", bound: "3 s and a beat", run: node_frozen },
+    Case { name: "a joined node, SIGKILL", bound: "20 ms, 100 ms", run: node_killed },
+    Case { name: "a joined node, SIGSTOP", bound: "2 s", run: node_frozen },
+    Case { name: "a node elsewhere, SIGKILL", bound: "3 s and a beat", run: elsewhere_killed },
+    Case { name: "a node elsewhere, SIGSTOP", bound: "3 s and a beat", run: elsewhere_frozen },
     Case { name: "the head's own node, SIGKILL", bound: "20 ms, 100 ms", run: own_killed },
     Case { name: "the head's own node, SIGSTOP", bound: "2 s", run: own_frozen },
     Case { name: "the head, SIGKILL", bound: "20 ms", run: head_killed },
@@ -43,12 +45,16 @@ fn ms(since: Instant) -> f64 {
 #[derive(Clone, Copy)]
 enum Target {
     Worker,
+    /// It has joined from the head's own machine.
     Far,
+    /// It has joined by a way, as from another machine.
+    Elsewhere,
     Own,
 }
 
 fn struck(target: Target, signal: Signal) -> Result<Sample> {
-    let cluster = Cluster::start()?;
+    let by_way = matches!(target, Target::Elsewhere);
+    let cluster = if by_way { Cluster::with_way()? } else { Cluster::start()? };
     let runtime = cluster.driver()?;
     let (own, far) = (cluster.own_node()?, cluster.far.pid());
     let below = if let Target::Own = target { own } else { far };
@@ -58,12 +64,12 @@ fn struck(target: Target, signal: Signal) -> Result<Sample> {
     send(pid, signal)?;
     let name = match target {
         Target::Worker => None,
-        Target::Far => Some("far"),
+        Target::Far | Target::Elsewhere => Some("far"),
         Target::Own => Some("head"),
     };
     let (seen, sample) = watched(&cluster, name, began, || scene.plays(began))?;
     let mut sample = Sample { seen, ..sample };
-    if !matches!(target, Target::Far) {
+    if !matches!(target, Target::Far | Target::Elsewhere) {
         is_whole(&runtime)?;
         sample.whole = Some(ms(began));
     }
@@ -104,6 +110,14 @@ fn node_killed() -> Result<Sample> {
 
 fn node_frozen() -> Result<Sample> {
     struck(Target::Far, Signal::STOP)
+}
+
+fn elsewhere_killed() -> Result<Sample> {
+    struck(Target::Elsewhere, Signal::KILL)
+}
+
+fn elsewhere_frozen() -> Result<Sample> {
+    struck(Target::Elsewhere, Signal::STOP)
 }
 
 fn own_killed() -> Result<Sample> {
@@ -169,7 +183,7 @@ fn driver_killed() -> Result<Sample> {
 }
 
 fn link_cut() -> Result<Sample> {
-    let cluster = Cluster::start()?;
+    let cluster = Cluster::with_way()?;
     let runtime = cluster.driver()?;
     let scene = Scene::set(&runtime, Some(cluster.far.pid()))?;
     let began = now();
@@ -180,7 +194,7 @@ fn link_cut() -> Result<Sample> {
 }
 
 fn link_healed() -> Result<Sample> {
-    let cluster = Cluster::start()?;
+    let cluster = Cluster::with_way()?;
     let runtime = cluster.driver()?;
     let workers = children(cluster.far.pid())?;
     let began = now();

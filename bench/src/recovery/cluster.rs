@@ -58,10 +58,11 @@ impl Drop for Process {
     }
 }
 
-/// A head with a node of its own, `head`, and a node that has joined it, `far`, by a way that can be cut.
+/// A head with a node of its own, `head`, and a node that has joined it, `far`.
 pub(crate) struct Cluster {
     pub(crate) head: Process,
     pub(crate) far: Process,
+    /// By which `far` has come, if it did not come directly.
     pub(crate) way: Way,
     address: SocketAddr,
     config: Config,
@@ -101,7 +102,17 @@ pub(crate) fn driver() -> Result<()> {
 }
 
 impl Cluster {
+    /// Its node is beside its head, which may kill it.
     pub(crate) fn start() -> Result<Self> {
+        Self::begin(false)
+    }
+
+    /// Its node comes by a way that can be cut, and is to its head as one on another machine.
+    pub(crate) fn with_way() -> Result<Self> {
+        Self::begin(true)
+    }
+
+    fn begin(by_way: bool) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let named = |role: Role, name: &str| -> Result<Command> {
             let mut command = role.command()?;
@@ -113,7 +124,8 @@ impl Cluster {
         let address: SocketAddr = head.says()?.parse()?;
         let way = Way::to(address)?;
         let mut command = named(Role::Join, "far")?;
-        command.env("RAYTREE_ADDRESS", way.address.to_string());
+        let dials = if by_way { way.address } else { address };
+        command.env("RAYTREE_ADDRESS", dials.to_string());
         let mut far = Process::start(command)?;
         ensure!(far.says()? == "joined");
         let token_file = folder.path().join("config/raytree/token").display().to_string();

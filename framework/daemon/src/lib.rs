@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use raytree_config::{Config, LoadFrom};
 pub use raytree_process::ROLE_VARIABLE;
-use raytree_process::{Assignment, Heard};
+use raytree_process::{Assignment, Heard, Mark};
 use raytree_types::{Error, limits};
 use raytree_wire::{SecretError, TlsError};
 use tokio::runtime::{Builder, Runtime};
@@ -165,7 +165,10 @@ pub fn run_node(
 ) -> Result<Ending, StartError> {
     on_runtime(async {
         let mut signals = Signals::new()?;
-        let node = Node::start(config, head, number()?)?;
+        let process = number()?;
+        // Without one it is judged as if it were far away.
+        let mark = Mark::new(process).ok();
+        let node = Node::start(config, head, process, mark)?;
         Ok(live(node, async || signals.next().await, ready).await)
     })
 }
@@ -242,7 +245,7 @@ pub fn take_role() -> Result<Option<ExitCode>, StartError> {
                 std::future::pending::<()>().await;
             }
         };
-        let node = Node::start(&config, summons.head, summons.process)?;
+        let node = Node::start(&config, summons.head, summons.process, None)?;
         Ok::<_, StartError>(tokio::select! {
             ending = live(node, asked, || line.up()) => ending,
             never = moves => never,

@@ -419,8 +419,7 @@ pub(crate) fn send(programs: &Programs, program: ProgramId, stream: Stream) {
             Some(executable) => Transfer::Begins { length: executable.length() },
             None => Transfer::Refused { reason: format!("no job has program {program}") },
         };
-        let told = serde_json::to_vec(&told).map_err(|error| said(&error))?;
-        write_frame(&mut writes, &told, limits::PROGRAM_CHUNK_BYTES)?;
+        says(&mut writes, &told)?;
         let Some(executable) = &executable else { return Ok(()) };
         let mut offset = 0;
         while offset < executable.length() {
@@ -440,12 +439,14 @@ pub(crate) fn send(programs: &Programs, program: ProgramId, stream: Stream) {
     _ = writes.finish();
 }
 
-/// The head's side of a storing: takes it, and says what came of it.
+/// The head's side of a storing: says that it takes it, does, and says what came of it.
 pub(crate) fn receive(programs: &Programs, manifest: &Manifest, stream: Stream) {
     let patience = stream.give_up_after(limits::TRANSFER_STALLS_MAX);
     let (mut reads, mut writes) = stream.split();
-    let stored = patience.map_err(ProgramMissing::System);
-    let stored = stored.and_then(|()| take(&programs.cache()?, manifest, &mut reads));
+    let stored = patience.map_err(ProgramMissing::System).and_then(|()| {
+        says(&mut writes, &Transfer::Begins { length: manifest.length })?;
+        take(&programs.cache()?, manifest, &mut reads)
+    });
     let told = match stored {
         Ok(entry) => {
             programs.comes(manifest.id, Executable::Cached(entry));
@@ -463,24 +464,21 @@ pub(crate) fn receive(programs: &Programs, manifest: &Manifest, stream: Stream) 
     _ = writes.finish();
 }
 
-/// There are too many transfers already: one that wants a program is told so, and comes again.
-pub(crate) fn is_busy(stream: Stream, is_store: bool) {
+/// There are too many transfers already: one that wants or brings a program is told so, and comes again.
+pub(crate) fn is_busy(stream: Stream) {
     if stream.give_up_after(limits::TRANSFER_STALLS_MAX).is_err() {
         return;
     }
-    let (mut reads, mut writes) = stream.split();
-    let told = if is_store {
-        let why = "the head has too many transfers under way: try again";
-        serde_json::to_vec::<Result<(), &str>>(&Err(why))
-    } else {
-        serde_json::to_vec(&Transfer::Busy)
-    };
-    let Ok(told) = told else { return };
+    let (_reads, mut writes) = stream.split();
     // Broken when the other side has left.
-    _ = write_frame(&mut writes, &told, limits::PROGRAM_CHUNK_BYTES);
+    _ = says(&mut writes, &Transfer::Busy);
     _ = writes.finish();
-    // What one that stores has sent already is read, or the answer would be lost with it.
-    while let Ok(Some(_)) = read_frame(&mut reads, limits::PROGRAM_CHUNK_BYTES) {}
+}
+
+/// The first word of a transfer.
+fn says(writes: &mut impl std::io::Write, what: &Transfer) -> Result<(), ProgramMissing> {
+    let told = serde_json::to_vec(what).map_err(|error| said(&error))?;
+    Ok(write_frame(writes, &told, limits::PROGRAM_CHUNK_BYTES)?)
 }
 
 #[cfg(test)]

@@ -12,19 +12,22 @@
 
 mod beat;
 mod resident;
+mod times;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use raytree_engine::membership::{JoinAnswer, Settings};
+use raytree_engine::membership::{JoinAnswer, Place};
 use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 use serde::{Deserialize, Serialize};
 
+use crate::Marked;
 use crate::program::{Manifest, ProgramId};
 
 pub use beat::Beat;
 pub use resident::{About, Hex, Residence, Resident, ResidentNews, ResidentWish};
+pub use times::Times;
 
 /// The largest message of a driver to its head, and back.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -66,18 +69,19 @@ pub enum Greeting {
     },
 }
 
-/// The first word of a head to one that wants the bytes of a program ([`Greeting::Fetch`]).
+/// The first word of a head to one that wants the bytes of a program ([`Greeting::Fetch`]), or brings them
+/// ([`Greeting::Store`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transfer {
-    /// They follow.
+    /// They follow, or may.
     Begins {
         /// How many.
         length: u64,
     },
-    /// Not now: there are too many transfers. To be asked for again.
+    /// Not now: there are too many transfers. To be asked again.
     Busy,
-    /// They will not come.
+    /// They will not come, or are not taken.
     Refused {
         /// Why.
         reason: String,
@@ -227,6 +231,18 @@ pub struct Offer {
     pub workers: Vec<(Worker, Option<SocketAddr>)>,
     /// The raytree version it was built with.
     pub version: String,
+    /// Where its process is found by a head of the same host; none when nobody is to look for it.
+    pub whereabouts: Option<Whereabouts>,
+}
+
+/// Where the process of a node is, and which connection is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// Where its mark is, which has the number of its greeting ([`Greeting::Node`]).
+    pub marked: Marked,
+    /// Its own end of this connection. One that comes in from elsewhere comes by way of somebody, who may be between
+    /// machines.
+    pub from: SocketAddr,
 }
 
 /// What a head says to a node.
@@ -369,7 +385,7 @@ pub enum ToDriver {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "they are those of the engine")]
 pub enum Answered {
-    Continue { incarnation: ProcessIncarnation },
+    Continue { incarnation: ProcessIncarnation, is_local: bool },
     Replaced,
     NameTaken { holder: String, asker: String },
     Later { after: Duration },
@@ -380,7 +396,9 @@ pub enum Answered {
 impl From<JoinAnswer> for Answered {
     fn from(answer: JoinAnswer) -> Self {
         match answer {
-            JoinAnswer::Continue { incarnation } => Self::Continue { incarnation },
+            JoinAnswer::Continue { incarnation, place } => {
+                Self::Continue { incarnation, is_local: place == Place::Local }
+            }
             JoinAnswer::Replaced => Self::Replaced,
             JoinAnswer::NameTaken { holder, asker } => {
                 Self::NameTaken { holder: holder.to_string(), asker: asker.to_string() }
@@ -395,7 +413,10 @@ impl From<JoinAnswer> for Answered {
 impl From<Answered> for JoinAnswer {
     fn from(answer: Answered) -> Self {
         match answer {
-            Answered::Continue { incarnation } => Self::Continue { incarnation },
+            Answered::Continue { incarnation, is_local } => {
+                let place = if is_local { Place::Local } else { Place::Remote };
+                Self::Continue { incarnation, place }
+            }
             Answered::Replaced => Self::Replaced,
             Answered::NameTaken { holder, asker } => {
                 Self::NameTaken { holder: holder.into(), asker: asker.into() }
@@ -407,68 +428,6 @@ impl From<Answered> for JoinAnswer {
     }
 }
 
-/// By what a head judges, in milliseconds: a [`Settings`] that travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Times {
-    beat_every: u64,
-    suspect_after: u64,
-    dead_after_local: u64,
-    dead_after_remote: u64,
-    lease_local: u64,
-    lease_remote: u64,
-    stuck_after: u64,
-    start_within: u64,
-    isolation_grace: u64,
-    rejoin_every: u64,
-    kill_grace: u64,
-    drift_max_ppm: u32,
-}
-
-impl From<&Settings> for Times {
-    fn from(settings: &Settings) -> Self {
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Self {
-            beat_every: milliseconds(settings.beat_every),
-            suspect_after: milliseconds(settings.suspect_after),
-            dead_after_local: milliseconds(settings.dead_after_local),
-            dead_after_remote: milliseconds(settings.dead_after_remote),
-            lease_local: milliseconds(settings.lease_local),
-            lease_remote: milliseconds(settings.lease_remote),
-            stuck_after: milliseconds(settings.stuck_after),
-            start_within: milliseconds(settings.start_within),
-            isolation_grace: milliseconds(settings.isolation_grace),
-            rejoin_every: milliseconds(settings.rejoin_every),
-            kill_grace: milliseconds(settings.kill_grace),
-            drift_max_ppm: settings.drift_max_ppm,
-        }
-    }
-}
-
-impl Times {
-    /// The settings.
-    ///
-    /// # Errors
-    /// [`raytree_types::Error::BadOption`] when they do not go together.
-    pub fn settings(&self) -> raytree_types::Result<Settings> {
-        let time = Duration::from_millis;
-        Settings {
-            beat_every: time(self.beat_every),
-            suspect_after: time(self.suspect_after),
-            dead_after_local: time(self.dead_after_local),
-            dead_after_remote: time(self.dead_after_remote),
-            lease_local: time(self.lease_local),
-            lease_remote: time(self.lease_remote),
-            stuck_after: time(self.stuck_after),
-            start_within: time(self.start_within),
-            isolation_grace: time(self.isolation_grace),
-            rejoin_every: time(self.rejoin_every),
-            kill_grace: time(self.kill_grace),
-            drift_max_ppm: self.drift_max_ppm,
-        }
-        .checked()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -476,11 +435,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_travel_whole() {
-        let settings = Settings::default();
-        assert_eq!(Times::from(&settings).settings().expect("settings"), settings);
-        let broken = Times { lease_remote: 60_000, ..Times::from(&settings) };
-        assert!(broken.settings().is_err());
+    fn answers_travel_whole() {
+        for place in [Place::Local, Place::Remote] {
+            let answer = JoinAnswer::Continue { incarnation: ProcessIncarnation(3), place };
+            assert_eq!(JoinAnswer::from(Answered::from(answer.clone())), answer);
+        }
     }
 
     proptest! {

@@ -28,7 +28,7 @@ use crate::assignment::Assignment;
 use crate::frame::{FRAME_BYTES, FromChild, Say as _, ToChild};
 
 /// What the thread that beats is called.
-pub(crate) const BEAT_THREAD: &str = "raytree-beat";
+pub const BEAT_THREAD: &str = "raytree-beat";
 
 /// What a child hears.
 #[derive(Debug)]

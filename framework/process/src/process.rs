@@ -172,15 +172,7 @@ impl Process {
     /// the process.
     #[must_use]
     pub fn is_starved(&self) -> bool {
-        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.id)) else {
-            return false;
-        };
-        let is_ready = |folder: PathBuf| {
-            let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
-            let (name, rest) = stat.rsplit_once(") ")?;
-            Some(name.ends_with(BEAT_THREAD) && rest.starts_with('R'))
-        };
-        threads.flatten().any(|thread| is_ready(thread.path()).unwrap_or(false))
+        is_starved(self.id)
     }
 
     /// Bytes of memory that are its own (`RssAnon`); none when it has ended.
@@ -196,6 +188,19 @@ impl Process {
         // By its handle: its number may be another's by now. Refused when it has ended.
         _ = pidfd_send_signal(&*self.handle, signal);
     }
+}
+
+/// See [`Process::is_starved`].
+pub(crate) fn is_starved(pid: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    let is_ready = |folder: PathBuf| {
+        let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+        let (name, rest) = stat.rsplit_once(") ")?;
+        Some(name.ends_with(BEAT_THREAD) && rest.starts_with('R'))
+    };
+    threads.flatten().any(|thread| is_ready(thread.path()).unwrap_or(false))
 }
 
 impl Drop for Process {

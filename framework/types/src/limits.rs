@@ -391,11 +391,15 @@ pub const WORKERLESS_MAX: Duration = Duration::from_secs(30);
 /// How long a transfer of a program may not move until it is cut: far above any hiccup of a network or a disk.
 pub const TRANSFER_STALLS_MAX: Duration = Duration::from_secs(20);
 
-/// How long a node waits before it asks its head again for a program that was not sent.
+/// How long a node waits before it asks its head again for a program that was not sent, and a driver before it brings its own
+/// again.
 pub const TRANSFER_AGAIN: Duration = Duration::from_millis(250);
 
 /// How long a program may take to come to a node, those included who are served before. 30 MB take a second on a slow network.
 pub const PROGRAM_FETCH_WITHIN: Duration = Duration::from_secs(300);
+
+/// How long a driver asks a head again that has too many transfers under way: it serves thirty-two at once, a second or so each.
+pub const PROGRAM_STORE_WITHIN: Duration = Duration::from_secs(120);
 
 /// How long a driver that was let in may take to say what it wants; it does at once.
 pub const DRIVER_OPENS_WITHIN: Duration = Duration::from_secs(10);

@@ -121,16 +121,30 @@ impl Listener {
         to: BindTo,
         accepted: impl FnMut(Hello, Stream, SocketAddr) + Send + 'static,
     ) -> Result<Self, BindError> {
+        Self::bind_and_tell(to, accepted, |_| {})
+    }
+
+    /// As [`Listener::bind`]; `deaf` hears why nobody is let in any more, if the operating system takes the port away while
+    /// this lives. It is called on the listener's thread, must not wait, and must not drop the listener.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub fn bind_and_tell(
+        to: BindTo,
+        accepted: impl FnMut(Hello, Stream, SocketAddr) + Send + 'static,
+        deaf: impl FnOnce(io::Error) + Send + 'static,
+    ) -> Result<Self, BindError> {
         let address = to.address;
         if to.tls.is_none() && !to.insecure && !address.ip().to_canonical().is_loopback() {
             return Err(BindError::Exposed { address });
         }
-        Self::open(to, accepted).map_err(|source| BindError::Refused { address, source })
+        Self::open(to, accepted, deaf).map_err(|source| BindError::Refused { address, source })
     }
 
     fn open(
         to: BindTo,
         accepted: impl FnMut(Hello, Stream, SocketAddr) + Send + 'static,
+        deaf: impl FnOnce(io::Error) + Send + 'static,
     ) -> io::Result<Self> {
         let socket = TcpListener::bind(to.address)?;
         // Who has hung up between the poll and the accept must not leave this thread waiting for the next.
@@ -143,9 +157,15 @@ impl Listener {
             accepted: Mutex::new(accepted),
         };
         let door = Arc::new(door);
-        let thread = thread::Builder::new()
-            .name("raytree-door".to_owned())
-            .spawn(move || door.run(&socket))?;
+        let thread = thread::Builder::new().name("raytree-door".to_owned()).spawn(move || {
+            let ran = door.run(&socket);
+            // Whoever is told may listen there again.
+            drop(socket);
+            if let Err(error) = ran {
+                tracing::error!(%error, address = %door.to.address, "nobody is let in any more");
+                deaf(error);
+            }
+        })?;
         Ok(Self { address, bell, tally, thread: Some(thread) })
     }
 
@@ -203,23 +223,20 @@ impl Drop for Place {
 }
 
 impl<F: FnMut(Hello, Stream, SocketAddr) + Send + 'static> Door<F> {
-    fn run(self: Arc<Self>, port: &TcpListener) {
+    /// Until the bell rings, or the port is none any more.
+    fn run(self: &Arc<Self>, port: &TcpListener) -> io::Result<()> {
         loop {
-            match self.bell.or_readable(port) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::error!(%error, address = %self.to.address, "nobody is let in any more");
-                    return;
-                }
+            if !self.bell.or_readable(port)? {
+                return Ok(());
             }
             match port.accept() {
                 Ok((socket, from)) => self.admit(socket, from),
                 Err(error) if is_of_one_connection(&error) => {}
+                Err(error) if is_of_the_port(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%error, address = %self.to.address, "a connection could not be accepted");
                     if !self.bell.or_after(limits::WIRE_ACCEPT_AGAIN) {
-                        return;
+                        return Ok(());
                     }
                 }
             }
@@ -280,6 +297,13 @@ fn count(count: &AtomicU64, tell: impl FnOnce(u64)) {
     if so_far.is_power_of_two() {
         tell(so_far);
     }
+}
+
+/// Nothing will ever come over it again.
+fn is_of_the_port(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let lost = [Errno::BADF, Errno::FAULT, Errno::INVAL, Errno::NOTSOCK];
+    Errno::from_io_error(error).is_some_and(|errno| lost.contains(&errno))
 }
 
 /// It ails nobody but who has hung up already.

@@ -1,7 +1,7 @@
 //! What both sides have once they know each other: bytes in both directions.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -60,6 +60,14 @@ impl Stream {
         let socket = &self.reads.link.socket;
         socket.set_read_timeout(Some(silence))?;
         socket.set_write_timeout(Some(silence))
+    }
+
+    /// This process's end of the connection.
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.reads.link.socket.local_addr()
     }
 
     /// Whether it goes over TLS.

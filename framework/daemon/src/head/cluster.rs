@@ -5,6 +5,9 @@
 //! follows is cast to the actors concerned before the lock is released, so that all hear it in the order in which it was
 //! decided. Locks are taken in one order: judge, book, residents, then who is told.
 
+mod books;
+mod rows;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,16 +17,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use raytree_engine::jobs::{self, Book};
 use raytree_engine::membership::{
-    Effect, ExitStatus, Input, JoinAnswer, Judge, Member, Name, Origin, Phase, Place, Settings,
+    Effect, ExitStatus, Fence, Input, JoinAnswer, Judge, Member, Name, Origin, Phase, Place,
+    Settings,
 };
+use raytree_process::Neighbour;
 use raytree_process::cluster::{Answered, Offer, Template, Times, ToDriver, ToNode, Worker};
 use raytree_supervise::{Addr, SupervisorMsg, clock};
 use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 
-mod books;
-
 use super::driver::DriverMsg;
 use super::mirror::MirrorMsg;
+use super::neighbours::{Neighbours, NeighboursMsg};
 use super::residents::Residents;
 use crate::names::worker_id;
 use crate::programs::{Hold, Programs};
@@ -42,17 +46,25 @@ pub(crate) struct Cluster {
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) node_pool: Addr<SupervisorMsg>,
     pub(crate) drivers: Addr<SupervisorMsg>,
+    pub(crate) neighbours: Addr<NeighboursMsg>,
     judge: Mutex<Judge>,
     book: Mutex<Book>,
     residents: Mutex<Residents>,
     /// Those that have a session now, by the number of their process.
     sessions: Mutex<HashMap<u64, Session>>,
     /// Who was let in and is not declared down, by the number of its process.
-    members: Mutex<HashMap<u64, Member>>,
+    members: Mutex<HashMap<u64, Insider>>,
     jobs: Mutex<HashMap<JobId, Job>>,
     /// The cluster ends: nobody is let in any more.
     is_ending: AtomicBool,
     next_runtime: AtomicU64,
+}
+
+/// A node that was let in.
+struct Insider {
+    member: Member,
+    /// Its process, of one that is judged as [`Place::Local`].
+    beside: Option<Arc<Neighbour>>,
 }
 
 /// A node that is connected.
@@ -64,6 +76,8 @@ struct Session {
     /// Which of its links it is.
     link: u64,
     offer: Option<Offer>,
+    /// Its process, if it was found on this host.
+    beside: Option<Arc<Neighbour>>,
 }
 
 /// A driver that is connected.
@@ -72,22 +86,6 @@ struct Job {
     template: Template,
     began: Duration,
     _program: Hold,
-}
-
-/// A node, for whoever asks.
-pub(crate) struct NodeRow {
-    pub(crate) member: Member,
-    pub(crate) phase: Phase,
-    pub(crate) offer: Option<Offer>,
-    pub(crate) free: Resources,
-}
-
-/// A job, for whoever asks.
-pub(crate) struct JobRow {
-    pub(crate) job: JobId,
-    pub(crate) program: String,
-    pub(crate) age: Duration,
-    pub(crate) workers: usize,
 }
 
 impl Cluster {
@@ -103,6 +101,7 @@ impl Cluster {
             address: OnceLock::new(),
             node_pool: Addr::system::<raytree_supervise::Supervisor>("node_pool"),
             drivers: Addr::system::<raytree_supervise::Supervisor>("drivers"),
+            neighbours: Addr::system::<Neighbours>("neighbours"),
             first_life,
             judge: Mutex::new(judge),
             book: Mutex::new(Book::new(jobs::Policy::default())),
@@ -121,7 +120,7 @@ impl Cluster {
 
     /// A node has a session; one that the same process had is over.
     pub(crate) fn connected(&self, process: u64, name: Name, mirror: Addr<MirrorMsg>) {
-        let session = Session { mirror, name, member: None, link: 0, offer: None };
+        let session = Session { mirror, name, member: None, link: 0, offer: None, beside: None };
         let before = self.sessions.lock().insert(process, session);
         if let Some(before) = before {
             // Refused when it has ended.
@@ -144,7 +143,7 @@ impl Cluster {
     /// The process of a node has surely ended, as the one says who has started it.
     pub(crate) fn process_ended(&self, process: u64, status: ExitStatus) {
         let mut judge = self.judge.lock();
-        let member = self.members.lock().get(&process).cloned();
+        let member = self.members.lock().get(&process).map(|own| own.member.clone());
         if let Some(member) = member {
             self.judged(&mut judge, Input::Exited { member, status });
         }
@@ -152,17 +151,31 @@ impl Cluster {
 
     /// This life is that of this process.
     pub(crate) fn is_life_of(&self, process: u64, member: &Member) -> bool {
-        self.members.lock().get(&process) == Some(member)
+        self.members.lock().get(&process).is_some_and(|own| own.member == *member)
     }
 
-    /// A node asks to join, or to go on. Gives who it is, if it was let in.
+    /// The process of a member, if that is on this host and nobody's child here.
+    pub(crate) fn beside(&self, process: u64) -> Option<Arc<Neighbour>> {
+        self.members.lock().get(&process)?.beside.clone()
+    }
+
+    pub(crate) fn processes_beside(&self) -> Vec<u64> {
+        let members = self.members.lock();
+        let beside = members.iter().filter(|(_, own)| own.beside.is_some());
+        beside.map(|(process, _)| *process).collect()
+    }
+
+    /// A node asks to join, or to go on; its process, if it was found on this host. Gives who it is, if it was let in.
     pub(crate) fn joins(
         &self,
         process: u64,
         claim: Option<ProcessIncarnation>,
         (link, ticket): (u64, u64),
         offer: Offer,
+        beside: Option<Neighbour>,
     ) -> Option<Member> {
+        // What is judged as local can be killed: whether it is, the first answer settles for all of its life.
+        let place = if beside.is_some() { Place::Local } else { Place::Remote };
         let mut judge = self.judge.lock();
         let name = {
             let mut sessions = self.sessions.lock();
@@ -175,13 +188,30 @@ impl Cluster {
             session.link = link;
             let address = offer.address.clone();
             session.offer = Some(offer);
+            session.beside = beside.map(Arc::new);
             (Arc::clone(&session.name), address)
         };
         let (name, address) = name;
         let origin = Origin { process, address: address.into() };
-        let place = Place::Remote;
         self.judged(&mut judge, Input::Join { name, claim, place, origin, link, ticket });
         self.sessions.lock().get(&process)?.member.clone()
+    }
+
+    /// So much time has passed since this was said last. Who waits for a CPU of this host is excused.
+    pub(crate) fn passes(&self, since: Duration) {
+        let quiet: Vec<_> = self.judge.lock().quiet().collect();
+        for member in quiet {
+            let beside = {
+                let members = self.members.lock();
+                let own = members.values().find(|own| own.member == member);
+                own.and_then(|own| own.beside.clone())
+            };
+            if beside.is_some_and(|own| own.is_starved()) {
+                self.judge(Input::Starved { member, by: since });
+            }
+        }
+        self.judge(Input::Tick);
+        self.book(jobs::Input::Tick);
     }
 
     /// What follows for the judge, and all that follows from that.
@@ -209,10 +239,15 @@ impl Cluster {
                 self.book(jobs::Input::NodeResumed { node: member });
             }
             Effect::Mark { member, .. } => self.book(jobs::Input::NodePaused { node: member }),
-            // Its lease runs out by itself; until then nothing new is started there.
-            Effect::Convict { member, .. } => self.book(jobs::Input::NodePaused { node: member }),
+            // Nothing new is started there, until it is dead or its lease has run out.
+            Effect::Convict { member, fence, .. } => {
+                if fence == Fence::Kill {
+                    self.kill(&member);
+                }
+                self.book(jobs::Input::NodePaused { node: member });
+            }
             Effect::Down { member, cause, asked } => {
-                self.members.lock().retain(|_, own| *own != member);
+                self.members.lock().retain(|_, own| own.member != member);
                 if asked {
                     tracing::info!("{} has ended, as it was to: {cause}", member.name);
                 } else {
@@ -235,6 +270,16 @@ impl Cluster {
         }
     }
 
+    /// Its end is seen by the neighbours.
+    fn kill(&self, member: &Member) {
+        let members = self.members.lock();
+        let beside = members.values().find(|own| own.member == *member);
+        let Some(beside) = beside.and_then(|own| own.beside.as_ref()) else { return };
+        if let Err(error) = beside.kill() {
+            tracing::error!(%member, %error, "a node beside the head cannot be killed");
+        }
+    }
+
     fn answered(&self, judge: &Judge, process: u64, ticket: u64, answer: JoinAnswer) {
         // Held from here on: nothing is said over the new session before the book has its report.
         let mut book = self.book.lock();
@@ -242,10 +287,11 @@ impl Cluster {
             let mut sessions = self.sessions.lock();
             let Some(session) = sessions.get_mut(&process) else { return };
             let mut up = None;
-            if let JoinAnswer::Continue { incarnation } = answer {
+            if let JoinAnswer::Continue { incarnation, place } = answer {
                 let member = Member::new(Arc::clone(&session.name), incarnation);
                 session.member = Some(member.clone());
-                self.members.lock().insert(process, member.clone());
+                let beside = session.beside.take().filter(|_| place == Place::Local);
+                self.lets_in(process, &member, beside);
                 up = session.offer.clone().map(|offer| (member, offer, session.link));
             }
             (session.mirror.clone(), up)
@@ -257,6 +303,18 @@ impl Cluster {
             let (workers, total) = (workers.collect(), offer.total);
             let paused = judge.phase(&node.name) != Some(Phase::Up);
             self.booked(&mut book, jobs::Input::NodeUp { node, session, paused, total, workers });
+        }
+    }
+
+    fn lets_in(&self, process: u64, member: &Member, beside: Option<Arc<Neighbour>>) {
+        let mut members = self.members.lock();
+        let new = || Insider { member: member.clone(), beside: None };
+        let own = members.entry(process).or_insert_with(new);
+        own.member = member.clone();
+        if own.beside.is_none() && beside.is_some() {
+            own.beside = beside;
+            // Refused when the head ends.
+            _ = self.neighbours.cast(NeighboursMsg::Watch(process));
         }
     }
 
@@ -318,37 +376,6 @@ impl Cluster {
     /// How many nodes are connected.
     pub(crate) fn connected_nodes(&self) -> usize {
         self.sessions.lock().len()
-    }
-
-    pub(crate) fn nodes(&self) -> Vec<NodeRow> {
-        let judge = self.judge.lock();
-        let book = self.book.lock();
-        let sessions = self.sessions.lock();
-        let row = |(member, phase): (Member, Phase)| {
-            let session = sessions.values().find(|own| own.member.as_ref() == Some(&member));
-            let offer = session.and_then(|own| own.offer.clone());
-            let known = book.nodes().find(|(node, ..)| *node == member);
-            let free = known.map(|(_, _, free)| free.clone()).unwrap_or_default();
-            NodeRow { member, phase, offer, free }
-        };
-        let mut rows: Vec<_> = judge.members().map(row).collect();
-        rows.sort_by(|a, b| a.member.name.cmp(&b.member.name));
-        rows
-    }
-
-    pub(crate) fn jobs(&self) -> Vec<JobRow> {
-        let book = self.book.lock();
-        let jobs = self.jobs.lock();
-        let now = clock::now();
-        let row = |(number, job): (&JobId, &Job)| JobRow {
-            job: *number,
-            program: job.template.manifest.name.clone(),
-            age: now.saturating_sub(job.began),
-            workers: book.workers().filter(|(worker, ..)| worker.job == *number).count(),
-        };
-        let mut rows: Vec<_> = jobs.iter().map(row).collect();
-        rows.sort_by_key(|row| row.job);
-        rows
     }
 }
 

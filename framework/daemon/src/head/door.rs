@@ -2,9 +2,11 @@
 //!
 //! - **Parent:** the root (one-for-one; permanent; 5 restarts in 30 s).
 //! - **Children:** none; the listener and its threads, which end with it. Connections that were handed on stay.
-//! - **After a restart:** the same port is listened to again.
+//! - **After a restart:** the same port is listened to again. It starts again when the operating system takes the port away, and
+//!   the head ends when that goes on.
 //! - **Tells:** the supervisors of mirrors and drivers, whom to start.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -12,7 +14,7 @@ use std::thread;
 use parking_lot::Mutex;
 use raytree_process::cluster::{Greeting, MESSAGE_BYTES_MAX, ToDriver};
 use raytree_supervise::{Actor, Addr, ChildSpec, Context, Failure, Kind, SupervisorMsg};
-use raytree_types::{Restart, limits};
+use raytree_types::{Cause, Restart, limits};
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, write_frame};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -25,7 +27,10 @@ use crate::session::SessionsMsg;
 
 /// What the door can be told.
 #[derive(strum::IntoStaticStr)]
-pub(crate) enum DoorMsg {}
+pub(crate) enum DoorMsg {
+    /// Nobody comes in any more, as the operating system says.
+    Deaf(io::Error),
+}
 
 /// Where a door leads.
 pub(crate) struct House {
@@ -72,21 +77,26 @@ impl Actor for Door {
     type Msg = DoorMsg;
     type Args = Arc<House>;
 
-    async fn start(_ctx: &Context<DoorMsg>, house: Arc<House>) -> Result<Self, Failure> {
+    async fn start(ctx: &Context<DoorMsg>, house: Arc<House>) -> Result<Self, Failure> {
         let mut bind = house.bind.clone();
         if let Some(address) = house.cluster.address.get() {
             bind.address = *address;
         }
         let own = Arc::clone(&house);
         let accepted = move |hello: Hello, stream, from| own.receive(&hello, stream, from);
-        let listener = Listener::bind(bind, accepted)?;
+        let addr = ctx.addr().clone();
+        // Refused when this has ended.
+        let deaf = move |error| _ = addr.cast(DoorMsg::Deaf(error));
+        let listener = Listener::bind_and_tell(bind, accepted, deaf)?;
         // Set once, by the first life.
         _ = house.cluster.address.set(listener.local_addr());
         Ok(Self { _listener: listener })
     }
 
     async fn handle(&mut self, _ctx: &Context<DoorMsg>, message: DoorMsg) -> Result<(), Failure> {
-        match message {}
+        match message {
+            DoorMsg::Deaf(error) => Err(Failure::of(Cause::of_error(&error, "PortLost"))),
+        }
     }
 }
 
@@ -107,7 +117,7 @@ impl House {
             (Plane::Control, Greeting::Node { process }) => {
                 let (sessions, stream) = (self.sessions.clone(), Mutex::new(Some(stream)));
                 let cluster = Arc::clone(cluster);
-                let own = mirror::Arrival { cluster, sessions, name, process, stream };
+                let own = mirror::Arrival { cluster, sessions, name, process, from, stream };
                 let own = Arc::new(own);
                 let addr = Addr::system::<NodeMirror>(&own.name);
                 let spec = ChildSpec::actor::<NodeMirror>(&addr, move || Arc::clone(&own));
@@ -144,13 +154,13 @@ impl House {
             }
             (Plane::Bytes, Greeting::Fetch { program }) => {
                 let cluster = Arc::clone(cluster);
-                self.transfer(stream, false, move |stream| {
+                self.transfer(stream, move |stream| {
                     programs::send(&cluster.programs, program, stream);
                 });
             }
             (Plane::Bytes, Greeting::Store { manifest }) => {
                 let cluster = Arc::clone(cluster);
-                self.transfer(stream, true, move |stream| {
+                self.transfer(stream, move |stream| {
                     programs::receive(&cluster.programs, &manifest, stream);
                 });
             }
@@ -161,10 +171,10 @@ impl House {
     }
 
     /// A transfer, or the word that there are too many: then it is to be tried again.
-    fn transfer(&self, stream: Stream, is_store: bool, work: impl FnOnce(Stream) + Send + 'static) {
+    fn transfer(&self, stream: Stream, work: impl FnOnce(Stream) + Send + 'static) {
         match self.transfers.take() {
             Some(place) => on_thread(place, move || work(stream)),
-            None => aside(&self.busy, move || programs::is_busy(stream, is_store)),
+            None => aside(&self.busy, move || programs::is_busy(stream)),
         }
     }
 }

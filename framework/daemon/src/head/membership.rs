@@ -7,10 +7,9 @@
 //! - **Tells:** through the books, the mirrors of nodes and the drivers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use raytree_engine::jobs;
-use raytree_engine::membership::Input;
-use raytree_supervise::{Actor, Context, Failure};
+use raytree_supervise::{Actor, Context, Failure, clock};
 
 use super::cluster::Cluster;
 
@@ -24,6 +23,7 @@ pub(crate) enum MembershipMsg {
 /// See the [module documentation](self).
 pub(crate) struct Membership {
     cluster: Arc<Cluster>,
+    looked: Duration,
 }
 
 impl Actor for Membership {
@@ -32,7 +32,7 @@ impl Actor for Membership {
 
     async fn start(ctx: &Context<MembershipMsg>, cluster: Arc<Cluster>) -> Result<Self, Failure> {
         ctx.send_after(cluster.settings.beat_every, MembershipMsg::Tick);
-        Ok(Self { cluster })
+        Ok(Self { cluster, looked: clock::now() })
     }
 
     async fn handle(
@@ -43,8 +43,9 @@ impl Actor for Membership {
         match message {
             MembershipMsg::Tick => {
                 ctx.send_after(self.cluster.settings.beat_every, MembershipMsg::Tick);
-                self.cluster.judge(Input::Tick);
-                self.cluster.book(jobs::Input::Tick);
+                let now = clock::now();
+                let since = now.saturating_sub(std::mem::replace(&mut self.looked, now));
+                self.cluster.passes(since);
             }
         }
         Ok(())

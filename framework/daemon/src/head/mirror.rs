@@ -10,10 +10,12 @@
 //! - **HM-2 (own-workers):** a node speaks of its own workers, in the life that was let in over this session; one that says
 //!   more loses its session.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use raytree_process::cluster::{FromNode, ToNode, Worker};
+use raytree_process::Neighbour;
+use raytree_process::cluster::{FromNode, ToNode, Whereabouts, Worker};
 use raytree_supervise::{Actor, Addr, Context, Failure};
 use raytree_types::Cause;
 use raytree_wire::Stream;
@@ -43,6 +45,8 @@ pub(crate) struct Arrival {
     pub(crate) sessions: Addr<SessionsMsg>,
     pub(crate) name: Arc<str>,
     pub(crate) process: u64,
+    /// Where its connection comes from.
+    pub(crate) from: SocketAddr,
     /// Taken by its one life.
     pub(crate) stream: Mutex<Option<Stream>>,
 }
@@ -136,7 +140,9 @@ impl NodeMirror {
         let cluster = &self.arrival.cluster;
         match said {
             FromNode::Join { claim, link, ticket, offer } => {
-                let let_in = cluster.joins(self.arrival.process, claim, (link, ticket), offer);
+                let (process, from) = (self.arrival.process, self.arrival.from);
+                let beside = offer.whereabouts.and_then(|own| beside(&own, process, from));
+                let let_in = cluster.joins(process, claim, (link, ticket), offer, beside);
                 self.member = let_in.or(self.member.take());
             }
             FromNode::WorkerUp { worker, address } => {
@@ -168,6 +174,12 @@ impl NodeMirror {
         }
         Ok(())
     }
+}
+
+/// The process of a node that is on this host, of this user, and dialed this very connection.
+fn beside(own: &Whereabouts, process: u64, from: SocketAddr) -> Option<Neighbour> {
+    let same = |address: SocketAddr| (address.ip().to_canonical(), address.port());
+    (same(own.from) == same(from)).then(|| Neighbour::find(own.marked, process)).flatten()
 }
 
 /// HM-2.

@@ -4,7 +4,8 @@
 //! raytree
 //! ├─ sessions            the connections with the nodes, over ractor_cluster
 //! ├─ gcs
-//! │  └─ membership       lets time pass for the books: who is alive, who has workers where
+//! │  ├─ membership       lets time pass for the books: who is alive, who has workers where
+//! │  └─ neighbours       sees the processes of nodes end that have joined from this host
 //! ├─ node_pool
 //! │  ├─ node-1           (mirror) the session with a node, wherever it runs
 //! │  └─ node-2
@@ -23,6 +24,7 @@ mod door;
 mod driver;
 mod membership;
 mod mirror;
+mod neighbours;
 mod own_node;
 mod residents;
 mod status;
@@ -44,6 +46,7 @@ use crate::{StartError, place};
 use cluster::Cluster;
 use door::{Door, House, Places};
 use membership::Membership;
+use neighbours::Neighbours;
 use own_node::{OwnNode, Plan};
 
 /// A head that runs.
@@ -149,9 +152,11 @@ fn spec(
     let membership = Addr::system::<Membership>("membership");
     let own = Arc::clone(cluster);
     let books = move || {
-        let (addr, own) = (membership.clone(), Arc::clone(&own));
-        let child = ChildSpec::actor::<Membership>(&addr, move || Arc::clone(&own));
-        SupervisorSpec::new(Strategy::OneForOne).child(child)
+        let (time, beside) = (Arc::clone(&own), Arc::clone(&own));
+        let time = ChildSpec::actor::<Membership>(&membership, move || Arc::clone(&time));
+        let ends =
+            ChildSpec::actor::<Neighbours>(&beside.neighbours.clone(), move || Arc::clone(&beside));
+        SupervisorSpec::new(Strategy::OneForOne).child(time).child(ends)
     };
     let spec = SupervisorSpec::new(Strategy::OneForOne)
         .child(ChildSpec::actor::<Sessions>(sessions, || ()))

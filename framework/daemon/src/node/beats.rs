@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use raytree_engine::membership::{ChildEffect, ChildInput, Standing};
+use raytree_process::BEAT_THREAD;
 use raytree_process::cluster::{Beat, Greeting};
 use raytree_types::limits;
 use raytree_wire::{Closer, Hello, Plane, Stream, WriteHalf, dial};
@@ -23,7 +24,7 @@ pub(super) type Progress = AtomicU64;
 /// # Errors
 /// What the operating system said: there is no thread.
 pub(super) fn begin(station: Arc<Station>, every: Duration) -> std::io::Result<()> {
-    let thread = thread::Builder::new().name("raytree-beat".to_owned());
+    let thread = thread::Builder::new().name(BEAT_THREAD.to_owned());
     thread.spawn(move || {
         let mut line = Line::None;
         while station.standing() != Some(Standing::Exited) {

@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use raytree_config::Config;
+use raytree_process::Mark;
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
 use raytree_types::{Strategy, limits};
 use serde::{Deserialize, Serialize};
@@ -56,16 +57,18 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts the node on the tokio runtime that is entered; it joins by and by. No other process has the number `process`.
+    /// A head of this host finds it by its mark; one whose child it is has it already.
     pub(crate) fn start(
         config: &Config,
         head: SocketAddr,
         process: u64,
+        mark: Option<Mark>,
     ) -> Result<Self, StartError> {
         let (tell, stage) = watch::channel(Stage::Joining);
         let sessions = Addr::system::<Sessions>("sessions");
         let uplink = Addr::system::<Uplink>("uplink");
         let station =
-            Station::new(config, head, process, (sessions.clone(), uplink.clone()), tell)?;
+            Station::new(config, head, (process, mark), (sessions.clone(), uplink.clone()), tell)?;
         let ends_within = station.ends_within;
         let pool = station.pool.clone();
         let empty = || SupervisorSpec::new(Strategy::OneForOne).independent();

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_config::Config;
-use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Settings, Standing};
-use raytree_process::Keeper;
-use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Worker};
+use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Place, Settings, Standing};
+use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Whereabouts, Worker};
+use raytree_process::{Keeper, Mark};
 use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
 use raytree_types::{Cause, Resources, Restart, Shutdown};
 use tokio::sync::watch;
@@ -62,6 +62,8 @@ pub(crate) struct Station {
     /// Since it was told to end: when it does so whatever its workers do.
     end_by: Mutex<Option<Duration>>,
     total: Resources,
+    /// By which a head of this host finds the process; none for the child of one.
+    mark: Option<Mark>,
     /// There once the head has said by what it judges.
     lease: Mutex<Option<Lease>>,
     workers: Mutex<HashMap<Worker, Placed>>,
@@ -79,7 +81,7 @@ impl Station {
     pub(crate) fn new(
         config: &Config,
         head: SocketAddr,
-        process: u64,
+        (process, mark): (u64, Option<Mark>),
         (sessions, uplink): (Addr<SessionsMsg>, Addr<UplinkMsg>),
         stage: watch::Sender<Stage>,
     ) -> Result<Arc<Self>, StartError> {
@@ -108,6 +110,7 @@ impl Station {
             sessions_so_far: AtomicU64::new(0),
             end_by: Mutex::default(),
             total: node.offers(),
+            mark,
             lease: Mutex::default(),
             workers: Mutex::default(),
             stage,
@@ -138,14 +141,17 @@ impl Station {
         From { head: self.head, token, tls: tls.as_ref(), name: &self.name }
     }
 
-    /// How it offers itself.
-    pub(crate) fn offer(&self) -> Offer {
+    /// How it offers itself over a connection of which this end is its own.
+    pub(crate) fn offer(&self, from: Option<SocketAddr>) -> Offer {
+        let marked = self.mark.as_ref().map(Mark::place);
+        let whereabouts = marked.zip(from).map(|(marked, from)| Whereabouts { marked, from });
         let workers = self.workers.lock();
         Offer {
             address: format!("{} pid {}", self.door.bind, std::process::id()),
             total: self.total.clone(),
             workers: workers.iter().map(|(worker, own)| (worker.clone(), own.at)).collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            whereabouts,
         }
     }
 
@@ -273,7 +279,7 @@ fn now() -> Duration {
     Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
-/// For [`Station::takes_times`].
-pub(crate) fn lease_of(settings: raytree_engine::membership::Settings) -> Lease {
-    Lease::new(settings, raytree_engine::membership::Place::Remote, None, now())
+/// For [`Station::takes_times`]. As what it is judged the head says with its first answer.
+pub(crate) fn lease_of(settings: Settings) -> Lease {
+    Lease::new(settings, Place::Remote, None, now())
 }

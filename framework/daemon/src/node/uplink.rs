@@ -13,6 +13,7 @@
 //! - **NU-2 (workers-first):** a node that ends in order says at once that it does, so that nothing new is started there, and
 //!   says that it leaves once: when its last worker has ended, and never otherwise.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -65,6 +66,8 @@ pub(crate) enum Undialed {
 pub(crate) struct Uplink {
     station: Arc<Station>,
     session: Option<Session<FromNode>>,
+    /// This end of its connection.
+    from: Option<SocketAddr>,
     /// Which one it is (NU-1).
     number: u64,
     is_dialing: bool,
@@ -84,6 +87,7 @@ impl Actor for Uplink {
         let mut uplink = Self {
             station,
             session: None,
+            from: None,
             number: 0,
             is_dialing: false,
             is_welcome: false,
@@ -172,6 +176,7 @@ impl Uplink {
     fn open(&mut self, ctx: &Context<UplinkMsg>, stream: Stream) {
         self.number = self.station.next_session();
         (self.has_reported, self.has_left) = (false, false);
+        self.from = stream.local_addr().ok();
         let (number, addr) = (self.number, ctx.addr().clone());
         let heard = move |event| {
             // Refused when this has ended.
@@ -234,7 +239,7 @@ impl Uplink {
     fn follow(&mut self, ctx: &Context<UplinkMsg>, effect: ChildEffect) {
         match effect {
             ChildEffect::Join { claim, link, ticket } if self.is_welcome => {
-                let offer = self.station.offer();
+                let offer = self.station.offer(self.from);
                 self.has_reported = true;
                 self.say(&FromNode::Join { claim, link, ticket, offer });
             }

@@ -80,7 +80,7 @@ fn pr_2_jobs_that_want_one_program_fetch_it_once_also_from_a_busy_head() {
     let (knocks, sent) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
     let counted = Arc::clone(&sent);
     let (listener, token) = listen(move |stream| match knocks.fetch_add(1, Ordering::Relaxed) {
-        0 => is_busy(stream, false),
+        0 => is_busy(stream),
         1 => drop(stream),
         _ => {
             counted.fetch_add(1, Ordering::Relaxed);

@@ -33,7 +33,7 @@ pub enum Input {
         name: Name,
         /// Which life it has; `None` for a process that was never answered.
         claim: Option<ProcessIncarnation>,
-        /// Where it runs; only the first answer notes it.
+        /// Where it runs; only the first answer notes it, and each repeats what was noted.
         place: Place,
         /// Which process it is.
         origin: Origin,
@@ -65,8 +65,8 @@ pub enum Input {
         /// How.
         status: ExitStatus,
     },
-    /// The operating system says that a local child waited for a CPU; of another child it changes nothing. Its deadline is extended, up to
-    /// [`raytree_types::limits::MEMBER_EXCUSED_MAX`] between two beats.
+    /// The operating system says that a local child waited for a CPU; of another child it changes nothing. Its deadline is
+    /// extended, up to [`raytree_types::limits::MEMBER_EXCUSED_MAX`] between two beats.
     Starved {
         /// Who.
         member: Member,

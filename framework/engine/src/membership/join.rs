@@ -37,7 +37,8 @@ impl Judge {
             }
             record.origin = origin;
             record.answered = now;
-            return JoinAnswer::Continue { incarnation: record.incarnation };
+            let (incarnation, place) = (record.incarnation, record.place);
+            return JoinAnswer::Continue { incarnation, place };
         }
         if claim.is_none() && record.is_in_doubt(attention, &self.settings) {
             // Perhaps its successor, started before anybody has noticed the end. A verdict, or a beat, will tell.
@@ -63,7 +64,7 @@ impl Judge {
         self.add(member, place, origin);
         let attention = self.attention();
         self.living.entry(name.clone()).and_modify(|record| record.relink(link, attention));
-        JoinAnswer::Continue { incarnation }
+        JoinAnswer::Continue { incarnation, place }
     }
 
     /// Whether a new life may begin.

@@ -108,6 +108,18 @@ impl Judge {
         self.living.iter().map(move |(name, record)| (member(name, record), record.phase))
     }
 
+    /// Local children that have missed three beats, and are not convicted: of these it is worth asking the operating system
+    /// whether they get a CPU ([`Input::Starved`]).
+    pub fn quiet(&self) -> impl Iterator<Item = Member> + '_ {
+        let (attention, patience) = (self.attention(), 3 * self.settings.beat_every);
+        let quiet = move |record: &Record| {
+            let is_judged = record.place == Place::Local && record.conviction.is_none();
+            is_judged && record.unheard(attention) > patience
+        };
+        let all = self.living.iter().filter(move |(_, record)| quiet(record));
+        all.map(|(name, record)| Member::new(name.clone(), record.incarnation))
+    }
+
     /// How many lives are not declared down, at most [`limits::MEMBERS_MAX`].
     #[must_use]
     pub fn len(&self) -> usize {

@@ -142,7 +142,8 @@ pub struct Lease {
 
 impl Lease {
     /// A child without a lease, at `now` by its clock: one that never goes back, and runs also while the machine
-    /// sleeps. `incarnation` is the one that its parent gave it at its start, if it did.
+    /// sleeps. `incarnation` is the one that its parent gave it at its start, if it did. `place` is what it is taken for
+    /// until the judge has said as what it is judged.
     #[must_use]
     pub fn new(
         settings: Settings,
@@ -256,7 +257,7 @@ impl Lease {
     }
 
     fn joined(&mut self, ticket: u64, answer: JoinAnswer, effects: &mut Vec<ChildEffect>) {
-        if let JoinAnswer::Continue { incarnation } = answer
+        if let JoinAnswer::Continue { incarnation, .. } = answer
             && self.incarnation == Some(incarnation)
         {
             // Also one that a later beat's answer has overtaken. Over an earlier link it says nothing of this one.
@@ -267,8 +268,10 @@ impl Lease {
             return;
         }
         match answer {
-            JoinAnswer::Continue { incarnation } => {
+            JoinAnswer::Continue { incarnation, place } => {
                 if *self.incarnation.get_or_insert(incarnation) == incarnation {
+                    // Before the first lease: the judge waits for the end of this one, and of no longer one (MB-2).
+                    self.place = place;
                     self.linked |= self.asked.is_some_and(|first| ticket >= first);
                     self.renew(ticket, effects);
                 }

@@ -87,7 +87,8 @@ impl fmt::Display for Member {
 /// Where a child runs, seen from its judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// On the same host, as a process that the judge's process may kill.
+    /// On the same host, as a process that the judge's process may kill and sees end: its child, or one that has joined
+    /// and of which it has a handle.
     Local,
     /// Anywhere else: it can only be waited for.
     Remote,
@@ -188,6 +189,8 @@ pub enum JoinAnswer {
     Continue {
         /// Which life it is.
         incarnation: ProcessIncarnation,
+        /// As which it is judged, in all of this life: its lease is the one of that place.
+        place: Place,
     },
     /// Exit: this life was declared dead, or is about to be, or this judge never heard of it.
     Replaced,

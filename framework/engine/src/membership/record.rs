@@ -114,8 +114,13 @@ impl Record {
         self.excused = self.excused.saturating_add(by).min(limits::MEMBER_EXCUSED_MAX);
     }
 
+    /// For how long it was not heard, whatever excuses it.
+    pub(super) fn unheard(&self, attention: Duration) -> Duration {
+        attention.saturating_sub(self.heard)
+    }
+
     fn silence(&self, attention: Duration) -> Duration {
-        attention.saturating_sub(self.heard).saturating_sub(self.excused)
+        self.unheard(attention).saturating_sub(self.excused)
     }
 
     /// Whether it may be dead already: it is silent, its link is lost, or a restarted judge has not heard it yet.

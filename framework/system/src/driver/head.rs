@@ -20,6 +20,7 @@ use raytree_types::{Cause, Error, limits};
 use raytree_wire::{Plane, Said, Stream};
 
 use super::Driver;
+use super::store::StoreError;
 use super::workers::Left;
 use crate::link::Link;
 use crate::runtime::Shared;
@@ -36,7 +37,7 @@ pub(crate) enum HeadMsg {
     /// Timer: a worker that has ended has had its time to say its last.
     Settle(Box<Worker>),
     /// The program is with the head, or is not.
-    Stored(Result<(), String>),
+    Stored(Result<(), StoreError>),
     /// Timer: is the head still there?
     Look,
 }
@@ -210,12 +211,12 @@ impl Head {
         let driver = Arc::clone(&self.driver);
         ctx.pipe(async move {
             let stored = tokio::task::spawn_blocking(move || driver.store()).await;
-            let stored = stored.unwrap_or_else(|error| Err(error.to_string()));
+            let stored = stored.unwrap_or_else(|error| Err(std::io::Error::from(error).into()));
             Some(HeadMsg::Stored(stored))
         });
     }
 
-    fn stored(&self, stored: Result<(), String>) {
+    fn stored(&self, stored: Result<(), StoreError>) {
         self.driver.has_stored();
         match stored {
             Ok(()) => self.driver.say(&FromDriver::Stored),

@@ -2,12 +2,16 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use raytree_types::limits;
 use raytree_wire::{BindError, BindTo, DialError, HandshakeError, Listener, Refusal, Stream, dial};
+use rustix::net::sockopt::socket_acceptconn;
+use rustix::net::{Shutdown, getsockname, shutdown};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use crate::support::{GENEROUS, House, hello, token, until, ways};
 
@@ -146,6 +150,38 @@ fn wl_2_a_dropped_listener_frees_its_port_and_everything_else() {
         let refused = dial(address, &token, tls.as_ref(), &hello(), GENEROUS).unwrap_err();
         assert!(matches!(refused, DialError::Unreachable { .. }), "{refused}");
     }
+}
+
+/// Takes the port away from a listener of this process, which the operating system does not do unasked.
+fn take_port(address: SocketAddr) {
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let files = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let numbers = files.filter_map(|file| file.file_name().to_str()?.parse().ok());
+    let held = numbers.filter_map(|file| pidfd_getfd(&own, file, PidfdGetfdFlags::empty()).ok());
+    let is_it = |held: &OwnedFd| {
+        let at = getsockname(held).ok().and_then(|at| SocketAddr::try_from(at).ok());
+        at == Some(address) && socket_acceptconn(held).unwrap_or_default()
+    };
+    let port = held.into_iter().find(is_it).unwrap();
+    shutdown(port, Shutdown::Both).unwrap();
+}
+
+#[test]
+fn a_listener_that_has_lost_its_port_says_so_and_another_one_has_it() {
+    let (tell, told) = sync_channel(1);
+    let token = token();
+    let to = BindTo::loopback(token.clone());
+    let deaf = move |error| _ = tell.send(error);
+    let listener = Listener::bind_and_tell(to.clone(), |_, _, _| {}, deaf).unwrap();
+    let address = listener.local_addr();
+    take_port(address);
+    told.recv_timeout(GENEROUS).unwrap();
+    let (tell, told) = sync_channel(1);
+    let to = BindTo { address, ..to };
+    let another = Listener::bind(to, move |_, _, _| _ = tell.send(())).unwrap();
+    drop(listener);
+    dial(another.local_addr(), &token, None, &hello(), GENEROUS).unwrap();
+    told.recv_timeout(GENEROUS).unwrap();
 }
 
 #[test]

@@ -3,12 +3,16 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use raytree::{Error, get_all};
 use raytree_wire::{Hello, Plane, Stream, Tls, Token, dial};
+use rustix::net::sockopt::socket_acceptconn;
+use rustix::net::{Shutdown, getsockname, shutdown};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use super::support::{Cluster, children, of, told, until};
 use super::{process, square};
@@ -236,4 +240,35 @@ fn a_cluster_that_others_can_reach_is_encrypted() {
     let (out, err, _) = cluster.raytree(&status);
     assert!(out.contains("2 of 2 nodes up"), "{out}{err}");
     assert!(Path::new(&cluster.token_file()).exists());
+}
+
+#[test]
+fn a_head_whose_port_is_taken_away_opens_it_again() {
+    let cluster = of(a_head_whose_port_is_taken_away_opens_it_again).nodes(1).start();
+    let driver = cluster.driver();
+    let head = Pid::from_raw(i32::try_from(cluster.head.pid()).expect("a pid")).expect("a pid");
+    let handle = pidfd_open(head, PidfdFlags::empty()).expect("it lives");
+    let files = fs::read_dir(format!("/proc/{}/fd", cluster.head.pid())).expect("it lives");
+    let numbers = files.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok());
+    let held: Result<Vec<_>, _> =
+        numbers.map(|file| pidfd_getfd(&handle, file, PidfdGetfdFlags::empty())).collect();
+    let Ok(held) = held else {
+        eprintln!("SKIPPED: this machine lets nobody have the files of others");
+        return;
+    };
+    let is_port = |held: &&OwnedFd| {
+        let at = getsockname(held).ok().and_then(|at| SocketAddr::try_from(at).ok());
+        at == Some(cluster.address) && socket_acceptconn(held).unwrap_or_default()
+    };
+    let port = held.iter().find(is_port).expect("it listens");
+    shutdown(port, Shutdown::Both).expect("ours");
+    drop(held);
+    until("a head that answers", || cluster.raytree(&["status"]).2 == 0);
+    assert!(cluster.head.log().contains("nobody is let in any more"), "{}", cluster.head.log());
+    // Who was in has not noticed, and others come.
+    assert_eq!(driver.run(async { square::remote(3).await }), 9);
+    let status = cluster.status();
+    assert!(status.nodes.iter().all(|node| node.life == 1), "{status:?}");
+    drop(driver);
+    assert_eq!(cluster.driver().run(async { square::remote(4).await }), 16);
 }

@@ -1,4 +1,7 @@
 //! The way between a node and its head breaks, and is healed before or after the node's lease is over.
+//!
+//! A node that comes by way of somebody is to its head as one on another machine, wherever it is: it is waited for, and not
+//! killed.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,7 +11,7 @@ use std::thread;
 use raytree::get_all;
 
 use super::square;
-use super::support::{Cluster, children, lives, of, until};
+use super::support::{Cluster, children, freeze, lives, of, thaw, until};
 
 /// What becomes of what goes over a way.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -150,4 +153,22 @@ fn mb_2_a_link_that_is_cut_past_the_lease_ends_the_node() {
 #[test]
 fn mb_2_a_link_that_is_silent_past_the_lease_ends_the_node() {
     is_healed_too_late(of(mb_2_a_link_that_is_silent_past_the_lease_ends_the_node), Way::Silent);
+}
+
+#[test]
+fn mb_2_a_node_elsewhere_that_stands_still_too_long_ends_when_it_hears_of_it() {
+    let plan = of(mb_2_a_node_elsewhere_that_stands_still_too_long_ends_when_it_hears_of_it);
+    let (mut cluster, _proxy) = start(plan);
+    let driver = cluster.driver();
+    let node = cluster.nodes[0].pid();
+    let workers = children(node);
+    freeze(node);
+    cluster.until_up(1);
+    assert!(lives(node), "the head cannot know that it could");
+    driver.run(async { get_all((0..100).map(square::remote)).await });
+    thaw(node);
+    let ended = cluster.node("far").ends();
+    assert_eq!(ended.code(), Some(1), "{}", cluster.nodes[0].log());
+    assert!(cluster.nodes[0].log().contains("its head has declared it dead"));
+    assert!(workers.iter().all(|worker| !lives(*worker)));
 }

@@ -9,7 +9,7 @@ fn cluster() -> Arc<Cluster> {
 
 fn offer() -> Offer {
     let (address, total) = ("here".to_owned(), Resources::default());
-    Offer { address, total, workers: Vec::new(), version: String::new() }
+    Offer { address, total, workers: Vec::new(), version: String::new(), whereabouts: None }
 }
 
 fn mirror() -> Addr<MirrorMsg> {
@@ -20,7 +20,7 @@ fn mirror() -> Addr<MirrorMsg> {
 fn a_life_is_that_of_one_process_until_it_has_ended() {
     let cluster = cluster();
     cluster.connected(7, "n".into(), mirror());
-    let member = cluster.joins(7, None, (1, 1), offer()).expect("let in");
+    let member = cluster.joins(7, None, (1, 1), offer(), None).expect("let in");
     assert!(member.incarnation > cluster.first_life, "{member}");
     assert!(cluster.is_life_of(7, &member));
     assert!(!cluster.is_life_of(8, &member), "another process");
@@ -37,7 +37,7 @@ fn a_life_is_that_of_one_process_until_it_has_ended() {
 fn lives_of_another_head_are_nobody_here() {
     let cluster = cluster();
     cluster.connected(7, "n".into(), mirror());
-    assert_eq!(cluster.joins(7, Some(ProcessIncarnation(1)), (1, 1), offer()), None);
+    assert_eq!(cluster.joins(7, Some(ProcessIncarnation(1)), (1, 1), offer(), None), None);
     assert!(cluster.nodes().is_empty());
 }
 
@@ -46,6 +46,6 @@ fn while_the_cluster_ends_nobody_is_let_in() {
     let cluster = cluster();
     cluster.connected(7, "n".into(), mirror());
     cluster.ends();
-    assert_eq!(cluster.joins(7, None, (1, 1), offer()), None);
+    assert_eq!(cluster.joins(7, None, (1, 1), offer(), None), None);
     assert!(cluster.nodes().is_empty());
 }

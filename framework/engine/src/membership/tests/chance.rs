@@ -128,7 +128,7 @@ proptest! {
                 Some(index) => sent[index],
                 None => (u64::MAX, 0),
             };
-            let answer = JoinAnswer::Continue { incarnation: life(1) };
+            let answer = JoinAnswer::Continue { incarnation: life(1), place: Place::Remote };
             let input = match what {
                 0 => ChildInput::Answered { incarnation: life(1), seq: number },
                 1 => ChildInput::Joined { ticket: number, answer },

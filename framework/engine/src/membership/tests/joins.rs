@@ -13,7 +13,7 @@ fn answer(effects: &[Effect]) -> JoinAnswer {
 }
 
 fn goes_on(number: u64) -> JoinAnswer {
-    JoinAnswer::Continue { incarnation: life(number) }
+    JoinAnswer::Continue { incarnation: life(number), place: Place::Remote }
 }
 
 /// A judge whose only child, process 1, has joined and beaten.
@@ -142,4 +142,36 @@ fn a_name_is_a_path_of_names() {
     let member = Member::new(Arc::from("node-2/worker-1"), life(1));
     let input = Input::Register { member, place: Place::Local, origin: origin(1) };
     assert_eq!(judge.step(input, Duration::ZERO), vec![]);
+}
+
+#[test]
+fn mb_2_each_answer_repeats_as_what_a_life_was_let_in() {
+    let beside = |claim, process, link| match join(claim, process, link) {
+        Input::Join { name, claim, origin, link, ticket, .. } => {
+            Input::Join { name, claim, place: Place::Local, origin, link, ticket }
+        }
+        other => other,
+    };
+    let local = JoinAnswer::Continue { incarnation: life(1), place: Place::Local };
+    let mut judge = Judge::new(Settings::default(), Duration::ZERO);
+    assert_eq!(answer(&judge.step(beside(None, 1, 1), ms(0))), local);
+    assert_eq!(answer(&judge.step(join(Some(1), 1, 2), ms(10))), local, "its handle is kept");
+    let mut judge = joined();
+    assert_eq!(answer(&judge.step(beside(Some(1), 1, 2), ms(10))), goes_on(1), "it came too late");
+}
+
+#[test]
+fn a_local_child_that_is_quiet_and_not_yet_suspect_is_named() {
+    let mut judge = judge_of_one(Place::Local);
+    assert_eq!(ticks(&mut judge, 0, 300), []);
+    assert_eq!(judge.quiet().count(), 0);
+    ticks(&mut judge, 300, 400);
+    assert_eq!(judge.quiet().collect::<Vec<_>>(), [node(1)]);
+    judge.step(beat(1, 2, 2), ms(410));
+    assert_eq!(judge.quiet().count(), 0);
+    ticks(&mut judge, 410, 2000);
+    assert_eq!(judge.quiet().count(), 0, "a verdict stands");
+    let mut judge = judge_of_one(Place::Remote);
+    ticks(&mut judge, 0, 1000);
+    assert_eq!(judge.quiet().count(), 0, "nobody can look there");
 }

@@ -8,7 +8,7 @@ use super::super::{
 use super::{life, ms};
 
 fn goes_on(ticket: u64, number: u64) -> ChildInput {
-    let answer = JoinAnswer::Continue { incarnation: life(number) };
+    let answer = JoinAnswer::Continue { incarnation: life(number), place: Place::Remote };
     ChildInput::Joined { ticket, answer }
 }
 
@@ -38,6 +38,18 @@ fn mb_2_the_lease_runs_from_when_the_answered_was_sent() {
     lease.step(answered(2), ms(2590));
     lease.step(answered(77), ms(2590));
     assert!(!lease.may_work(ms(2600)));
+}
+
+#[test]
+fn mb_2_the_lease_is_the_one_by_which_the_judge_waits() {
+    let mut lease = Lease::new(Settings::default(), Place::Remote, None, Duration::ZERO);
+    lease.step(ChildInput::Tick, Duration::ZERO);
+    let answer = JoinAnswer::Continue { incarnation: life(1), place: Place::Local };
+    lease.step(ChildInput::Joined { ticket: 1, answer }, ms(50));
+    assert!(lease.may_work(ms(1199)) && !lease.may_work(ms(1200)));
+    lease.step(ChildInput::Tick, ms(100));
+    lease.step(answered(2), ms(150));
+    assert!(lease.may_work(ms(1299)) && !lease.may_work(ms(1300)));
 }
 
 #[test]

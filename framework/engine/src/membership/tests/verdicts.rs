@@ -197,7 +197,7 @@ fn a_lost_link_is_suspect_at_once_and_dead_in_time_although_it_beats() {
         &judge.step(join(Some(1), 1, 2), ms(40)),
         &expect![[r#"
         Mark { 1, phase: Up }
-        AnswerJoin { name: "node", process: 1, ticket: 7, answer: Continue { incarnation: 1 }"#]],
+        AnswerJoin { name: "node", process: 1, ticket: 7, answer: Continue { incarnation: ProcessIncarnation(1), place: Remote } }"#]],
     );
     assert_eq!(judge.step(lost(1), ms(50)), vec![], "late news");
     judge.step(lost(2), ms(60));

@@ -205,7 +205,7 @@ impl World {
                     self.reply(over, Down::ToldToExit { incarnation });
                 }
                 Verdict::AnswerJoin { name, ticket, answer, .. } => {
-                    if let JoinAnswer::Continue { incarnation } = answer {
+                    if let JoinAnswer::Continue { incarnation, .. } = answer {
                         let slot = self.slot_of(&name);
                         let member = Member::new(name, incarnation);
                         self.head.sessions[slot] = over.map(|session| (session, member));

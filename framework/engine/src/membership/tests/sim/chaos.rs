@@ -1,6 +1,6 @@
 //! What goes wrong.
 
-use super::super::super::{Input, Member, Place};
+use super::super::super::{Input, Member};
 use super::process::Mail;
 use super::world::{Event, Pid, Slot, World};
 use super::{CHAOS_ENDS, MILLI, SECOND, Time};
@@ -81,7 +81,7 @@ impl World {
             Fault::StallHead => self.head_freezes(span),
             Fault::CrashHead => self.head_crashes(span),
             Fault::Double => {
-                if self.slots[slot].place == Place::Remote {
+                if !self.slots[slot].is_child {
                     self.spawn(slot, None);
                 }
             }

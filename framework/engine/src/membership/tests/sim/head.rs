@@ -27,7 +27,7 @@ pub(super) struct Head {
     /// What arrived while it was frozen.
     waiting: VecDeque<HeadMail>,
     /// The living of each name with their process, on disk.
-    journal: BTreeMap<Slot, (ProcessIncarnation, Pid)>,
+    pub(super) journal: BTreeMap<Slot, (ProcessIncarnation, Pid)>,
     floor: ProcessIncarnation,
     /// What it tells everybody with each answer: the living incarnation of each name, 0 for none.
     pub(super) directory: Vec<u64>,
@@ -117,7 +117,7 @@ impl World {
         self.head.life += 1;
         for pid in self.living.clone() {
             let slot = self.processes[pid].slot;
-            if self.slots[slot].place == Place::Local {
+            if self.slots[slot].is_child {
                 // Children on the host die with their parent.
                 self.process_dies(pid);
             } else if self.rng.percent(70) {
@@ -140,12 +140,12 @@ impl World {
             let (place, origin) = (self.slots[slot].place, Self::origin(pid));
             self.ledger.known(slot, incarnation, self.now);
             self.judge(Input::Recall { member: member.clone(), place, origin });
-            if place == Place::Local {
+            if self.slots[slot].is_child {
                 self.judge(Input::Exited { member, status: ExitStatus::Unknown });
             }
         }
         for slot in 0..self.slots.len() {
-            if self.slots[slot].place == Place::Local {
+            if self.slots[slot].is_child {
                 self.after(MILLI, Event::StartLocal { life, slot });
             }
         }
@@ -219,7 +219,7 @@ impl World {
                         "MB-3: a successor of {slot} is refused"
                     );
                 }
-                if let JoinAnswer::Continue { incarnation } = answer {
+                if let JoinAnswer::Continue { incarnation, .. } = answer {
                     self.enter(slot, incarnation, pid);
                     self.ledger.answered(slot, incarnation);
                 }
@@ -257,7 +257,7 @@ impl World {
                 self.ledger.down(slot, member.incarnation, cause);
                 self.head.journal.remove(&slot);
                 self.head.directory[slot] = 0;
-                if self.slots[slot].place == Place::Local {
+                if self.slots[slot].is_child {
                     let life = self.head.life;
                     self.after(10 * MILLI, Event::StartLocal { life, slot });
                 }
@@ -274,7 +274,9 @@ impl World {
     /// Kills a process on the head's host. Some hang in the kernel and end later.
     fn kill(&mut self, slot: Slot, member: &Member) {
         let life = self.head.life;
-        match self.find(slot, member.incarnation) {
+        // By its handle: whether it knows already who it is makes no difference.
+        let handle = self.head.journal.get(&slot).map(|(_, pid)| *pid);
+        match handle.filter(|pid| self.processes[*pid].alive) {
             Some(pid) if self.rng.percent(10) => {
                 self.freeze(pid, 20 * SECOND);
                 self.after(8 * SECOND, Event::Dies(pid));

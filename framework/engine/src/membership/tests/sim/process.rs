@@ -76,7 +76,8 @@ impl World {
 
     pub(super) fn spawn(&mut self, slot: Slot, incarnation: Option<ProcessIncarnation>) {
         let (pid, clock) = (self.processes.len(), Clock::new(&mut self.rng));
-        let place = self.slots[slot].place;
+        // One that joins hears as what it is judged.
+        let place = if self.slots[slot].is_child { Place::Local } else { Place::Remote };
         self.processes.push(Process {
             slot,
             lease: Lease::new(self.settings, place, incarnation, clock.read(self.now)),
@@ -189,8 +190,14 @@ impl World {
         self.living.retain(|living| *living != pid);
         let (slot, link) = (self.processes[pid].slot, self.processes[pid].link);
         let (name, life) = (self.slots[slot].name.clone(), self.head.life);
-        let member = self.processes[pid].lease.incarnation().map(|life| Member::new(name, life));
-        if let Some(member) = member {
+        let known = if self.slots[slot].place == Place::Local && !self.slots[slot].is_child {
+            // The head has its handle.
+            let of = self.head.journal.get(&slot).filter(|(_, own)| *own == pid);
+            of.map(|(life, _)| *life)
+        } else {
+            self.processes[pid].lease.incarnation()
+        };
+        if let Some(member) = known.map(|life| Member::new(name, life)) {
             if self.slots[slot].place == Place::Local {
                 let status = ExitStatus::Signal(9);
                 let delay = self.rng.between(100, 5 * MILLI);
@@ -204,7 +211,7 @@ impl World {
                 self.after(delay, Event::ToHead { life, mail: Input::Fenced { member } });
             }
         }
-        if self.slots[slot].place == Place::Remote {
+        if !self.slots[slot].is_child {
             let delay = self.rng.between(50 * MILLI, SECOND);
             self.after(delay, Event::Spawn(slot));
         }

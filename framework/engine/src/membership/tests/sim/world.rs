@@ -53,6 +53,8 @@ struct Weather {
 pub(super) struct Named {
     pub(super) name: Name,
     pub(super) place: Place,
+    /// The head starts it. Otherwise it is started by somebody else, and joins.
+    pub(super) is_child: bool,
     /// Nothing goes from the head to it, and from it to the head.
     pub(super) cut_down: bool,
     pub(super) cut_up: bool,
@@ -153,12 +155,16 @@ impl World {
         let mut rng = Rng::new(seed);
         let settings = settings();
         let slots: Vec<Named> = (0..rng.between(3, 5))
-            .map(|number| Named {
-                name: Arc::from(format!("node-{number}")),
-                place: if rng.percent(35) { Place::Local } else { Place::Remote },
-                cut_down: false,
-                cut_up: false,
-                cut_peers: false,
+            .map(|number| {
+                let place = if rng.percent(45) { Place::Local } else { Place::Remote };
+                Named {
+                    name: Arc::from(format!("node-{number}")),
+                    place,
+                    is_child: place == Place::Local && rng.percent(60),
+                    cut_down: false,
+                    cut_up: false,
+                    cut_peers: false,
+                }
             })
             .collect();
         let weather = Weather {
@@ -185,9 +191,10 @@ impl World {
         };
         world.head_ticks_after(0);
         for slot in 0..world.slots.len() {
-            match world.slots[slot].place {
-                Place::Local => world.after(0, Event::StartLocal { life: 1, slot }),
-                Place::Remote => world.after(0, Event::Spawn(slot)),
+            if world.slots[slot].is_child {
+                world.after(0, Event::StartLocal { life: 1, slot });
+            } else {
+                world.after(0, Event::Spawn(slot));
             }
         }
         let fault = world.next_fault();

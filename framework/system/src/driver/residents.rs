@@ -4,7 +4,7 @@
 //! knows.
 //!
 //! Invariants:
-//! - **DR-3 (told-when-ended):** a call that was lost with the link to a resident is lost for its caller when the head has said
+//! - **RF-1 (told-when-ended):** a call that was lost with the link to a resident is lost for its caller when the head has said
 //!   that that life has ended; or, where the head still has it as living, after [`limits::RESIDENT_FATE_WITHIN`].
 
 use std::collections::HashMap;
@@ -259,7 +259,7 @@ impl Resident {
         }
     }
 
-    /// How a life has ended whose link is lost, and whether another one follows (DR-3).
+    /// How a life has ended whose link is lost, and whether another one follows (RF-1).
     pub(crate) async fn fate(&self, life: u32) -> (ExitKind, bool) {
         let mut state = self.state.clone();
         let settled = state.wait_for(|state| match &state.standing {

@@ -16,6 +16,9 @@ use crate::object::part::Part;
 use crate::task::away::{self, Order, Results};
 use crate::task::failure::Failure;
 
+/// Reads a result.
+type Reads<O> = fn(Part, Codec) -> Result<O, Failure>;
+
 /// Whose actor it is that a call goes to.
 #[derive(Clone)]
 pub(crate) enum Whose {
@@ -102,7 +105,7 @@ struct Landed<T: Actor, I: Invocation<T>> {
     whose: Whose,
     /// Dropped without an answer it says that the call was lost.
     ticket: Ticket<T>,
-    read: fn(Part, Codec) -> Result<I::Out, Failure>,
+    read: Reads<I::Out>,
     codec: Codec,
 }
 
@@ -134,7 +137,7 @@ fn landed_of_resident<T: Actor, I: Invocation<T>>(
     (resident, life): (Arc<Resident>, u32),
     ticket: Ticket<T>,
     answer: Answer,
-    (read, codec): (fn(Part, Codec) -> Result<I::Out, Failure>, Codec),
+    (read, codec): (Reads<I::Out>, Codec),
 ) {
     let is_lost = match &answer {
         Answer::Lost(_) => true,

@@ -18,8 +18,8 @@ fn is_missing(found: Result<CounterHandle>) -> bool {
 }
 
 #[test]
-fn rs_5_it_outlives_its_driver_and_the_next_one_finds_it() {
-    let cluster = of(rs_5_it_outlives_its_driver_and_the_next_one_finds_it).nodes(1).start();
+fn rs_5_ra_1_it_outlives_its_driver_and_the_next_one_finds_it() {
+    let cluster = of(rs_5_ra_1_it_outlives_its_driver_and_the_next_one_finds_it).nodes(1).start();
     let driver = cluster.driver();
     let home = driver.run(async {
         let counter = Counter::with(named("scores")).remote(10);
@@ -104,8 +104,8 @@ async fn answers(counter: &CounterHandle) -> u32 {
 }
 
 #[test]
-fn rs_2_rs_3_its_process_is_killed_and_it_lives_again_as_often_as_it_may() {
-    let plan = of(rs_2_rs_3_its_process_is_killed_and_it_lives_again_as_often_as_it_may);
+fn rs_2_rs_3_rf_1_its_process_is_killed_and_it_lives_again_as_often_as_it_may() {
+    let plan = of(rs_2_rs_3_rf_1_its_process_is_killed_and_it_lives_again_as_often_as_it_may);
     let cluster = plan.nodes(1).start();
     let driver = cluster.driver();
     driver.run(async {

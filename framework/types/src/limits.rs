@@ -49,6 +49,9 @@ pub const ACTOR_STOP_WITHIN: Duration = Duration::from_secs(30);
 /// the microseconds it takes, far below what a person notices.
 pub const END_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
+/// The longest wait before the end of an actor is asked for again: it doubles each time.
+pub const END_AGAIN_MOST: Duration = Duration::from_secs(4);
+
 /// How long a runtime may take to come up; it takes a fraction of a millisecond.
 pub const START_WITHIN: Duration = Duration::from_secs(10);
 

@@ -24,7 +24,7 @@ pub struct Book {
     pub(super) now: Duration,
     /// Nothing is due before: no kill, and no next life on a node that takes workers.
     pub(super) quiet_until: Duration,
-    /// Single jobs that hear in this step that a life is down: the next one does not begin in it.
+    /// Single jobs that have heard since the last tick that a life is down: the next one does not begin before the next.
     pub(super) just_down: BTreeSet<JobId>,
 }
 
@@ -61,7 +61,6 @@ impl Book {
     /// one.
     pub fn step(&mut self, input: Input, now: Duration) -> Vec<Effect> {
         self.now = self.now.max(now);
-        self.just_down.clear();
         let mut effects = Vec::new();
         match input {
             Input::NodeUp { node, session, paused, total, workers } => {
@@ -303,6 +302,7 @@ impl Book {
     }
 
     fn tick(&mut self, effects: &mut Vec<Effect>) {
+        self.just_down.clear();
         let now = self.now;
         if now < self.quiet_until {
             return;

@@ -162,7 +162,7 @@ pub enum News {
         /// Why. Of one that had died before somebody wanted it replaced its own cause, and that wish below it.
         cause: Cause,
         /// Its next life follows, or [`News::Broken`]. Always of a single job: on this node or on another one, as soon as it
-        /// has a place, and never in the same step.
+        /// has a place, and not before the next [`Input::Tick`].
         again: bool,
     },
     /// There is something on this node that the job wants, and others have it. Said once for each life of a node, and to no

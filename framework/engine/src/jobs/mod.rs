@@ -51,8 +51,8 @@
 //!   it.
 //! - **JB-10 (no-strays):** a reported worker that has no place in the book is told to stop.
 //! - **JB-11 (one-place):** of the workers of a single job at most one works at any moment in the whole cluster: the next is
-//!   started, wherever that is, when the last has ended, or is isolated with its node, and not in the step that says so: who
-//!   hears it can close the job before. Its lives are numbered through, over all nodes. It has the node with the most CPU free
+//!   started, wherever that is, when the last has ended, or is isolated with its node, and not before the next tick: who hears
+//!   that it is down can close the job before. Its lives are numbered through, over all nodes. It has the node with the most CPU free
 //!   of those that have all it wants, and of these the first by name.
 
 mod book;

@@ -112,7 +112,7 @@ impl Book {
         best.map(|(name, _)| name.clone())
     }
 
-    /// In the step in which it hears that it is down it only has its seat.
+    /// Until the tick after it has heard that it is down it only has its seat.
     fn start_if_heard(&mut self, name: &Name, job: JobId, effects: &mut Vec<Effect>) {
         if self.just_down.contains(&job) {
             self.quiet_until = self.quiet_until.min(self.now);

@@ -6,44 +6,65 @@ use std::net::SocketAddr;
 use raytree_types::{ActorId, Cause, JobId, limits};
 
 use super::{Effect, Ended, Follower, Input, Key, Refusal, Spec, Told};
-use crate::jobs::{News, WorkerId};
+use crate::jobs::{News, TOLD_TO_END, WorkerId};
 
-/// Who there is. See the [module](super).
+/// Why one is dead whose actor has ended by itself.
+const ENDED_IN_ORDER: &str = "it has ended in order";
+/// The same of one whose job was closed by others.
+const JOB_OVER: &str = "its job is over";
+
+/// Who is there, under which name, and who follows whom. See the [module](super).
 #[derive(Debug, Default)]
 pub struct Directory {
+    /// Those that are not dead.
     residents: BTreeMap<ActorId, Resident>,
-    names: BTreeMap<Key, ActorId>,
     jobs: BTreeMap<JobId, ActorId>,
+    names: BTreeMap<Key, ActorId>,
     followers: BTreeMap<Follower, ActorId>,
 }
 
 #[derive(Debug)]
 struct Resident {
-    spec: Spec,
     job: JobId,
-    lives: u32,
-    /// The life that is up.
-    up: Option<(WorkerId, SocketAddr)>,
-    /// Its process has said that it is over.
-    is_over: bool,
-    /// There is no further life: how it ends, once its last process has.
-    end: Option<(Cause, bool)>,
+    key: Option<Key>,
+    restarts: u32,
+    /// Lives that were lost: the number of the one that is there, or comes.
+    lost: u32,
+    /// The process of that life, once it was granted.
+    worker: Option<WorkerId>,
+    /// The node has said that it has ended, or could not be started.
+    failed: bool,
+    stage: Stage,
     followers: BTreeSet<Follower>,
 }
 
+#[derive(Debug)]
+enum Stage {
+    Begins,
+    Lives { address: SocketAddr },
+    Ends { cause: Cause, in_order: bool, killed: bool },
+}
+
+/// A resident, for whoever wants to see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// Which.
+    pub id: ActorId,
+    /// Its name, if it has one.
+    pub key: Option<&'a Key>,
+    /// The job that its process belongs to.
+    pub job: JobId,
+    /// Which of its lives is there, or comes next, from 0.
+    pub life: u32,
+    /// Where it can be called, while it lives.
+    pub up: Option<(&'a WorkerId, SocketAddr)>,
+    /// There is no further life.
+    pub ends: bool,
+    /// How many follow it.
+    pub followers: usize,
+}
+
 impl Directory {
-    /// Whose job it is.
-    #[must_use]
-    pub fn id_of(&self, job: JobId) -> Option<ActorId> {
-        self.jobs.get(&job).copied()
-    }
-
-    /// The job of a resident.
-    #[must_use]
-    pub fn job_of(&self, id: ActorId) -> Option<JobId> {
-        self.residents.get(&id).map(|own| own.job)
-    }
-
     /// What follows from `input`.
     pub fn step(&mut self, input: Input) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -51,36 +72,40 @@ impl Directory {
             Input::Create { by, spec, get_if_exists, job } => {
                 self.create(by, spec, get_if_exists, job, &mut effects);
             }
-            Input::Find { by, key } => match self.names.get(&key).copied() {
-                Some(id) => self.follow(by, id, &mut effects),
-                None => effects.push(Effect::Tell { to: by, what: Told::Missing }),
-            },
+            Input::Find { by, key } => self.find(by, &key, &mut effects),
             Input::Unfollow { by } => self.unfollow(by),
-            Input::Leave { driver } => {
-                let own = |ticket| Follower { driver, ticket };
-                let all: Vec<_> =
-                    self.followers.range(own(0)..=own(u64::MAX)).map(|(by, _)| *by).collect();
-                all.into_iter().for_each(|by| self.unfollow(by));
-            }
-            Input::End { id, kill } => {
-                let why = if kill { "killed by its user" } else { "stopped by its user" };
-                self.ends(id, (Cause::message(why), !kill), kill, &mut effects);
-            }
-            Input::Ended { worker, how } => {
-                if let Some(own) = self.of(worker.job)
-                    && how == Ended::Over
-                {
-                    own.is_over = true;
-                }
-            }
+            Input::Leave { driver } => self.leave(driver),
+            Input::End { id, kill } => self.end(id, kill, &mut effects),
+            Input::Ended { worker, how } => self.ended(&worker, how, &mut effects),
             Input::News { job, news } => self.news(job, news, &mut effects),
             Input::Over { job, refused } => self.over(job, refused, &mut effects),
         }
         effects
     }
 
-    fn of(&mut self, job: JobId) -> Option<&mut Resident> {
-        self.residents.get_mut(self.jobs.get(&job)?)
+    /// Whose job this is, until it is over.
+    #[must_use]
+    pub fn id_of(&self, job: JobId) -> Option<ActorId> {
+        self.jobs.get(&job).copied()
+    }
+
+    /// The job of a resident that is not dead.
+    #[must_use]
+    pub fn job_of(&self, id: ActorId) -> Option<JobId> {
+        self.residents.get(&id).map(|resident| resident.job)
+    }
+
+    /// Those that are not dead, by id.
+    pub fn residents(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.residents.iter().map(|(id, resident)| Listed {
+            id: *id,
+            key: resident.key.as_ref(),
+            job: resident.job,
+            life: resident.lost,
+            up: resident.up(),
+            ends: resident.ends(),
+            followers: resident.followers.len(),
+        })
     }
 
     fn create(
@@ -91,103 +116,219 @@ impl Directory {
         job: JobId,
         effects: &mut Vec<Effect>,
     ) {
-        let refuse = |why| Effect::Tell { to: by, what: Told::Refused(why) };
-        if let Some((key, holder)) = spec.key.as_ref().and_then(|key| self.names.get_key_value(key))
+        if self.followers.contains_key(&by) {
+            return;
+        }
+        let Spec { id, key, wants, restarts } = spec;
+        // Asked twice, under two numbers.
+        if self.residents.contains_key(&id) {
+            return self.follow(by, id, effects);
+        }
+        if let Some(key) = &key
+            && let Some(holder) = self.names.get(key).copied()
         {
-            if get_if_exists {
-                return self.follow(by, *holder, effects);
+            // RS-1. One that ends would not do.
+            if get_if_exists && self.residents.get(&holder).is_some_and(|known| !known.ends()) {
+                return self.follow(by, holder, effects);
             }
-            return effects.push(refuse(Refusal::NameTaken { key: key.clone(), holder: *holder }));
+            let why = Refusal::NameTaken { key: key.clone(), holder };
+            return effects.push(Effect::Tell { to: by, what: Told::Refused(why) });
         }
         if self.residents.len() >= limits::RESIDENTS_MAX {
-            let limit = limits::RESIDENTS_MAX;
-            return effects.push(refuse(Refusal::TooManyResidents { limit }));
+            let why = Refusal::TooManyResidents { limit: limits::RESIDENTS_MAX };
+            return effects.push(Effect::Tell { to: by, what: Told::Refused(why) });
         }
-        let id = spec.id;
-        if let Some(key) = &spec.key {
+        if self.refuses_followers(by, effects) {
+            return;
+        }
+        if let Some(key) = &key {
             self.names.insert(key.clone(), id);
         }
         self.jobs.insert(job, id);
-        let wants = spec.wants.clone();
-        let (up, followers) = (None, BTreeSet::new());
-        let own = Resident { spec, job, lives: 0, up, is_over: false, end: None, followers };
-        self.residents.insert(id, own);
+        self.residents.insert(id, Resident::new(job, key, restarts));
         self.follow(by, id, effects);
         effects.push(Effect::Open { job, id, wants });
     }
 
-    fn follow(&mut self, by: Follower, id: ActorId, effects: &mut Vec<Effect>) {
-        let Some(own) = self.residents.get_mut(&id) else { return };
-        if self.followers.len() >= limits::RESIDENT_FOLLOWERS_MAX {
-            let limit = limits::RESIDENT_FOLLOWERS_MAX;
-            let why = Refusal::TooManyFollowers { limit };
-            return effects.push(Effect::Tell { to: by, what: Told::Refused(why) });
+    fn find(&mut self, by: Follower, key: &Key, effects: &mut Vec<Effect>) {
+        if self.followers.contains_key(&by) {
+            return;
         }
+        match self.names.get(key).copied() {
+            Some(id) => self.follow(by, id, effects),
+            None => effects.push(Effect::Tell { to: by, what: Told::Missing }),
+        }
+    }
+
+    /// RS-6.
+    fn refuses_followers(&self, by: Follower, effects: &mut Vec<Effect>) -> bool {
+        let limit = limits::RESIDENT_FOLLOWERS_MAX;
+        let full = self.followers.len() >= limit;
+        if full {
+            let what = Told::Refused(Refusal::TooManyFollowers { limit });
+            effects.push(Effect::Tell { to: by, what });
+        }
+        full
+    }
+
+    fn follow(&mut self, by: Follower, id: ActorId, effects: &mut Vec<Effect>) {
+        if self.refuses_followers(by, effects) {
+            return;
+        }
+        let Some(resident) = self.residents.get_mut(&id) else { return };
+        resident.followers.insert(by);
         self.followers.insert(by, id);
-        own.followers.insert(by);
         effects.push(Effect::Tell { to: by, what: Told::Is { id } });
-        if let Some((worker, address)) = own.up.clone() {
-            let life = own.lives.saturating_sub(1);
-            effects.push(Effect::Tell { to: by, what: Told::Up { worker, life, address } });
+        if let Some(up) = resident.is_up() {
+            effects.push(Effect::Tell { to: by, what: up });
         }
     }
 
     fn unfollow(&mut self, by: Follower) {
         if let Some(id) = self.followers.remove(&by)
-            && let Some(own) = self.residents.get_mut(&id)
+            && let Some(resident) = self.residents.get_mut(&id)
         {
-            own.followers.remove(&by);
+            resident.followers.remove(&by);
         }
     }
 
-    fn ends(&mut self, id: ActorId, end: (Cause, bool), at_once: bool, effects: &mut Vec<Effect>) {
-        let Some(own) = self.residents.get_mut(&id) else { return };
-        own.end.get_or_insert(end);
-        effects.push(Effect::Close { job: own.job, at_once });
+    fn leave(&mut self, driver: JobId) {
+        let [first, last] = [0, u64::MAX].map(|ticket| Follower { driver, ticket });
+        let known = self.followers.range(first..=last).map(|(by, _)| *by);
+        for by in known.collect::<Vec<Follower>>() {
+            self.unfollow(by);
+        }
     }
 
-    fn tell(own: &Resident, what: &Told, effects: &mut Vec<Effect>) {
-        let told = own.followers.iter().map(|to| Effect::Tell { to: *to, what: what.clone() });
-        effects.extend(told);
+    fn end(&mut self, id: ActorId, kill: bool, effects: &mut Vec<Effect>) {
+        let Some(resident) = self.residents.get_mut(&id) else { return };
+        if let Stage::Ends { killed, .. } = &mut resident.stage {
+            if kill && !std::mem::replace(killed, true) {
+                effects.push(Effect::Close { job: resident.job, at_once: true });
+            }
+            return;
+        }
+        resident.closes(Cause::message(TOLD_TO_END), true, kill, effects);
+    }
+
+    fn ended(&mut self, worker: &WorkerId, how: Ended, effects: &mut Vec<Effect>) {
+        let Some(id) = self.jobs.get(&worker.job) else { return };
+        let Some(resident) = self.residents.get_mut(id) else { return };
+        if resident.ends() || resident.worker.as_ref() != Some(worker) {
+            return;
+        }
+        match how {
+            Ended::Over => {
+                resident.closes(Cause::message(ENDED_IN_ORDER), true, false, effects);
+            }
+            Ended::Lost => resident.failed = true,
+        }
     }
 
     fn news(&mut self, job: JobId, news: News, effects: &mut Vec<Effect>) {
-        let Some(own) = self.of(job) else { return };
+        let Some(id) = self.jobs.get(&job) else { return };
+        let Some(resident) = self.residents.get_mut(id).filter(|known| !known.ends()) else {
+            return;
+        };
         match news {
+            News::Granted { worker, .. } => {
+                (resident.worker, resident.failed) = (Some(worker), false);
+            }
             News::Up { worker, address, .. } => {
-                own.up = Some((worker.clone(), address));
-                let life = own.lives;
-                own.lives += 1;
-                Self::tell(own, &Told::Up { worker, life, address }, effects);
+                let begins = matches!(resident.stage, Stage::Begins);
+                if begins && resident.worker.as_ref() == Some(&worker) {
+                    resident.stage = Stage::Lives { address };
+                    let up = resident.is_up();
+                    up.iter().for_each(|up| resident.tell(up, effects));
+                }
             }
-            News::Down { cause, .. } => {
-                if own.up.take().is_none() {
-                    own.lives += 1;
+            News::Down { worker, cause, .. } => {
+                if resident.worker.as_ref() == Some(&worker) {
+                    resident.down(cause, effects);
                 }
-                let (lives, id) = (own.lives, own.spec.id);
-                if own.is_over {
-                    return self.ends(id, (Cause::message("it stopped"), true), false, effects);
-                }
-                if lives > own.spec.restarts {
-                    return self.ends(id, (cause, false), true, effects);
-                }
-                Self::tell(own, &Told::Down { life: lives - 1, cause }, effects);
             }
-            News::Granted { .. } | News::Waits { .. } | News::Broken { .. } => {}
+            // The book says these of no single job.
+            News::Waits { .. } | News::Broken { .. } => {}
         }
     }
 
     fn over(&mut self, job: JobId, refused: Option<Cause>, effects: &mut Vec<Effect>) {
         let Some(id) = self.jobs.remove(&job) else { return };
-        let Some(own) = self.residents.remove(&id) else { return };
-        if let Some(key) = &own.spec.key {
+        let Some(resident) = self.residents.remove(&id) else { return };
+        if let Some(key) = &resident.key {
             self.names.remove(key);
         }
-        let lost = || (Cause::message("its job is over"), false);
-        let (cause, in_order) =
-            refused.map(|cause| (cause, false)).or_else(|| own.end.clone()).unwrap_or_else(lost);
-        Self::tell(&own, &Told::Dead { cause, in_order }, effects);
-        own.followers.iter().for_each(|by| _ = self.followers.remove(by));
+        let (cause, in_order) = match (refused, &resident.stage) {
+            (Some(cause), _) => (cause, false),
+            (None, Stage::Ends { cause, in_order, .. }) => (cause.clone(), *in_order),
+            (None, _) => (Cause::message(JOB_OVER), false),
+        };
+        resident.tell(&Told::Dead { cause, in_order }, effects);
+        for by in &resident.followers {
+            self.followers.remove(by);
+        }
         effects.push(Effect::Forget { id });
+    }
+}
+
+impl Resident {
+    fn new(job: JobId, key: Option<Key>, restarts: u32) -> Self {
+        Self {
+            job,
+            key,
+            restarts,
+            lost: 0,
+            worker: None,
+            failed: false,
+            stage: Stage::Begins,
+            followers: BTreeSet::new(),
+        }
+    }
+
+    fn ends(&self) -> bool {
+        matches!(self.stage, Stage::Ends { .. })
+    }
+
+    fn up(&self) -> Option<(&WorkerId, SocketAddr)> {
+        match &self.stage {
+            Stage::Lives { address } => Some((self.worker.as_ref()?, *address)),
+            Stage::Begins | Stage::Ends { .. } => None,
+        }
+    }
+
+    fn is_up(&self) -> Option<Told> {
+        let (worker, address) = self.up()?;
+        Some(Told::Up { worker: worker.clone(), life: self.lost, address })
+    }
+
+    fn tell(&self, what: &Told, effects: &mut Vec<Effect>) {
+        for to in &self.followers {
+            effects.push(Effect::Tell { to: *to, what: what.clone() });
+        }
+    }
+
+    /// The process of a life has surely ended. One that was not up and of which its node has not said that it failed was
+    /// perhaps never started, and is not counted.
+    fn down(&mut self, cause: Cause, effects: &mut Vec<Effect>) {
+        let lived = matches!(self.stage, Stage::Lives { .. });
+        let counts = std::mem::take(&mut self.failed) || lived;
+        (self.worker, self.stage) = (None, Stage::Begins);
+        if !counts {
+            return;
+        }
+        let life = self.lost;
+        self.lost = life.saturating_add(1);
+        // RS-3.
+        if self.lost > self.restarts {
+            // Should the next one run already, it is one too many.
+            self.closes(cause, false, true, effects);
+        } else if lived {
+            self.tell(&Told::Down { life, cause }, effects);
+        }
+    }
+
+    fn closes(&mut self, cause: Cause, in_order: bool, kill: bool, effects: &mut Vec<Effect>) {
+        self.stage = Stage::Ends { cause, in_order, killed: kill };
+        effects.push(Effect::Close { job: self.job, at_once: kill });
     }
 }

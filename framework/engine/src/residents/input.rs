@@ -23,7 +23,8 @@ impl fmt::Display for Key {
     }
 }
 
-/// Who wants to hear of a resident: a driver, under a number that it has chosen and uses once.
+/// Who wants to hear of a resident: a driver, under a number that it has chosen and uses once. What is asked under one that
+/// follows a resident already is passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Follower {
     /// Which driver, by its job.
@@ -57,13 +58,13 @@ pub enum Ended {
 /// What the directory is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A driver wants a resident.
+    /// A driver wants a resident. One whose id is known is that one.
     Create {
         /// Who asks, and follows it from now on.
         by: Follower,
         /// What.
         spec: Spec,
-        /// A living one of its name will do.
+        /// Another one of its name will do, unless there is no further life for it.
         get_if_exists: bool,
         /// The number that the book of jobs gives next: taken only if an [`Effect::Open`] follows.
         job: JobId,

@@ -141,6 +141,8 @@ proptest! {
         // Processes that were started and have not surely ended.
         let mut running: BTreeSet<WorkerId> = BTreeSet::new();
         let mut newest = JobId::NONE;
+        // Who has heard since the last tick that a worker is down.
+        let mut down = BTreeSet::new();
         let mut now = 0;
         for (input, pause) in story {
             now += pause;
@@ -159,8 +161,10 @@ proptest! {
                 }
                 _ => {}
             }
+            if input == Input::Tick {
+                down.clear();
+            }
             let effects = book.step(input.clone(), ms(now));
-            let mut down = BTreeSet::new();
             for effect in effects {
                 match effect {
                     Effect::Start { worker, .. } => {

@@ -174,12 +174,15 @@ fn jb_7_11_when_its_node_is_down_the_next_one_has_it() {
 fn jb_7_11_one_that_rests_when_its_node_is_down_hears_no_more_of_it() {
     let mut book = after(&[comes("a", 4.0), open_single(A, 2.0)]);
     book.step(gone(at("a", A, 1)), ms(0));
+    tick(&mut book, 0);
+    book.step(gone(at("a", A, 2)), ms(0));
+    tick(&mut book, 10);
     check(&book.step(goes("a"), ms(0)), &expect![""]);
     check(
         &book.step(comes("b", 4.0), ms(1)),
         &expect![[r#"
-        start job-1/b.1.2: 2 CPU
-          job-1 hears: granted job-1/b.1.2: 2 CPU"#]],
+        start job-1/b.1.3: 2 CPU
+          job-1 hears: granted job-1/b.1.3: 2 CPU"#]],
     );
 }
 
@@ -231,6 +234,10 @@ fn jb_11_one_that_is_due_on_a_paused_node_begins_there_when_it_is_resumed() {
 fn jb_11_who_hears_that_it_is_down_can_close_it_before_anything_begins() {
     let mut book = after(&[comes("a", 2.0), comes("b", 2.0), open_single(A, 2.0)]);
     book.step(goes("a"), ms(0));
+    check(&book.step(close(A), ms(0)), &expect!["over job-1"]);
+    // Whatever else happens meanwhile.
+    let mut book = after(&[comes("a", 2.0), open_single(A, 2.0), goes("a"), comes("b", 2.0)]);
+    check(&book.step(comes("c", 2.0), ms(0)), &expect![""]);
     check(&book.step(close(A), ms(0)), &expect!["over job-1"]);
     let mut book = after(&[comes("a", 2.0), open_single(A, 2.0), gone(at("a", A, 1))]);
     check(&book.step(kill(A), ms(0)), &expect!["over job-1"]);

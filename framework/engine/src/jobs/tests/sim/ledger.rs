@@ -69,7 +69,7 @@ pub(super) struct Ledger {
     declined: BTreeSet<WorkerId>,
     /// The first reason for which each was to be replaced.
     replaced: BTreeMap<WorkerId, String>,
-    /// Who has heard in this step that a worker is down.
+    /// Who has heard since the last tick that a worker is down.
     pub(super) just_down: BTreeSet<JobId>,
     /// What a node has just said of the end of a worker.
     said: Option<(WorkerId, String)>,
@@ -122,8 +122,8 @@ impl Ledger {
 
     pub(super) fn heard(&mut self, input: &Input) {
         self.said = None;
-        self.just_down.clear();
         match input {
+            Input::Tick => self.just_down.clear(),
             Input::WorkerGone { worker, cause } => {
                 self.said = Some((worker.clone(), cause.message.clone()));
             }

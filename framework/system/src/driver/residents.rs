@@ -280,10 +280,10 @@ impl Resident {
     /// The end of one that is over.
     pub(crate) fn exit_of(&self, over: Over) -> ExitKind {
         match over {
-            Over::Dead { cause, in_order: true } => ExitKind::Stopped { reason: cause.message },
             Over::Dead { .. } if self.is_killed.load(Ordering::Acquire) => {
                 ExitKind::Killed { reason: "killed by its user".to_owned() }
             }
+            Over::Dead { cause, in_order: true } => ExitKind::Stopped { reason: cause.message },
             Over::Dead { cause, .. } => ExitKind::HostDied(cause),
             Over::Refused(why) => ExitKind::Constructor(Cause::message(why.to_string())),
         }

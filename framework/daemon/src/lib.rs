@@ -17,6 +17,7 @@ mod node;
 mod place;
 mod programs;
 pub mod session;
+mod shown;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -32,7 +32,7 @@ pub enum Command {
 /// What is started, and how.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["head", "join"])), after_help = "\
-Exit code: 0; 1 when a node has ended because it lost its head or its place; 2 when nothing could be started.
+Exit code: 0; 1 when one has ended by a failure, or a node because it lost its head or its place; 2 when nothing could be started.
 Without --block it is started in the background, and this command returns when it is ready. Every machine of a cluster needs
 the same token: copy the file that `raytree config cluster.token_file` names. What goes between machines is encrypted.")]
 pub struct StartArgs {

@@ -128,10 +128,11 @@ impl Head {
     }
 
     /// Waits until somebody wants the cluster to end, or its tree has ended.
-    pub(crate) async fn wanted(&mut self) -> String {
+    pub(crate) async fn wanted(&mut self) -> Result<&'static str, StartError> {
         tokio::select! {
-            _ = self.stop.recv() => "somebody asked for it".to_owned(),
-            kind = self.root.ended() => kind.to_string(),
+            // None when the door is gone for good: then so is the tree.
+            Some(()) = self.stop.recv() => Ok("somebody asked for it"),
+            kind = self.root.ended() => Err(StartError::Failed(kind.to_string())),
         }
     }
 

@@ -160,12 +160,13 @@ impl NodeMirror {
         };
         let (addr, life) = (ctx.addr().clone(), self.life());
         let hung_up = move |cause| _ = addr.cast(NodeMsg::HungUp(life, Box::new(cause)));
-        let link = process.stream();
+        let (id, link) = (process.id(), process.stream());
         let link = link.and_then(|stream| Link::start(self.node.name(), stream, &runtime, hung_up));
         match link {
             Ok(link) => {
                 self.ward.has_stream();
                 self.link = Some(Arc::clone(&link));
+                self.node.peer.runs_as(id);
                 self.node.peer.comes_up(link);
                 self.node.is_there();
                 feed(&runtime);

@@ -207,6 +207,12 @@ impl Runtime {
         self.shared.probe().find(path)
     }
 
+    /// The process of each of its own nodes, in their order; none for one that is between two lives. For tests.
+    #[must_use]
+    pub fn node_processes(&self) -> Vec<Option<u32>> {
+        self.shared.peers.processes()
+    }
+
     /// All resources there are.
     #[must_use]
     pub fn cluster_resources(&self) -> Resources {

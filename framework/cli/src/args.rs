@@ -15,7 +15,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Command {
-    /// Print the supervision tree of every runtime of this user.
+    /// Print the supervision tree of every program, head and node of this user.
     Tree(TreeArgs),
     /// Explain an error code, or list them all.
     Explain(ExplainArgs),
@@ -32,7 +32,7 @@ pub enum Command {
 /// What is started, and how.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["head", "join"])), after_help = "\
-Exit code: 0; 1 when a node has ended because it lost its head or its place; 2 when nothing could be started.
+Exit code: 0; 1 when one has ended by a failure, or a node because it lost its head or its place; 2 when nothing could be started.
 Without --block it is started in the background, and this command returns when it is ready. Every machine of a cluster needs
 the same token: copy the file that `raytree config cluster.token_file` names. What goes between machines is encrypted.")]
 pub struct StartArgs {
@@ -131,18 +131,18 @@ pub struct ExplainArgs {
 /// Which trees, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0; 1 when a runtime did not answer, or has nothing at PATH; 2 when nothing runs.
-Runtimes are found in $RAYTREE_INSPECT_DIR, else $XDG_RUNTIME_DIR/raytree, else raytree-<uid> among the temporary files.")]
+Exit code: 0; 1 when one did not answer, or nobody has anything at PATH; 2 when nothing runs.
+They are found in $RAYTREE_INSPECT_DIR, else $XDG_RUNTIME_DIR/raytree, else raytree-<uid> among the temporary files.")]
 pub struct TreeArgs {
     /// Only what is here and below, e.g. node/worker/actor_host
     pub path: Option<String>,
-    /// Who spawned whom, instead of who supervises whom
+    /// Who spawned whom, instead of who supervises whom; programs alone know that
     #[arg(long)]
     pub owners: bool,
-    /// The answers of the runtimes as one JSON array
+    /// The answers as one JSON array
     #[arg(long)]
     pub json: bool,
-    /// Only the runtimes of this process
+    /// Only those of this process
     #[arg(long)]
     pub pid: Option<u32>,
     /// Levels below the first to show; what is deeper is counted

@@ -1,4 +1,4 @@
-//! Finds the runtimes of this user and asks them. Blocking, with a bound on every wait.
+//! Finds the programs, heads and nodes of this user and asks them. Blocking, with a bound on every wait.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::geteuid;
 
-/// Why one runtime gave no answer.
+/// Why one of them gave no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {
@@ -110,6 +110,14 @@ pub fn ask(path: &Path, request: Request) -> Result<Reply, AskError> {
     understand(&answer)
 }
 
+/// For tests: lets the actor at `path` of the physical tree panic. This returns when that is about to happen.
+///
+/// # Errors
+/// As for [`ask`].
+pub fn panic_now(socket: &Path, path: &str) -> Result<(), AskError> {
+    ask(socket, Request::Panic { path: path.to_owned() }).map(drop)
+}
+
 /// Reads an answer.
 ///
 /// # Errors
@@ -126,7 +134,7 @@ pub fn understand(line: &[u8]) -> Result<Reply, AskError> {
     let reply: Reply = serde_json::from_slice(line).map_err(nonsense)?;
     match reply.answer {
         Answer::Refused(refused) => Err(AskError::Refused(refused)),
-        Answer::Hello | Answer::Tree(_) => Ok(reply),
+        Answer::Hello | Answer::Tree(_) | Answer::Panics => Ok(reply),
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Code {
     Nothing = 2,
 }
 
-/// Prints the trees of the runtimes in `folder` to `out`; what stands in the way, one sentence each, to `err`.
+/// Prints the trees of the programs, heads and nodes in `folder` to `out`; what stands in the way, one sentence each, to `err`.
 ///
 /// # Errors
 /// `out` or `err` cannot be written; the caller knows whether that matters.
@@ -45,6 +45,10 @@ pub fn run(
             Ok(reply) => replies.push(reply),
             Err(AskError::Gone) => {}
             Err(AskError::Refused(refused @ Refused::NoSuchPath { .. })) => nowhere = Some(refused),
+            // Others may have owners; a path that is nowhere says more.
+            Err(AskError::Refused(refused @ Refused::NoOwners { .. })) => {
+                nowhere = nowhere.or(Some(refused));
+            }
             Err(error) => {
                 silent = true;
                 writeln!(err, "raytree: runtime-{} of pid {}: {error}", name.runtime, name.pid)?;

@@ -130,20 +130,24 @@ fn here(
     err: &mut impl Write,
 ) -> io::Result<Code> {
     let known = |kind, head| announce(config, folder, kind, head);
-    let mut kept = None;
+    let (mut kept, mut was_ready) = (None, false);
     if args.head {
         let ended = run_head(config, !args.no_node, |address| {
+            was_ready = true;
             kept = known(Kind::Head, address);
             // Whoever started it may have left.
             _ = ready(args.detached, out, &head_is_ready(address));
         });
         drop(kept);
-        if let Err(error) = ended {
-            return refused(args.detached, &error.to_string(), out, err);
-        }
-        return Ok(Code::Good);
+        return match ended {
+            Ok(()) => Ok(Code::Good),
+            Err(error) if was_ready => {
+                writeln!(err, "raytree: the head ended: {error}")?;
+                Ok(Code::Partly)
+            }
+            Err(error) => refused(args.detached, &error.to_string(), out, err),
+        };
     }
-    let mut was_ready = false;
     let head = match head(config) {
         Ok(head) => head,
         Err(why) => return refused(args.detached, &why, out, err),

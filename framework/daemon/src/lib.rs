@@ -17,6 +17,7 @@ mod node;
 mod place;
 mod programs;
 pub mod session;
+mod shown;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -102,7 +103,7 @@ pub enum Ending {
     Failed(String),
 }
 
-/// Runs a head until it is asked to end: by a signal, or over its port. `ready` hears where it listens.
+/// Runs a head until it is asked to end, by a signal or over its port, or has failed. `ready` hears where it listens.
 ///
 /// With a node, this program is started again for it: its `main` begins with [`take_role`].
 ///
@@ -122,14 +123,17 @@ pub fn run_head(
         }
         let why = tokio::select! {
             why = head.wanted() => why,
-            () = signals.next() => "it was told to by a signal".to_owned(),
+            () = signals.next() => Ok("it was told to by a signal"),
         };
-        tracing::info!("the head ends: {why}");
+        match &why {
+            Ok(why) => tracing::info!("the head ends: {why}"),
+            Err(failed) => tracing::error!("the head ends: {failed}"),
+        }
         tokio::select! {
             () = head.end() => {}
             () = signals.next() => tracing::warn!("the head ends at once: it was told twice"),
         }
-        Ok(())
+        why.map(drop)
     })
 }
 

@@ -85,7 +85,7 @@
 //! | to | there is |
 //! |---|---|
 //! | mark functions and actor types | [`#[remote]`](macro@remote) |
-//! | begin a program or a test | [`#[raytree::main]`](macro@main), [`#[raytree::test]`](macro@test), [`init`], [`run`] |
+//! | begin a program or a test | [`#[raytree::main]`](macro@main), [`#[raytree::test]`](macro@test), [`init`], [`run`], [`testing`] |
 //! | make objects and wait for them | [`put`], [`get_all`], [`wait`], [`ObjectRef`], [`ObjectStream`] |
 //! | say how | [`TaskOptions`], [`ActorOptions`] |
 //! | look after actors | [`Handle`], [`get_actor`], [`Exit`] |
@@ -124,6 +124,7 @@ mod attributes;
 mod items;
 mod outcome;
 mod run;
+pub mod testing;
 mod thrown;
 
 pub use attributes::{main, remote, test};

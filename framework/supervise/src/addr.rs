@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use ractor::{ActorRef, MessagingErr};
+use ractor::{ActorCell, ActorRef, MessagingErr};
 use raytree_types::{ExitKind, limits};
 use tokio::sync::Semaphore;
 
@@ -308,12 +308,14 @@ impl<M: Send + 'static> Addr<M> {
         *route = Route::Live(actor, life);
     }
 
-    /// The present life, or the one that is about to come up, is to end once everything sent so far is handled.
-    pub(crate) fn drain(&self) {
+    /// The present life, or the one that is about to come up, is to end once everything sent so far is handled. `life` is the
+    /// one that is meant, also where the address is closed already.
+    pub(crate) fn drain(&self, life: &ActorCell) {
         match &mut *self.inner.route.write() {
             Route::Live(actor, _) => _ = actor.get_cell().drain(),
             Route::Parked { drain, .. } => *drain = true,
-            Route::Gone => {}
+            // Fails only when it is ending already.
+            Route::Gone => _ = life.drain(),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 14] = [
+pub const FRAMEWORK: [(&str, u8); 15] = [
     ("raytree-types", 0),
     ("raytree-config", 1),
     ("raytree-engine", 1),
@@ -14,6 +14,7 @@ pub const FRAMEWORK: [(&str, u8); 14] = [
     ("raytree-nn", 1),
     ("raytree-supervise", 2),
     ("raytree-process", 2),
+    ("raytree-inspector", 2),
     ("raytree-system", 3),
     ("raytree-daemon", 3),
     ("raytree", 4),
@@ -29,7 +30,8 @@ const LIBRARIES: u8 = 5;
 const TOP: u8 = 6;
 
 /// The only edges within one floor.
-const SAME_FLOOR: [(&str, &str); 6] = [
+const SAME_FLOOR: [(&str, &str); 7] = [
+    ("raytree-inspector", "raytree-supervise"),
     ("raytree-process", "raytree-supervise"),
     ("raytree", "raytree-macros"),
     ("raytree-cli", "raytree"),

@@ -9,7 +9,7 @@ pub(crate) mod text;
 
 use std::io::{self, Write};
 
-use raytree_types::inspect::{Answer, Reply, TreeRows};
+use raytree_types::inspect::{Answer, Reply, Role, TreeRows};
 
 use cells::{CAUSE, Cell, Colour, HEADINGS, NUMBERS, STRATEGY};
 use text::{cut, grouped, plain, uptime, width};
@@ -33,18 +33,16 @@ pub struct Style {
     pub colour: bool,
 }
 
-/// Writes one runtime: who it is, then its tree. `nothing` is said of a tree without rows.
+/// Writes one process: who it is, then its tree. `nothing` is said of a tree without rows.
 ///
 /// # Errors
 /// `out` cannot be written.
 pub fn write(reply: &Reply, nothing: &str, style: Style, out: &mut impl Write) -> io::Result<()> {
-    let head = format!(
-        "raytree pid {} {} {} up {}",
-        reply.pid,
-        plain(&reply.program),
-        reply.runtime,
-        uptime(reply.uptime)
-    );
+    let who = match &reply.role {
+        Role::Program => format!("{} {}", plain(&reply.program), reply.runtime),
+        Role::Head | Role::Node { .. } => plain(&reply.role.to_string()),
+    };
+    let head = format!("raytree pid {} {who} up {}", reply.pid, uptime(reply.uptime));
     writeln!(out, "{}", painted(&cut(&head, style.columns), Some(Colour::Bold), style))?;
     let Answer::Tree(TreeRows { rows, more }) = &reply.answer else { return Ok(()) };
     if rows.is_empty() && *more == 0 {

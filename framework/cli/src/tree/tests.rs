@@ -60,6 +60,7 @@ fn reply(rows: Vec<TreeRow>, more: u64) -> Reply {
         pid: 1234,
         runtime,
         program: "ppo_cartpole".to_owned(),
+        role: Role::Program,
         uptime: Duration::from_secs(123),
         answer: Answer::Tree(TreeRows { rows, more }),
     }
@@ -82,6 +83,20 @@ fn check(rows: Vec<TreeRow>, more: u64, style: Style, expected: Expect) {
         assert_eq!(line, line.trim_end(), "no spaces at the end");
     }
     expected.assert_eq(&text);
+}
+
+#[test]
+fn a_head_and_a_node_are_called_so() {
+    let of = |role| {
+        let mut out = Vec::new();
+        let reply = Reply { role, ..reply(vec![row(0, "raytree", None)], 0) };
+        write(&reply, "nothing here", PIPE, &mut out).expect("memory");
+        let text = String::from_utf8(out).expect("text");
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(of(Role::Head), "raytree pid 1234 head up 2m 3s");
+    let name = "node-1\n".to_owned();
+    assert_eq!(of(Role::Node { name }), "raytree pid 1234 node node-1 up 2m 3s");
 }
 
 #[test]

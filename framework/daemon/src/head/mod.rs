@@ -12,7 +12,8 @@
 //! ├─ drivers
 //! │  └─ train            the connection with a program, and its job
 //! ├─ door                the port
-//! └─ own_node            (mirror) the process of the node on this machine
+//! ├─ own_node            (mirror) the process of the node on this machine
+//! └─ inspector           answers those who look from outside
 //! ```
 //!
 //! The head runs no code of its users: their tasks and actors run in workers, which the nodes start; objects and calls go
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use raytree_config::Config;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
+use raytree_types::inspect::Role;
 use raytree_types::{Restart, Shutdown, Strategy, limits};
 use raytree_wire::BindTo;
 use tokio::sync::mpsc;
@@ -42,6 +44,7 @@ use tokio::sync::mpsc;
 use crate::place::Secrets;
 use crate::programs::Programs;
 use crate::session::Sessions;
+use crate::shown::Window;
 use crate::{StartError, place};
 use cluster::Cluster;
 use door::{Door, House, Places};
@@ -55,6 +58,7 @@ pub(crate) struct Head {
     root: Root,
     stop: mpsc::Receiver<()>,
     nodes_end_within: Duration,
+    _window: Window,
 }
 
 impl Head {
@@ -89,11 +93,13 @@ impl Head {
         let plan = with_node.then(|| Arc::new(Plan::new(config, Arc::clone(&cluster))));
         let root = Root::start("raytree", spec(&cluster, &sessions, house, plan))
             .map_err(|failure| StartError::Failed(failure.to_string()))?;
+        let window = Window::of(&root, Role::Head, config);
         let head = Self {
             cluster,
             root,
             stop: stopped,
             nodes_end_within: place::node_ends_within(config),
+            _window: window,
         };
         head.listens().await?;
         Ok(head)
@@ -122,10 +128,11 @@ impl Head {
     }
 
     /// Waits until somebody wants the cluster to end, or its tree has ended.
-    pub(crate) async fn wanted(&mut self) -> String {
+    pub(crate) async fn wanted(&mut self) -> Result<&'static str, StartError> {
         tokio::select! {
-            _ = self.stop.recv() => "somebody asked for it".to_owned(),
-            kind = self.root.ended() => kind.to_string(),
+            // None when the door is gone for good: then so is the tree.
+            Some(()) = self.stop.recv() => Ok("somebody asked for it"),
+            kind = self.root.ended() => Err(StartError::Failed(kind.to_string())),
         }
     }
 

@@ -15,7 +15,7 @@ use raytree_config::Config;
 use raytree_engine::membership::{ExitStatus, Judge, Name};
 use raytree_process::{Event, Keeper, Process, ProcessEnd, SpawnError, Spec, Ward, Word};
 use raytree_supervise::{Actor, Context, Failure, clock};
-use raytree_types::{Incarnation, limits};
+use raytree_types::{Incarnation, ProcessIncarnation, limits};
 use tokio::sync::watch;
 
 use super::cluster::Cluster;
@@ -27,8 +27,8 @@ use crate::place;
 pub(crate) enum OwnNodeMsg {
     /// The operating system has the process, or would not have it.
     Begun(Box<Result<Process, SpawnError>>),
-    /// The process was heard.
-    Heard(Event),
+    /// The process of this life was heard.
+    Heard(ProcessIncarnation, Event),
     /// Timer: is it still there?
     Look,
 }
@@ -124,6 +124,7 @@ impl Actor for OwnNode {
             return Ok(Self { plan, ward, over, status, _keeper: keeper });
         }
         let (spec, own, addr) = (plan.spec(&ward)?, Arc::clone(&keeper), ctx.addr().clone());
+        let life = ward.member().incarnation;
         ctx.pipe(async move {
             let begun = tokio::task::spawn_blocking(move || {
                 let observer = Box::new(move |event| {
@@ -131,7 +132,7 @@ impl Actor for OwnNode {
                         _ = say.send(true);
                     }
                     // Refused when the mirror has ended for good.
-                    _ = addr.cast(OwnNodeMsg::Heard(event));
+                    _ = addr.cast(OwnNodeMsg::Heard(life, event));
                 });
                 own.spawn(spec, observer)
             });
@@ -149,7 +150,9 @@ impl Actor for OwnNode {
     ) -> Result<(), Failure> {
         let words = match message {
             OwnNodeMsg::Begun(begun) => self.ward.begun(*begun),
-            OwnNodeMsg::Heard(event) => {
+            // Of the process that died with the life before.
+            OwnNodeMsg::Heard(life, _) if life != self.ward.member().incarnation => return Ok(()),
+            OwnNodeMsg::Heard(_, event) => {
                 if let Event::Exited(end) = &event {
                     self.status = match *end {
                         ProcessEnd::Exited(code) => ExitStatus::Code(code),

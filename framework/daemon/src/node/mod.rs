@@ -4,9 +4,10 @@
 //! raytree
 //! ├─ sessions            the connection with the head, over ractor_cluster
 //! ├─ uplink              joins, goes on after a lost link, isolates itself, ends
-//! └─ workers
-//!    ├─ job-1            (mirror) the process that runs the tasks and actors of a job
-//!    └─ job-2
+//! ├─ workers
+//! │  ├─ job-1            (mirror) the process that runs the tasks and actors of a job
+//! │  └─ job-2
+//! └─ inspector           answers those who look from outside
 //! ```
 //!
 //! Its lease and its workers belong to the process and not to an actor, so a restarted actor goes on where the last one was.
@@ -24,11 +25,13 @@ use std::time::Duration;
 use raytree_config::Config;
 use raytree_process::Mark;
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
+use raytree_types::inspect::Role;
 use raytree_types::{Strategy, limits};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::session::Sessions;
+use crate::shown::Window;
 use crate::{Ending, StartError};
 pub(crate) use station::Stage;
 use station::Station;
@@ -53,6 +56,7 @@ pub(crate) struct Node {
     stage: watch::Receiver<Stage>,
     uplink: Addr<UplinkMsg>,
     ends_within: Duration,
+    _window: Window,
 }
 
 impl Node {
@@ -78,7 +82,9 @@ impl Node {
             .child(ChildSpec::actor::<Uplink>(&uplink, move || station.clone()));
         let root = Root::start("raytree", spec)
             .map_err(|failure| StartError::Failed(failure.to_string()))?;
-        Ok(Self { root, stage, uplink, ends_within })
+        let role = Role::Node { name: config.cluster().name.clone() };
+        let window = Window::of(&root, role, config);
+        Ok(Self { root, stage, uplink, ends_within, _window: window })
     }
 
     /// Waits until it has joined, or never will.

@@ -203,7 +203,7 @@ impl<A: Actor> ChildBody for ActorBody<A> {
             let body = Body::Message(SupervisorMsg::Shutdown);
             _ = cell.send_message(Envelope { body, guard });
         } else if drain {
-            self.addr.drain();
+            self.addr.drain(&cell);
         } else {
             cell.stop(Some("stopped by its supervisor".to_owned()));
         }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use raytree_engine::membership::Member;
 use raytree_process::{Event, Process, SpawnError, Spec, Ward, Word};
 use raytree_supervise::{Actor, Context, Failure};
-use raytree_types::{Cause, RuntimeId, limits};
+use raytree_types::{Cause, ProcessIncarnation, RuntimeId, limits};
 use tokio::sync::watch;
 
 use super::node::{Details, Node, incarnation};
@@ -33,10 +33,10 @@ use crate::runtime::Shared;
 pub(crate) enum NodeMsg {
     /// The operating system has the process, or would not have it.
     Begun(Box<Result<Process, SpawnError>>),
-    /// The process was heard.
-    Heard(Event),
-    /// Its link says nothing more, or nonsense.
-    HungUp(Box<Cause>),
+    /// The process of this life was heard.
+    Heard(ProcessIncarnation, Event),
+    /// The link of this life says nothing more, or nonsense.
+    HungUp(ProcessIncarnation, Box<Cause>),
     /// Timer: is it still there?
     Look,
 }
@@ -63,6 +63,7 @@ impl Actor for NodeMirror {
         let ward = Ward::new(&node.name, Arc::clone(&node.judge));
         let (say, over) = node.begins();
         let (addr, spec) = (ctx.addr().clone(), spec(&node, ward.member())?);
+        let life = ward.member().incarnation;
         let keeper = isolated::keeper().map_err(Failure::message)?;
         // A millisecond or so, which others must not wait.
         ctx.pipe(async move {
@@ -72,7 +73,7 @@ impl Actor for NodeMirror {
                         _ = say.send(true);
                     }
                     // Refused when the mirror has ended for good.
-                    _ = addr.cast(NodeMsg::Heard(event));
+                    _ = addr.cast(NodeMsg::Heard(life, event));
                 });
                 keeper.spawn(spec, observer)
             });
@@ -87,8 +88,10 @@ impl Actor for NodeMirror {
     async fn handle(&mut self, ctx: &Context<NodeMsg>, message: NodeMsg) -> Result<(), Failure> {
         let words = match message {
             NodeMsg::Begun(begun) => self.ward.begun(*begun),
-            NodeMsg::Heard(event) => self.ward.heard(event),
-            NodeMsg::HungUp(cause) => self.ward.is_read(*cause),
+            // Of the process that died with the life before.
+            NodeMsg::Heard(life, _) | NodeMsg::HungUp(life, _) if life != self.life() => Vec::new(),
+            NodeMsg::Heard(_, event) => self.ward.heard(event),
+            NodeMsg::HungUp(_, cause) => self.ward.is_read(*cause),
             NodeMsg::Look => {
                 ctx.send_after(limits::BEAT_EVERY, NodeMsg::Look);
                 ctx.addr().probe().remark(self.link.as_deref().and_then(drain::remark));
@@ -120,6 +123,10 @@ impl Actor for NodeMirror {
 }
 
 impl NodeMirror {
+    fn life(&self) -> ProcessIncarnation {
+        self.ward.member().incarnation
+    }
+
     async fn ends(&mut self, within: Duration) -> bool {
         let over = self.over.wait_for(|over| *over);
         tokio::time::timeout(within, over).await.is_ok()
@@ -151,14 +158,15 @@ impl NodeMirror {
         else {
             return;
         };
-        let addr = ctx.addr().clone();
-        let hung_up = move |cause| _ = addr.cast(NodeMsg::HungUp(Box::new(cause)));
-        let link = process.stream();
+        let (addr, life) = (ctx.addr().clone(), self.life());
+        let hung_up = move |cause| _ = addr.cast(NodeMsg::HungUp(life, Box::new(cause)));
+        let (id, link) = (process.id(), process.stream());
         let link = link.and_then(|stream| Link::start(self.node.name(), stream, &runtime, hung_up));
         match link {
             Ok(link) => {
                 self.ward.has_stream();
                 self.link = Some(Arc::clone(&link));
+                self.node.peer.runs_as(id);
                 self.node.peer.comes_up(link);
                 self.node.is_there();
                 feed(&runtime);

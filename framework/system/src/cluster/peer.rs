@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -31,6 +31,8 @@ pub(crate) struct Peer {
     /// There while it is up.
     link: Mutex<Option<Arc<Link>>>,
     is_up: AtomicBool,
+    /// Its process, where this one has started it: 0 while there is none.
+    process: AtomicU32,
     /// Plain tasks that it has now.
     pub(super) seated: AtomicUsize,
     /// As many it may have.
@@ -70,6 +72,7 @@ impl Peer {
             width,
             link: Mutex::default(),
             is_up: AtomicBool::new(false),
+            process: AtomicU32::new(0),
             seated: AtomicUsize::new(0),
             seats: AtomicUsize::new(width),
             pace: AtomicU64::new(0),
@@ -110,9 +113,20 @@ impl Peer {
     /// It is gone: whoever takes its place comes with a link of its own.
     pub(crate) fn goes(&self) {
         self.pauses();
+        self.process.store(0, Ordering::Relaxed);
         let link = self.link.lock().take();
         // After the lock: it may be the last count.
         drop(link);
+    }
+
+    /// It is that process, which this one has started.
+    pub(super) fn runs_as(&self, process: u32) {
+        self.process.store(process, Ordering::Relaxed);
+    }
+
+    /// Its process, where this one has started it and does not know of its end.
+    pub(super) fn process(&self) -> Option<u32> {
+        Some(self.process.load(Ordering::Relaxed)).filter(|process| *process > 0)
     }
 
     pub(super) fn is_up(&self) -> bool {

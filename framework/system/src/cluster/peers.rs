@@ -81,6 +81,11 @@ impl Peers {
         sum
     }
 
+    /// Their processes, those that this one has started.
+    pub(crate) fn processes(&self) -> Vec<Option<u32>> {
+        self.all().iter().map(|peer| peer.process()).collect()
+    }
+
     /// What nobody has of it, as far as is known here.
     pub(crate) fn free(&self) -> Resources {
         let mut free = Resources::none();

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use raytree_inspector::Branch;
 use raytree_types::ActorId;
 use raytree_types::inspect::{ActorState, TreeRow};
 
-use super::walk::Branch;
 use crate::gcs::table::ActorTable;
 use crate::user::status::{Cell, Lifecycle};
 

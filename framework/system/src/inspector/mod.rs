@@ -1,32 +1,46 @@
-//! The inspector: lets a process of the same user look at this runtime's trees, through a unix socket.
-//!
-//! The socket belongs to the runtime ([`door`]), the conversation to the actor ([`actor`], [`session`]); reading the
-//! tree asks no actor ([`walk`], [`forest`]).
+//! What a runtime shows of itself: its physical tree, and who spawned whom ([`forest`]).
 
-pub(crate) mod actor;
-pub(crate) mod door;
 mod forest;
-mod session;
-mod socket;
 #[cfg(test)]
 mod tests;
-mod walk;
 
 use std::sync::Arc;
 
-use raytree_supervise::{Addr, ChildSpec, SupervisorMsg};
-use raytree_types::limits;
+use raytree_inspector::{Door, Inspected, Owners, walk};
+use raytree_supervise::Probe;
+use raytree_types::RuntimeId;
+use raytree_types::inspect::Role;
 
 use crate::runtime::Shared;
-use actor::Inspector;
+
+impl Inspected for Shared {
+    fn id(&self) -> RuntimeId {
+        self.id
+    }
+
+    fn role(&self) -> Role {
+        Role::Program
+    }
+
+    fn door(&self) -> &Arc<Door> {
+        &self.door
+    }
+
+    fn root(&self) -> Arc<Probe> {
+        self.probe()
+    }
+
+    fn owners(&self) -> Option<Owners> {
+        let cells = forest::cells(&self.table);
+        Some(Box::new(move |selection, bytes_max| {
+            walk(forest::Owned::tops(cells), selection, bytes_max)
+        }))
+    }
+}
 
 /// Starts the inspector of a runtime that is up, if there is to be one. Returns at once.
 pub(crate) fn start(shared: &Arc<Shared>) {
-    let Some(root) = shared.root.get().filter(|_| shared.door.is_wanted()) else { return };
-    let weak = Arc::downgrade(shared);
-    let addr = Addr::system::<Inspector>("inspector");
-    let spec = ChildSpec::actor::<Inspector>(&addr, move || weak.clone())
-        .own_restarts(limits::INSPECT_RESTARTS_MAX);
-    // Refused only when the whole tree has ended already.
-    _ = root.addr().cast(SupervisorMsg::StartChild(Box::new(spec)));
+    if let Some(root) = shared.root.get() {
+        raytree_inspector::start(root, shared);
+    }
 }

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use raytree_types::inspect::{
     Answer, Asked, INSPECT_VERSION, Refused, Reply, Request, Selection, TreeRows,
 };
-use raytree_types::{ActorOptions, RuntimeId, limits};
+use raytree_types::{ActorOptions, limits};
 use tempfile::TempDir;
 
-use super::door::{Door, Now};
 use crate::{Actor, ActorContext, ActorHandle, BoxError, Call, Init, Runtime};
 
 /// Spawns a child when told to, and keeps it.
@@ -217,17 +216,30 @@ fn in_2_a_panic_of_the_inspector_leaves_the_door_open() {
 }
 
 #[test]
+fn an_actor_panics_when_the_socket_is_told_so() {
+    let folder = folder();
+    let runtime = start(folder.path());
+    let mut client = Client::of(&socket(&runtime, folder.path()));
+    // The inspector last: the conversation ends with that life.
+    for path in ["gcs/actor_directory", "raytree/node/worker", "inspector"] {
+        let name = path.trim_start_matches("raytree/");
+        let probe = runtime.probe(name).expect("such an actor");
+        assert_eq!(client.ask(Request::Panic { path: path.to_owned() }), Answer::Panics);
+        until(|| probe.restarts() == 1);
+        assert!(probe.last_causes()[0].to_string().contains("told to panic now"), "{path}");
+    }
+    let mut client = Client::of(&socket(&runtime, folder.path()));
+    let nobody = Answer::Refused(Refused::NoSuchPath { path: "raytree/gcs/nobody".to_owned() });
+    assert_eq!(client.ask(Request::Panic { path: "gcs/nobody".to_owned() }), nobody);
+    runtime.shutdown();
+}
+
+#[test]
 fn in_1_a_runtime_is_up_before_its_socket_is() {
     let folder = folder();
     let runtime = start(folder.path());
     // Ended before the moment after which the socket would have been opened, or after it: nothing is left.
     runtime.shutdown();
-    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
-    let door = Door::new(RuntimeId::next(), Some(Some(folder.path().to_owned())));
-    assert!(matches!(door.now(), Now::ToOpen));
-    door.shut();
-    assert!(door.open().is_ok(), "too late is no failure");
-    assert!(matches!(door.now(), Now::Shut));
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 

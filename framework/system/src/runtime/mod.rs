@@ -17,6 +17,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 use raytree_engine::placement::{Loan, Verdict};
 use raytree_engine::task::Phase;
+use raytree_inspector::Door;
 use raytree_supervise::{Addr, Probe, Root, SupervisorMsg};
 use raytree_types::inspect::TreeSnapshot;
 use raytree_types::resources::CPU;
@@ -32,7 +33,6 @@ use crate::cluster::resident::Residing;
 use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held};
-use crate::inspector::door::Door;
 use crate::link::Link;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
@@ -205,6 +205,12 @@ impl Runtime {
     #[must_use]
     pub fn probe(&self, path: &str) -> Option<Arc<Probe>> {
         self.shared.probe().find(path)
+    }
+
+    /// The process of each of its own nodes, in their order; none for one that is between two lives. For tests.
+    #[must_use]
+    pub fn node_processes(&self) -> Vec<Option<u32>> {
+        self.shared.peers.processes()
     }
 
     /// All resources there are.

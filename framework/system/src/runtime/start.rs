@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
+use raytree_inspector::Door;
 use raytree_process::cluster::Terms;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
 use raytree_types::inspect::place;
@@ -25,7 +26,6 @@ use crate::cluster::node::{Details, Node};
 use crate::cluster::peers::Peers;
 use crate::cluster::role::{self, Part};
 use crate::gcs::table::ActorTable;
-use crate::inspector::door::Door;
 use crate::node::ledger::Ledger;
 use crate::task::registry;
 use crate::task::table::TaskTable;

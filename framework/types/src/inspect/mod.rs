@@ -1,6 +1,6 @@
 //! What an inspector reads: plain records, versioned, independent of the system that fills them.
 //!
-//! [`place`] says where a runtime can be asked, [`protocol`] what, the records here what it answers.
+//! [`place`] says where somebody can be asked, [`protocol`] what, the records here what it answers.
 
 mod cluster;
 pub mod place;
@@ -15,7 +15,7 @@ use crate::exit::ExitKind;
 
 pub use cluster::{ClusterStatus, DetachedStatus, JobStatus, NodePhase, NodeStatus};
 pub use protocol::{
-    Answer, Asked, Refused, Reply, Request, Selection, TreeRow, TreeRows, Versioned,
+    Answer, Asked, Refused, Reply, Request, Role, Selection, TreeRow, TreeRows, Versioned,
 };
 
 /// Version of these records and of the protocol that carries them; raised when a field changes its meaning.

@@ -1,8 +1,9 @@
-//! What may be asked of a runtime's inspector socket, and what it answers: one line of JSON each way, as often as the
-//! client likes.
+//! What may be asked of an inspector's socket, and what it answers: one line of JSON each way, as often as the client likes.
+//! Programs, heads and nodes each have one.
 //!
 //! Both sides say their version. A side that meets another version says so in one sentence and reads no further.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,39 @@ pub enum Request {
     Hello,
     /// This moment of the tree.
     Tree(Selection),
+    /// For tests, and for nothing else: the actor at this path of the physical tree is to panic, before its next message or at
+    /// once when it is idle. What follows is its supervisor's business; the root has none, so that with it the whole tree
+    /// ends. Whoever may ask this is the process's own user, who could as well kill it. No command asks it.
+    Panic {
+        /// Which actor, e.g. `gcs/membership`.
+        path: String,
+    },
+}
+
+/// What somebody who can be looked at is to its cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A program that uses raytree.
+    #[default]
+    Program,
+    /// The head of a cluster.
+    Head,
+    /// A node of a cluster.
+    Node {
+        /// Its name there.
+        name: String,
+    },
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program => f.write_str("program"),
+            Self::Head => f.write_str("head"),
+            Self::Node { name } => write!(f, "node {name}"),
+        }
+    }
 }
 
 /// Which rows of a tree.
@@ -69,6 +103,9 @@ pub struct Reply {
     pub runtime: RuntimeId,
     /// The file name of the program.
     pub program: String,
+    /// What it is to its cluster.
+    #[serde(default)]
+    pub role: Role,
     /// How long the runtime has existed.
     pub uptime: Duration,
     /// What was asked for.
@@ -83,6 +120,8 @@ pub enum Answer {
     Hello,
     /// To [`Request::Tree`].
     Tree(TreeRows),
+    /// To [`Request::Panic`]: said before it is done, as whoever answers may be the one.
+    Panics,
     /// There is no answer.
     Refused(Refused),
 }
@@ -180,6 +219,12 @@ pub enum Refused {
         /// The path.
         path: String,
     },
+    /// Who spawned whom is known to programs alone.
+    #[error("{who} has no actors of its users, so nobody owns anybody there")]
+    NoOwners {
+        /// Who was asked.
+        who: String,
+    },
     /// Reading the tree failed; the runtime goes on.
     #[error("the tree could not be read: {reason}")]
     Unreadable {
@@ -208,6 +253,17 @@ mod tests {
             serde_json::from_str::<Asked>(r#"{"version":1,"request":"hello"}"#)?.request,
             Request::Hello
         );
+        Ok(())
+    }
+
+    #[test]
+    fn who_does_not_say_what_it_is_is_a_program() -> serde_json::Result<()> {
+        let head = r#""version":1,"pid":1,"runtime":2,"program":"a","uptime":{"secs":1,"nanos":0}"#;
+        let reply = |role: &str| format!(r#"{{{head},{role}"answer":"hello"}}"#);
+        assert_eq!(serde_json::from_str::<Reply>(&reply(""))?.role, Role::Program);
+        let node: Reply = serde_json::from_str(&reply(r#""role":{"node":{"name":"node-1"}},"#))?;
+        assert_eq!(node.role, Role::Node { name: "node-1".to_owned() });
+        assert_eq!(node.role.to_string(), "node node-1");
         Ok(())
     }
 

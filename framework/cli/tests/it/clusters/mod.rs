@@ -10,6 +10,7 @@ mod links;
 mod panics;
 mod storms;
 mod support;
+mod trees;
 mod work;
 
 use std::path::Path;

@@ -154,6 +154,10 @@ impl Daemon {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.log.clone()
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it is ours");
         self.child.wait().expect("it is ours");
@@ -248,6 +252,18 @@ impl Cluster {
         });
     }
 
+    /// The folder of its sockets.
+    pub(crate) fn sockets(&self) -> PathBuf {
+        self.folder.path().join("inspect")
+    }
+
+    /// The socket of a head or a node, once it is there.
+    pub(crate) fn socket(&self, of: u32) -> PathBuf {
+        let path = self.sockets().join(format!("{of}-1.sock"));
+        until("a socket", || path.exists());
+        path
+    }
+
     /// The process of the head's own node.
     pub(crate) fn own_node(&self) -> u32 {
         let children = children(self.head.pid());
@@ -276,7 +292,11 @@ impl Cluster {
 
     /// This test as a driver that has a worker on every node.
     pub(crate) fn driver(&self) -> Driver {
-        let driver = Driver(self.init().start().expect("the cluster takes it in"));
+        self.driver_with(self.init())
+    }
+
+    pub(crate) fn driver_with(&self, init: Init) -> Driver {
+        let driver = Driver(init.start().expect("the cluster takes it in"));
         until("a worker on every node", || driver.0.available_resources() == self.resources());
         driver
     }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use raytree::prelude::*;
+use raytree::testing::TestCluster;
 use raytree::{Result, get_all};
 
-use super::{abort, freeze, lost, process, within};
+use super::{abort, lost, pid, process, within};
 
 /// Ends its process in the first run, and answers in the second.
 #[remote(retries = 1)]
@@ -39,9 +40,10 @@ async fn li_1_a_task_that_was_lost_with_its_node_runs_again_elsewhere() -> Resul
     .await
 }
 
-#[raytree::test(nodes = 2)]
-async fn a_node_that_was_killed_comes_back() -> Result<()> {
-    within(async {
+#[test]
+fn a_node_that_was_killed_comes_back() -> Result<()> {
+    let cluster = TestCluster::nodes(2)?;
+    cluster.runtime().block_on(within(async {
         let folder = tempfile::tempdir().expect("a folder");
         let gate = folder.path().join("gate").display().to_string();
         let first: BTreeSet<u32> = get_all((0..50).map(|_| process::remote()).collect::<Vec<_>>())
@@ -49,31 +51,46 @@ async fn a_node_that_was_killed_comes_back() -> Result<()> {
             .into_iter()
             .collect();
         let tasks: Vec<_> = (0..4).map(|_| slow::remote(gate.clone())).collect();
-        for id in &first {
-            let id = rustix::process::Pid::from_raw(*id as i32).expect("a process");
-            rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("it lives");
+        assert_eq!(cluster.pids().into_iter().collect::<BTreeSet<_>>(), first);
+        for at in 0..2 {
+            assert!(first.contains(&cluster.kill(at)?));
         }
         std::fs::write(&gate, "").expect("a file");
         // What was lost runs again, in the processes that came in their places.
         let ends: BTreeSet<u32> = get_all(tasks).await?.into_iter().collect();
         assert!(ends.is_disjoint(&first), "{ends:?} {first:?}");
+        let refused = cluster.kill(2).unwrap_err();
+        assert!(matches!(refused, raytree::Error::BadOption { .. }), "{refused}");
         Ok(())
-    })
-    .await
+    }))
 }
 
-#[raytree::test(nodes = 1)]
-async fn pe_1_nm_1_a_node_that_is_frozen_is_fenced_and_replaced() -> Result<()> {
-    within(async {
+#[test]
+fn pe_1_nm_1_a_node_that_is_frozen_is_fenced_and_replaced() -> Result<()> {
+    let cluster = TestCluster::nodes(1)?;
+    cluster.runtime().block_on(within(async {
         let id = process::remote().await?;
-        let pid = freeze(id).await;
+        assert_eq!(cluster.freeze(0)?, id);
         let other = process::remote().await?;
         assert_ne!(id, other);
-        let gone = rustix::process::test_kill_process(pid);
+        assert_eq!(cluster.node(0), Some(other));
+        let gone = rustix::process::test_kill_process(pid(id));
         assert!(gone.is_err(), "the frozen one is dead before its work goes on elsewhere");
         Ok(())
-    })
-    .await
+    }))
+}
+
+#[test]
+fn a_node_that_stood_still_for_a_moment_goes_on() -> Result<()> {
+    let cluster = TestCluster::nodes(1)?;
+    cluster.runtime().block_on(within(async {
+        let id = process::remote().await?;
+        cluster.freeze(0)?;
+        let waits = process::remote();
+        cluster.thaw(0)?;
+        assert_eq!(waits.await?, id);
+        Ok(())
+    }))
 }
 
 #[raytree::test(nodes = 2)]

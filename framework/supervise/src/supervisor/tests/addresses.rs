@@ -71,6 +71,20 @@ async fn ad_2_admission_is_bounded_and_a_waiting_sender_gets_the_next_place() {
 }
 
 #[tokio::test]
+async fn one_whose_address_was_closed_while_it_lived_is_drained_too() {
+    let (log, mut events) = Log::new();
+    let (a, sa) = dummy("a", &log);
+    let spec =
+        SupervisorSpec::new(Strategy::OneForOne).child(sa.shutdown(Shutdown::Drain(GENEROUS)));
+    let root = Root::start("root", spec).expect("a root");
+    events.expect(&["a up 0"]).await;
+    a.close(ExitKind::Stopped { reason: "nobody is to reach it".to_owned() });
+    // Half of what it would have until it is killed.
+    let end = root.shutdown(GENEROUS / 2).await;
+    assert_eq!(end, ExitKind::Stopped { reason: "shut down".to_owned() });
+}
+
+#[tokio::test]
 async fn the_panic_now_hook_reaches_an_idle_and_a_busy_actor() {
     let (_root, [a, ..], mut events) = three(Strategy::OneForOne);
     events.expect(&["a up 0", "b up 0", "c up 0"]).await;

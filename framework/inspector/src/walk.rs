@@ -7,9 +7,14 @@ use raytree_supervise::Probe;
 use raytree_types::inspect::{Refused, Selection, TreeRow, TreeRows};
 
 /// One place of a tree.
-pub(super) trait Branch: Clone {
+pub trait Branch: Clone {
+    /// Its name among its siblings.
     fn name(&self) -> &str;
+
+    /// What is shown of it.
     fn row(&self, depth: u32) -> TreeRow;
+
+    /// The places below it, in order.
     fn children(&self) -> Vec<Self>;
 }
 
@@ -28,18 +33,17 @@ impl Branch for Arc<Probe> {
 }
 
 /// In a tree with one root a path may leave out the root's name.
-pub(super) fn from_root(selection: &Selection, root: &str) -> Selection {
-    let mut selection = selection.clone();
-    if let Some(path) = &mut selection.path {
-        let rest = path.trim_matches('/');
-        let named = rest == root || rest.starts_with(&format!("{root}/"));
-        *path = if named { rest.to_owned() } else { format!("{root}/{rest}") };
-    }
-    selection
+pub(crate) fn from_root(path: &str, root: &str) -> String {
+    let rest = path.trim_matches('/');
+    let named = rest == root || rest.starts_with(&format!("{root}/"));
+    if named { rest.to_owned() } else { format!("{root}/{rest}") }
 }
 
 /// The selected rows below `tops`; those that would make them longer than `bytes_max` as JSON are counted.
-pub(super) fn walk<B: Branch>(
+///
+/// # Errors
+/// [`Refused::NoSuchPath`].
+pub fn walk<B: Branch>(
     tops: Vec<B>,
     selection: &Selection,
     bytes_max: usize,
@@ -103,7 +107,7 @@ impl Taken {
 }
 
 /// The place at `path`: names from a top downwards. A user actor `scores#2a` may be called `scores`.
-fn find<B: Branch>(tops: Vec<B>, path: &str) -> Result<B, Refused> {
+pub(crate) fn find<B: Branch>(tops: Vec<B>, path: &str) -> Result<B, Refused> {
     let mut level = tops;
     let mut found = None;
     for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -246,14 +250,13 @@ mod tests {
         for wrong in ["down", "top/leaf#3", ""] {
             assert_eq!(at(wrong), Err(Refused::NoSuchPath { path: wrong.to_owned() }));
         }
-        let from = |path: &str| from_root(&Selection { path: Some(path.into()), ..ALL }, "top");
         for (given, whole) in [
             ("down", "top/down"),
             ("top/down", "top/down"),
             ("/top", "top"),
             ("topic", "top/topic"),
         ] {
-            assert_eq!(from(given).path.as_deref(), Some(whole));
+            assert_eq!(from_root(given, "top"), whole);
         }
         Ok(())
     }

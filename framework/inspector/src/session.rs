@@ -2,9 +2,9 @@
 
 use std::env;
 use std::io;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
-use raytree_supervise::clock;
+use raytree_supervise::{Probe, clock};
 use raytree_types::inspect::{
     Answer, Asked, INSPECT_VERSION, Refused, Reply, Request, Selection, TreeRows, Versioned,
 };
@@ -15,24 +15,24 @@ use tokio::net::UnixStream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::{forest, walk};
-use crate::runtime::Shared;
+use crate::{Inspected, walk};
 
 /// What a reply holds besides its rows, generously.
 const HEAD_BYTES: usize = 8 << 10;
 
 /// Answers one client until it leaves. What goes wrong here is the client's loss alone.
-pub(super) async fn serve(client: UnixStream, runtime: Weak<Shared>) {
+pub(super) async fn serve(client: UnixStream, inspected: Weak<dyn Inspected>) {
     // A client that leaves in the middle of an answer, or whose time is up.
-    _ = converse(client, &runtime).await;
+    _ = converse(client, &inspected).await;
 }
 
-async fn converse(client: UnixStream, runtime: &Weak<Shared>) -> io::Result<()> {
+async fn converse(client: UnixStream, inspected: &Weak<dyn Inspected>) -> io::Result<()> {
     let own = client.peer_cred().is_ok_and(|peer| peer.uid() == geteuid().as_raw());
     let (reader, mut writer) = client.into_split();
     let mut reader = BufReader::with_capacity(limits::INSPECT_REQUEST_BYTES_MAX, reader);
     loop {
         let read = timeout(limits::INSPECT_READ_WITHIN, read_line(&mut reader)).await??;
+        let mut told = None;
         let (answer, more) = match read {
             Line::Gone => return Ok(()),
             _ if !own => (Answer::Refused(Refused::Stranger), false),
@@ -42,14 +42,24 @@ async fn converse(client: UnixStream, runtime: &Weak<Shared>) -> io::Result<()> 
             }
             Line::Whole(line) => match parse(&line) {
                 Ok(Request::Hello) => (Answer::Hello, true),
-                Ok(Request::Tree(selection)) => (tree(runtime.clone(), selection).await, true),
+                Ok(Request::Tree(selection)) => (tree(inspected.clone(), selection).await, true),
+                Ok(Request::Panic { path }) => match find(inspected, &path) {
+                    Ok(probe) => {
+                        told = Some(probe);
+                        (Answer::Panics, true)
+                    }
+                    Err(refused) => (Answer::Refused(refused), true),
+                },
                 Err(refused) => (Answer::Refused(refused), true),
             },
         };
-        let Some(reply) = reply(runtime, answer) else { return Ok(()) };
+        let Some(reply) = reply(inspected, answer) else { return Ok(()) };
         // A large reply is worth a thread of its own.
         let line = spawn_blocking(move || encode(&reply)).await??;
         timeout(limits::INSPECT_WRITE_WITHIN, writer.write_all(&line)).await??;
+        if let Some(probe) = told {
+            probe.panic_now();
+        }
         if !more {
             return Ok(());
         }
@@ -86,8 +96,8 @@ fn parse(line: &[u8]) -> Result<Request, Refused> {
 }
 
 /// Reads the tree on a thread of its own: supervision goes on meanwhile.
-async fn tree(runtime: Weak<Shared>, selection: Selection) -> Answer {
-    let read = spawn_blocking(move || rows(&runtime, &selection)).await;
+async fn tree(inspected: Weak<dyn Inspected>, selection: Selection) -> Answer {
+    let read = spawn_blocking(move || rows(&inspected, &selection)).await;
     match read {
         Ok(Ok(rows)) => Answer::Tree(rows),
         Ok(Err(refused)) => Answer::Refused(refused),
@@ -95,31 +105,41 @@ async fn tree(runtime: Weak<Shared>, selection: Selection) -> Answer {
     }
 }
 
-fn rows(runtime: &Weak<Shared>, selection: &Selection) -> Result<TreeRows, Refused> {
+fn rows(inspected: &Weak<dyn Inspected>, selection: &Selection) -> Result<TreeRows, Refused> {
     let bytes_max = limits::INSPECT_REPLY_BYTES_MAX - HEAD_BYTES;
-    // The runtime itself is held for a moment only: whoever drops it must not wait for a reader.
-    let Some(shared) = runtime.upgrade() else { return Ok(TreeRows::default()) };
+    // What is inspected is held for a moment only: whoever drops it must not wait for a reader.
+    let Some(held) = inspected.upgrade() else { return Ok(TreeRows::default()) };
     if selection.owners {
-        let cells = forest::cells(&shared.table);
-        drop(shared);
-        walk::walk(forest::Owned::tops(cells), selection, bytes_max)
+        let who = held.role();
+        let owners = held.owners();
+        drop(held);
+        let owners = owners.ok_or_else(|| Refused::NoOwners { who: format!("the {who}") })?;
+        owners(selection, bytes_max)
     } else {
-        let root = shared.probe();
-        drop(shared);
-        let selection = walk::from_root(selection, root.name());
-        walk::walk(vec![root], &selection, bytes_max)
+        let root = held.root();
+        drop(held);
+        let path = selection.path.as_deref().map(|path| walk::from_root(path, root.name()));
+        walk::walk(vec![root], &Selection { path, ..selection.clone() }, bytes_max)
     }
 }
 
-/// The answer with its head; none when the runtime is gone.
-fn reply(runtime: &Weak<Shared>, answer: Answer) -> Option<Reply> {
-    let shared = runtime.upgrade()?;
+fn find(inspected: &Weak<dyn Inspected>, path: &str) -> Result<Arc<Probe>, Refused> {
+    let gone = || Refused::NoSuchPath { path: path.to_owned() };
+    let root = inspected.upgrade().ok_or_else(gone)?.root();
+    let path = walk::from_root(path, root.name());
+    walk::find(vec![root], &path)
+}
+
+/// The answer with its head; none when what is inspected is gone.
+fn reply(inspected: &Weak<dyn Inspected>, answer: Answer) -> Option<Reply> {
+    let held = inspected.upgrade()?;
     Some(Reply {
         version: INSPECT_VERSION,
         pid: std::process::id(),
-        runtime: shared.id,
+        runtime: held.id(),
         program: program(),
-        uptime: clock::now().saturating_sub(shared.door.began),
+        role: held.role(),
+        uptime: clock::now().saturating_sub(held.door().began),
         answer,
     })
 }

@@ -1,4 +1,4 @@
-//! What a runtime keeps of its inspector's socket, so that a restarted inspector finds it open.
+//! What whoever is inspected keeps of the socket, so that a restarted inspector finds it open.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use raytree_types::inspect::place::{self, SocketName};
 use rustix::process::geteuid;
 use tokio::net::UnixListener;
 
-use super::socket::{self, OpenError, SocketFile};
+use crate::socket::{self, OpenError, SocketFile};
 
 /// The socket, and what is to become of it.
-pub(crate) struct Door {
+#[derive(Debug)]
+pub struct Door {
     name: SocketName,
     /// Nothing: there is to be no socket. Else the folder, where one was named.
     wanted: Option<Option<PathBuf>>,
@@ -25,6 +26,7 @@ pub(crate) struct Door {
     pub(crate) began: Duration,
 }
 
+#[derive(Debug)]
 enum State {
     /// Not open yet.
     ToOpen,
@@ -45,8 +47,9 @@ pub(crate) enum Now {
 }
 
 impl Door {
-    /// The door of a runtime that begins now.
-    pub(crate) fn new(runtime: RuntimeId, wanted: Option<Option<PathBuf>>) -> Self {
+    /// The door of a runtime that begins now. `wanted`: none for no socket; else its folder, where one was named.
+    #[must_use]
+    pub fn new(runtime: RuntimeId, wanted: Option<Option<PathBuf>>) -> Self {
         let state = if wanted.is_some() { State::ToOpen } else { State::Shut };
         Self {
             name: SocketName { pid: std::process::id(), runtime: runtime.number() },
@@ -57,7 +60,9 @@ impl Door {
         }
     }
 
-    pub(crate) fn is_wanted(&self) -> bool {
+    /// There is to be a socket, and with it an inspector.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
         self.wanted.is_some()
     }
 
@@ -101,7 +106,25 @@ impl Door {
     }
 
     /// For good. The file is gone when this returns.
-    pub(crate) fn shut(&self) {
+    pub fn shut(&self) {
         *self.state.lock() = State::Shut;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn in_1_a_door_that_was_shut_before_it_was_opened_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let door = Door::new(RuntimeId::next(), Some(Some(folder.path().to_owned())));
+        assert!(matches!(door.now(), Now::ToOpen));
+        door.shut();
+        assert!(door.open().is_ok(), "too late is no failure");
+        assert!(matches!(door.now(), Now::Shut));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
     }
 }

@@ -1,16 +1,16 @@
-//! The inspector: answers those who look at this runtime from outside.
+//! The inspector: answers those who look at a tree from outside.
 //!
 //! - **Parent:** the root (one-for-one; permanent; a restart budget of its own, so that it can end nobody else). Added
-//!   when the runtime is up, so that no start waits for it.
+//!   when the tree is up, so that no start waits for it.
 //! - **Children:** none.
-//! - **After a restart:** the socket belongs to the runtime and is still open: who was being answered has to connect
+//! - **After a restart:** the socket belongs to whoever is inspected and is still open: who was being answered has to connect
 //!   again, who was waiting in line is answered. A socket whose opening was cut short is opened anew.
 //! - **Tells:** nobody but its clients. It reads probes and asks no actor anything.
 //!
 //! Invariants:
-//! - **IN-1 (off-the-start-path):** a runtime is up before its inspector has done anything.
+//! - **IN-1 (off-the-start-path):** a tree is up before its inspector has done anything.
 //! - **IN-2 (door-survives):** a restart of the inspector neither closes nor reopens the socket.
-//! - **IN-3 (harmless):** a socket that cannot be opened is a warning, never a failure of the runtime.
+//! - **IN-3 (harmless):** a socket that cannot be opened is a warning, never a failure of the tree.
 
 use std::sync::{Arc, Weak};
 
@@ -18,10 +18,9 @@ use raytree_supervise::{Actor, Context, Failure};
 use raytree_types::limits;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::door::Now;
-use super::session;
-use super::socket::OpenError;
-use crate::runtime::Shared;
+use crate::door::Now;
+use crate::socket::OpenError;
+use crate::{Inspected, session};
 
 /// What the inspector can be told.
 #[derive(strum::IntoStaticStr)]
@@ -39,7 +38,7 @@ const _: () = assert!(size_of::<InspectorMsg>() <= 64);
 
 /// See the [module documentation](self).
 pub(crate) struct Inspector {
-    runtime: Weak<Shared>,
+    inspected: Weak<dyn Inspected>,
     accepting: bool,
     /// Clients being answered, at most [`limits::INSPECT_CONNECTIONS_MAX`].
     clients: usize,
@@ -47,10 +46,13 @@ pub(crate) struct Inspector {
 
 impl Actor for Inspector {
     type Msg = InspectorMsg;
-    type Args = Weak<Shared>;
+    type Args = Weak<dyn Inspected>;
 
-    async fn start(ctx: &Context<InspectorMsg>, runtime: Weak<Shared>) -> Result<Self, Failure> {
-        let mut inspector = Self { runtime, accepting: false, clients: 0 };
+    async fn start(
+        ctx: &Context<InspectorMsg>,
+        inspected: Weak<dyn Inspected>,
+    ) -> Result<Self, Failure> {
+        let mut inspector = Self { inspected, accepting: false, clients: 0 };
         inspector.go_on(ctx);
         Ok(inspector)
     }
@@ -72,8 +74,8 @@ impl Actor for Inspector {
 impl Inspector {
     /// Does what the door's state asks for.
     fn go_on(&mut self, ctx: &Context<InspectorMsg>) {
-        let Some(runtime) = self.runtime.upgrade() else { return };
-        match runtime.door.now() {
+        let Some(inspected) = self.inspected.upgrade() else { return };
+        match inspected.door().now() {
             Now::Shut => {}
             Now::ToOpen => self.open(ctx),
             Now::Open(listener) => self.accept(ctx, listener),
@@ -81,8 +83,8 @@ impl Inspector {
     }
 
     fn open(&self, ctx: &Context<InspectorMsg>) {
-        let Some(runtime) = self.runtime.upgrade() else { return };
-        let (door, id) = (Arc::clone(&runtime.door), runtime.id);
+        let Some(inspected) = self.inspected.upgrade() else { return };
+        let (door, id) = (Arc::clone(inspected.door()), inspected.id());
         let addr = ctx.addr().clone();
         ctx.pipe(async move {
             tokio::time::sleep(limits::INSPECT_OPEN_AFTER).await;
@@ -119,9 +121,9 @@ impl Inspector {
     fn arrived(&mut self, ctx: &Context<InspectorMsg>, client: UnixStream) {
         self.accepting = false;
         self.clients += 1;
-        let runtime = self.runtime.clone();
+        let inspected = self.inspected.clone();
         ctx.pipe(async move {
-            session::serve(client, runtime).await;
+            session::serve(client, inspected).await;
             Some(InspectorMsg::Left)
         });
         self.go_on(ctx);

@@ -14,6 +14,7 @@ use rustix::process::{Pid, geteuid, test_kill_process};
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub(crate) enum OpenError {
     #[error("the path {} has more than the {} bytes a socket can have: set {} to a shorter folder", path.display(), limits::SOCKET_PATH_BYTES_MAX, place::FOLDER_VARIABLE)]
     TooLong { path: PathBuf },

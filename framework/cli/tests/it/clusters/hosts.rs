@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use raytree::get_all;
 use raytree::prelude::*;
@@ -81,9 +82,13 @@ struct Cable {
 impl Cable {
     /// None where this machine allows no namespaces.
     fn lay() -> Option<Self> {
-        let number = std::process::id();
-        let (host, near, far) = (format!("rt{number}"), format!("rta{number}"), "far0");
-        // A network of four addresses for each process.
+        // Tests may be threads of one process.
+        static CABLES: AtomicU32 = AtomicU32::new(0);
+        let (pid, which) = (std::process::id(), CABLES.fetch_add(1, Ordering::Relaxed));
+        let (host, near) = (format!("rt{pid}x{which}"), format!("rta{pid}x{which}"));
+        let far = "far0";
+        // A network of four addresses for each.
+        let number = pid.wrapping_mul(4).wrapping_add(which);
         let address = |at| format!("10.231.{}.{}", number / 64 % 256, number % 64 * 4 + at);
         let cable = Self { host, near, addresses: [address(1), address(2)] };
         let (host, near) = (&*cable.host, &*cable.near);

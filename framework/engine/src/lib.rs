@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod jobs;
 pub mod membership;
 pub mod placement;
+pub mod route;
 #[cfg(test)]
 mod sim;
 pub mod supervision;

@@ -22,8 +22,10 @@
 //! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone), and calls from node to
 //! node without the program in between.
 
+pub(crate) mod dialer;
 pub(crate) mod drain;
 pub(crate) mod mirror;
+pub(crate) mod neighbours;
 pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod peers;

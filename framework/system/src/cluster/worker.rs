@@ -2,7 +2,8 @@
 //!
 //! It is served as a node of the program's own is ([`super::serve`]); but its driver is no parent. It listens on a port of
 //! its own, tells its parent which, and the driver dials it. When the driver's link ends, so does the worker: it has nobody
-//! to work for, and must not work for nobody.
+//! to work for, and must not work for nobody. Other workers of its job dial it, too, to call its actors directly
+//! ([`Neighbours`]); those links may fall as they please.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +16,8 @@ use raytree_process::cluster::{Greeting, Posting};
 use raytree_types::{Resources, limits};
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, Tls, Token};
 
-use super::drain;
+use super::neighbours::Neighbours;
+use super::{dialer, drain};
 use super::node::Details;
 use super::peer::Peer;
 use super::serve::{FAILED, ORPHANED};
@@ -50,6 +52,11 @@ pub(crate) fn listen(posting: &Posting, line: &Line, runtime: Runtime) -> Result
     let pem = door.pem.as_ref().map(|(cert, key)| (Path::new(cert), Path::new(key)));
     let is_exposed = !door.insecure && !door.bind.to_canonical().is_loopback();
     let tls = Tls::chosen(&token, pem, is_exposed).map_err(|error| error.to_string())?;
+    let own = (worker.clone(), token.clone(), tls.clone());
+    let neighbours = Arc::new(Neighbours::new(own.0, own.1, own.2, Arc::downgrade(runtime.shared())));
+    // Set once, here.
+    _ = runtime.shared().neighbours.set(Arc::clone(&neighbours));
+    dialer::start(runtime.shared(), &neighbours);
     let to = BindTo {
         address: SocketAddr::new(door.bind, 0),
         tls,
@@ -59,22 +66,31 @@ pub(crate) fn listen(posting: &Posting, line: &Line, runtime: Runtime) -> Result
     let (is_taken, line) = (Mutex::new(false), line.clone());
     let accepted = move |hello: Hello, stream: Stream, from: SocketAddr| {
         let greeting = serde_json::from_slice::<Greeting>(hello.details());
-        let is_for_this =
-            matches!(&greeting, Ok(Greeting::Calls { worker: meant }) if *meant == worker);
-        if hello.plane() != Plane::Calls || !is_for_this {
-            tracing::warn!(%from, who = hello.name(), "somebody dialed this worker for something else");
-            return;
-        }
-        // One link for life: a driver that has lost it gets another worker.
-        if !std::mem::replace(&mut *is_taken.lock(), true) {
-            serves(&line, &runtime, stream);
+        let refused = match greeting {
+            Ok(Greeting::Calls { worker: meant })
+                if meant == worker && hello.plane() == Plane::Calls =>
+            {
+                // One link for life: a driver that has lost it gets another worker.
+                if !std::mem::replace(&mut *is_taken.lock(), true) {
+                    serves(&line, &runtime, &neighbours, stream);
+                }
+                return;
+            }
+            Ok(Greeting::Neighbour { from, to }) if hello.plane() == Plane::Calls => {
+                neighbours.comes(&from, &to, stream)
+            }
+            _ => Err("it is no driver, and no worker".to_owned()),
+        };
+        if let Err(why) = refused {
+            let who = hello.name();
+            tracing::warn!(%from, who, why, "somebody dialed this worker for something else");
         }
     };
     Listener::bind(to, accepted).map_err(|error| error.to_string())
 }
 
 #[expect(clippy::exit, reason = "the program as such never runs in this process")]
-fn serves(line: &Line, runtime: &Runtime, stream: Stream) {
+fn serves(line: &Line, runtime: &Runtime, neighbours: &Neighbours, stream: Stream) {
     let gone = |cause: raytree_types::Cause| {
         tracing::info!("the driver is gone: {cause}");
         exit(ORPHANED)
@@ -85,6 +101,7 @@ fn serves(line: &Line, runtime: &Runtime, stream: Stream) {
     match Link::start("the program", stream, runtime.shared(), gone) {
         Ok(link) => {
             drain::when_asked(line, runtime.shared(), &link);
+            neighbours.owned_over(&link);
             program.comes_up(link);
         }
         Err(error) => {

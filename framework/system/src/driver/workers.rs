@@ -122,7 +122,34 @@ impl Driver {
             workers.0.remove(&worker.node);
         }
         drop(workers);
+        self.tell_ended(worker);
         self.end(&peer, link, &cause, !again);
+    }
+
+    /// Which worker is at the other end of a link, and where it is dialed.
+    pub(crate) fn worker_over(&self, link: &Arc<Link>) -> Option<(Worker, SocketAddr)> {
+        let workers = self.workers.lock();
+        let is_over = |seat: &&Seat| seat.link.as_ref().is_some_and(|own| Arc::ptr_eq(own, link));
+        let seat = workers.0.values().find(is_over)?;
+        Some((seat.worker.clone(), seat.address?))
+    }
+
+    /// The link with a worker that has not ended.
+    pub(crate) fn link_with(&self, worker: &Worker) -> Option<Arc<Link>> {
+        self.workers.lock().seat(worker)?.link.clone()
+    }
+
+    /// Whether a worker is up, as far as is known here.
+    pub(super) fn is_linked(&self, worker: &Worker) -> bool {
+        let mut workers = self.workers.lock();
+        workers.seat(worker).is_some_and(|seat| seat.link.is_some() && seat.down.is_none())
+    }
+
+    /// All other workers hear that one has surely ended.
+    fn tell_ended(&self, worker: &Worker) {
+        let links: Vec<_> =
+            self.workers.lock().0.values().filter_map(|seat| seat.link.clone()).collect();
+        links.iter().for_each(|link| link.tell_ended(worker));
     }
 
     /// There are no more workers on a node.
@@ -159,6 +186,7 @@ impl Driver {
 
     fn bury(&self, seat: Seat, cause: &Cause, leaves: bool) {
         let cause = seat.down.as_ref().map_or(cause, |(cause, _)| cause);
+        self.tell_ended(&seat.worker);
         self.end(&seat.peer, seat.link, cause, leaves);
     }
 

@@ -138,6 +138,8 @@ pub(crate) struct ImportedActor {
     pub(crate) label: String,
     /// As many calls may wait or run at once.
     pub(crate) mailbox: usize,
+    /// So often its calls are made again that were lost with a life.
+    pub(crate) retries: u32,
 }
 
 impl ImportedActor {
@@ -145,10 +147,9 @@ impl ImportedActor {
         link: &Arc<Link>,
         export: u64,
         id: ActorId,
-        label: String,
-        mailbox: usize,
+        (label, mailbox, retries): (String, usize, u32),
     ) -> Self {
-        Self { link: Arc::clone(link), export, id, label, mailbox }
+        Self { link: Arc::clone(link), export, id, label, mailbox, retries }
     }
 }
 
@@ -163,7 +164,7 @@ impl Drop for ImportedActor {
 pub(super) fn own_actor(link: &Link, id: ActorId) -> Option<RefToken> {
     let runtime = link.life.runtime()?;
     // One that another process has begun here is that one's.
-    let launch = runtime.table.launch(id).filter(|launch| launch.is_owned())?;
+    let launch = runtime.table.launch(id).filter(|launch| launch.given().is_none())?;
     Some(launch.token()? as RefToken)
 }
 

@@ -291,6 +291,7 @@ fn boot(
         is_clustered: !is_alone || is_node,
         peers: Peers::default(),
         driver: OnceLock::new(),
+        neighbours: OnceLock::new(),
         program: OnceLock::new(),
         parent: OnceLock::new(),
         compute: Arc::default(),

@@ -10,19 +10,15 @@ use super::actor::Actor;
 use super::job::Ticket;
 use super::method::Invocation;
 use super::open::OpenCall;
-use crate::link::{Answer, Ask, Landing, Link};
+use crate::link::{Answer, Ask, CallTerms, Landing};
 use crate::object::part::Part;
 use crate::task::away::{self, Order, Results};
 use crate::task::failure::Failure;
+use crate::worker::ways::{Crossing, Passage};
 
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
-    /// Goes to the actor that is held for this process under `export`.
-    /// `is_begun`: its one life there was begun for this process, which is told how it ends.
-    pub(super) fn go(
-        self: Arc<Self>,
-        (link, export, is_begun): (&Arc<Link>, u64, bool),
-        ticket: Ticket<T>,
-    ) {
+    /// Goes to the actor that is held for this process at the other end of a link.
+    pub(super) fn go(self: Arc<Self>, by: Passage<'_, T>, ticket: Ticket<T>) {
         let Some(invocation) = self.begin() else { return };
         let codec = invocation.codec();
         let order = panics::catch(|| invocation.order());
@@ -38,12 +34,20 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             Results::One(_) => None,
             Results::Many { window, .. } => Some(*window),
         };
+        let (link, export, retries, sent) = match by {
+            Passage::Plain { link, export, is_begun, retries } => {
+                (link, export, retries, Sent::Plain { is_begun })
+            }
+            Passage::Direct { link, export, crossing } => {
+                (link, export, None, Sent::Direct(crossing))
+            }
+        };
         let (method, signature) = (info.name.to_owned(), info.signature.to_owned());
-        let what = Ask::Call { export, method, signature, window };
+        let what = Ask::Call { export, method, signature, terms: CallTerms { window, retries } };
         match results {
             Results::One(read) => {
                 let call = Arc::clone(&self);
-                let landing = Landed { call, is_begun, ticket, read, codec };
+                let landing = Landed { call, sent, ticket, read, codec };
                 let number = link.ask(what, arguments, Box::new(landing));
                 *self.away.lock() = Some((Arc::clone(link), number));
                 if self.is_answered() {
@@ -56,15 +60,32 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
                 let poured = away::pour(Arc::clone(link), what, arguments, (window, put));
                 runtime.user.spawn(async move {
                     let result = self.watched(poured).await;
-                    match result {
+                    match (result, sent) {
+                        (Some(Err(failure)), Sent::Direct(crossing)) if self.is_lost(&failure) => {
+                            return crossing.lost(ticket);
+                        }
                         // It ended with its life: who lost it is said there.
-                        None | Some(Err(Failure::Lost(_))) => {}
-                        Some(result) => self.returned(result.map(|()| end()), codec),
+                        (None | Some(Err(Failure::Lost(_))), _) => {}
+                        (Some(result), _) => self.returned(result.map(|()| end()), codec),
                     }
                     drop(ticket);
                 });
             }
         }
+    }
+
+    /// The life over there has ended, or cannot be heard: not what the call has come to.
+    fn is_lost(&self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Lost(_) => true,
+            Failure::System(error) => self.is_end(error),
+            Failure::User(_) => false,
+        }
+    }
+
+    /// It tells of an end of this very actor.
+    fn is_end(&self, error: &Error) -> bool {
+        matches!(error, Error::ActorDied { actor, .. } if *actor == self.cell.known_as())
     }
 
     /// Nobody wants its answer any more.
@@ -75,9 +96,18 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     }
 }
 
+/// How it went.
+enum Sent<T: Actor> {
+    /// `is_begun`: as of [`Passage::Plain`].
+    Plain {
+        is_begun: bool,
+    },
+    Direct(Crossing<T>),
+}
+
 struct Landed<T: Actor, I: Invocation<T>> {
     call: Arc<OpenCall<T, I>>,
-    is_begun: bool,
+    sent: Sent<T>,
     /// Dropped without an answer it says that the call was lost.
     ticket: Ticket<T>,
     read: fn(Part, Codec) -> Result<I::Out, Failure>,
@@ -86,14 +116,18 @@ struct Landed<T: Actor, I: Invocation<T>> {
 
 impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
     fn land(self: Box<Self>, answer: Answer) {
-        let Self { call, is_begun, ticket, read, codec } = *self;
+        let Self { call, sent, ticket, read, codec } = *self;
         call.away.lock().take();
-        match answer {
+        let is_end = matches!(&answer, Answer::Failed(error) if call.is_end(error));
+        let is_last = !matches!(&answer, Answer::Failed(Error::ActorDied { will_restart: true, .. }));
+        match (answer, sent) {
+            // Its owner knows what became of it.
+            (Answer::Lost(_), Sent::Direct(crossing)) => return crossing.lost(ticket),
+            (_, Sent::Direct(crossing)) if is_end => return crossing.lost(ticket),
             // The life over there has lost it; how it ended is told next. Of another process's actor only the last end is.
-            Answer::Lost(_) => {}
-            Answer::Failed(Error::ActorDied { actor, will_restart, .. })
-                if actor == call.cell.known_as() && (is_begun || !will_restart) => {}
-            answer => {
+            (Answer::Lost(_), _) => {}
+            (_, Sent::Plain { is_begun }) if is_end && (is_begun || is_last) => {}
+            (answer, _sent) => {
                 let result = answer.of_body().and_then(|part| read(part, codec));
                 call.returned(result, codec);
             }

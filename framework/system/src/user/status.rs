@@ -8,7 +8,7 @@ use raytree_supervise::{Probe, clock};
 use raytree_types::{ActorId, ActorOptions, Demand, Error, Exit, ExitKind, Incarnation, Resources};
 use tokio::sync::{Notify, watch};
 
-use crate::link::ImportedActor;
+use crate::link::{ImportedActor, Link};
 use crate::runtime::Shared;
 use crate::user::handle::Lease;
 use crate::user::open::OpenCalls;
@@ -61,6 +61,8 @@ pub(crate) struct Cell {
     pub(crate) open: OpenCalls,
     /// It lives in another process, and this one only knows of it.
     imported: OnceLock<Arc<ImportedActor>>,
+    /// Where its present life is, if other processes have it in common.
+    lives_at: Mutex<Option<(Weak<Link>, Incarnation)>>,
     /// Its lives take nothing of this node's books.
     is_unbooked: bool,
 }
@@ -86,7 +88,7 @@ impl Cell {
         let death = Arc::new(Notify::new());
         let open = OpenCalls::default();
         let exits = AtomicU64::new(0);
-        let (imported, is_unbooked) = (OnceLock::new(), false);
+        let (imported, lives_at, is_unbooked) = (OnceLock::new(), Mutex::new(None), false);
         Self {
             id,
             tag,
@@ -101,6 +103,7 @@ impl Cell {
             lease,
             open,
             imported,
+            lives_at,
             is_unbooked,
         }
     }
@@ -127,6 +130,29 @@ impl Cell {
 
     pub(crate) fn imported(&self) -> Option<&Arc<ImportedActor>> {
         self.imported.get()
+    }
+
+    /// Its life has begun in the process at the other end of a link, which it shares with others.
+    pub(crate) fn is_up_at(&self, link: &Arc<Link>, life: Incarnation) {
+        *self.lives_at.lock() = Some((Arc::downgrade(link), life));
+    }
+
+    pub(crate) fn lives_at(&self) -> Option<(Arc<Link>, Incarnation)> {
+        let lives_at = self.lives_at.lock();
+        let (link, life) = lives_at.as_ref()?;
+        Some((link.upgrade()?, *life))
+    }
+
+    /// Waits until a life is over, and everybody has been told: with which error.
+    pub(crate) async fn is_over(&self, life: Incarnation) -> Error {
+        let mut status = self.watch();
+        let over = |status: &Status| {
+            let last = status.last_exit.as_ref();
+            status.lifecycle == Lifecycle::Dead || last.is_some_and(|exit| exit.incarnation >= life)
+        };
+        // An error is the end of the runtime.
+        _ = status.wait_for(over).await.map(drop);
+        self.gone()
     }
 
     /// The id that the whole system knows it by: `id` is that of the stand-in, where it is one for another process's actor.
@@ -188,6 +214,7 @@ impl Cell {
         will_restart: bool,
     ) -> Option<Arc<Exit>> {
         let mut record = None;
+        *self.lives_at.lock() = None;
         self.status.send_if_modified(|status| {
             if status.lifecycle == Lifecycle::Dead {
                 return false;

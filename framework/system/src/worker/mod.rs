@@ -8,6 +8,7 @@ pub(crate) mod hosted;
 pub(crate) mod lane;
 pub(crate) mod launch;
 pub(crate) mod pace;
+pub(crate) mod ways;
 
 use std::sync::Weak;
 

@@ -12,7 +12,7 @@ use raytree_types::{ActorId, Error, Result};
 use super::frame::{CallTerms, Frame, Packed, WireRef};
 use super::import::{Home, Imported, ImportedActor};
 use super::serve::Served;
-use super::{Link, import};
+use super::{Link, import, relay};
 use crate::object::cell::Standing;
 use crate::object::part::Part;
 use crate::object::waiter::Waiter;
@@ -38,6 +38,8 @@ pub(crate) trait Callee: Send + Sync {
     fn label(&self) -> String;
     /// As many calls may wait or run at once.
     fn mailbox(&self) -> usize;
+    /// So often its calls are made again that were lost with a life.
+    fn retries(&self) -> u32;
     fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
     /// Calls a method with arguments that have come as bytes.
     fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served>;
@@ -111,7 +113,7 @@ impl Link {
         if let Some(between) = &self.between {
             return between.pass(token, kept);
         }
-        let token = token.downcast::<Token>().map_err(|_| unknown())?;
+        let token = token.downcast::<Token>().or_else(relay::token)?;
         kept.tokens.push(Arc::clone(&token));
         let home = match &token.held {
             Held::Object(object) => object.home(),
@@ -130,7 +132,7 @@ impl Link {
             (Held::Actor(actor), None) => {
                 let (actor, id) = (Arc::clone(actor), actor.id()?);
                 let (label, mailbox) = (actor.label(), actor.mailbox() as u64);
-                let retries = actor.cell().map_or(0, |cell| cell.options.retries_max());
+                let retries = actor.retries();
                 let export = self.hold(token);
                 kept.exports.push(export);
                 self.tell_of_end(export, &*actor);
@@ -154,7 +156,8 @@ impl Link {
                 }
             }
             WireRef::YourObject { export } | WireRef::YourActor { export } => {
-                self.tables.lock().exports.get(&export).cloned().ok_or_else(unknown)?
+                let own = self.tables.lock().exports.get(&export).cloned();
+                relay::came_back(own.ok_or_else(unknown)?)
             }
             WireRef::Passed { number } => {
                 let between = self.between.as_ref().ok_or_else(unknown)?;

@@ -30,6 +30,15 @@ impl Imported {
         self.export
     }
 
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// Its value is not wanted any more.
+    pub(super) fn cancel(&self, recursive: bool) {
+        self.link.tell(&Frame::Cancel { export: self.export, recursive });
+    }
+
     /// A reference to it. Its value comes when somebody wants it.
     pub(crate) fn object<T: Value>(self: &Arc<Self>) -> ObjectRef<T> {
         let cell = ObjectCell::pending("an object of another process", self.link.life);
@@ -75,8 +84,7 @@ struct Fetcher<T> {
 
 impl<T: Value> Producer for Fetcher<T> {
     fn cancel(&self, recursive: bool) {
-        let Imported { link, export } = &*self.imported;
-        link.tell(&Frame::Cancel { export: *export, recursive });
+        self.imported.cancel(recursive);
     }
 
     fn is_lazy(&self) -> bool {
@@ -121,7 +129,7 @@ impl<T: Value> Landing for Fetched<T> {
     }
 }
 
-fn owner_died(link: &Link, cause: Cause) -> Error {
+pub(super) fn owner_died(link: &Link, cause: Cause) -> Error {
     match link.life.runtime() {
         Some(runtime) if !runtime.is_closing() => {
             Error::OwnerDied { owner: link.peer.clone(), cause: Box::new(cause) }

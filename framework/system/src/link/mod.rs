@@ -31,6 +31,7 @@ mod frame;
 mod import;
 mod neighbour;
 mod outgoing;
+mod relay;
 mod serve;
 mod stream;
 

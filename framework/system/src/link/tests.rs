@@ -88,6 +88,10 @@ impl Callee for Echo {
         1
     }
 
+    fn retries(&self) -> u32 {
+        0
+    }
+
     fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
         Box::pin(async { Ok(()) })
     }

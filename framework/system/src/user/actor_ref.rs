@@ -183,6 +183,10 @@ impl<T: Remote> Callee for ActorRef<T> {
         self.live().map_or(1, |handle| handle.cell().options.mailbox_bound())
     }
 
+    fn retries(&self) -> u32 {
+        self.live().map_or(0, |handle| handle.cell().options.retries_max())
+    }
+
     fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served> {
         if to.method == fence::NAME {
             return Ok(Served::one(self.fence(), Codec::Compact));

@@ -1,6 +1,7 @@
 //! Clusters of several processes: `raytree start`, and programs that use what it has started.
 
 mod commands;
+mod direct;
 mod doors;
 mod drivers;
 mod hosts;

@@ -137,7 +137,8 @@ impl World {
 
     /// What was sent over a way that is not there any more is lost.
     fn fails_if_cut(&mut self) {
-        let is_there = self.way.is_some_and(|(_, life, open)| open && life == self.life && self.lives);
+        let is_there =
+            self.way.is_some_and(|(_, life, open)| open && life == self.life && self.lives);
         if !is_there {
             for call in std::mem::take(&mut self.direct) {
                 self.said.push_back(Input::Lost(call));
@@ -260,7 +261,13 @@ impl World {
             if self.ended.len() as u64 == self.made {
                 return;
             }
-            assert!(round < 10_000, "RO-3: {:?}, {} of {}", self.route, self.ended.len(), self.made);
+            assert!(
+                round < 10_000,
+                "RO-3: {:?}, {} of {}",
+                self.route,
+                self.ended.len(),
+                self.made
+            );
         }
     }
 }

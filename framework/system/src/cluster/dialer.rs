@@ -50,7 +50,11 @@ impl Actor for Dialer {
         Ok(dialer)
     }
 
-    async fn handle(&mut self, ctx: &Context<DialerMsg>, message: DialerMsg) -> Result<(), Failure> {
+    async fn handle(
+        &mut self,
+        ctx: &Context<DialerMsg>,
+        message: DialerMsg,
+    ) -> Result<(), Failure> {
         match message {
             DialerMsg::Dial(who) => self.dial(ctx, *who),
             DialerMsg::Dialed(dialed) => {

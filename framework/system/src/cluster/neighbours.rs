@@ -2,7 +2,8 @@
 //!
 //! Belongs to the runtime and not to the actor that dials them ([`Dialer`](super::dialer::Dialer)), so that a restarted one
 //! goes on where the last one was. One link serves all stand-ins of both sides, whoever has dialed it; two that dial each
-//! other at once have two, which is no harm.
+//! other at once have two, which is no harm. A worker has a link with itself, too, once it calls an actor of its own through
+//! a handle that came from elsewhere.
 //!
 //! Invariants:
 //! - **NB-1 (own-job-only):** nobody is let in, and nobody is dialed, but a worker of the same job that means this very life.
@@ -10,6 +11,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -22,7 +24,7 @@ use raytree_wire::{Hello, Plane, Stream, Tls, Token, dial};
 use tokio::sync::oneshot;
 
 use super::dialer::{Dialer, DialerMsg};
-use crate::link::Link;
+use crate::link::{Channel, Link};
 use crate::runtime::Shared;
 
 /// See the [module documentation](self).
@@ -100,7 +102,10 @@ impl Neighbours {
         who: &Worker,
         address: SocketAddr,
     ) -> Option<Arc<Link>> {
-        if who.job != self.own.job || *who == self.own {
+        if *who == self.own {
+            return self.link_with_own();
+        }
+        if who.job != self.own.job {
             return None;
         }
         let (tells, told) = oneshot::channel();
@@ -127,6 +132,21 @@ impl Neighbours {
             _ = self.addr.cast(DialerMsg::Dial(Box::new(who.clone())));
         }
         told.await.ok().flatten()
+    }
+
+    /// A link of this worker with itself, for its stand-ins of actors that live here, too.
+    fn link_with_own(self: &Arc<Self>) -> Option<Arc<Link>> {
+        /// Two stand-ins must not make one each.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _making = MAKING.lock();
+        if let Some(own) = self.known.lock().links.iter().find(|linked| linked.who == self.own) {
+            return Some(Arc::clone(&own.link));
+        }
+        let (here, there) = UnixStream::pair().ok()?;
+        // It answers for as long as the other one asks.
+        self.links(&self.own, there).ok()?;
+        let link = self.links(&self.own, here);
+        link.inspect_err(|why| tracing::warn!("this worker cannot call itself: {why}")).ok()
     }
 
     /// Who is to be dialed.
@@ -181,7 +201,11 @@ impl Neighbours {
         self.links(from, stream).map(drop)
     }
 
-    fn links(self: &Arc<Self>, who: &Worker, stream: Stream) -> Result<Arc<Link>, String> {
+    fn links(
+        self: &Arc<Self>,
+        who: &Worker,
+        stream: impl Into<Channel>,
+    ) -> Result<Arc<Link>, String> {
         let runtime = self.runtime.upgrade().ok_or_else(|| "the runtime has ended".to_owned())?;
         let number = self.number();
         let own = Arc::downgrade(self);
@@ -193,7 +217,7 @@ impl Neighbours {
         let link = Link::start_between((who, self), stream, &runtime, hung_up);
         let link = link.map_err(|error| error.to_string())?;
         let mut known = self.known.lock();
-        if known.early.iter().any(|early| *early == number) {
+        if known.early.contains(&number) {
             known.early.retain(|early| *early != number);
             drop(known);
             link.end(&Cause::message(format!("the link to {who} was cut")));

@@ -49,7 +49,9 @@ pub(crate) fn take(start: impl FnOnce(Part) -> Result<Runtime>) -> Result<()> {
         worker::ROLE => {
             let posting: Posting = details(&assignment)?;
             let details = worker::details(&posting);
-            serve::serve(&assignment, Service::Worker(posting), || start(Part::Node(details)))
+            serve::serve(&assignment, Service::Worker(Box::new(posting)), || {
+                start(Part::Node(details))
+            })
         }
         other => Err(failed(format!("there is no role {other:?}"))),
     }

@@ -36,7 +36,7 @@ pub(crate) enum Service {
     /// The program that started it, whose nodes have this together.
     Node(Resources),
     /// A driver, which will dial it.
-    Worker(Posting),
+    Worker(Box<Posting>),
 }
 
 /// Does what it is asked for. Never returns.

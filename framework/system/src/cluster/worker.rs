@@ -17,10 +17,10 @@ use raytree_types::{Resources, limits};
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, Tls, Token};
 
 use super::neighbours::Neighbours;
-use super::{dialer, drain};
 use super::node::Details;
 use super::peer::Peer;
 use super::serve::{FAILED, ORPHANED};
+use super::{dialer, drain};
 use crate::link::Link;
 use crate::runtime::Runtime;
 
@@ -53,7 +53,8 @@ pub(crate) fn listen(posting: &Posting, line: &Line, runtime: Runtime) -> Result
     let is_exposed = !door.insecure && !door.bind.to_canonical().is_loopback();
     let tls = Tls::chosen(&token, pem, is_exposed).map_err(|error| error.to_string())?;
     let own = (worker.clone(), token.clone(), tls.clone());
-    let neighbours = Arc::new(Neighbours::new(own.0, own.1, own.2, Arc::downgrade(runtime.shared())));
+    let neighbours =
+        Arc::new(Neighbours::new(own.0, own.1, own.2, Arc::downgrade(runtime.shared())));
     // Set once, here.
     _ = runtime.shared().neighbours.set(Arc::clone(&neighbours));
     dialer::start(runtime.shared(), &neighbours);

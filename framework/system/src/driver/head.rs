@@ -34,7 +34,7 @@ pub(crate) enum HeadMsg {
     /// The link with a worker says nothing more.
     HungUp(Box<(Worker, Cause)>),
     /// A worker says that it cannot reach another one while calls there have no answer.
-    Unreachable(Box<(Worker, String)>),
+    Unreachable(Box<(Worker, Worker)>),
     /// Timer: a worker that has ended has had its time to say its last.
     Settle(Box<Worker>),
     /// The program is with the head, or is not.
@@ -211,8 +211,8 @@ impl Head {
     }
 
     /// Calls from one worker to another are in doubt: which have run is known when that one has surely ended (DH-1).
-    fn unreachable(&self, worker: Worker, by: &str) {
-        if self.driver.is_linked(&worker) {
+    fn unreachable(&self, worker: Worker, by: &Worker) {
+        if self.driver.is_accused(&worker, by) {
             let why = format!("{by} has lost its link with it");
             tracing::warn!(%worker, "{why}");
             self.driver.say(&FromDriver::Lost { worker, why });

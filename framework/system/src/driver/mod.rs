@@ -230,9 +230,9 @@ impl Driver {
     }
 
     /// A worker says that it cannot reach another one.
-    pub(crate) fn cannot_be_reached(&self, worker: Worker, by: &str) {
+    pub(crate) fn cannot_be_reached(&self, worker: Worker, by: Worker) {
         // Refused when the runtime has ended.
-        _ = self.addr.cast(HeadMsg::Unreachable(Box::new((worker, by.to_owned()))));
+        _ = self.addr.cast(HeadMsg::Unreachable(Box::new((worker, by))));
     }
 
     fn connect(

@@ -27,6 +27,8 @@ struct Seat {
     link: Option<Arc<Link>>,
     /// All that came over the link was read.
     is_read: bool,
+    /// Another worker has lost it while calls were open.
+    is_accused: bool,
     /// It has ended: why, and whether another life follows.
     down: Option<(Cause, bool)>,
 }
@@ -55,6 +57,7 @@ impl Driver {
             address: None,
             link: None,
             is_read: false,
+            is_accused: false,
             down: None,
         };
         workers.0.insert(worker.node.clone(), seat);
@@ -139,10 +142,16 @@ impl Driver {
         self.workers.lock().seat(worker)?.link.clone()
     }
 
-    /// Whether a worker is up, as far as is known here.
-    pub(super) fn is_linked(&self, worker: &Worker) -> bool {
+    /// A worker that is up cannot be reached by another one. False when that one was accused itself: of two that have lost
+    /// each other one goes.
+    pub(super) fn is_accused(&self, worker: &Worker, by: &Worker) -> bool {
         let mut workers = self.workers.lock();
-        workers.seat(worker).is_some_and(|seat| seat.link.is_some() && seat.down.is_none())
+        if workers.seat(by).is_none_or(|by| by.is_accused) {
+            return false;
+        }
+        let is_up = |seat: &&mut Seat| seat.link.is_some() && seat.down.is_none();
+        let seat = workers.seat(worker).filter(is_up);
+        seat.is_some_and(|seat| !std::mem::replace(&mut seat.is_accused, true))
     }
 
     /// All other workers hear that one has surely ended.

@@ -105,11 +105,7 @@ impl Link {
         Ok(Part(raytree_types::codec::Encoded { head: head.0, buffers, refs }))
     }
 
-    pub(super) fn refer(
-        self: &Arc<Self>,
-        token: RefToken,
-        kept: &mut Kept,
-    ) -> Result<WireRef> {
+    pub(super) fn refer(self: &Arc<Self>, token: RefToken, kept: &mut Kept) -> Result<WireRef> {
         if let Some(between) = &self.between {
             return between.pass(token, kept);
         }

@@ -86,7 +86,12 @@ impl Link {
     }
 
     /// A life that the owner of both has begun here is held for the other side.
-    pub(super) fn attach(self: &Arc<Self>, call: u64, id: ActorId, life: Incarnation) -> Result<()> {
+    pub(super) fn attach(
+        self: &Arc<Self>,
+        call: u64,
+        id: ActorId,
+        life: Incarnation,
+    ) -> Result<()> {
         let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
         let launch = runtime.table.launch(id).filter(|launch| launch.given() == Some(life));
         let token = launch.and_then(|launch| launch.token()).ok_or_else(stranger)?;
@@ -142,7 +147,8 @@ impl Link {
         // One that is gone waits for nothing.
         let (Some(from), Some(there)) = (from, driver.link_with(to)) else { return };
         let mut kept = Kept::default();
-        let referred = panics::catch(|| there.refer(token?, &mut kept)).unwrap_or_else(|_| Err(unknown()));
+        let referred =
+            panics::catch(|| there.refer(token?, &mut kept)).unwrap_or_else(|_| Err(unknown()));
         there.tell(&Frame::Passed { from, number, what: referred.ok() });
     }
 
@@ -165,10 +171,11 @@ impl Link {
         self.tell(&Frame::Unreachable { worker: worker.clone() });
     }
 
-    pub(super) fn is_unreachable(&self, worker: Worker) {
+    pub(super) fn is_unreachable(self: &Arc<Self>, worker: Worker) {
         let Some(runtime) = self.life.runtime() else { return };
-        if let Some(driver) = runtime.driver.get() {
-            driver.cannot_be_reached(worker, &self.peer);
+        let Some(driver) = runtime.driver.get() else { return };
+        if let Some((by, _)) = driver.worker_over(self) {
+            driver.cannot_be_reached(worker, by);
         }
     }
 

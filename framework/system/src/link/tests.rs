@@ -221,7 +221,8 @@ fn functions_methods_and_references_go_over_every_kind_of_channel() {
         assert_eq!(here.block_on(lent), Ok(7), "{name}");
         let actor = near.begins(an_id(here));
         let (export, method) = (actor.export(), "square".to_owned());
-        let what = Ask::Call { export, method, signature: NUMBER.to_owned(), terms: CallTerms::default() };
+        let what =
+            Ask::Call { export, method, signature: NUMBER.to_owned(), terms: CallTerms::default() };
         let argument = Part::of(COMPACT, &9u64).expect("it is written");
         assert_eq!(value::<u64>(&near.asks(what, vec![argument])), 81, "{name}");
         let watched = near.watches(&actor);

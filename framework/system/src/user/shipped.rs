@@ -119,7 +119,8 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
         let Self { call, sent, ticket, read, codec } = *self;
         call.away.lock().take();
         let is_end = matches!(&answer, Answer::Failed(error) if call.is_end(error));
-        let is_last = !matches!(&answer, Answer::Failed(Error::ActorDied { will_restart: true, .. }));
+        let is_last =
+            !matches!(&answer, Answer::Failed(Error::ActorDied { will_restart: true, .. }));
         match (answer, sent) {
             // Its owner knows what became of it.
             (Answer::Lost(_), Sent::Direct(crossing)) => return crossing.lost(ticket),

@@ -156,7 +156,8 @@ impl<A: Actor> kit::Actor for Away<A> {
                 let (link, export) = (Arc::clone(&imported.link), imported.export);
                 let number = number();
                 let over = watches(&link, export, (number, ctx.addr()), None);
-                let is_worker = link.life.runtime().is_some_and(|own| own.neighbours.get().is_some());
+                let is_worker =
+                    link.life.runtime().is_some_and(|own| own.neighbours.get().is_some());
                 let ways = is_worker.then(|| Ways::new(&imported, ctx.addr()));
                 let there = There { link, export, over, number, is_begun: false };
                 return Ok(Self { there, host: Host::Another, ways, _actor: PhantomData });
@@ -229,7 +230,12 @@ impl<A: Actor> Away<A> {
     }
 
     /// Sends a call the way that it has to go now; waits while there is none.
-    async fn send_by(&mut self, ctx: &Context<HostedMsg<A>>, ways: &Arc<Ways<A>>, ticket: Ticket<A>) {
+    async fn send_by(
+        &mut self,
+        ctx: &Context<HostedMsg<A>>,
+        ways: &Arc<Ways<A>>,
+        ticket: Ticket<A>,
+    ) {
         let call = ways.number();
         loop {
             // Before the look, so that nothing is missed.

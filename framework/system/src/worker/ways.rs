@@ -274,7 +274,8 @@ impl<A: Actor> Ways<A> {
         let ImportedActor { link: owner, export, id, .. } = &*self.imported;
         let neighbours = Arc::clone(owner.life.runtime()?.neighbours.get()?);
         let place = owner.request(Ask::Where { export: *export }).await.ok()?;
-        let Place { worker, address, life } = place.value::<Option<Place>>(Codec::Compact).ok()??;
+        let Place { worker, address, life } =
+            place.value::<Option<Place>>(Codec::Compact).ok()??;
         let link = neighbours.link_with(&worker, address).await?;
         let held = link.request(Ask::Attach { id: *id, life }).await.ok()?.into_import()?;
         let landing = Over { ways: Arc::downgrade(self), way };

@@ -10,12 +10,11 @@ use raytree::prelude::*;
 use raytree::{Error, Result, get_all};
 use raytree_wire::{Hello, Plane, Token, dial};
 use rustix::net::{Shutdown, getpeername, shutdown};
-use rustix::process::{
-    PidfdFlags, PidfdGetfdFlags, Signal, getpid, pidfd_getfd, pidfd_open,
-};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, Signal, getpid, pidfd_getfd, pidfd_open};
 
 use super::doors::{WITHIN, port};
 use super::support::{Cluster, Driver, SAYS, freeze, lives, of, send, thaw, until};
+use super::{Counter, CounterHandle};
 
 /// What is called.
 struct Recorder {
@@ -71,6 +70,13 @@ impl Recorder {
 
     pub(crate) fn counts(&self, to: u64) -> impl Iterator<Item = u64> {
         0..to
+    }
+
+    /// An actor of its own.
+    pub(crate) async fn makes(&self) -> Result<CounterHandle> {
+        let made = Counter::with(ActorOptions::new().cpus(0.0)).remote(3);
+        made.ready().await?;
+        Ok(made)
     }
 }
 
@@ -134,6 +140,20 @@ impl Caller {
 
     pub(crate) async fn turns(&self, given: Vec<ObjectRef<u64>>) -> Result<Vec<ObjectRef<u64>>> {
         self.recorder.turns(given).await
+    }
+
+    /// What an object and an actor of the other side's own have to say.
+    pub(crate) async fn asks_theirs(&self) -> Result<(u64, u64, u64)> {
+        let objects = self.recorder.turns(Vec::<ObjectRef<u64>>::new()).await?;
+        let own = objects[0].clone().await?;
+        let made = self.recorder.makes().await?;
+        let sum = made.add(4).await?;
+        let mut items = made.counts(10);
+        let mut count = 0;
+        while let Some(item) = items.next().await {
+            count += item?;
+        }
+        Ok((own, sum, count))
     }
 
     /// Cuts its connection with whoever listens at a port: how many there were.
@@ -217,7 +237,9 @@ fn is_linked(of: u32, to: SocketAddr) -> bool {
     let links = fs::read_dir(format!("/proc/{of}/fd")).expect("it lives").flatten();
     let links = links.filter_map(|link| fs::read_link(link.path()).ok());
     let inodes: Vec<String> = links
-        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').into()))
+        .filter_map(|link| {
+            Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').into())
+        })
         .collect();
     let sockets = fs::read_to_string(format!("/proc/{of}/net/tcp")).expect("sockets");
     let remote = format!(":{:04X}", to.port());
@@ -356,6 +378,48 @@ fn ro_2_a_direct_link_that_is_cut_leaves_nobody_waiting() {
 }
 
 #[test]
+fn ro_1_an_actor_of_the_same_worker_is_called_without_the_driver() {
+    let plan = of(ro_1_an_actor_of_the_same_worker_is_called_without_the_driver);
+    let cluster = plan.start();
+    let driver = cluster.driver();
+    let recorder = driver.run(async { Ok(Recorder::remote()) });
+    let caller = driver.run(async { Ok(Caller::remote(recorder.clone())) });
+    driver.run(async { caller.notes(0, 5000, 100).await });
+    let seen = driver.run(async { recorder.seen().await });
+    assert_eq!(seen, (0..5000).collect::<Vec<_>>());
+    // Each has a fence, and those that went past the driver are not counted there.
+    let direct = 5000 - recorder.probe().expect("it lives").handled();
+    assert!(direct > 2000, "{direct}");
+    let theirs = driver.run(async { caller.asks_theirs().await });
+    assert_eq!(theirs, (7, 7, 7 + 8 + 9));
+}
+
+#[test]
+fn a_direct_caller_that_is_too_far_ahead_is_told_so_as_others_are() {
+    let plan = of(a_direct_caller_that_is_too_far_ahead_is_told_so_as_others_are);
+    let scene = Scene::start(plan, ActorOptions::new().mailbox(4));
+    scene.goes_over();
+    let (began, gate) = (scene.file("began"), scene.file("gate"));
+    let open = scene.driver.run(async {
+        let open: Vec<_> =
+            (0..4).map(|_| scene.recorder.waits(began.clone(), gate.clone())).collect();
+        Ok(open)
+    });
+    until("a begin", || Path::new(&began).exists());
+    // Those of the driver fill the mailbox, and the other one's calls are refused there.
+    let mut told = String::new();
+    until("a refusal", || {
+        let noted = scene.driver.0.block_on(async { scene.caller.notes(0, 1, 1).await });
+        told = noted.map_or_else(|error| error.to_string(), |()| String::new());
+        !told.is_empty()
+    });
+    assert!(told.contains("Recorder") && told.contains('4'), "{told}");
+    fs::write(gate, "").expect("a file");
+    scene.driver.run(get_all(open).into_future());
+    scene.driver.run(async { scene.caller.notes(0, 1, 1).await });
+}
+
+#[test]
 fn nl_1_what_direct_calls_refer_to_does_not_hang_from_those_who_pass_it() {
     let plan = of(nl_1_what_direct_calls_refer_to_does_not_hang_from_those_who_pass_it);
     let scene = Scene::start(plan, ActorOptions::new());
@@ -368,6 +432,8 @@ fn nl_1_what_direct_calls_refer_to_does_not_hang_from_those_who_pass_it() {
         scene.caller.turns(given).await
     });
     assert_eq!(turned.len(), 6);
+    let theirs = scene.driver.run(async { scene.caller.asks_theirs().await });
+    assert_eq!(theirs, (7, 7, 7 + 8 + 9));
     let own = scene.driver.run(turned[5].clone().into_future());
     assert_eq!(own, 7);
     send(scene.recorder_at, Signal::KILL);

@@ -19,8 +19,10 @@
 //! The workers of a cluster ([`worker`]) are served as nodes are; who starts them, and where, is the cluster's
 //! (`raytree_process::cluster`).
 //!
-//! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone), and calls from node to
-//! node without the program in between.
+//! Workers call each other's actors directly ([`neighbours`], [`crate::worker::ways`]); nodes have no door, and their calls go
+//! through the program.
+//!
+//! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone).
 
 pub(crate) mod dialer;
 pub(crate) mod drain;

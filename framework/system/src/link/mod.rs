@@ -13,6 +13,8 @@
 //! the receiver lets go of it. One that came over the same link goes back as the receiver's own; one of a third process is
 //! exported anew, and its value passes through here.
 //!
+//! Two workers of one job have a link as well, for calls alone ([`neighbour`]).
+//!
 //! A link that has ended is never taken up again. Whoever owns it decides when that is: [`Link::end`] tells everybody who
 //! waits, with the cause.
 //!

@@ -153,8 +153,8 @@ impl Link {
     }
 
     pub(super) fn is_passed(self: &Arc<Self>, from: Worker, number: u64, what: Option<WireRef>) {
+        let Some(runtime) = self.life.runtime().filter(|_| self.between.is_none()) else { return };
         let token = what.and_then(|what| self.referred(what).ok());
-        let Some(runtime) = self.life.runtime() else { return };
         if let Some(neighbours) = runtime.neighbours.get() {
             neighbours.has_passed(from, number, token);
         }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use raytree_types::codec::{Encoded, RefToken};
+use raytree_types::codec::{Codec, Encoded, RefToken};
 use raytree_types::{ActorId, Cause, Error, Exit, ExitKind, Incarnation, Result};
 use tokio::sync::{mpsc, oneshot};
 
@@ -225,16 +225,29 @@ impl Callee for RelayedActor {
     }
 
     fn exited(&self) -> Ending {
+        // Asked and not watched: others may watch the same import.
         let (says, said) = oneshot::channel();
-        self.0.link.watch(
-            self.0.export,
-            // Whoever waited may have left.
-            Box::new(move |how| _ = says.send(how)),
-        );
-        let own = Self(Arc::clone(&self.0));
+        let ImportedActor { link, export, .. } = &*self.0;
+        let never = Incarnation { placement: u32::MAX, restart: u32::MAX };
+        let what = Ask::Over { export: *export, life: never };
+        let call = link.ask(what, Vec::new(), Box::new(Ends(says)));
+        let (link, own) = (Arc::clone(link), Self(Arc::clone(&self.0)));
+        let asks = Asks { link, call };
         Box::pin(async move {
-            let over = |_| Err(Cause::message("nobody says how it has ended"));
-            Ok(said.await.unwrap_or_else(over).unwrap_or_else(|cause| own.exit(cause)))
+            let answer = said.await;
+            drop(asks);
+            let cause = match answer {
+                Ok(Answer::Value(part)) => match part.value::<Error>(Codec::Compact) {
+                    Ok(Error::ActorDied { kind, .. }) => {
+                        return Ok(Exit { kind: *kind, ..own.exit(Cause::message("")) });
+                    }
+                    Ok(error) | Err(error) => Cause::message(error.to_string()),
+                },
+                Ok(Answer::Failed(error)) => Cause::message(error.to_string()),
+                Ok(Answer::Lost(cause)) => cause,
+                Err(_) => Cause::message("nobody says how it has ended"),
+            };
+            Ok(own.exit(cause))
         })
     }
 
@@ -244,6 +257,27 @@ impl Callee for RelayedActor {
 
     fn cell(&self) -> Option<Arc<Cell>> {
         None
+    }
+}
+
+struct Ends(oneshot::Sender<Answer>);
+
+impl Landing for Ends {
+    fn land(self: Box<Self>, answer: Answer) {
+        // Whoever waited may have left.
+        _ = self.0.send(answer);
+    }
+}
+
+/// Dropped, the answer is not wanted any more.
+struct Asks {
+    link: Arc<Link>,
+    call: u64,
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.link.withdraw(self.call, false);
     }
 }
 

@@ -236,33 +236,43 @@ impl<A: Actor> Away<A> {
         ways: &Arc<Ways<A>>,
         ticket: Ticket<A>,
     ) {
-        let call = ways.number();
+        let (mut call, mut changed) = (None, None);
         loop {
-            // Before the look, so that nothing is missed.
-            let changed = ways.changed();
-            self.does(ctx, ways);
-            let link = ways.link();
-            let next = if link.has_room() { Some(ways.next(call)) } else { None };
-            match next {
-                Some(Next::Owner) => {
+            let full = match ways.next(&mut call) {
+                Next::Owner => {
                     self.ship(ticket, None);
                     // It may be the one after which a way is sought.
                     return self.does(ctx, ways);
                 }
-                Some(Next::Direct(link, export)) => {
+                Next::Direct(call, link, export) => {
                     let crossing = ways.crossing(call);
                     let by = Passage::Direct { link: &link, export, crossing };
                     return ticket.job().ship(by, ticket);
                 }
-                Some(Next::Hold) | None => {}
-            }
-            let is_full = next.is_none();
+                Next::Todo => {
+                    self.does(ctx, ways);
+                    continue;
+                }
+                Next::Hold => None,
+                Next::Full(link) => Some(link),
+            };
+            let Some(changed) = changed.take() else {
+                // Before one more look, so that nothing is missed.
+                changed = Some(ways.changed());
+                continue;
+            };
+            let has_room = async {
+                match &full {
+                    Some(link) => link.wait_for_room().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 // Without the one who would say so it is over as well. The ticket, dropped, says that the call is lost.
                 _ = self.there.over.wait_for(|over| *over) => return,
                 () = changed => {}
-                () = link.wait_for_room(), if is_full => {}
+                () = has_room => {}
             }
         }
     }

@@ -98,9 +98,14 @@ impl Drop for Direct {
 /// Where the next call goes.
 pub(super) enum Next {
     Owner,
-    Direct(Arc<Link>, u64),
+    /// Under its number, over this link, to this export.
+    Direct(Call, Arc<Link>, u64),
     /// Nowhere for now.
     Hold,
+    /// Nowhere until this link has room.
+    Full(Arc<Link>),
+    /// Something else is to be done first.
+    Todo,
 }
 
 impl<A: Actor> Ways<A> {
@@ -126,23 +131,21 @@ impl<A: Actor> Ways<A> {
         self.changed.notified()
     }
 
-    /// The link that a call goes over now.
-    pub(super) fn link(&self) -> Arc<Link> {
-        let inner = self.inner.lock();
-        let direct = inner.direct.as_ref().map(|direct| &direct.link);
-        Arc::clone(direct.unwrap_or(&self.imported.link))
-    }
-
-    /// The number of the next call.
-    pub(super) fn number(&self) -> Call {
-        let mut inner = self.inner.lock();
-        inner.made += 1;
-        inner.made
-    }
-
-    /// A call wants to go.
-    pub(super) fn next(&self, call: Call) -> Next {
-        let mut inner = self.inner.lock();
+    /// Where a call goes now; it gets its number when it is asked for first.
+    pub(super) fn next(&self, call: &mut Option<Call>) -> Next {
+        let inner = &mut *self.inner.lock();
+        if !inner.todo.is_empty() {
+            return Next::Todo;
+        }
+        let link = inner.direct.as_ref().map_or(&self.imported.link, |direct| &direct.link);
+        if !link.has_room() {
+            return Next::Full(Arc::clone(link));
+        }
+        let made = &mut inner.made;
+        let call = *call.get_or_insert_with(|| {
+            *made += 1;
+            *made
+        });
         let mut next = Next::Hold;
         for effect in inner.route.step(Input::Call(call)) {
             match effect {
@@ -150,7 +153,8 @@ impl<A: Actor> Ways<A> {
                 Effect::Send(_, Way::Direct) => {
                     let direct = inner.direct.as_ref();
                     let direct = direct.map(|own| (Arc::clone(&own.link), own.held.export()));
-                    next = direct.map_or(Next::Owner, |(link, export)| Next::Direct(link, export));
+                    next = direct
+                        .map_or(Next::Owner, |(link, export)| Next::Direct(call, link, export));
                 }
                 Effect::Hold(_) => {}
                 other => inner.todo.push_back(other),

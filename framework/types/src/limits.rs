@@ -424,3 +424,7 @@ pub const DIRECT_AGAIN_CALLS_MAX: u32 = 4096;
 /// Links of one worker with other workers of its job, those it has dialed and those that were dialed by others. Each has two
 /// threads and three file descriptors. Calls to workers beyond go through their owner.
 pub const NEIGHBOURS_MAX: usize = 64;
+
+/// Restarts of a worker's part of its cluster, over the whole existence of the worker. It has a budget of its own: without it
+/// calls to other workers go through the driver, and nothing else is lost.
+pub const DIALER_RESTARTS_MAX: u32 = 1000;

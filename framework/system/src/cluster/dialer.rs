@@ -1,13 +1,11 @@
-//! Dials the other workers of this worker's job when one of its stand-ins wants to call there directly, and ends the links
-//! that have fallen.
+//! Dials the other workers of this worker's job when one of its stand-ins wants to call there directly.
 //!
 //! - **Parent:** `cluster` (one-for-one; permanent; 5 restarts in 30 s), which is added when the driver has dialed the worker.
 //!   Its restarts count against a budget of its own, so that it ends nobody else.
 //! - **Children:** none.
-//! - **After a restart:** nothing is lost: the links, those that have fallen, and who is to be dialed belong to the runtime
-//!   ([`Neighbours`]). What was begun and not finished is begun again.
-//! - **Tells:** whoever waits for a link; by the end of a link whoever has something to do with it. The worker goes on without
-//!   any of its neighbours: it ends with its driver's link alone.
+//! - **After a restart:** nothing is lost: the links, and who is to be dialed, belong to the runtime ([`Neighbours`]). Whoever
+//!   was being dialed is dialed again. Without this actor calls go through the driver.
+//! - **Tells:** whoever waits for a link. The worker goes on without any of its neighbours: it ends with its driver's link alone.
 //!
 //! Invariants: NB-1 and NB-2 of [`Neighbours`].
 
@@ -28,8 +26,6 @@ pub(crate) enum DialerMsg {
     Dial(Box<Worker>),
     /// A neighbour was dialed.
     Dialed(Box<(Worker, Result<Stream, String>)>),
-    /// Some link has fallen.
-    Fell,
 }
 
 const _: () = assert!(size_of::<DialerMsg>() <= 64);
@@ -46,7 +42,6 @@ impl Actor for Dialer {
     async fn start(ctx: &Context<DialerMsg>, neighbours: Arc<Neighbours>) -> Result<Self, Failure> {
         let dialer = Self { neighbours };
         dialer.neighbours.wanted().into_iter().for_each(|who| dialer.dial(ctx, who));
-        dialer.bury();
         Ok(dialer)
     }
 
@@ -61,7 +56,6 @@ impl Actor for Dialer {
                 let (who, stream) = *dialed;
                 self.neighbours.dialed(&who, stream);
             }
-            DialerMsg::Fell => self.bury(),
         }
         Ok(())
     }
@@ -77,16 +71,6 @@ impl Dialer {
             Some(DialerMsg::Dialed(Box::new((who, stream))))
         });
     }
-
-    /// Ends what has fallen.
-    fn bury(&self) {
-        while let Some((link, cause)) = self.neighbours.next_fallen() {
-            tracing::info!("no direct calls any more: {cause}");
-            let Some(runtime) = self.neighbours.runtime.upgrade() else { return };
-            // Values are dropped and answers told there, which is the user's code.
-            _ = runtime.user.spawn_blocking(move || link.end(&cause));
-        }
-    }
 }
 
 /// Adds the part of the tree that a worker has of its cluster.
@@ -99,7 +83,7 @@ pub(super) fn start(shared: &Arc<Shared>, neighbours: &Arc<Neighbours>) {
         SupervisorSpec::new(Strategy::OneForOne).child(dialer)
     };
     let spec = ChildSpec::supervisor(&shared.addrs.cluster, spec)
-        .own_restarts(limits::INSPECT_RESTARTS_MAX);
+        .own_restarts(limits::DIALER_RESTARTS_MAX);
     let addr: Addr<SupervisorMsg> = root.addr().clone();
     // Refused only when the whole tree has ended already.
     _ = addr.cast(SupervisorMsg::StartChild(Box::new(spec)));

@@ -31,7 +31,7 @@ use crate::runtime::Shared;
 pub(crate) struct Neighbours {
     pub(super) own: Worker,
     pub(super) addr: Addr<DialerMsg>,
-    pub(super) runtime: Weak<Shared>,
+    runtime: Weak<Shared>,
     token: Token,
     tls: Option<Tls>,
     /// The link with the driver.
@@ -48,9 +48,8 @@ pub(crate) struct Neighbours {
 struct Known {
     links: Vec<Linked>,
     wanted: HashMap<Worker, Wanted>,
-    /// Links that say nothing more, or that lead to nobody, and why.
-    fallen: Vec<(Arc<Link>, Cause)>,
-    /// Links that have hung up before they were known.
+    /// Links that are about to be known, and those of them that have hung up already.
+    opening: Vec<u64>,
     early: Vec<u64>,
 }
 
@@ -127,9 +126,9 @@ impl Neighbours {
                 }
             }
         };
-        if is_new {
-            // Refused when the runtime has ended.
-            _ = self.addr.cast(DialerMsg::Dial(Box::new(who.clone())));
+        if is_new && self.addr.cast(DialerMsg::Dial(Box::new(who.clone()))).is_err() {
+            // There is nobody who dials any more.
+            self.known.lock().wanted.remove(who);
         }
         told.await.ok().flatten()
     }
@@ -146,7 +145,7 @@ impl Neighbours {
         // It answers for as long as the other one asks.
         self.links(&self.own, there).ok()?;
         let link = self.links(&self.own, here);
-        link.inspect_err(|why| tracing::warn!("this worker cannot call itself: {why}")).ok()
+        link.inspect_err(|why| tracing::warn!(why, "this worker cannot call itself")).ok()
     }
 
     /// Who is to be dialed.
@@ -214,9 +213,11 @@ impl Neighbours {
                 own.hung_up(number, cause);
             }
         };
+        self.known.lock().opening.push(number);
         let link = Link::start_between((who, self), stream, &runtime, hung_up);
-        let link = link.map_err(|error| error.to_string())?;
         let mut known = self.known.lock();
+        known.opening.retain(|opening| *opening != number);
+        let link = link.map_err(|error| error.to_string())?;
         if known.early.contains(&number) {
             known.early.retain(|early| *early != number);
             drop(known);
@@ -229,31 +230,34 @@ impl Neighbours {
 
     /// A link says nothing more.
     fn hung_up(&self, number: u64, cause: Cause) {
-        {
+        let fallen = {
             let mut known = self.known.lock();
-            match known.links.iter().position(|linked| linked.number == number) {
-                Some(at) => {
-                    let Linked { link, .. } = known.links.swap_remove(at);
-                    known.fallen.push((link, cause));
-                }
-                // It is about to be known, or its end is.
-                None => known.early.push(number),
+            let at = known.links.iter().position(|linked| linked.number == number);
+            if at.is_none() && known.opening.contains(&number) {
+                known.early.push(number);
             }
+            at.map(|at| known.links.swap_remove(at).link)
+        };
+        fallen.into_iter().for_each(|link| self.end(link, cause.clone()));
+    }
+
+    /// Ends a link that is of no use any more.
+    fn end(&self, link: Arc<Link>, cause: Cause) {
+        tracing::info!("no direct calls any more: {cause}");
+        match self.runtime.upgrade() {
+            // Values are dropped and answers told there, which is the user's code.
+            Some(runtime) => _ = runtime.user.spawn_blocking(move || link.end(&cause)),
+            None => link.end(&cause),
         }
-        // Refused when the runtime has ended.
-        _ = self.addr.cast(DialerMsg::Fell);
     }
 
     /// A neighbour has surely ended, and all that it has passed was handed on.
     pub(crate) fn has_ended(&self, who: &Worker) {
-        {
-            let mut known = self.known.lock();
-            let Known { links, fallen, .. } = &mut *known;
-            for linked in links.extract_if(.., |linked| linked.who == *who) {
-                linked.link.waits_no_more();
-                fallen.push((linked.link, Cause::message(format!("{who} has ended"))));
-            }
-        }
+        let links: Vec<_> = {
+            let links = &mut self.known.lock().links;
+            links.extract_if(.., |linked| linked.who == *who).map(|linked| linked.link).collect()
+        };
+        links.iter().for_each(|link| link.waits_no_more());
         let left = {
             let mut passed = self.passed.lock();
             self.has_come.notify_all();
@@ -261,13 +265,8 @@ impl Neighbours {
         };
         // After the lock: they may be the last counts.
         drop(left);
-        // Refused when the runtime has ended.
-        _ = self.addr.cast(DialerMsg::Fell);
-    }
-
-    /// The next link that is to end.
-    pub(super) fn next_fallen(&self) -> Option<(Arc<Link>, Cause)> {
-        self.known.lock().fallen.pop()
+        let cause = Cause::message(format!("{who} has ended"));
+        links.into_iter().for_each(|link| self.end(link, cause.clone()));
     }
 
     /// The owner has handed on what a neighbour has passed; none for what cannot be.

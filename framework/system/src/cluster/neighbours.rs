@@ -66,7 +66,7 @@ struct Wanted {
 }
 
 impl Neighbours {
-    pub(super) fn new(own: Worker, token: Token, tls: Option<Tls>, runtime: Weak<Shared>) -> Self {
+    pub(crate) fn new(own: Worker, token: Token, tls: Option<Tls>, runtime: Weak<Shared>) -> Self {
         Self {
             own,
             addr: Addr::system::<Dialer>("dialer"),
@@ -292,5 +292,41 @@ impl Neighbours {
             }
             self.has_come.wait(&mut passed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use raytree_types::{JobId, ProcessIncarnation};
+
+    use super::*;
+
+    fn worker(job: u64, node: usize) -> Worker {
+        let node = format!("node-{node}");
+        Worker { job: JobId(job), node, incarnation: ProcessIncarnation(1), life: 1 }
+    }
+
+    #[test]
+    fn nb_1_nb_2_so_many_of_the_same_job_are_dialed_and_nobody_else() {
+        let token = Token::random().expect("random bytes");
+        let all = Arc::new(Neighbours::new(worker(1, 0), token, None, Weak::new()));
+        let nowhere: SocketAddr = ([127, 0, 0, 1], 9).into();
+        let asks = |who: Worker| {
+            let mut link = pin!(all.link_with(&who, nowhere));
+            link.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        assert!(matches!(asks(worker(2, 1)), Poll::Ready(None)), "another job");
+        for node in 1..=limits::NEIGHBOURS_MAX {
+            assert!(asks(worker(1, node)).is_pending());
+        }
+        let one_more = worker(1, limits::NEIGHBOURS_MAX + 1);
+        assert!(matches!(asks(one_more.clone()), Poll::Ready(None)));
+        // Somebody who is being dialed already is waited for.
+        assert!(asks(worker(1, 1)).is_pending());
+        all.dialed(&worker(1, 1), Err("nobody listens there".to_owned()));
+        assert!(asks(one_more).is_pending(), "there is room again");
     }
 }

@@ -6,8 +6,10 @@
 //! it, and values with references wait for the owner where others do not.
 //!
 //! Invariants:
-//! - **NL-1 (calls-alone):** a neighbour gets nothing but the lives that its own owner has begun, and does nothing with them
+//! - **LB-1 (calls-alone):** a neighbour gets nothing but the lives that its own owner has begun, and does nothing with them
 //!   but to call them.
+//! - **LB-2 (no-chain):** a reference that was sent to a neighbour is good for as long as its owner is, whatever becomes of
+//!   the one who sent it.
 
 use std::io;
 use std::sync::Arc;
@@ -78,7 +80,7 @@ impl Link {
         }
     }
 
-    /// A neighbour may ask for calls alone (NL-1), and the owner for everything else.
+    /// A neighbour may ask for calls alone (LB-1), and the owner for everything else.
     pub(super) fn may_ask(&self, what: &Ask) -> Result<()> {
         let is_between = matches!(what, Ask::Attach { .. });
         let is_call = matches!(what, Ask::Call { .. });

@@ -420,8 +420,8 @@ fn a_direct_caller_that_is_too_far_ahead_is_told_so_as_others_are() {
 }
 
 #[test]
-fn nl_1_what_direct_calls_refer_to_does_not_hang_from_those_who_pass_it() {
-    let plan = of(nl_1_what_direct_calls_refer_to_does_not_hang_from_those_who_pass_it);
+fn lb_2_what_direct_calls_refer_to_does_not_hang_from_those_who_pass_it() {
+    let plan = of(lb_2_what_direct_calls_refer_to_does_not_hang_from_those_who_pass_it);
     let scene = Scene::start(plan, ActorOptions::new());
     scene.goes_over();
     let turned = scene.driver.run(async {

@@ -140,7 +140,8 @@ pub struct Route {
     way: u64,
     /// Calls through the owner since a way was sought last.
     calls: u32,
-    /// With so many of them one is sought.
+    /// With so many of them one is sought: first, and now.
+    first_after: u32,
     seek_after: u32,
     /// Sent directly, without an answer.
     open: BTreeSet<Call>,
@@ -150,18 +151,24 @@ pub struct Route {
 
 impl Default for Route {
     fn default() -> Self {
-        Self {
-            phase: Phase::Owner,
-            way: 0,
-            calls: 0,
-            seek_after: limits::DIRECT_AFTER_CALLS,
-            open: BTreeSet::new(),
-            lost: BTreeSet::new(),
-        }
+        Self::after(limits::DIRECT_AFTER_CALLS)
     }
 }
 
 impl Route {
+    /// A way is sought after so many calls.
+    fn after(calls: u32) -> Self {
+        Self {
+            phase: Phase::Owner,
+            way: 0,
+            calls: 0,
+            first_after: calls,
+            seek_after: calls,
+            open: BTreeSet::new(),
+            lost: BTreeSet::new(),
+        }
+    }
+
     /// Some call that went directly has neither an answer nor the word that none will come.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
@@ -184,7 +191,7 @@ impl Route {
             }
             Input::Settled => {
                 debug_assert_eq!(self.phase, Phase::Settling);
-                self.back(limits::DIRECT_AFTER_CALLS)
+                self.back(self.first_after)
             }
             Input::Sought { way, .. }
             | Input::Fenced { way, .. }
@@ -289,7 +296,7 @@ impl Route {
             return Vec::new();
         }
         if self.lost.is_empty() {
-            return self.back(limits::DIRECT_AFTER_CALLS);
+            return self.back(self.first_after);
         }
         if !over {
             return Vec::new();

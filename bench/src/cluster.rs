@@ -25,7 +25,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 /// Calls under way at once.
-const WINDOW: usize = 1000;
+pub(crate) const WINDOW: usize = 1000;
 /// Bytes of a bare message: about what a small call takes.
 const MESSAGE: usize = 64;
 
@@ -50,7 +50,7 @@ fn nodes(count: usize, cpus: f64) -> Result<Runtime> {
 }
 
 /// A bare process at the other end of a stream.
-struct Bare {
+pub(crate) struct Bare {
     child: Child,
     stream: UnixStream,
 }
@@ -61,6 +61,11 @@ impl Bare {
         let theirs = Stdio::from(std::os::fd::OwnedFd::from(theirs));
         let child = role.command()?.stdin(theirs).spawn()?;
         Ok(Self { child, stream })
+    }
+
+    /// One that sends back what it gets.
+    pub(crate) fn echo() -> Result<Self> {
+        Self::start(Role::Echo)
     }
 
     /// One that has sent a byte back.
@@ -105,15 +110,7 @@ fn latency(report: &mut Report) -> Result<()> {
             Ok::<_, raytree::Error>(median(took))
         };
         sides.ours.push(runtime.block_on(runtime.tokio().spawn(one_by_one))??);
-        let mut took = Vec::with_capacity(calls);
-        let mut message = [7; MESSAGE];
-        for _ in 0..calls {
-            let start = now();
-            bare.stream.write_all(&message)?;
-            bare.stream.read_exact(&mut message)?;
-            took.push(start.elapsed().as_secs_f64() * 1e6);
-        }
-        sides.bare.push(median(took));
+        sides.bare.push(bare_latency(&mut bare, calls)?);
     }
     drop((parrot, here));
     runtime.shutdown();
@@ -121,8 +118,21 @@ fn latency(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// A message to and fro over a bare stream, one after the other, in microseconds.
+pub(crate) fn bare_latency(bare: &mut Bare, messages: usize) -> Result<f64> {
+    let mut took = Vec::with_capacity(messages);
+    let mut message = [7; MESSAGE];
+    for _ in 0..messages {
+        let start = now();
+        bare.stream.write_all(&message)?;
+        bare.stream.read_exact(&mut message)?;
+        took.push(start.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(median(took))
+}
+
 /// As many messages over a bare stream, as many under way at once, each written by itself.
-fn bare_rate(bare: &mut Bare, messages: usize) -> Result<f64> {
+pub(crate) fn bare_rate(bare: &mut Bare, messages: usize) -> Result<f64> {
     let start = now();
     let (mut sent, mut read) = (0, 0);
     let mut answers = vec![0; WINDOW * MESSAGE];

@@ -12,6 +12,7 @@ mod actors;
 mod child;
 mod cluster;
 mod core;
+mod direct;
 mod recovery;
 mod report;
 mod rl;
@@ -72,6 +73,7 @@ fn main() -> Result<()> {
         ("core", core::ROWS),
         ("actors", actors::ROWS),
         ("cluster", cluster::ROWS),
+        ("cluster", direct::ROWS),
         ("rl", rl::ROWS),
     ];
     for (group, rows) in all {

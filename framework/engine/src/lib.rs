@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod membership;
 pub mod placement;
 pub mod residents;
+pub mod route;
 #[cfg(test)]
 mod sim;
 pub mod supervision;

@@ -4,7 +4,7 @@
 //! ```text
 //! driver ──FromDriver──▶ head ──ToNode──▶ node ──starts──▶ worker
 //!        ◀──ToDriver───       ◀─FromNode─      ◀──line────
-//!    └──────────────── calls, objects ────────────────────┘
+//!    └──────────────── calls, objects ────────────────────┘ ◀── calls ──▶ other workers of the job
 //! ```
 //!
 //! Whoever dials says in its [`Greeting`] what for. Everything here is JSON on the wire; a message of one side that the
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use raytree_engine::membership::{JoinAnswer, Place};
-use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
+use raytree_types::{Cause, Incarnation, JobId, ProcessIncarnation, Resources};
 use serde::{Deserialize, Serialize};
 
 use crate::Marked;
@@ -67,6 +67,13 @@ pub enum Greeting {
         /// Whom it expects there.
         worker: Worker,
     },
+    /// A worker that dials another one of its job.
+    Neighbour {
+        /// Who it is.
+        from: Worker,
+        /// Whom it expects there.
+        to: Worker,
+    },
 }
 
 /// The first word of a head to one that wants the bytes of a program ([`Greeting::Fetch`]), or brings them
@@ -99,6 +106,17 @@ pub struct Worker {
     pub incarnation: ProcessIncarnation,
     /// Counts the lives of the job's workers on that node from 1.
     pub life: u32,
+}
+
+/// Where one life of an actor is found, as the driver that it belongs to says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifeAddress {
+    /// Who has it.
+    pub worker: Worker,
+    /// Where that is dialed.
+    pub address: SocketAddr,
+    /// Which life.
+    pub life: Incarnation,
 }
 
 impl std::fmt::Display for Worker {

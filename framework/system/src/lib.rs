@@ -57,7 +57,7 @@ pub use user::status::{Lifecycle, Status};
 pub mod macros {
     pub use inventory;
 
-    pub use crate::link::{Served, Terms};
+    pub use crate::link::{CallTerms, Served, Terms};
     pub use crate::object::part::Part;
     pub use crate::object::stream::Sink;
     pub use crate::task::args::{Args, Asked, Settled, Strict, Subscriber, Taken};

@@ -455,3 +455,18 @@ pub const JOIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a node waits before it dials a head again that could not be reached.
 pub const DIAL_AGAIN: Duration = Duration::from_millis(100);
+
+/// Calls that a worker's stand-in for an actor sends through its owner before it asks where the actor lives, to call it
+/// directly: a handle that is used once or twice is not worth a question.
+pub const DIRECT_AFTER_CALLS: u32 = 8;
+
+/// The same when there was no direct way, again and again: the question costs a small part of so many calls.
+pub const DIRECT_AGAIN_CALLS_MAX: u32 = 4096;
+
+/// Links of one worker with other workers of its job, those it has dialed and those that were dialed by others. Each has two
+/// threads and three file descriptors. Calls to workers beyond go through their owner.
+pub const NEIGHBOURS_MAX: usize = 64;
+
+/// Restarts of a worker's part of its cluster, over the whole existence of the worker. It has a budget of its own: without it
+/// calls to other workers go through the driver, and nothing else is lost.
+pub const DIALER_RESTARTS_MAX: u32 = 1000;

@@ -122,10 +122,10 @@ impl One<'_> {
                 ::raytree::__macro::inventory::submit! {
                     ::raytree::__macro::Entry::new(
                         &__INFO,
-                        ::raytree::__macro::Way::Method(|__actor, __parts, __window| {
+                        ::raytree::__macro::Way::Method(|__actor, __parts, __terms| {
                             use ::raytree::__macro::{IsMethod as _, IsNothing as _};
                             (&&::raytree::__macro::Of::<__Method>::new())
-                                .method(__actor, __parts, __window)
+                                .method(__actor, __parts, __terms)
                         }),
                     )
                 }

@@ -21,11 +21,15 @@
 //!
 //! A detached actor of a cluster is a worker, too, and works for nobody ([`resident`]).
 //!
-//! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone, unless it is detached), and
-//! calls from node to node without the program in between.
+//! Workers call each other's actors directly ([`neighbours`], [`crate::worker::ways`]); nodes have no door, and their calls go
+//! through the program.
+//!
+//! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone, unless it is detached).
 
+pub(crate) mod dialer;
 pub(crate) mod drain;
 pub(crate) mod mirror;
+pub(crate) mod neighbours;
 pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod peers;

@@ -2,7 +2,8 @@
 //!
 //! It is served as a node of the program's own is ([`super::serve`]); but its driver is no parent. It listens on a port of
 //! its own, tells its parent which, and the driver dials it. When the driver's link ends, so does the worker: it has nobody
-//! to work for, and must not work for nobody.
+//! to work for, and must not work for nobody. Other workers of its job dial it, too, to call its actors directly
+//! ([`Neighbours`]); those links may fall as they please.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,11 +16,12 @@ use raytree_process::cluster::{Greeting, Posting};
 use raytree_types::{Resources, limits};
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, Tls, Token};
 
-use super::drain;
+use super::neighbours::Neighbours;
 use super::node::Details;
 use super::peer::Peer;
 use super::resident::Callers;
 use super::serve::{FAILED, ORPHANED};
+use super::{dialer, drain};
 use crate::link::Link;
 use crate::runtime::Runtime;
 
@@ -56,6 +58,14 @@ pub(super) fn listen(
     let pem = door.pem.as_ref().map(|(cert, key)| (Path::new(cert), Path::new(key)));
     let is_exposed = !door.insecure && !door.bind.to_canonical().is_loopback();
     let tls = Tls::chosen(&token, pem, is_exposed).map_err(|error| error.to_string())?;
+    if callers.is_none() {
+        let shared = runtime.shared();
+        let own = (worker.clone(), token.clone(), tls.clone());
+        let neighbours = Arc::new(Neighbours::new(own.0, own.1, own.2, Arc::downgrade(shared)));
+        // Set once, here.
+        _ = shared.neighbours.set(Arc::clone(&neighbours));
+        dialer::start(shared, &neighbours);
+    }
     let to = BindTo {
         address: SocketAddr::new(door.bind, 0),
         tls,
@@ -65,18 +75,28 @@ pub(super) fn listen(
     let (is_taken, line, callers) = (Mutex::new(false), line.clone(), callers.cloned());
     let accepted = move |hello: Hello, stream: Stream, from: SocketAddr| {
         let greeting = serde_json::from_slice::<Greeting>(hello.details());
-        let is_for_this =
-            matches!(&greeting, Ok(Greeting::Calls { worker: meant }) if *meant == worker);
-        if hello.plane() != Plane::Calls || !is_for_this {
-            tracing::warn!(%from, who = hello.name(), "somebody dialed this worker for something else");
-            return;
-        }
-        if let Some(callers) = &callers {
-            return callers.serve(&runtime, hello.name(), stream);
-        }
-        // One link for life: a driver that has lost it gets another worker.
-        if !std::mem::replace(&mut *is_taken.lock(), true) {
-            serves(&line, &runtime, stream);
+        let refused = match greeting {
+            Ok(Greeting::Calls { worker: meant })
+                if meant == worker && hello.plane() == Plane::Calls =>
+            {
+                if let Some(callers) = &callers {
+                    callers.serve(&runtime, hello.name(), stream);
+                } else if !std::mem::replace(&mut *is_taken.lock(), true) {
+                    // One link for life: a driver that has lost it gets another worker.
+                    serves(&line, &runtime, stream);
+                }
+                return;
+            }
+            Ok(Greeting::Neighbour { from, to }) if hello.plane() == Plane::Calls => {
+                let neighbours = runtime.shared().neighbours.get();
+                let neighbours = neighbours.ok_or("a resident has no neighbours".to_owned());
+                neighbours.and_then(|own| own.comes(&from, &to, stream))
+            }
+            _ => Err("it is no driver, and no worker".to_owned()),
+        };
+        if let Err(why) = refused {
+            let who = hello.name();
+            tracing::warn!(%from, who, why, "somebody dialed this worker for something else");
         }
     };
     Listener::bind(to, accepted).map_err(|error| error.to_string())
@@ -94,6 +114,9 @@ fn serves(line: &Line, runtime: &Runtime, stream: Stream) {
     match Link::start("the program", stream, runtime.shared(), gone) {
         Ok(link) => {
             drain::when_asked(line, runtime.shared(), &link);
+            if let Some(neighbours) = runtime.shared().neighbours.get() {
+                neighbours.owned_over(&link);
+            }
             program.comes_up(link);
         }
         Err(error) => {

@@ -34,6 +34,8 @@ pub(crate) enum HeadMsg {
     Dialed(Box<(Worker, Result<Stream, String>)>),
     /// The link with a worker says nothing more.
     HungUp(Box<(Worker, Cause)>),
+    /// A worker says that it cannot reach another one while calls there have no answer.
+    Unreachable(Box<(Worker, Worker)>),
     /// Timer: a worker that has ended has had its time to say its last.
     Settle(Box<Worker>),
     /// The program is with the head, or is not.
@@ -79,6 +81,10 @@ impl Actor for Head {
             HeadMsg::HungUp(hung_up) => {
                 let (worker, cause) = *hung_up;
                 self.hung_up(worker, &cause);
+            }
+            HeadMsg::Unreachable(told) => {
+                let (worker, by) = *told;
+                self.unreachable(worker, &by);
             }
             HeadMsg::Settle(worker) => self.driver.settle(&worker),
             HeadMsg::Stored(stored) => self.stored(stored),
@@ -203,6 +209,15 @@ impl Head {
                 self.driver.say(&FromDriver::Lost { worker, why });
             }
             None => {}
+        }
+    }
+
+    /// Calls from one worker to another are in doubt: which have run is known when that one has surely ended (DH-1).
+    fn unreachable(&self, worker: Worker, by: &Worker) {
+        if self.driver.is_accused(&worker, by) {
+            let why = format!("{by} has lost its link with it");
+            tracing::warn!(%worker, "{why}");
+            self.driver.say(&FromDriver::Lost { worker, why });
         }
     }
 

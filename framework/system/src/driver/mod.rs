@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_config::{Config, HostPort};
-use raytree_process::cluster::{FromDriver, Greeting, Host, Template, Terms};
+use raytree_process::cluster::{FromDriver, Greeting, Host, Template, Terms, Worker};
 use raytree_process::program::Program;
 use raytree_supervise::{Addr, ChildSpec, SupervisorSpec, clock};
 use raytree_types::{Error, Resources, Result, Strategy, limits};
@@ -231,6 +231,12 @@ impl Driver {
     /// The runtime ends, in order: the head closes the job.
     pub(crate) fn leaves(&self) {
         self.say(&FromDriver::Close);
+    }
+
+    /// A worker says that it cannot reach another one.
+    pub(crate) fn cannot_be_reached(&self, worker: Worker, by: Worker) {
+        // Refused when the runtime has ended.
+        _ = self.addr.cast(HeadMsg::Unreachable(Box::new((worker, by))));
     }
 
     fn connect(

@@ -27,6 +27,8 @@ struct Seat {
     link: Option<Arc<Link>>,
     /// All that came over the link was read.
     is_read: bool,
+    /// Another worker has lost it while calls were open.
+    is_accused: bool,
     /// It has ended: why, and whether another life follows.
     down: Option<(Cause, bool)>,
 }
@@ -55,6 +57,7 @@ impl Driver {
             address: None,
             link: None,
             is_read: false,
+            is_accused: false,
             down: None,
         };
         workers.0.insert(worker.node.clone(), seat);
@@ -122,7 +125,40 @@ impl Driver {
             workers.0.remove(&worker.node);
         }
         drop(workers);
+        self.tell_ended(worker);
         self.end(&peer, link, &cause, !again);
+    }
+
+    /// Which worker is at the other end of a link, and where it is dialed.
+    pub(crate) fn worker_over(&self, link: &Arc<Link>) -> Option<(Worker, SocketAddr)> {
+        let workers = self.workers.lock();
+        let is_over = |seat: &&Seat| seat.link.as_ref().is_some_and(|own| Arc::ptr_eq(own, link));
+        let seat = workers.0.values().find(is_over)?;
+        Some((seat.worker.clone(), seat.address?))
+    }
+
+    /// The link with a worker that has not ended.
+    pub(crate) fn link_with(&self, worker: &Worker) -> Option<Arc<Link>> {
+        self.workers.lock().seat(worker)?.link.clone()
+    }
+
+    /// A worker that is up cannot be reached by another one. False when that one was accused itself: of two that have lost
+    /// each other one goes.
+    pub(super) fn is_accused(&self, worker: &Worker, by: &Worker) -> bool {
+        let mut workers = self.workers.lock();
+        if workers.seat(by).is_none_or(|by| by.is_accused) {
+            return false;
+        }
+        let is_up = |seat: &&mut Seat| seat.link.is_some() && seat.down.is_none();
+        let seat = workers.seat(worker).filter(is_up);
+        seat.is_some_and(|seat| !std::mem::replace(&mut seat.is_accused, true))
+    }
+
+    /// All other workers hear that one has surely ended.
+    fn tell_ended(&self, worker: &Worker) {
+        let links: Vec<_> =
+            self.workers.lock().0.values().filter_map(|seat| seat.link.clone()).collect();
+        links.iter().for_each(|link| link.tell_ended(worker));
     }
 
     /// There are no more workers on a node.
@@ -159,6 +195,7 @@ impl Driver {
 
     fn bury(&self, seat: Seat, cause: &Cause, leaves: bool) {
         let cause = seat.down.as_ref().map_or(cause, |(cause, _)| cause);
+        self.tell_ended(&seat.worker);
         self.end(&seat.peer, seat.link, cause, leaves);
     }
 

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use raytree_types::codec::RefToken;
 use raytree_types::{ActorId, Error, Result};
 
-use super::frame::{Frame, Packed, WireRef};
+use super::frame::{CallTerms, Frame, Packed, WireRef};
 use super::import::{Home, Imported, ImportedActor};
 use super::serve::Served;
-use super::{Link, import};
+use super::{Link, import, relay};
 use crate::object::cell::Standing;
 use crate::object::part::Part;
 use crate::object::waiter::Waiter;
 use crate::user::remote::Ending;
+use crate::user::status::Cell;
 
 /// An object of any type.
 pub(crate) trait Object: Send + Sync {
@@ -37,6 +38,8 @@ pub(crate) trait Callee: Send + Sync {
     fn label(&self) -> String;
     /// As many calls may wait or run at once.
     fn mailbox(&self) -> usize;
+    /// So often its calls are made again that were lost with a life.
+    fn retries(&self) -> u32;
     fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
     /// Calls a method with arguments that have come as bytes.
     fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served>;
@@ -44,14 +47,15 @@ pub(crate) trait Callee: Send + Sync {
     fn exited(&self) -> Ending;
     /// Where it is an import: whose, and under which number.
     fn home(&self) -> Option<Home>;
+    /// What its handles share; none for one that could not be created.
+    fn cell(&self) -> Option<Arc<Cell>>;
 }
 
 /// Which method is meant.
 pub(crate) struct Called {
     pub(crate) method: String,
     pub(crate) signature: String,
-    /// How many items may be on their way, for one that gives many.
-    pub(crate) window: Option<u32>,
+    pub(crate) terms: CallTerms,
 }
 
 /// A reference inside a value, of this process.
@@ -75,6 +79,8 @@ pub(super) struct Kept {
     homes: Vec<Home>,
     /// What is held for the other side from now on.
     exports: Vec<u64>,
+    /// What the owner of both sides is to hand on.
+    pub(super) passed: Vec<u64>,
 }
 
 impl Link {
@@ -99,8 +105,11 @@ impl Link {
         Ok(Part(raytree_types::codec::Encoded { head: head.0, buffers, refs }))
     }
 
-    fn refer(self: &Arc<Self>, token: RefToken, kept: &mut Kept) -> Result<WireRef> {
-        let token = token.downcast::<Token>().map_err(|_| unknown())?;
+    pub(super) fn refer(self: &Arc<Self>, token: RefToken, kept: &mut Kept) -> Result<WireRef> {
+        if let Some(between) = &self.between {
+            return between.pass(token, kept);
+        }
+        let token = token.downcast::<Token>().or_else(relay::token)?;
         kept.tokens.push(Arc::clone(&token));
         let home = match &token.held {
             Held::Object(object) => object.home(),
@@ -119,29 +128,36 @@ impl Link {
             (Held::Actor(actor), None) => {
                 let (actor, id) = (Arc::clone(actor), actor.id()?);
                 let (label, mailbox) = (actor.label(), actor.mailbox() as u64);
+                let retries = actor.retries();
                 let export = self.hold(token);
                 kept.exports.push(export);
                 self.tell_of_end(export, &*actor);
-                WireRef::Actor { export, id, label, mailbox }
+                WireRef::Actor { export, id, label, mailbox, retries }
             }
         })
     }
 
-    fn referred(self: &Arc<Self>, wire: WireRef) -> Result<RefToken> {
+    pub(super) fn referred(self: &Arc<Self>, wire: WireRef) -> Result<RefToken> {
         Ok(match wire {
             WireRef::Object { export } | WireRef::Born { export } => {
                 Arc::new(Imported::new(self, export))
             }
-            WireRef::Actor { export, id, label, mailbox } => {
+            WireRef::Actor { export, id, label, mailbox, retries } => {
                 let mailbox = usize::try_from(mailbox).unwrap_or(usize::MAX);
-                let imported = ImportedActor::new(self, export, id, label, mailbox);
+                let known = (label, mailbox, retries);
+                let imported = ImportedActor::new(self, export, id, known);
                 match import::own_actor(self, id) {
                     Some(own) => own,
                     None => Arc::new(imported),
                 }
             }
             WireRef::YourObject { export } | WireRef::YourActor { export } => {
-                self.tables.lock().exports.get(&export).cloned().ok_or_else(unknown)?
+                let own = self.tables.lock().exports.get(&export).cloned();
+                relay::came_back(own.ok_or_else(unknown)?)
+            }
+            WireRef::Passed { number } => {
+                let between = self.between.as_ref().ok_or_else(unknown)?;
+                between.take(number).ok_or_else(unknown)?
             }
         })
     }
@@ -159,6 +175,9 @@ impl Link {
     /// The message was not given after all: the other side will never let go of what is in it.
     pub(super) fn unsaid(&self, kept: &Kept) {
         kept.exports.iter().for_each(|export| drop(self.take_export(*export)));
+        if !kept.passed.is_empty() {
+            self.tell(&Frame::Unpassed { numbers: kept.passed.clone() });
+        }
     }
 
     pub(super) fn export(&self, export: u64) -> Option<Held> {
@@ -195,7 +214,7 @@ impl Link {
     }
 }
 
-fn unknown() -> Error {
+pub(super) fn unknown() -> Error {
     Error::CannotTravel {
         type_name: "a reference".to_owned(),
         attribute: None,

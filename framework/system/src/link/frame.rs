@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use raytree_process::cluster::Worker;
 use raytree_types::codec::Encoded;
 use raytree_types::{
     AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, TaskOptions,
@@ -33,6 +34,16 @@ pub(super) enum Frame {
     Exited { export: u64, exit: Box<Exit> },
     /// The abandoned threads of the one who says it, now. `leaves`: they are too many, and it takes nothing new.
     Abandoned { threads: AbandonedThreads, leaves: bool },
+    /// A reference that a neighbour is to have, under the number by which what it was sent speaks of it.
+    Pass { to: Worker, number: u64, what: WireRef },
+    /// One that a neighbour has passed; none that cannot be.
+    Passed { from: Worker, number: u64, what: Option<WireRef> },
+    /// What was passed under these numbers is not spoken of after all.
+    Unpassed { numbers: Vec<u64> },
+    /// A neighbour cannot be reached while calls there have no answer.
+    Unreachable { worker: Worker },
+    /// A neighbour has surely ended, and all that it has passed was handed on.
+    Ended { worker: Worker },
 }
 
 /// What can be asked for.
@@ -50,13 +61,30 @@ pub(crate) enum Ask {
         options: Box<ActorOptions>,
     },
     /// Call a method.
-    Call { export: u64, method: String, signature: String, window: Option<u32> },
+    Call { export: u64, method: String, signature: String, terms: CallTerms },
     /// The value of an object, once it is there.
     Fetch { export: u64 },
     /// A handle on a living actor, by its name.
     Named { namespace: String, name: String },
     /// A handle on the resident that the other side is, once its constructor has returned.
     Resident,
+    /// Where an actor lives now, if that is another worker of the one who is asked: a [`LifeAddress`].
+    ///
+    /// [`LifeAddress`]: raytree_process::cluster::LifeAddress
+    Where { export: u64 },
+    /// With which error the callers of a life are told of its end, once it is over.
+    Over { export: u64, life: Incarnation },
+    /// A life that was begun there for the owner of both: held for the one who asks.
+    Attach { id: ActorId, life: Incarnation },
+}
+
+/// On which terms a method is called for another process. Opaque to those who write generated code.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct CallTerms {
+    /// How many items may be on their way, for one that gives many.
+    pub(crate) window: Option<u32>,
+    /// How often it may be made again; none for what the options of the actor say.
+    pub(crate) retries: Option<u32>,
 }
 
 /// On which terms a function runs for another process. Opaque to those who write generated code.
@@ -80,13 +108,15 @@ pub(super) enum WireRef {
     /// An object of the one who sends it, held for the one who gets it.
     Object { export: u64 },
     /// An actor of the one who sends it, held for the one who gets it.
-    Actor { export: u64, id: ActorId, label: String, mailbox: u64 },
+    Actor { export: u64, id: ActorId, label: String, mailbox: u64, retries: u32 },
     /// An actor that the one who gets it has asked for, held for him.
     Born { export: u64 },
     /// An object of the one who gets it, that he has exported before.
     YourObject { export: u64 },
     /// An actor of the one who gets it, that he has exported before.
     YourActor { export: u64 },
+    /// Something that the owner of both is told to hand on, under this number.
+    Passed { number: u64 },
 }
 
 /// A few bytes, written in one piece and not apart from the rest.

@@ -30,6 +30,15 @@ impl Imported {
         self.export
     }
 
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// Its value is not wanted any more.
+    pub(super) fn cancel(&self, recursive: bool) {
+        self.link.tell(&Frame::Cancel { export: self.export, recursive });
+    }
+
     /// A reference to it. Its value comes when somebody wants it.
     pub(crate) fn object<T: Value>(self: &Arc<Self>) -> ObjectRef<T> {
         let cell = ObjectCell::pending("an object of another process", self.link.life);
@@ -75,8 +84,7 @@ struct Fetcher<T> {
 
 impl<T: Value> Producer for Fetcher<T> {
     fn cancel(&self, recursive: bool) {
-        let Imported { link, export } = &*self.imported;
-        link.tell(&Frame::Cancel { export: *export, recursive });
+        self.imported.cancel(recursive);
     }
 
     fn is_lazy(&self) -> bool {
@@ -121,7 +129,7 @@ impl<T: Value> Landing for Fetched<T> {
     }
 }
 
-fn owner_died(link: &Link, cause: Cause) -> Error {
+pub(super) fn owner_died(link: &Link, cause: Cause) -> Error {
     match link.life.runtime() {
         Some(runtime) if !runtime.is_closing() => {
             Error::OwnerDied { owner: link.peer.clone(), cause: Box::new(cause) }
@@ -138,6 +146,8 @@ pub(crate) struct ImportedActor {
     pub(crate) label: String,
     /// As many calls may wait or run at once.
     pub(crate) mailbox: usize,
+    /// So often its calls are made again that were lost with a life.
+    pub(crate) retries: u32,
 }
 
 impl ImportedActor {
@@ -145,10 +155,9 @@ impl ImportedActor {
         link: &Arc<Link>,
         export: u64,
         id: ActorId,
-        label: String,
-        mailbox: usize,
+        (label, mailbox, retries): (String, usize, u32),
     ) -> Self {
-        Self { link: Arc::clone(link), export, id, label, mailbox }
+        Self { link: Arc::clone(link), export, id, label, mailbox, retries }
     }
 }
 
@@ -163,7 +172,7 @@ impl Drop for ImportedActor {
 pub(super) fn own_actor(link: &Link, id: ActorId) -> Option<RefToken> {
     let runtime = link.life.runtime()?;
     // One that another process has begun here is that one's.
-    let launch = runtime.table.launch(id).filter(|launch| launch.is_owned())?;
+    let launch = runtime.table.launch(id).filter(|launch| launch.given().is_none())?;
     Some(launch.token()? as RefToken)
 }
 

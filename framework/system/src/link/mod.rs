@@ -13,6 +13,8 @@
 //! the receiver lets go of it. One that came over the same link goes back as the receiver's own; one of a third process is
 //! exported anew, and its value passes through here.
 //!
+//! Two workers of one job have a link as well, for calls alone ([`neighbour`]).
+//!
 //! A link that has ended is never taken up again. Whoever owns it decides when that is: [`Link::end`] tells everybody who
 //! waits, with the cause.
 //!
@@ -29,7 +31,9 @@ mod channel;
 mod export;
 mod frame;
 mod import;
+mod neighbour;
 mod outgoing;
+mod relay;
 mod serve;
 mod stream;
 
@@ -56,9 +60,10 @@ use channel::Reads;
 use export::Kept;
 pub(crate) use export::{Called, Callee, Held, Object, Token};
 pub(crate) use frame::Ask;
-pub use frame::Terms;
+pub use frame::{CallTerms, Terms};
 use frame::{Frame, Packed};
 pub(crate) use import::{Home, Imported, ImportedActor};
+pub(crate) use neighbour::Between;
 use outgoing::Outgoing;
 pub(crate) use serve::ITS_RESULT;
 pub use serve::Served;
@@ -79,6 +84,8 @@ pub(crate) struct Link {
     abandoned: Mutex<AbandonedThreads>,
     /// They are too many: the other side leaves.
     leaves: AtomicBool,
+    /// The other end is a worker of the same job, and no owner of anything.
+    between: Option<Between>,
 }
 
 #[derive(Default)]
@@ -148,7 +155,17 @@ impl Link {
         runtime: &Arc<Shared>,
         hung_up: impl FnOnce(Cause) + Send + 'static,
     ) -> io::Result<Arc<Self>> {
-        let (reads, writes) = channel.into().split()?;
+        Self::open(peer, None, channel.into(), runtime, hung_up)
+    }
+
+    fn open(
+        peer: &str,
+        between: Option<Between>,
+        channel: Channel,
+        runtime: &Arc<Shared>,
+        hung_up: impl FnOnce(Cause) + Send + 'static,
+    ) -> io::Result<Arc<Self>> {
+        let (reads, writes) = channel.split()?;
         let (life, room) = (runtime.life, Arc::new(Notify::new()));
         let tells = Arc::clone(&room);
         let on_room = move || {
@@ -166,6 +183,7 @@ impl Link {
             next: AtomicU64::new(1),
             abandoned: Mutex::default(),
             leaves: AtomicBool::new(false),
+            between,
         });
         let (own, here) = (Arc::clone(&link), Arc::clone(&runtime.here));
         thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
@@ -204,6 +222,8 @@ impl Link {
             Frame::Item { call, item } => self.item(call, item),
             Frame::Room { call, items } => self.room(call, items),
             Frame::Release { export } => _ = self.take_export(export),
+            // Nothing of a worker is another one's.
+            Frame::Cancel { .. } | Frame::End { .. } if self.between.is_some() => {}
             Frame::Cancel { export, recursive } => {
                 if let Some(Held::Object(object)) = self.export(export) {
                     object.cancel(recursive);
@@ -218,6 +238,11 @@ impl Link {
                 *self.abandoned.lock() = threads;
                 self.leaves.fetch_or(leaves, Ordering::SeqCst);
             }
+            Frame::Pass { to, number, what } => self.hand_on(&to, number, what),
+            Frame::Passed { from, number, what } => self.is_passed(from, number, what),
+            Frame::Unpassed { numbers } => self.unpassed(&numbers),
+            Frame::Unreachable { worker } => self.is_unreachable(worker),
+            Frame::Ended { worker } => self.has_ended(&worker),
             Frame::Exited { export, exit } => {
                 let mut tables = self.tables.lock();
                 match tables.watched.remove(&export) {
@@ -446,6 +471,7 @@ impl Ask {
             Self::Fetch { .. } => "an object".to_owned(),
             Self::Named { name, .. } => name.clone(),
             Self::Resident => "a resident".to_owned(),
+            Self::Where { .. } | Self::Over { .. } | Self::Attach { .. } => "an actor".to_owned(),
         }
     }
 }

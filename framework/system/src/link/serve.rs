@@ -113,6 +113,8 @@ pub(super) enum Serving {
     Many(Arc<Semaphore>, Option<AbortHandle>),
     /// The constructor of an actor.
     Actor(Arc<dyn Callee>),
+    /// The end of one of its lives.
+    End(AbortHandle),
 }
 
 impl Serving {
@@ -122,7 +124,7 @@ impl Serving {
             Self::Begins | Self::Fetch | Self::Many(_, None) => {}
             Self::One(object) => object.cancel(recursive),
             // The stream, dropped, ends its body.
-            Self::Many(_, Some(pump)) => pump.abort(),
+            Self::Many(_, Some(task)) | Self::End(task) => task.abort(),
             Self::Actor(actor) => actor.end(true),
         }
     }
@@ -156,6 +158,7 @@ impl Link {
     fn begin(self: &Arc<Self>, call: u64, what: Ask, arguments: Vec<Packed>) -> Result<()> {
         let arguments = arguments.into_iter().map(|packed| self.unpack(packed));
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
+        self.may_ask(&what)?;
         match what {
             Ask::Run { function, signature, terms } => {
                 let Way::Function(serve) = registry::way(&function, &signature)? else {
@@ -163,9 +166,9 @@ impl Link {
                 };
                 self.serve(call, serve(arguments, terms)?);
             }
-            Ask::Call { export, method, signature, window } => {
+            Ask::Call { export, method, signature, terms } => {
                 let Some(Held::Actor(actor)) = self.export(export) else { return Err(gone()) };
-                let called = Called { method, signature, window };
+                let called = Called { method, signature, terms };
                 self.serve(call, actor.call(&called, arguments)?);
             }
             Ask::Fetch { export } => {
@@ -209,6 +212,12 @@ impl Link {
                     }
                 });
             }
+            Ask::Where { export } => {
+                let place = Part::of(Codec::Compact, &self.where_is(export));
+                self.answer(call, place);
+            }
+            Ask::Over { export, life } => self.serve_end(call, export, life)?,
+            Ask::Attach { id, life } => self.attach(call, id, life)?,
         }
         Ok(())
     }
@@ -237,7 +246,7 @@ impl Link {
     }
 
     /// Notes how a question can be given up; false when it was already.
-    fn notes(&self, call: u64, serving: Serving) -> bool {
+    pub(super) fn notes(&self, call: u64, serving: Serving) -> bool {
         let mut tables = self.tables.lock();
         match tables.serving.get_mut(&call) {
             Some(place) => {
@@ -330,7 +339,7 @@ impl Link {
     }
 
     /// The actor that was asked for is there, and held for whoever asked.
-    fn born(self: &Arc<Self>, call: u64, token: Arc<Token>, actor: &dyn Callee) {
+    pub(super) fn born(self: &Arc<Self>, call: u64, token: Arc<Token>, actor: &dyn Callee) {
         let serving = self.tables.lock().serving.remove(&call);
         if serving.is_none() {
             // Nobody wants it any more: it was told to end.
@@ -342,7 +351,7 @@ impl Link {
         self.tell(&Frame::Answer { call, result: Ok(Packed { refs, ..Packed::default() }) });
     }
 
-    fn answer(self: &Arc<Self>, call: u64, result: Result<Part>) {
+    pub(super) fn answer(self: &Arc<Self>, call: u64, result: Result<Part>) {
         let serving = self.tables.lock().serving.remove(&call);
         if serving.is_none() {
             // Nobody wants it any more.
@@ -422,7 +431,7 @@ fn resident_of_any_type(resident: Resident) -> Result<Arc<Token>> {
 }
 
 /// It was released while somebody asked for it.
-fn gone() -> Error {
+pub(super) fn gone() -> Error {
     let (type_name, reason) = ("a reference".to_owned(), "it was let go already".to_owned());
     Error::CannotTravel { type_name, attribute: None, reason }
 }

@@ -5,12 +5,16 @@ use std::pin::Pin;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
+use raytree_process::cluster::Worker;
 use raytree_types::codec::Codec;
-use raytree_types::{ActorId, ActorOptions, Bytes, ExitKind, Incarnation};
+use raytree_types::{
+    ActorId, ActorOptions, Bytes, ExitKind, Incarnation, JobId, ProcessIncarnation,
+};
 use tokio::sync::watch;
 
 use super::channel::tests::pairs;
 use super::*;
+use crate::cluster::neighbours::Neighbours;
 use crate::object::cell::ObjectCell;
 use crate::object::reference::ObjectRef;
 use crate::runtime::Runtime;
@@ -88,6 +92,10 @@ impl Callee for Echo {
         1
     }
 
+    fn retries(&self) -> u32 {
+        0
+    }
+
     fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
         Box::pin(async { Ok(()) })
     }
@@ -111,6 +119,10 @@ impl Callee for Echo {
     }
 
     fn home(&self) -> Option<Home> {
+        None
+    }
+
+    fn cell(&self) -> Option<Arc<crate::user::status::Cell>> {
         None
     }
 }
@@ -213,7 +225,8 @@ fn functions_methods_and_references_go_over_every_kind_of_channel() {
         assert_eq!(here.block_on(lent), Ok(7), "{name}");
         let actor = near.begins(an_id(here));
         let (export, method) = (actor.export(), "square".to_owned());
-        let what = Ask::Call { export, method, signature: NUMBER.to_owned(), window: None };
+        let what =
+            Ask::Call { export, method, signature: NUMBER.to_owned(), terms: CallTerms::default() };
         let argument = Part::of(COMPACT, &9u64).expect("it is written");
         assert_eq!(value::<u64>(&near.asks(what, vec![argument])), 81, "{name}");
         let watched = near.watches(&actor);
@@ -257,4 +270,67 @@ fn what_the_other_side_does_not_have_is_told_with_both_sides() {
             "link::square is `u32 -> u64` in near, but `u64 -> u64` in far"
         );
     });
+}
+
+/// Two workers of one job.
+fn neighbours(here: &Runtime, there: &Runtime) -> (Side, Side) {
+    let worker = |node: &str| Worker {
+        job: JobId(1),
+        node: node.to_owned(),
+        incarnation: ProcessIncarnation(1),
+        life: 1,
+    };
+    let (near, far) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    let side = |runtime: &Runtime, own: Worker, other: Worker, channel| {
+        let token = raytree_wire::Token::random().expect("random bytes");
+        let all = Neighbours::new(own, token, None, Arc::downgrade(runtime.shared()));
+        let (tell, hung_up) = sync_channel(1);
+        let hangs_up = move |cause| _ = tell.send(cause);
+        let link =
+            Link::start_between((&other, &Arc::new(all)), channel, runtime.shared(), hangs_up);
+        Side { link: link.expect("a thread"), hung_up }
+    };
+    (
+        side(here, worker("near"), worker("far"), near),
+        side(there, worker("far"), worker("near"), far),
+    )
+}
+
+#[test]
+fn lb_1_a_neighbour_may_call_what_it_was_given_and_nothing_else() {
+    let start = || Init::new().cpus(1.0).threads(1).inspector(false).start().expect("a runtime");
+    let (here, there) = (start(), start());
+    let (near, far) = neighbours(&here, &there);
+    let refused = |answer: &Receiver<Answer>| failed(answer).to_string();
+    assert!(refused(&near.runs("link::square", &3u64)).contains("whoever asks"));
+    let id = an_id(&here);
+    let create = Ask::Create {
+        class: "link::Echo".to_owned(),
+        signature: NUMBER.to_owned(),
+        id,
+        life: Incarnation::default(),
+        options: Box::new(ActorOptions::new()),
+    };
+    let (namespace, name) = ("default".to_owned(), "somebody".to_owned());
+    let nobodys = [
+        create,
+        Ask::Named { namespace, name },
+        Ask::Fetch { export: 1 },
+        Ask::Where { export: 1 },
+        // Nobody has begun it there.
+        Ask::Attach { id, life: Incarnation::default() },
+    ];
+    for what in nobodys {
+        assert!(refused(&near.asks(what, Vec::new())).contains("whoever asks"));
+    }
+    // Nor does one who is no neighbour get what neighbours get.
+    for (_, near, channel) in pairs() {
+        let (near, _far) = (Side::of(&here, "far", near), Side::of(&there, "near", channel));
+        let attach = Ask::Attach { id, life: Incarnation::default() };
+        assert!(refused(&near.asks(attach, Vec::new())).contains("whoever asks"));
+    }
+    near.link.end(&Cause::message("it is enough"));
+    last(&far.hung_up);
+    here.shutdown();
+    there.shutdown();
 }

@@ -27,6 +27,7 @@ use raytree_types::{
 use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
 
+use crate::cluster::neighbours::Neighbours;
 use crate::cluster::peer::Peer;
 use crate::cluster::peers::Peers;
 use crate::cluster::resident::Residing;
@@ -87,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) driver: OnceLock<Arc<Driver>>,
     /// The program that this process works for, in a node or a worker.
     pub(crate) program: OnceLock<Arc<Peer>>,
+    /// The other workers of the same job, in a worker.
+    pub(crate) neighbours: OnceLock<Arc<Neighbours>>,
     /// To the process that started this one for one task or one actor.
     pub(crate) parent: OnceLock<Arc<Link>>,
     pub(crate) compute: Arc<Compute>,

@@ -292,6 +292,7 @@ fn boot(
         resident: OnceLock::new(),
         peers: Peers::default(),
         driver: OnceLock::new(),
+        neighbours: OnceLock::new(),
         program: OnceLock::new(),
         parent: OnceLock::new(),
         compute: Arc::default(),

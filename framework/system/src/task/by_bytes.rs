@@ -13,7 +13,7 @@ use raytree_types::{ActorId, ActorOptions, Error, Incarnation, Result};
 use super::args::Args;
 use crate::driver::residents::Resident;
 use crate::link::Token;
-use crate::link::{Served, Terms};
+use crate::link::{CallTerms, Served, Terms};
 use crate::object::Value;
 use crate::object::part::Part;
 use crate::user::actor::Actor;
@@ -27,7 +27,7 @@ pub(crate) type Run = fn(Vec<Part>, Terms) -> Result<Served>;
 /// Begins the life of an actor.
 pub(crate) type Create = fn(Vec<Part>, Birth) -> Result<Born>;
 /// Calls a method of an actor, which is an `ActorRef` of its type.
-pub(crate) type Invoke = fn(&(dyn Any + Send + Sync), Vec<Part>, Option<u32>) -> Result<Served>;
+pub(crate) type Invoke = fn(&(dyn Any + Send + Sync), Vec<Part>, CallTerms) -> Result<Served>;
 
 /// How an entry of the registry is called with bytes.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +116,7 @@ pub trait IsMethod {
         &self,
         actor: &(dyn Any + Send + Sync),
         parts: Vec<Part>,
-        window: Option<u32>,
+        terms: CallTerms,
     ) -> Result<Served>;
 }
 
@@ -137,7 +137,7 @@ pub trait IsNothing {
         &self,
         _actor: &(dyn Any + Send + Sync),
         _parts: Vec<Part>,
-        _window: Option<u32>,
+        _terms: CallTerms,
     ) -> Result<Served> {
         refused()
     }
@@ -166,14 +166,14 @@ impl<M: RemoteMethod> IsMethod for &Of<M> {
         &self,
         actor: &(dyn Any + Send + Sync),
         parts: Vec<Part>,
-        window: Option<u32>,
+        CallTerms { window, retries }: CallTerms,
     ) -> Result<Served> {
         let Some(actor) = actor.downcast_ref::<ActorRef<M::Actor>>() else { return refused() };
         let method = M::method();
         let codec = method.info.codec;
         let args = M::Params::read(parts, codec)?;
         Ok(if M::IS_ONE {
-            Served::one(actor.call(method, args), codec)
+            Served::one(actor.call_for(method, args, retries), codec)
         } else {
             let window = window.unwrap_or(1).max(1);
             Served::many(actor.stream(method, args), codec, window)

@@ -5,18 +5,20 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use raytree_types::codec::{RefToken, scope};
-use raytree_types::{ActorId, Error, Result};
+use raytree_types::codec::{Codec, RefToken, scope};
+use raytree_types::{ActorId, Error, Incarnation, Result};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::class;
+use super::fence::{self, Fence};
 use super::handle::{ActorHandle, exit_of};
 use super::method::{Given, Invocation, Many, Method, One};
 use super::open::OpenCall;
 use super::order::Order;
 use super::remote::{Ending, Remote};
+use super::status::Cell;
 use crate::link::{Called, Callee, Held, Home, ImportedActor, Served, Token};
 use crate::object::Value;
 use crate::object::cell::ObjectCell;
@@ -63,9 +65,19 @@ impl<T: Remote> ActorRef<T> {
         method: &'static Method<T, A, R>,
         args: A::Stored,
     ) -> ObjectRef<R> {
+        self.call_for(method, args, None)
+    }
+
+    /// As [`ActorRef::call`], with so many retries where the actor's options do not say how many.
+    pub(crate) fn call_for<A: Args, R: Value>(
+        &self,
+        method: &'static Method<T, A, R>,
+        args: A::Stored,
+        retries: Option<u32>,
+    ) -> ObjectRef<R> {
         let out = ObjectCell::pending(method.label(), self.life);
         let made = A::travel(args, Strict(self.life), method.info.codec)
-            .and_then(|args| self.make(One { method, args: Given::Once(args) }, &out));
+            .and_then(|args| self.make(One { method, args: Given::Once(args) }, &out, retries));
         if let Err(error) = made {
             out.settle(Err(error));
         }
@@ -81,18 +93,32 @@ impl<T: Remote> ActorRef<T> {
         let (codec, window) = (method.info.codec, raytree_types::limits::STREAM_WINDOW);
         let (stream, sink, end) = stream::pair(method.label(), self.life, codec, window);
         let made = A::travel(args, Strict(self.life), codec)
-            .and_then(|args| self.make(Many { method, args: Given::Once(args), sink }, &end));
+            .and_then(|args| self.make(Many { method, args: Given::Once(args), sink }, &end, None));
         if let Err(error) = made {
             end.settle(Err(error));
         }
         stream
     }
 
-    fn make<I: Invocation<T>>(&self, invocation: I, out: &Arc<ObjectCell<I::Out>>) -> Result<()> {
+    /// As which life the actor has begun all calls that were made before.
+    fn fence(&self) -> ObjectRef<Incarnation> {
+        let out = ObjectCell::pending(fence::NAME, self.life);
+        if let Err(error) = self.make(Fence, &out, None) {
+            out.settle(Err(error));
+        }
+        ObjectRef::first(out)
+    }
+
+    fn make<I: Invocation<T>>(
+        &self,
+        invocation: I,
+        out: &Arc<ObjectCell<I::Out>>,
+        retries: Option<u32>,
+    ) -> Result<()> {
         let handle = self.live()?;
         let credit = handle.addr.try_credit().map_err(|refused| handle.refusal(refused))?;
         let to = (self.life, Arc::clone(out));
-        OpenCall::make(handle, &self.order, (invocation, credit), to);
+        OpenCall::make(handle, &self.order, (invocation, credit, retries), to);
         Ok(())
     }
 }
@@ -157,9 +183,16 @@ impl<T: Remote> Callee for ActorRef<T> {
         self.live().map_or(1, |handle| handle.cell().options.mailbox_bound())
     }
 
+    fn retries(&self) -> u32 {
+        self.live().map_or(0, |handle| handle.cell().options.retries_max())
+    }
+
     fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served> {
+        if to.method == fence::NAME {
+            return Ok(Served::one(self.fence(), Codec::Compact));
+        }
         match registry::way(&to.method, &to.signature)? {
-            Way::Method(invoke) => invoke(self, arguments, to.window),
+            Way::Method(invoke) => invoke(self, arguments, to.terms),
             _ => Err(registry::differs(&to.method, &to.signature, "no method")),
         }
     }
@@ -185,5 +218,9 @@ impl<T: Remote> Callee for ActorRef<T> {
     fn home(&self) -> Option<Home> {
         let imported = self.live().ok()?.cell().imported()?;
         Some(Home::Actor(Arc::clone(imported)))
+    }
+
+    fn cell(&self) -> Option<Arc<Cell>> {
+        self.live().ok().map(|handle| Arc::clone(handle.cell()))
     }
 }

@@ -159,7 +159,8 @@ pub(crate) fn imported<T: Remote>(imported: &Arc<ImportedActor>) -> Result<Actor
     {
         return Ok(own.clone());
     }
-    let options = ActorOptions::new().cpus(0.0).label(&*imported.label).mailbox(imported.mailbox);
+    let options = ActorOptions::new().cpus(0.0).label(&*imported.label);
+    let options = options.mailbox(imported.mailbox).retries(imported.retries);
     let making = Making {
         body: BodyOf::Away(Origin::Imported(Arc::clone(imported))),
         owner: None,

@@ -5,14 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use raytree_supervise::{Credit, short_type_name};
-use raytree_types::{Cause, Exit};
+use raytree_types::{Cause, Error, Exit};
 use tokio::sync::oneshot;
 
-use crate::link::Link;
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::context::ActorContext;
-use crate::user::shipped::Whose;
 use crate::worker::pace::Hold;
+use crate::worker::ways::Passage;
 
 /// A boxed future.
 pub(crate) type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -101,7 +100,10 @@ pub(crate) trait MethodJob<A: Actor>: Send + Sync {
     /// A synchronous `&self` method that is marked `blocking`, on a thread of its own.
     fn on_own_thread(self: Arc<Self>, actor: &A, ctx: &ActorContext<A>);
     /// Has it run by the actor over there. The ticket lives until it is answered.
-    fn ship(self: Arc<Self>, to: (&Arc<Link>, u64, Whose), ticket: Ticket<A>);
+    fn ship(self: Arc<Self>, by: Passage<'_, A>, ticket: Ticket<A>);
+    /// The life that had it is over, with this error: how often it may still be lost if it is made again, which is due now;
+    /// none for one that was told.
+    fn again(&self, error: &Error) -> Option<u32>;
     /// The message goes to the present life.
     fn delivered(&self);
     /// The message is gone.

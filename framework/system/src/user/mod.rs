@@ -4,6 +4,7 @@ pub(crate) mod actor;
 pub(crate) mod actor_ref;
 pub(crate) mod class;
 pub(crate) mod context;
+pub(crate) mod fence;
 pub(crate) mod handle;
 pub(crate) mod job;
 pub(crate) mod method;

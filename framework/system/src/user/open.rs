@@ -23,7 +23,6 @@ use super::handle::{ActorHandle, Lease};
 use super::job::{Boxed, HostedMsg, MethodJob, Ticket};
 use super::method::{Begun, Invocation};
 use super::order::{Deferred, Order};
-use super::shipped::Whose;
 use super::status::Cell;
 use crate::link::Link;
 use crate::object::cell::{ObjectCell, Producer, Standing};
@@ -34,6 +33,7 @@ use crate::task::args::{Settled, Subscriber};
 use crate::task::context::{self, Mode};
 use crate::task::failure::Failure;
 use crate::worker::pace::Hold;
+use crate::worker::ways::Passage;
 
 /// A call of any kind, as the actor's cell sees it.
 pub(crate) trait Open: Send + Sync {
@@ -142,14 +142,15 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     pub(crate) fn make(
         handle: &ActorHandle<T>,
         order: &Arc<Order>,
-        (invocation, credit): (I, Credit),
+        (invocation, credit, retries): (I, Credit, Option<u32>),
         (life, out): (&'static Life, Arc<ObjectCell<I::Out>>),
     ) {
         let mut waits = false;
         invocation.each(&mut |settled| waits |= !settled.is_settled());
         let waits = waits || !order.is_empty();
         let (addr, cell) = (&handle.addr, handle.cell());
-        let retries = if I::REPEATS { cell.options.retries_max() } else { 0 };
+        let most = || cell.options.retries_max();
+        let retries = if I::REPEATS { retries.unwrap_or_else(most) } else { 0 };
         let call = Arc::new(Self {
             place: AtomicUsize::new(NOWHERE),
             label: invocation.label(),
@@ -322,7 +323,6 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
         if !dead && !self.lost.swap(false, Ordering::AcqRel) {
             return;
         }
-        let one_less = |left: u32| left.checked_sub(1);
         let again = !dead
             && self.retries.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok();
         if again {
@@ -336,6 +336,11 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
             self.answer(Err(error.clone()));
         }
     }
+}
+
+/// One retry less; none where there was none.
+fn one_less(left: u32) -> Option<u32> {
+    left.checked_sub(1)
 }
 
 impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
@@ -407,8 +412,22 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         }
     }
 
-    fn ship(self: Arc<Self>, to: (&Arc<Link>, u64, Whose), ticket: Ticket<T>) {
-        self.go(to, ticket);
+    fn ship(self: Arc<Self>, by: Passage<'_, T>, ticket: Ticket<T>) {
+        self.go(by, ticket);
+    }
+
+    fn again(&self, error: &Error) -> Option<u32> {
+        let lives_again = matches!(error, Error::ActorDied { will_restart: true, .. });
+        let order = Ordering::AcqRel;
+        let before = if lives_again && !self.is_answered() {
+            self.retries.fetch_update(order, Ordering::Acquire, one_less).ok()
+        } else {
+            None
+        };
+        if before.is_none() {
+            self.answer(Err(error.clone()));
+        }
+        before.map(|before| before - 1)
     }
 
     fn delivered(&self) {

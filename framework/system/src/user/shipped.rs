@@ -11,32 +11,18 @@ use super::job::Ticket;
 use super::method::Invocation;
 use super::open::OpenCall;
 use crate::driver::residents::Resident;
-use crate::link::{Answer, Ask, Landing, Link};
+use crate::link::{Answer, Ask, CallTerms, Landing};
 use crate::object::part::Part;
 use crate::task::away::{self, Order, Results};
 use crate::task::failure::Failure;
+use crate::worker::ways::{Crossing, Passage};
 
 /// Reads a result.
 type Reads<O> = fn(Part, Codec) -> Result<O, Failure>;
 
-/// Whose actor it is that a call goes to.
-#[derive(Clone)]
-pub(crate) enum Whose {
-    /// Its one life there was begun for this process, which is told how it ends.
-    Begun,
-    /// Another process's, which says what became of a call.
-    Imported,
-    /// The cluster's, in this life: its head says how that ends.
-    Resident(Arc<Resident>, u32),
-}
-
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
-    /// Goes to the actor that is held for this process under `export`.
-    pub(super) fn go(
-        self: Arc<Self>,
-        (link, export, whose): (&Arc<Link>, u64, Whose),
-        ticket: Ticket<T>,
-    ) {
+    /// Goes to the actor that is held for this process at the other end of a link.
+    pub(super) fn go(self: Arc<Self>, by: Passage<'_, T>, ticket: Ticket<T>) {
         let Some(invocation) = self.begin() else { return };
         let codec = invocation.codec();
         let order = panics::catch(|| invocation.order());
@@ -52,12 +38,23 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             Results::One(_) => None,
             Results::Many { window, .. } => Some(*window),
         };
+        let (link, export, retries, sent) = match by {
+            Passage::Plain { link, export, is_begun, retries } => {
+                (link, export, retries, Sent::Plain { is_begun })
+            }
+            Passage::Direct { link, export, crossing } => {
+                (link, export, None, Sent::Direct(crossing))
+            }
+            Passage::Resident { link, export, resident, life } => {
+                (link, export, None, Sent::Resident(Arc::clone(resident), life))
+            }
+        };
         let (method, signature) = (info.name.to_owned(), info.signature.to_owned());
-        let what = Ask::Call { export, method, signature, window };
+        let what = Ask::Call { export, method, signature, terms: CallTerms { window, retries } };
         match results {
             Results::One(read) => {
                 let call = Arc::clone(&self);
-                let landing = Landed { call, whose, ticket, read, codec };
+                let landing = Landed { call, sent, ticket, read, codec };
                 let number = link.ask(what, arguments, Box::new(landing));
                 *self.away.lock() = Some((Arc::clone(link), number));
                 if self.is_answered() {
@@ -70,8 +67,11 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
                 let poured = away::pour(Arc::clone(link), what, arguments, (window, put));
                 runtime.user.spawn(async move {
                     let result = self.watched(poured).await;
-                    match (result, whose) {
-                        (None | Some(Err(Failure::Lost(_))), Whose::Resident(resident, life)) => {
+                    match (result, sent) {
+                        (Some(Err(failure)), Sent::Direct(crossing)) if self.is_lost(&failure) => {
+                            return crossing.lost(ticket);
+                        }
+                        (None | Some(Err(Failure::Lost(_))), Sent::Resident(resident, life)) => {
                             self.lost_with(&resident, life, codec).await;
                         }
                         // It ended with its life: who lost it is said there.
@@ -92,6 +92,20 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         self.returned(Err(Failure::from(died)), codec);
     }
 
+    /// The life over there has ended, or cannot be heard: not what the call has come to.
+    fn is_lost(&self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Lost(_) => true,
+            Failure::System(error) => self.is_end(error),
+            Failure::User(_) => false,
+        }
+    }
+
+    /// It tells of an end of this very actor.
+    fn is_end(&self, error: &Error) -> bool {
+        matches!(error, Error::ActorDied { actor, .. } if *actor == self.cell.known_as())
+    }
+
     /// Nobody wants its answer any more.
     pub(super) fn withdraw(&self) {
         if let Some((link, call)) = self.away.lock().take() {
@@ -100,9 +114,20 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     }
 }
 
+/// How it went.
+enum Sent<T: Actor> {
+    /// `is_begun`: as of [`Passage::Plain`].
+    Plain {
+        is_begun: bool,
+    },
+    Direct(Crossing<T>),
+    /// To this life.
+    Resident(Arc<Resident>, u32),
+}
+
 struct Landed<T: Actor, I: Invocation<T>> {
     call: Arc<OpenCall<T, I>>,
-    whose: Whose,
+    sent: Sent<T>,
     /// Dropped without an answer it says that the call was lost.
     ticket: Ticket<T>,
     read: Reads<I::Out>,
@@ -111,50 +136,32 @@ struct Landed<T: Actor, I: Invocation<T>> {
 
 impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
     fn land(self: Box<Self>, answer: Answer) {
-        let Self { call, whose, ticket, read, codec } = *self;
+        let Self { call, sent, ticket, read, codec } = *self;
         call.away.lock().take();
-        if let Whose::Resident(resident, life) = whose {
-            return landed_of_resident(call, (resident, life), ticket, answer, (read, codec));
-        }
-        let is_begun = matches!(whose, Whose::Begun);
-        match answer {
+        let is_end = matches!(&answer, Answer::Failed(error) if call.is_end(error));
+        let is_last =
+            !matches!(&answer, Answer::Failed(Error::ActorDied { will_restart: true, .. }));
+        let is_lost = is_end || matches!(answer, Answer::Lost(_));
+        match (answer, sent) {
+            // Its owner knows what became of it.
+            (_, Sent::Direct(crossing)) if is_lost => return crossing.lost(ticket),
+            // Told once it is known how that life has ended.
+            (_, Sent::Resident(resident, life)) if is_lost => {
+                let Some(runtime) = call.life.runtime() else { return };
+                runtime.user.spawn(async move {
+                    call.lost_with(&resident, life, codec).await;
+                    drop(ticket);
+                });
+                return;
+            }
             // The life over there has lost it; how it ended is told next. Of another process's actor only the last end is.
-            Answer::Lost(_) => {}
-            Answer::Failed(Error::ActorDied { actor, will_restart, .. })
-                if actor == call.cell.known_as() && (is_begun || !will_restart) => {}
-            answer => {
+            (Answer::Lost(_), _) => {}
+            (_, Sent::Plain { is_begun }) if is_end && (is_begun || is_last) => {}
+            (answer, _sent) => {
                 let result = answer.of_body().and_then(|part| read(part, codec));
                 call.returned(result, codec);
             }
         }
         drop(ticket);
-    }
-}
-
-/// What a life of a resident has lost is told once it is known how that has ended.
-fn landed_of_resident<T: Actor, I: Invocation<T>>(
-    call: Arc<OpenCall<T, I>>,
-    (resident, life): (Arc<Resident>, u32),
-    ticket: Ticket<T>,
-    answer: Answer,
-    (read, codec): (Reads<I::Out>, Codec),
-) {
-    let is_lost = match &answer {
-        Answer::Lost(_) => true,
-        Answer::Failed(Error::ActorDied { actor, .. }) => *actor == call.cell.known_as(),
-        Answer::Failed(_) | Answer::Value(_) => false,
-    };
-    match call.life.runtime().filter(|_| is_lost) {
-        Some(runtime) => {
-            runtime.user.spawn(async move {
-                call.lost_with(&resident, life, codec).await;
-                drop(ticket);
-            });
-        }
-        None => {
-            let result = answer.of_body().and_then(|part| read(part, codec));
-            call.returned(result, codec);
-            drop(ticket);
-        }
     }
 }

@@ -9,7 +9,7 @@ use raytree_types::{ActorId, ActorOptions, Demand, Error, Exit, ExitKind, Incarn
 use tokio::sync::{Notify, watch};
 
 use crate::driver::residents::Resident;
-use crate::link::ImportedActor;
+use crate::link::{ImportedActor, Link};
 use crate::runtime::Shared;
 use crate::user::handle::Lease;
 use crate::user::open::OpenCalls;
@@ -64,6 +64,8 @@ pub(crate) struct Cell {
     imported: OnceLock<Arc<ImportedActor>>,
     /// It is the cluster's, and outlives this process.
     resident: OnceLock<Arc<Resident>>,
+    /// Where its present life is, if other processes have it in common.
+    lives_at: Mutex<Option<(Weak<Link>, Incarnation)>>,
     /// Its lives take nothing of this node's books.
     is_unbooked: bool,
 }
@@ -89,7 +91,8 @@ impl Cell {
         let death = Arc::new(Notify::new());
         let open = OpenCalls::default();
         let exits = AtomicU64::new(0);
-        let (imported, resident, is_unbooked) = (OnceLock::new(), OnceLock::new(), false);
+        let (imported, resident) = (OnceLock::new(), OnceLock::new());
+        let (lives_at, is_unbooked) = (Mutex::new(None), false);
         Self {
             id,
             tag,
@@ -105,6 +108,7 @@ impl Cell {
             open,
             imported,
             resident,
+            lives_at,
             is_unbooked,
         }
     }
@@ -131,6 +135,29 @@ impl Cell {
 
     pub(crate) fn imported(&self) -> Option<&Arc<ImportedActor>> {
         self.imported.get()
+    }
+
+    /// Its life has begun in the process at the other end of a link, which it shares with others.
+    pub(crate) fn is_up_at(&self, link: &Arc<Link>, life: Incarnation) {
+        *self.lives_at.lock() = Some((Arc::downgrade(link), life));
+    }
+
+    pub(crate) fn lives_at(&self) -> Option<(Arc<Link>, Incarnation)> {
+        let lives_at = self.lives_at.lock();
+        let (link, life) = lives_at.as_ref()?;
+        Some((link.upgrade()?, *life))
+    }
+
+    /// Waits until a life is over, and everybody has been told: with which error.
+    pub(crate) async fn is_over(&self, life: Incarnation) -> Error {
+        let mut status = self.watch();
+        let over = |status: &Status| {
+            let last = status.last_exit.as_ref();
+            status.lifecycle == Lifecycle::Dead || last.is_some_and(|exit| exit.incarnation >= life)
+        };
+        // An error is the end of the runtime.
+        _ = status.wait_for(over).await.map(drop);
+        self.gone()
     }
 
     /// The id that the whole system knows it by: `id` is that of the stand-in, where it is one for another process's actor.
@@ -208,6 +235,7 @@ impl Cell {
         will_restart: bool,
     ) -> Option<Arc<Exit>> {
         let mut record = None;
+        *self.lives_at.lock() = None;
         self.status.send_if_modified(|status| {
             if status.lifecycle == Lifecycle::Dead {
                 return false;

@@ -18,8 +18,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use raytree_engine::route::Effect;
 use raytree_supervise::{self as kit, Addr, Context, Failure, Part as OfLife};
-use raytree_types::{ActorOptions, Cause, Error, Exit, ExitKind, Incarnation, Result};
+use raytree_types::{ActorOptions, Cause, Error, Exit, ExitKind, Incarnation, Result, limits};
 use tokio::sync::{oneshot, watch};
 
 use crate::cluster::peer::Seat;
@@ -31,9 +32,9 @@ use crate::task::args::Args;
 use crate::task::definition::Info;
 use crate::user::actor::Actor;
 use crate::user::class::Given;
-use crate::user::job::HostedMsg;
-use crate::user::shipped::Whose;
+use crate::user::job::{HostedMsg, Ticket};
 use crate::user::status::Cell;
+use crate::worker::ways::{Next, Passage, Ways};
 
 /// Where the body of an actor comes from.
 #[derive(Clone)]
@@ -75,6 +76,8 @@ pub(crate) struct AwayArgs {
 pub(crate) struct Away<A: Actor> {
     there: There,
     host: Host,
+    /// There where the actor is another process's and may live in a third one.
+    ways: Option<Arc<Ways<A>>>,
     _actor: PhantomData<fn() -> A>,
 }
 
@@ -153,11 +156,18 @@ impl<A: Actor> kit::Actor for Away<A> {
                 let (link, export) = (Arc::clone(&imported.link), imported.export);
                 let number = number();
                 let over = watches(&link, export, (number, ctx.addr()), None);
-                (Host::Another, There { link, export, over, number, is_begun: false })
+                let is_worker =
+                    link.life.runtime().is_some_and(|own| own.neighbours.get().is_some());
+                let ways = is_worker.then(|| Ways::new(&imported, ctx.addr()));
+                let there = There { link, export, over, number, is_begun: false };
+                return Ok(Self { there, host: Host::Another, ways, _actor: PhantomData });
             }
             Origin::Begun(begun) => begin(ctx, (&cell, life), &begun).await?,
         };
-        Ok(Self { there, host, _actor: PhantomData })
+        if let Host::Peer(_) = host {
+            cell.is_up_at(&there.link, life);
+        }
+        Ok(Self { there, host, ways: None, _actor: PhantomData })
     }
 
     async fn handle(
@@ -167,22 +177,28 @@ impl<A: Actor> kit::Actor for Away<A> {
     ) -> Result<(), Failure> {
         match message {
             HostedMsg::Method(ticket) => {
-                if !self.there.takes().await {
-                    // The ticket, dropped, says that the call is lost with this life.
-                    return Ok(());
+                match self.ways.clone() {
+                    None => self.send(ticket).await,
+                    Some(ways) => self.send_by(ctx, &ways, ticket).await,
                 }
-                let job = ticket.job();
-                let whose = if self.there.is_begun { Whose::Begun } else { Whose::Imported };
-                job.ship((&self.there.link, self.there.export, whose), ticket);
                 Ok(())
             }
-            HostedMsg::Gone(told) if told.0 == self.there.number => gone(ctx, told.1),
+            HostedMsg::Gone(told) if told.0 == self.there.number => {
+                self.hears_the_last().await;
+                gone(ctx, told.1)
+            }
             // Of the body of an earlier life.
             HostedMsg::Gone(_) => Ok(()),
             // Messages of hand-written actors cannot travel: dropped, they tell their callers. Children of the body are
             // told of there.
             HostedMsg::Call(_) | HostedMsg::Query(_) => Ok(()),
-            HostedMsg::ChildExited(_) | HostedMsg::Settle => Ok(()),
+            HostedMsg::ChildExited(_) => Ok(()),
+            HostedMsg::Settle => {
+                if let Some(ways) = self.ways.clone() {
+                    self.does(ctx, &ways);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -194,6 +210,117 @@ impl<A: Actor> kit::Actor for Away<A> {
         }
         if let Host::Own(process) = &mut self.host {
             process.ends().await;
+        }
+    }
+}
+
+impl<A: Actor> Away<A> {
+    async fn send(&mut self, ticket: Ticket<A>) {
+        if !self.there.takes().await {
+            // The ticket, dropped, says that the call is lost with this life.
+            return;
+        }
+        self.ship(ticket, None);
+    }
+
+    fn ship(&self, ticket: Ticket<A>, retries: Option<u32>) {
+        let There { link, export, is_begun, .. } = &self.there;
+        let (export, is_begun) = (*export, *is_begun);
+        ticket.job().ship(Passage::Plain { link, export, is_begun, retries }, ticket);
+    }
+
+    /// Sends a call the way that it has to go now; waits while there is none.
+    async fn send_by(
+        &mut self,
+        ctx: &Context<HostedMsg<A>>,
+        ways: &Arc<Ways<A>>,
+        ticket: Ticket<A>,
+    ) {
+        let (mut call, mut changed) = (None, None);
+        loop {
+            let full = match ways.next(&mut call) {
+                Next::Owner => {
+                    self.ship(ticket, None);
+                    // It may be the one after which a way is sought.
+                    return self.does(ctx, ways);
+                }
+                Next::Direct(call, link, export) => {
+                    let crossing = ways.crossing(call);
+                    let by = Passage::Direct { link: &link, export, crossing };
+                    return ticket.job().ship(by, ticket);
+                }
+                Next::Todo => {
+                    self.does(ctx, ways);
+                    continue;
+                }
+                Next::Hold => None,
+                Next::Full(link) => Some(link),
+            };
+            let Some(changed) = changed.take() else {
+                // Before one more look, so that nothing is missed.
+                changed = Some(ways.changed());
+                continue;
+            };
+            let has_room = async {
+                match &full {
+                    Some(link) => link.wait_for_room().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                // Without the one who would say so it is over as well. The ticket, dropped, says that the call is lost.
+                _ = self.there.over.wait_for(|over| *over) => return,
+                () = changed => {}
+                () = has_room => {}
+            }
+        }
+    }
+
+    /// What its ways want done.
+    fn does(&self, ctx: &Context<HostedMsg<A>>, ways: &Arc<Ways<A>>) {
+        while let Some(effect) = ways.todo() {
+            match effect {
+                Effect::Seek { way } => {
+                    let ways = Arc::clone(ways);
+                    ctx.pipe(async move {
+                        ways.seek(way).await;
+                        None
+                    });
+                }
+                Effect::Settle(calls) => {
+                    let (tickets, error) = ways.settled(&calls);
+                    for ticket in tickets {
+                        // One that was told goes with its ticket.
+                        if let Some(left) = ticket.job().again(&error) {
+                            self.ship(ticket, Some(left));
+                        }
+                    }
+                    ways.has_settled();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the last life has answered directly may still be on its way.
+    async fn hears_the_last(&self) {
+        let Some(ways) = &self.ways else { return };
+        let answered = async {
+            let mut looks = tokio::time::interval(limits::LOOK_AGAIN);
+            while ways.are_open() {
+                looks.tick().await;
+            }
+        };
+        // An error is that it is too late.
+        _ = tokio::time::timeout(limits::BEAT_EVERY, answered).await;
+    }
+}
+
+impl<A: Actor> Drop for Away<A> {
+    fn drop(&mut self) {
+        if let Some(ways) = &self.ways {
+            ways.close();
         }
     }
 }

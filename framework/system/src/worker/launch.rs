@@ -27,8 +27,8 @@ pub(crate) trait Launch: Send + Sync {
     fn close(&self, last: ExitKind);
     /// A handle on it as it lies beside a value; none where handles of its type do not travel.
     fn token(&self) -> Option<Arc<Token>>;
-    /// It is this process's own: nobody else has asked for it.
-    fn is_owned(&self) -> bool;
+    /// Which life it has here, if another process has asked for it; else it is this process's own.
+    fn given(&self) -> Option<Incarnation>;
 }
 
 pub(crate) struct Launcher<A: Actor> {
@@ -104,8 +104,8 @@ impl<A: Actor> Launch for Launcher<A> {
         self.addr.close(last);
     }
 
-    fn is_owned(&self) -> bool {
-        self.given.is_none()
+    fn given(&self) -> Option<Incarnation> {
+        self.given
     }
 
     fn token(&self) -> Option<Arc<Token>> {

@@ -9,6 +9,7 @@ pub(crate) mod lane;
 pub(crate) mod launch;
 pub(crate) mod pace;
 pub(crate) mod resident;
+pub(crate) mod ways;
 
 use std::sync::Weak;
 

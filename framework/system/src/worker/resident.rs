@@ -26,8 +26,8 @@ use crate::object::part::Part;
 use crate::runtime::Shared;
 use crate::user::actor::Actor;
 use crate::user::job::HostedMsg;
-use crate::user::shipped::Whose;
 use crate::user::status::Cell;
+use crate::worker::ways::Passage;
 
 /// What a resident is made of that does not exist yet.
 pub(crate) struct Wish {
@@ -132,9 +132,10 @@ impl<A: Actor> kit::Actor for Follows<A> {
                 if let Err(over) = self.reach().await {
                     return self.ends(ctx, over);
                 }
-                if let Some(there) = &self.there {
-                    let whose = Whose::Resident(Arc::clone(&self.resident), there.life);
-                    ticket.job().ship((&there.link, there.actor.export, whose), ticket);
+                if let Some(There { link, actor, life, .. }) = &self.there {
+                    let (export, resident) = (actor.export, &self.resident);
+                    let by = Passage::Resident { link, export, resident, life: *life };
+                    ticket.job().ship(by, ticket);
                 }
                 Ok(())
             }

@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 use super::support::{Cluster, children, of, told, until};
 use super::{process, square};
 
-const WITHIN: Duration = Duration::from_secs(20);
+pub(crate) const WITHIN: Duration = Duration::from_secs(20);
 
 /// A home with a token of its own.
 fn stranger(cluster: &Cluster) -> std::path::PathBuf {
@@ -138,7 +138,7 @@ impl Insider {
 }
 
 /// Where a process listens.
-fn port(of: u32) -> SocketAddr {
+pub(crate) fn port(of: u32) -> SocketAddr {
     let links = fs::read_dir(format!("/proc/{of}/fd")).expect("it lives").flatten();
     let links = links.filter_map(|link| fs::read_link(link.path()).ok());
     let inodes: Vec<String> = links

@@ -2,6 +2,7 @@
 
 mod commands;
 mod detached;
+mod direct;
 mod doors;
 mod drivers;
 mod hosts;

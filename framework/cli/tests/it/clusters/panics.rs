@@ -63,7 +63,7 @@ fn every_system_actor_of_a_worker_panics_and_it_stays() {
     let cluster = of(every_system_actor_of_a_worker_panics_and_it_stays).start();
     let driver = cluster.driver();
     let mut pids = BTreeSet::new();
-    for path in OF_ALL {
+    for path in OF_ALL.into_iter().chain(["cluster/dialer", "cluster"]) {
         let pid = driver.run(async {
             let counter = Counter::remote(3);
             counter.ready().await?;

@@ -24,6 +24,8 @@ use crate::object::waiter::{Dependent, Waiter};
 use crate::runtime::Shared;
 use crate::task::by_bytes::{Birth, Way};
 use crate::task::registry;
+use crate::user::status::Lifecycle;
+use crate::worker::launch::Launch;
 
 /// How a result is called by the one who has it: the one who wants it knows whose it is.
 pub(crate) const ITS_RESULT: &str = "its result";
@@ -178,12 +180,8 @@ impl Link {
                 }
             }
             Ask::Create { class, signature, id, life, options } => {
-                let Way::Class(create) = registry::way(&class, &signature)? else {
-                    return Err(registry::differs(&class, &signature, "no actor type"));
-                };
                 let birth = Birth { id, life, options: *options, resident: None };
-                let token = create(arguments, birth)?.0;
-                self.serve_actor(call, token)?;
+                self.creates(call, (class, signature), arguments, birth)?;
             }
             Ask::Named { namespace, name } => {
                 let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
@@ -220,6 +218,50 @@ impl Link {
             Ask::Attach { id, life } => self.attach(call, id, life)?,
         }
         Ok(())
+    }
+
+    /// Begins an actor. One whose earlier life still ends here waits for that: there are never two of one id.
+    fn creates(
+        self: &Arc<Self>,
+        call: u64,
+        (class, signature): (String, String),
+        arguments: Vec<Part>,
+        birth: Birth,
+    ) -> Result<()> {
+        let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
+        let is_begun = |launch: &Arc<dyn Launch>| !launch.is_owned();
+        let earlier = runtime.table.launch(birth.id).filter(is_begun);
+        let Some(before) = earlier.and_then(|_| runtime.table.cell(birth.id)) else {
+            return self.create(call, (&class, &signature), arguments, birth);
+        };
+        let (link, mut status) = (Arc::downgrade(self), before.watch());
+        runtime.user.spawn(async move {
+            // Without the one who would say so it is over as well.
+            _ = status.wait_for(|status| status.lifecycle == Lifecycle::Dead).await;
+            drop(before);
+            let Some(link) = link.upgrade() else { return };
+            let begun = panics::catch(|| link.create(call, (&class, &signature), arguments, birth));
+            let begun = begun.unwrap_or_else(|cause| {
+                Err(Error::TaskFailed { task: class.clone(), cause: Box::new(cause) })
+            });
+            if let Err(error) = begun {
+                link.answer(call, Err(error));
+            }
+        });
+        Ok(())
+    }
+
+    fn create(
+        self: &Arc<Self>,
+        call: u64,
+        (class, signature): (&str, &str),
+        arguments: Vec<Part>,
+        birth: Birth,
+    ) -> Result<()> {
+        let Way::Class(create) = registry::way(class, signature)? else {
+            return Err(registry::differs(class, signature, "no actor type"));
+        };
+        self.serve_actor(call, create(arguments, birth)?.0)
     }
 
     /// Looks for an actor among those of the cluster.

@@ -229,7 +229,7 @@ impl Link {
         birth: Birth,
     ) -> Result<()> {
         let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
-        let is_begun = |launch: &Arc<dyn Launch>| !launch.is_owned();
+        let is_begun = |launch: &Arc<dyn Launch>| launch.given().is_some();
         let earlier = runtime.table.launch(birth.id).filter(is_begun);
         let Some(before) = earlier.and_then(|_| runtime.table.cell(birth.id)) else {
             return self.create(call, (&class, &signature), arguments, birth);

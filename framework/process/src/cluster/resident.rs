@@ -71,6 +71,9 @@ pub struct About {
     pub label: String,
     /// As many calls of one process may wait.
     pub mailbox: usize,
+    /// How often a call that was lost with a life is made again.
+    #[serde(default)]
+    pub retries: u32,
 }
 
 /// Which life of a resident a worker is started for.

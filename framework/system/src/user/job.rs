@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::context::ActorContext;
+use crate::worker::crossing::Passage;
 use crate::worker::pace::Hold;
-use crate::worker::ways::Passage;
 
 /// A boxed future.
 pub(crate) type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;

@@ -32,8 +32,8 @@ use crate::runtime::life::Life;
 use crate::task::args::{Settled, Subscriber};
 use crate::task::context::{self, Mode};
 use crate::task::failure::Failure;
+use crate::worker::crossing::Passage;
 use crate::worker::pace::Hold;
-use crate::worker::ways::Passage;
 
 /// A call of any kind, as the actor's cell sees it.
 pub(crate) trait Open: Send + Sync {

@@ -44,6 +44,7 @@ pub(super) fn create<T: Remote>(
         signature: T::info().signature.to_owned(),
         label: wish.options.given_label().unwrap_or(short_type_name::<T>()).to_owned(),
         mailbox: wish.options.mailbox_bound(),
+        retries: wish.options.retries_max(),
     };
     // Whoever else makes one draws another.
     let id = ActorIds::new(RuntimeId::given(drawn_by_lot())).next();
@@ -99,7 +100,8 @@ fn stand_in<T: Remote>(
     here: Here,
 ) -> Result<ActorHandle<T>> {
     let about = residents::known(&resident)?;
-    let options = ActorOptions::new().cpus(0.0).label(&*about.label).mailbox(about.mailbox);
+    let options = ActorOptions::new().cpus(0.0).label(&*about.label);
+    let options = options.mailbox(about.mailbox).retries(about.retries);
     let making = Making {
         body: BodyOf::Resident(Followed { resident, wish }),
         owner: None,

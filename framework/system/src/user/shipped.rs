@@ -10,12 +10,11 @@ use super::actor::Actor;
 use super::job::Ticket;
 use super::method::Invocation;
 use super::open::OpenCall;
-use crate::driver::residents::Resident;
 use crate::link::{Answer, Ask, CallTerms, Landing};
 use crate::object::part::Part;
 use crate::task::away::{self, Order, Results};
 use crate::task::failure::Failure;
-use crate::worker::ways::{Crossing, Passage};
+use crate::worker::crossing::{Crossing, Passage};
 
 /// Reads a result.
 type Reads<O> = fn(Part, Codec) -> Result<O, Failure>;
@@ -42,12 +41,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             Passage::Plain { link, export, is_begun, retries } => {
                 (link, export, retries, Sent::Plain { is_begun })
             }
-            Passage::Direct { link, export, crossing } => {
-                (link, export, None, Sent::Direct(crossing))
-            }
-            Passage::Resident { link, export, resident, life } => {
-                (link, export, None, Sent::Resident(Arc::clone(resident), life))
-            }
+            Passage::Kept { link, export, crossing } => (link, export, None, Sent::Kept(crossing)),
         };
         let (method, signature) = (info.name.to_owned(), info.signature.to_owned());
         let what = Ask::Call { export, method, signature, terms: CallTerms { window, retries } };
@@ -68,11 +62,8 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
                 runtime.user.spawn(async move {
                     let result = self.watched(poured).await;
                     match (result, sent) {
-                        (Some(Err(failure)), Sent::Direct(crossing)) if self.is_lost(&failure) => {
+                        (Some(Err(failure)), Sent::Kept(crossing)) if self.is_lost(&failure) => {
                             return crossing.lost(ticket);
-                        }
-                        (None | Some(Err(Failure::Lost(_))), Sent::Resident(resident, life)) => {
-                            self.lost_with(&resident, life, codec).await;
                         }
                         // It ended with its life: who lost it is said there.
                         (None | Some(Err(Failure::Lost(_))), _) => {}
@@ -82,14 +73,6 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
                 });
             }
         }
-    }
-
-    /// A life of a resident has lost it: how that has ended is known by and by.
-    async fn lost_with(&self, resident: &Resident, life: u32, codec: Codec) {
-        let (kind, will_restart) = resident.fate(life).await;
-        let (actor, name) = (self.cell.known_as(), self.cell.name.clone());
-        let died = Error::ActorDied { actor, name, kind: Box::new(kind), will_restart };
-        self.returned(Err(Failure::from(died)), codec);
     }
 
     /// The life over there has ended, or cannot be heard: not what the call has come to.
@@ -120,9 +103,7 @@ enum Sent<T: Actor> {
     Plain {
         is_begun: bool,
     },
-    Direct(Crossing<T>),
-    /// To this life.
-    Resident(Arc<Resident>, u32),
+    Kept(Crossing<T>),
 }
 
 struct Landed<T: Actor, I: Invocation<T>> {
@@ -143,17 +124,8 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
             !matches!(&answer, Answer::Failed(Error::ActorDied { will_restart: true, .. }));
         let is_lost = is_end || matches!(answer, Answer::Lost(_));
         match (answer, sent) {
-            // Its owner knows what became of it.
-            (_, Sent::Direct(crossing)) if is_lost => return crossing.lost(ticket),
-            // Told once it is known how that life has ended.
-            (_, Sent::Resident(resident, life)) if is_lost => {
-                let Some(runtime) = call.life.runtime() else { return };
-                runtime.user.spawn(async move {
-                    call.lost_with(&resident, life, codec).await;
-                    drop(ticket);
-                });
-                return;
-            }
+            // How that life has ended is known by and by.
+            (_, Sent::Kept(crossing)) if is_lost => return crossing.lost(ticket),
             // The life over there has lost it; how it ended is told next. Of another process's actor only the last end is.
             (Answer::Lost(_), _) => {}
             (_, Sent::Plain { is_begun }) if is_end && (is_begun || is_last) => {}

@@ -34,7 +34,8 @@ use crate::user::actor::Actor;
 use crate::user::class::Given;
 use crate::user::job::{HostedMsg, Ticket};
 use crate::user::status::Cell;
-use crate::worker::ways::{Next, Passage, Ways};
+use crate::worker::crossing::Passage;
+use crate::worker::ways::{Next, Ways};
 
 /// Where the body of an actor comes from.
 #[derive(Clone)]
@@ -246,7 +247,7 @@ impl<A: Actor> Away<A> {
                 }
                 Next::Direct(call, link, export) => {
                     let crossing = ways.crossing(call);
-                    let by = Passage::Direct { link: &link, export, crossing };
+                    let by = Passage::Kept { link: &link, export, crossing };
                     return ticket.job().ship(by, ticket);
                 }
                 Next::Todo => {

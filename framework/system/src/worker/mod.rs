@@ -3,6 +3,7 @@
 pub(crate) mod abandoned;
 pub(crate) mod away;
 pub(crate) mod compute;
+pub(crate) mod crossing;
 pub(crate) mod host;
 pub(crate) mod hosted;
 pub(crate) mod lane;

@@ -6,28 +6,31 @@
 //! - **After a restart:** there is none.
 //! - **Tells:** its callers, with the answers that come back; the head, at its beginning, that the resident is wanted.
 //!
-//! Which lives the resident has, and how each has ended, is the head's word. Calls wait here while it has none.
+//! Which lives the resident has, and how each has ended, is the head's word. Calls wait here while it has none. What a life
+//! has lost is dealt with before anything goes to the next one.
 //!
 //! Invariants:
 //! - **RA-1 (later-lives):** it never goes back to a life that was over, and calls of one caller go to each life in their order.
+//! - **RA-2 (as-often-as-asked):** a call that a life has lost is made again, on the next one and before all that was called
+//!   later, as often as the actor's `retries` allow; else its caller is told how that life has ended.
 
-use std::marker::PhantomData;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use raytree_process::cluster::{About, Hex, Resident as Described};
-use raytree_supervise::{self as kit, Context, Failure};
+use raytree_supervise::{self as kit, Addr, Context, Failure};
 use raytree_types::{ActorOptions, Cause, Error, Exit, ExitKind, Incarnation, Result, limits};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::driver::residents::{Home, Over, Resident};
 use crate::link::{Ask, ImportedActor, Link};
 use crate::object::part::Part;
 use crate::runtime::Shared;
 use crate::user::actor::Actor;
-use crate::user::job::HostedMsg;
+use crate::user::job::{HostedMsg, Ticket};
 use crate::user::status::Cell;
-use crate::worker::ways::Passage;
+use crate::worker::crossing::{Crossing, Keeper, Number, Passage};
 
 /// What a resident is made of that does not exist yet.
 pub(crate) struct Wish {
@@ -55,24 +58,93 @@ pub(crate) struct FollowArgs {
 pub(crate) struct Follows<A: Actor> {
     cell: Arc<Cell>,
     resident: Arc<Resident>,
-    there: Option<There>,
+    addr: Addr<HostedMsg<A>>,
+    there: Option<There<A>>,
     /// The newest life that was reached, and is over.
     last: Option<u32>,
+    /// What goes to the next life before all else, in this order.
+    again: Vec<Ticket<A>>,
     /// How its actor has ended, as its process has said.
     exit: Arc<Mutex<Option<ExitKind>>>,
-    _actor: PhantomData<fn() -> A>,
 }
 
-/// One life.
-struct There {
+/// One life, over one link.
+struct There<A: Actor> {
     link: Arc<Link>,
     actor: Arc<ImportedActor>,
     life: u32,
     /// True once the link says nothing more.
     cut: watch::Receiver<bool>,
+    asked: Arc<Asked<A>>,
 }
 
-impl There {
+/// What was asked over one link.
+struct Asked<A: Actor> {
+    calls: Mutex<Calls<A>>,
+    /// Every call is answered or lost.
+    settled: Notify,
+}
+
+struct Calls<A: Actor> {
+    made: Number,
+    open: usize,
+    lost: BTreeMap<Number, Ticket<A>>,
+}
+
+impl<A: Actor> Default for Asked<A> {
+    fn default() -> Self {
+        let calls = Calls { made: 0, open: 0, lost: BTreeMap::new() };
+        Self { calls: Mutex::new(calls), settled: Notify::new() }
+    }
+}
+
+impl<A: Actor> Asked<A> {
+    fn crossing(self: &Arc<Self>) -> Crossing<A> {
+        let own = Arc::clone(self);
+        let calls = &mut *self.calls.lock();
+        calls.made += 1;
+        calls.open += 1;
+        Crossing::new(own, calls.made)
+    }
+
+    /// What has no answer, once nothing has one on its way any more.
+    async fn lost(&self) -> BTreeMap<Number, Ticket<A>> {
+        loop {
+            let settled = self.settled.notified();
+            {
+                let calls = &mut *self.calls.lock();
+                if calls.open == 0 {
+                    return std::mem::take(&mut calls.lost);
+                }
+            }
+            settled.await;
+        }
+    }
+
+    fn settles(&self, lost: Option<(Number, Ticket<A>)>) {
+        let is_last = {
+            let calls = &mut *self.calls.lock();
+            calls.open -= 1;
+            calls.lost.extend(lost);
+            calls.open == 0
+        };
+        if is_last {
+            self.settled.notify_one();
+        }
+    }
+}
+
+impl<A: Actor> Keeper<A> for Asked<A> {
+    fn answered(&self, _call: Number) {
+        self.settles(None);
+    }
+
+    fn lost(&self, call: Number, ticket: Ticket<A>) {
+        self.settles(Some((call, ticket)));
+    }
+}
+
+impl<A: Actor> There<A> {
     fn is_cut(&self) -> bool {
         // Without the one who would say so it is over as well.
         *self.cut.borrow() || self.cut.has_changed().is_err()
@@ -109,8 +181,8 @@ impl<A: Actor> kit::Actor for Follows<A> {
             resident.create(described, wish.options.gets_if_exists());
         }
         let exit = Arc::default();
-        let (there, last) = (None, None);
-        let mut own = Self { cell, resident, there, last, exit, _actor: PhantomData };
+        let (addr, there, last) = (ctx.addr().clone(), None, None);
+        let mut own = Self { cell, resident, addr, there, last, again: Vec::new(), exit };
         if let Err(over) = own.reach().await {
             return Err(Failure::exit(own.end_of(over)));
         }
@@ -132,11 +204,7 @@ impl<A: Actor> kit::Actor for Follows<A> {
                 if let Err(over) = self.reach().await {
                     return self.ends(ctx, over);
                 }
-                if let Some(There { link, actor, life, .. }) = &self.there {
-                    let (export, resident) = (actor.export, &self.resident);
-                    let by = Passage::Resident { link, export, resident, life: *life };
-                    ticket.job().ship(by, ticket);
-                }
+                self.ship(ticket);
                 Ok(())
             }
             HostedMsg::Gone(_) => {
@@ -145,7 +213,19 @@ impl<A: Actor> kit::Actor for Follows<A> {
             }
             // Messages of hand-written actors cannot travel: dropped, they tell their callers.
             HostedMsg::Call(_) | HostedMsg::Query(_) => Ok(()),
-            HostedMsg::ChildExited(_) | HostedMsg::Settle => Ok(()),
+            HostedMsg::ChildExited(_) => Ok(()),
+            // The link is cut: nobody has to call first for those who wait to be told.
+            HostedMsg::Settle => {
+                if let Some(there) = self.there.take_if(|there| there.is_cut()) {
+                    self.leave(there).await;
+                }
+                if !self.again.is_empty()
+                    && let Err(over) = self.reach().await
+                {
+                    return self.ends(ctx, over);
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -158,14 +238,16 @@ impl<A: Actor> Follows<A> {
                 if there.takes().await {
                     return Ok(());
                 }
-                // One whose link was lost may live: then it is dialed again, and is the same.
-                let lives = self.resident.lives(there.life) && !there.link.leaves();
-                self.last = if lives { there.life.checked_sub(1) } else { Some(there.life) };
-                self.there = None;
+            }
+            if let Some(there) = self.there.take() {
+                self.leave(there).await;
             }
             let home = self.resident.lives_after(self.last).await?;
             match self.attach(&home).await {
-                Ok(there) => self.there = Some(there),
+                Ok(there) => {
+                    self.there = Some(there);
+                    std::mem::take(&mut self.again).into_iter().for_each(|lost| self.ship(lost));
+                }
                 Err(why) => {
                     self.cell.note(&format!("life {} is not reached: {why}", home.life));
                     // Its end is told; else it is dialed again.
@@ -179,14 +261,44 @@ impl<A: Actor> Follows<A> {
         }
     }
 
+    fn ship(&self, ticket: Ticket<A>) {
+        if let Some(There { link, actor, asked, .. }) = &self.there {
+            let by = Passage::Kept { link, export: actor.export, crossing: asked.crossing() };
+            ticket.job().ship(by, ticket);
+        }
+    }
+
+    /// It takes nothing more. Waits until all that it was asked is settled (RA-2).
+    async fn leave(&mut self, there: There<A>) {
+        let There { link, life, asked, .. } = there;
+        let lost = asked.lost().await;
+        if !lost.is_empty() {
+            let (kind, will_restart) = self.resident.fate(life).await;
+            let (actor, name) = (self.cell.known_as(), self.cell.name.clone());
+            let died = Error::ActorDied { actor, name, kind: Box::new(kind), will_restart };
+            // One that was told goes with its ticket.
+            let again = |lost: &Ticket<A>| lost.job().again(&died).is_some();
+            self.again.extend(lost.into_values().filter(again));
+        }
+        // One whose link was lost may live: then it is dialed again, and is the same.
+        let lives = self.resident.lives(life) && !link.leaves();
+        self.last = if lives { life.checked_sub(1) } else { Some(life) };
+    }
+
     /// Dials a life, and waits until its constructor has returned.
-    async fn attach(&self, home: &Home) -> std::result::Result<There, String> {
+    async fn attach(&self, home: &Home) -> std::result::Result<There<A>, String> {
         let (resident, own) = (Arc::clone(&self.resident), home.clone());
         let dialed = tokio::task::spawn_blocking(move || resident.dial(&own)).await;
         let stream = dialed.map_err(|error| error.to_string())??;
         let runtime = self.cell.runtime.upgrade().ok_or("the runtime has ended")?;
         let (say, cut) = watch::channel(false);
-        let link = start(&self.cell.name, stream, &runtime, say)?;
+        let addr = self.addr.clone();
+        let cut_off = move || {
+            // Nobody waits for it when the stand-in has ended.
+            _ = say.send(true);
+            _ = addr.cast(HostedMsg::Settle);
+        };
+        let link = start(&self.cell.name, stream, &runtime, cut_off)?;
         drop(runtime);
         let asked = link.request(Ask::Resident).await;
         let actor = asked.map_err(|error| self.unborn(error))?.into_actor();
@@ -198,7 +310,7 @@ impl<A: Actor> Follows<A> {
             }
         };
         link.watch(actor.export, Box::new(heard));
-        Ok(There { link, actor, life: home.life, cut })
+        Ok(There { link, actor, life: home.life, cut, asked: Arc::default() })
     }
 
     /// Its constructor has not returned: why is known, if that was why.
@@ -237,13 +349,12 @@ fn start(
     name: &str,
     stream: raytree_wire::Stream,
     runtime: &Arc<Shared>,
-    say: watch::Sender<bool>,
+    cut_off: impl FnOnce() + Send + 'static,
 ) -> std::result::Result<Arc<Link>, String> {
     let own: Arc<Mutex<std::sync::Weak<Link>>> = Arc::default();
     let (ends, user) = (Arc::clone(&own), runtime.user.clone());
     let hung_up = move |cause: Cause| {
-        // Nobody waits for it when the stand-in has ended.
-        _ = say.send(true);
+        cut_off();
         let link = ends.lock().upgrade();
         // Values are dropped there, which is the user's code.
         _ = user.spawn_blocking(move || link.inspect(|link| link.end(&cause)));

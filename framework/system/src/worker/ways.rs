@@ -13,52 +13,11 @@ use raytree_types::codec::Codec;
 use raytree_types::{Error, Incarnation};
 use tokio::sync::Notify;
 
-use crate::driver::residents::Resident;
 use crate::link::{Answer, Ask, CallTerms, Imported, ImportedActor, Landing, Link};
 use crate::user::actor::Actor;
 use crate::user::fence;
 use crate::user::job::{HostedMsg, Ticket};
-
-/// How a call is sent to an actor of another process.
-pub(crate) enum Passage<'a, A: Actor> {
-    /// To the process that has the body for this one, or to the owner of the actor.
-    Plain {
-        link: &'a Arc<Link>,
-        export: u64,
-        /// Its one life there was begun for this process, which is told how it ends.
-        is_begun: bool,
-        /// How often it may be made again; none for what the actor's options say.
-        retries: Option<u32>,
-    },
-    /// To the cluster's, in this life: its head says how that ends.
-    Resident { link: &'a Arc<Link>, export: u64, resident: &'a Arc<Resident>, life: u32 },
-    /// To the worker that has the present life, past the owner.
-    Direct { link: &'a Arc<Link>, export: u64, crossing: Crossing<A> },
-}
-
-/// A call that went directly. Dropped, it is answered, or nobody wants its answer.
-pub(crate) struct Crossing<A: Actor> {
-    ways: Arc<Ways<A>>,
-    call: Call,
-    is_lost: bool,
-}
-
-impl<A: Actor> Crossing<A> {
-    /// No answer will come. The call waits for the word that its life is over.
-    pub(crate) fn lost(mut self, ticket: Ticket<A>) {
-        self.is_lost = true;
-        self.ways.inner.lock().lost.insert(self.call, ticket);
-        self.ways.input(Input::Lost(self.call));
-    }
-}
-
-impl<A: Actor> Drop for Crossing<A> {
-    fn drop(&mut self) {
-        if !self.is_lost {
-            self.ways.input(Input::Answered(self.call));
-        }
-    }
-}
+use crate::worker::crossing::{Crossing, Keeper};
 
 /// See the [module documentation](self).
 pub(crate) struct Ways<A: Actor> {
@@ -167,7 +126,8 @@ impl<A: Actor> Ways<A> {
     }
 
     pub(super) fn crossing(self: &Arc<Self>, call: Call) -> Crossing<A> {
-        Crossing { ways: Arc::clone(self), call, is_lost: false }
+        let own = Arc::clone(self);
+        Crossing::new(own, call)
     }
 
     /// Something has happened, on whichever thread.
@@ -289,6 +249,17 @@ impl<A: Actor> Ways<A> {
         let what = Ask::Over { export: *export, life };
         let question = owner.ask(what, Vec::new(), Box::new(landing));
         Some(Direct { way, worker, life, link, held, asked: (Arc::clone(owner), question) })
+    }
+}
+
+impl<A: Actor> Keeper<A> for Ways<A> {
+    fn answered(&self, call: Call) {
+        self.input(Input::Answered(call));
+    }
+
+    fn lost(&self, call: Call, ticket: Ticket<A>) {
+        self.inner.lock().lost.insert(call, ticket);
+        self.input(Input::Lost(call));
     }
 }
 

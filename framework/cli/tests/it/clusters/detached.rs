@@ -130,6 +130,56 @@ fn rs_2_rs_3_rf_1_its_process_is_killed_and_it_lives_again_as_often_as_it_may() 
     cluster.until_free();
 }
 
+/// Writes down what it is told, and dies at the number that it is to die of, once.
+struct Scribe {
+    journal: PathBuf,
+}
+
+#[remote]
+impl Scribe {
+    fn new(journal: PathBuf) -> Self {
+        Self { journal }
+    }
+
+    pub(crate) fn writes(&mut self, number: u32, is_deadly: bool) -> Result<u32, std::io::Error> {
+        let before = std::fs::read_to_string(&self.journal).unwrap_or_default();
+        std::fs::write(&self.journal, format!("{before}{number}\n"))?;
+        if is_deadly && !before.lines().any(|line| line == number.to_string()) {
+            send(std::process::id(), Signal::KILL);
+            std::thread::park();
+        }
+        Ok(number)
+    }
+}
+
+#[test]
+fn ra_2_what_a_life_has_lost_is_made_again_in_its_order_as_often_as_asked() {
+    let plan = of(ra_2_what_a_life_has_lost_is_made_again_in_its_order_as_often_as_asked);
+    let cluster = plan.nodes(1).start();
+    let driver = cluster.driver();
+    let journal = cluster.folder.path().join("journal");
+    driver.run(async {
+        let scribe = Scribe::with(named("scribe").restarts(2).retries(1)).remote(journal.clone());
+        let calls = (0..20).map(|number| scribe.writes(number, number == 5));
+        assert_eq!(get_all(calls).await?, (0..20).collect::<Vec<_>>());
+        let written = std::fs::read_to_string(&journal).expect("it was written");
+        let written: Vec<u32> = written.lines().map(|line| line.parse().expect("one")).collect();
+        // First all up to the deadly one; then, from the first without an answer on, all in their order.
+        let (first, second) = written.split_at(6);
+        assert_eq!(first, [0, 1, 2, 3, 4, 5]);
+        assert!((0..=5).contains(&second[0]), "{written:?}");
+        assert_eq!(second, (second[0]..20).collect::<Vec<_>>());
+        // Once more than it may be made again: the caller is told.
+        let scribe = Scribe::with(named("blunt").restarts(2)).remote(journal.clone());
+        let told = scribe.writes(100, true).await.unwrap_err();
+        assert!(matches!(told, Error::ActorDied { will_restart: true, .. }), "{told}");
+        assert_eq!(scribe.writes(101, false).await?, 101);
+        let first = get_actor::<Scribe>("scribe").await?;
+        first.kill().await?;
+        scribe.kill().await.map(drop)
+    });
+}
+
 #[test]
 fn rs_2_its_node_is_killed_and_it_lives_on_another_one() {
     let plan = of(rs_2_its_node_is_killed_and_it_lives_on_another_one);

@@ -81,7 +81,11 @@ fn print(status: &ClusterStatus, style: Style, out: &mut impl Write) -> io::Resu
                 .name
                 .as_deref()
                 .map_or_else(|| own.id.to_string(), |name| format!("{}/{name}", own.namespace));
-            let node = own.node.clone().unwrap_or_else(|| "waits".to_owned());
+            let waits = || match own.wants.is_none() {
+                true => "waits".to_owned(),
+                false => format!("waits for {}", own.wants),
+            };
+            let node = own.node.clone().unwrap_or_else(waits);
             [name, own.label.clone(), node, own.restarts.to_string()]
         });
         table(["DETACHED", "ACTOR", "NODE", "RESTARTS"], detached.collect(), style, out)?;
@@ -165,6 +169,7 @@ mod tests {
             label: name.unwrap_or("Counter").to_owned(),
             node: node.map(str::to_owned),
             restarts: 2,
+            wants: Resources::cpus(1.0),
         }
     }
 

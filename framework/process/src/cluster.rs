@@ -247,6 +247,9 @@ pub struct Offer {
     pub total: Resources,
     /// What it runs already, and where that is dialed, if it is up.
     pub workers: Vec<(Worker, Option<SocketAddr>)>,
+    /// What has ended there of late, with its status: the head may not have heard of it.
+    #[serde(default)]
+    pub ended: Vec<(Worker, i32)>,
     /// The raytree version it was built with.
     pub version: String,
     /// Where its process is found by a head of the same host; none when nobody is to look for it.

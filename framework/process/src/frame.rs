@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0-1 | `rt` |
 //! | 2 | the version of this format, 1 |
-//! | 3 | what it is: [`FromChild`] 1 to 3, [`ToChild`] 129 to 131 |
+//! | 3 | what it is: [`FromChild`] 1 to 4, [`ToChild`] 129 to 131 |
 //! | 4-7, 8-11 | the child's incarnation: placement, restart |
 //! | 12-19, 20-27 | two numbers, whose meaning depends on what it is; 0 where there is none |
 //! | 28-31 | 0 |
@@ -20,6 +20,9 @@ pub const FRAME_BYTES: usize = 32;
 
 const MAGIC: [u8; 2] = *b"rt";
 const VERSION: u8 = 1;
+
+/// The status with which a process ends in order.
+pub const ENDED: i32 = 0;
 
 /// The status with which a process ends that has left of its own will, after [`FromChild::Drains`].
 pub const DRAINED: i32 = 72;

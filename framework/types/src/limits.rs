@@ -269,6 +269,9 @@ pub const NODE_SINGLES_MAX: usize = 1024;
 /// Workers that a node may report to its head: one for each job that can have one there, and as many that are ending.
 pub const NODE_WORKERS_MAX: usize = 2 * (JOBS_MAX + NODE_SINGLES_MAX);
 
+/// Ends of workers that a node remembers until it has joined its head again: more than end by themselves within a lease.
+pub const NODE_ENDS_KEPT_MAX: usize = 256;
+
 /// Detached actors that a cluster has, those included that still end. Each has a process of its own, of some ten megabytes:
 /// these are 100 GB of memory and more, on a hundred machines.
 pub const RESIDENTS_MAX: usize = 10_000;
@@ -429,7 +432,8 @@ pub const RESIDENT_ARGUMENT_BYTES_MAX: usize = 32 << 10;
 /// takes to notice that a machine is gone.
 pub const RESIDENT_FATE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Processes that call one detached actor at the same time: each is a connection and a thread.
+/// Processes that call one detached actor at the same time: each is a connection and a thread. Enough for all drivers that there
+/// can be ([`JOBS_MAX`]), which have one each.
 pub const RESIDENT_CALLERS_MAX: usize = 1024;
 
 /// How long a detached actor that has ended may take to tell its callers so.

@@ -299,6 +299,10 @@ impl Cluster {
         let answer = Answered::from(answer);
         _ = mirror.cast(MirrorMsg::Tell(Box::new(ToNode::Joined { ticket, answer })));
         if let Some((node, offer, session)) = up {
+            for (worker, code) in &offer.ended {
+                let inputs = self.hears_of_end(&worker_id(worker), Some(*code));
+                inputs.into_iter().for_each(|input| self.booked(&mut book, input));
+            }
             let workers = offer.workers.iter().map(|(worker, at)| (worker_id(worker), *at));
             let (workers, total) = (workers.collect(), offer.total);
             let paused = judge.phase(&node.name) != Some(Phase::Up);

@@ -10,6 +10,7 @@ use raytree_engine::jobs::{self, Book, News};
 use raytree_engine::residents::{
     Directory, Effect, Ended, Follower, Input, Key, Refusal, Spec, Told,
 };
+use raytree_process::ENDED;
 use raytree_process::cluster::{Residence, Resident, ResidentNews, ResidentWish, Template};
 use raytree_types::inspect::DetachedStatus;
 use raytree_types::{ActorId, JobId, limits};
@@ -45,9 +46,6 @@ pub(super) struct Follows {
     over: Vec<Kept>,
 }
 
-/// The status with which the process of a resident ends that has ended in order, of its own will.
-const ENDED_IN_ORDER: i32 = 0;
-
 impl Residents {
     /// It is the job of one.
     pub(super) fn has(&self, job: JobId) -> bool {
@@ -64,7 +62,7 @@ impl Residents {
 
     /// The process of a worker has ended: said before the book of jobs hears of it.
     pub(super) fn ended(&mut self, worker: &jobs::WorkerId, code: Option<i32>) -> Follows {
-        let how = if code == Some(ENDED_IN_ORDER) { Ended::Over } else { Ended::Lost };
+        let how = if code == Some(ENDED) { Ended::Over } else { Ended::Lost };
         self.step(Input::Ended { worker: worker.clone(), how })
     }
 
@@ -119,7 +117,11 @@ impl Residents {
                 self.step(Input::Find { by: by(ticket), key: key(&namespace, &name) })
             }
             ResidentWish::Unfollow { ticket } => self.step(Input::Unfollow { by: by(ticket) }),
-            ResidentWish::End { id, kill } => self.step(Input::End { id, kill }),
+            // Who follows nobody any more has heard the last word.
+            ResidentWish::End { ticket, kill } => match self.directory.followed_by(by(ticket)) {
+                Some(id) => self.step(Input::End { id, kill }),
+                None => Follows::default(),
+            },
         }
     }
 
@@ -130,17 +132,19 @@ impl Residents {
             .filter(|(_, stage, _)| matches!(stage, jobs::Stage::Up { .. }))
             .map(|(worker, ..)| (worker.job, worker.node.name.to_string()))
             .collect();
-        let mut rows: Vec<_> = self.kept.values().map(|kept| (kept, &kept.resident)).collect();
+        let known = self.directory.residents();
+        let known = known.filter_map(|own| Some((own, &self.kept.get(&own.id)?.resident)));
+        let mut rows: Vec<_> = known.collect();
         rows.sort_by_key(|(_, own)| (own.name.is_none(), &own.namespace, &own.name, own.id));
-        let rows = rows.into_iter().take(limits::STATUS_DETACHED_MAX).map(|(kept, own)| {
-            let job = self.directory.job_of(own.id);
+        let rows = rows.into_iter().take(limits::STATUS_DETACHED_MAX).map(|(listed, own)| {
             DetachedStatus {
                 id: own.id,
                 namespace: own.namespace.clone(),
                 name: own.name.clone(),
                 label: own.about.label.clone(),
-                node: job.and_then(|job| homes.get(&job).cloned()),
-                restarts: kept.starts.saturating_sub(1),
+                node: homes.get(&listed.job).cloned(),
+                restarts: listed.life,
+                wants: own.wants.clone(),
             }
         });
         (rows.collect(), self.kept.len())

@@ -1,6 +1,6 @@
 //! What all parts of a node share: who it is, its lease, its workers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Place, Settings
 use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Whereabouts, Worker};
 use raytree_process::{Keeper, Mark};
 use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
-use raytree_types::{Cause, Resources, Restart, Shutdown};
+use raytree_types::{Cause, Resources, Restart, Shutdown, limits};
 use tokio::sync::watch;
 
 use super::beats::Progress;
@@ -67,6 +67,8 @@ pub(crate) struct Station {
     /// There once the head has said by what it judges.
     lease: Mutex<Option<Lease>>,
     workers: Mutex<HashMap<Worker, Placed>>,
+    /// The last of those that have ended with a status.
+    ended: Mutex<VecDeque<(Worker, i32)>>,
     stage: watch::Sender<Stage>,
 }
 
@@ -113,6 +115,7 @@ impl Station {
             mark,
             lease: Mutex::default(),
             workers: Mutex::default(),
+            ended: Mutex::default(),
             stage,
         }))
     }
@@ -150,6 +153,7 @@ impl Station {
             address: format!("{} pid {}", self.door.bind, std::process::id()),
             total: self.total.clone(),
             workers: workers.iter().map(|(worker, own)| (worker.clone(), own.at)).collect(),
+            ended: self.ended.lock().iter().cloned().collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             whereabouts,
         }
@@ -264,11 +268,33 @@ impl Station {
 
     /// A worker has surely ended.
     pub(crate) fn is_gone(&self, worker: &Worker, cause: Cause, code: Option<i32>) {
-        if self.workers.lock().remove(worker).is_none() {
+        if !self.forgets(worker, code) {
             return;
         }
         let said = FromNode::WorkerGone { worker: worker.clone(), cause, code };
         _ = self.uplink.cast(UplinkMsg::Say(Box::new(said)));
+    }
+
+    /// A worker was never begun, and will not be.
+    pub(crate) fn declines(&self, worker: &Worker) {
+        if self.forgets(worker, None) {
+            let said = FromNode::Declined { worker: worker.clone() };
+            _ = self.uplink.cast(UplinkMsg::Say(Box::new(said)));
+        }
+    }
+
+    /// False when it is not there. With the lock on both, so that each report has it in one of them.
+    fn forgets(&self, worker: &Worker, code: Option<i32>) -> bool {
+        let mut workers = self.workers.lock();
+        let was_there = workers.remove(worker).is_some();
+        if let Some(code) = code.filter(|_| was_there) {
+            let mut ended = self.ended.lock();
+            ended.push_back((worker.clone(), code));
+            if ended.len() > limits::NODE_ENDS_KEPT_MAX {
+                ended.pop_front();
+            }
+        }
+        was_there
     }
 }
 

@@ -131,7 +131,7 @@ impl Actor for WorkerMirror {
             WorkerMsg::Stop { .. } if self.ward.is_none() => {
                 // There is no process, and there will be none.
                 self.fetch.give_up(&self.posted.station.programs);
-                _ = self.gone(Cause::message(TOLD_TO_END));
+                self.posted.station.declines(&self.posted.worker);
                 ctx.stop(TOLD_TO_END);
                 return Ok(());
             }

@@ -95,6 +95,12 @@ impl Directory {
         self.residents.get(&id).map(|resident| resident.job)
     }
 
+    /// Whom somebody follows.
+    #[must_use]
+    pub fn followed_by(&self, by: Follower) -> Option<ActorId> {
+        self.followers.get(&by).copied()
+    }
+
     /// Those that are not dead, by id.
     pub fn residents(&self) -> impl Iterator<Item = Listed<'_>> {
         self.residents.iter().map(|(id, resident)| Listed {

@@ -114,8 +114,8 @@ pub enum ResidentWish {
     },
     /// Its end, for good.
     End {
-        /// Whose.
-        id: ActorId,
+        /// Of what it follows under this.
+        ticket: u64,
         /// Its process is killed; else it ends in order.
         kill: bool,
     },

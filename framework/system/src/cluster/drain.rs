@@ -53,6 +53,9 @@ pub(crate) fn because(cause: Cause, link: Option<&Link>) -> Cause {
 fn drain(line: &Line, runtime: &Arc<Shared>, link: Arc<Link>, threads: &AbandonedThreads) {
     tracing::warn!("this process is to be replaced: {threads}");
     line.drains();
+    if let Some(neighbours) = runtime.neighbours.get() {
+        neighbours.leave(threads);
+    }
     let own = Arc::clone(runtime);
     runtime.system.spawn(async move {
         // An error is that it took too long.
@@ -68,7 +71,9 @@ async fn finished(runtime: &Shared, link: &Link) {
     let mut idle = 0;
     while idle < 2 {
         ticks.tick().await;
-        let is_idle = !is_at_work(runtime) && link.has_said_all();
+        let neighbours = runtime.neighbours.get();
+        let have_heard = neighbours.is_none_or(|all| all.have_heard_all());
+        let is_idle = !is_at_work(runtime) && link.has_said_all() && have_heard;
         idle = if is_idle { idle + 1 } else { 0 };
     }
 }

@@ -19,7 +19,7 @@ use parking_lot::{Condvar, Mutex};
 use raytree_process::cluster::{Greeting, Worker};
 use raytree_supervise::Addr;
 use raytree_types::codec::RefToken;
-use raytree_types::{Cause, limits};
+use raytree_types::{AbandonedThreads, Cause, limits};
 use raytree_wire::{Hello, Plane, Stream, Tls, Token, dial};
 use tokio::sync::oneshot;
 
@@ -51,6 +51,8 @@ struct Known {
     /// Links that are about to be known, and those of them that have hung up already.
     opening: Vec<u64>,
     early: Vec<u64>,
+    /// Nobody is let in any more.
+    leaves: bool,
 }
 
 struct Linked {
@@ -63,6 +65,19 @@ struct Linked {
 struct Wanted {
     address: SocketAddr,
     waiting: Vec<oneshot::Sender<Option<Arc<Link>>>>,
+}
+
+impl Known {
+    fn is_full(&self) -> bool {
+        self.links.len() + self.wanted.len() + self.opening.len() >= limits::NEIGHBOURS_MAX
+    }
+
+    /// A place for a link of this number; none when all are taken.
+    fn reserve(&mut self, number: u64) -> Option<u64> {
+        let is_free = !self.is_full();
+        self.opening.extend(is_free.then_some(number));
+        is_free.then_some(number)
+    }
 }
 
 impl Neighbours {
@@ -113,7 +128,7 @@ impl Neighbours {
             if let Some(linked) = known.links.iter().find(|linked| linked.who == *who) {
                 return Some(Arc::clone(&linked.link));
             }
-            let is_full = known.links.len() + known.wanted.len() >= limits::NEIGHBOURS_MAX;
+            let is_full = known.is_full();
             match known.wanted.get_mut(who) {
                 Some(wanted) => {
                     wanted.waiting.push(tells);
@@ -143,9 +158,24 @@ impl Neighbours {
         }
         let (here, there) = UnixStream::pair().ok()?;
         // It answers for as long as the other one asks.
-        self.links(&self.own, there).ok()?;
-        let link = self.links(&self.own, here);
+        self.links(&self.own, there, |known| known.reserve(self.number())).ok()?;
+        let link = self.links(&self.own, here, |known| known.reserve(self.number()));
         link.inspect_err(|why| tracing::warn!(why, "this worker cannot call itself")).ok()
+    }
+
+    /// This worker leaves: nobody calls it directly any more.
+    pub(super) fn leave(&self, threads: &AbandonedThreads) {
+        let links: Vec<_> = {
+            let known = &mut *self.known.lock();
+            known.leaves = true;
+            known.links.iter().map(|linked| Arc::clone(&linked.link)).collect()
+        };
+        links.iter().for_each(|link| link.tell_abandoned(threads, true));
+    }
+
+    /// All answers to neighbours have gone out.
+    pub(super) fn have_heard_all(&self) -> bool {
+        self.known.lock().links.iter().all(|linked| linked.link.has_said_all())
     }
 
     /// Who is to be dialed.
@@ -171,12 +201,25 @@ impl Neighbours {
 
     /// A neighbour was dialed, or cannot be: whoever waits is told.
     pub(super) fn dialed(self: &Arc<Self>, who: &Worker, stream: Result<Stream, String>) {
-        let link = stream.and_then(|stream| self.links(who, stream));
+        let mut waiting = Vec::new();
+        let mut take = |known: &mut Known| {
+            let wanted = known.wanted.remove(who);
+            waiting = wanted.map(|wanted| wanted.waiting).unwrap_or_default();
+        };
+        let link = match stream {
+            Ok(stream) => self.links(who, stream, |known| {
+                // In its own place.
+                take(known);
+                known.reserve(self.number())
+            }),
+            Err(why) => {
+                take(&mut self.known.lock());
+                Err(why)
+            }
+        };
         if let Err(why) = &link {
             tracing::warn!(%who, "a neighbour cannot be called directly: {why}");
         }
-        let wanted = self.known.lock().wanted.remove(who);
-        let waiting = wanted.map(|wanted| wanted.waiting).unwrap_or_default();
         // Some have left.
         waiting.into_iter().for_each(|tells| _ = tells.send(link.as_ref().ok().cloned()));
     }
@@ -194,26 +237,33 @@ impl Neighbours {
         if *to != self.own || from.job != self.own.job || *from == self.own {
             return Err(format!("{from} means {to:?}, and this is {:?}", self.own));
         }
-        if self.known.lock().links.len() >= limits::NEIGHBOURS_MAX {
-            return Err(format!("there are {} neighbours already", limits::NEIGHBOURS_MAX));
-        }
-        self.links(from, stream).map(drop)
+        self.links(from, stream, |known| match known.leaves {
+            true => None,
+            false => known.reserve(self.number()),
+        })
+        .map(drop)
     }
 
     fn links(
         self: &Arc<Self>,
         who: &Worker,
         stream: impl Into<Channel>,
+        reserve: impl FnOnce(&mut Known) -> Option<u64>,
     ) -> Result<Arc<Link>, String> {
-        let runtime = self.runtime.upgrade().ok_or_else(|| "the runtime has ended".to_owned())?;
-        let number = self.number();
+        let number = reserve(&mut self.known.lock());
+        let number = number.ok_or_else(|| {
+            format!("it leaves, or has {} neighbours already", limits::NEIGHBOURS_MAX)
+        })?;
+        let Some(runtime) = self.runtime.upgrade() else {
+            self.known.lock().opening.retain(|opening| *opening != number);
+            return Err("the runtime has ended".to_owned());
+        };
         let own = Arc::downgrade(self);
         let hung_up = move |cause| {
             if let Some(own) = own.upgrade() {
                 own.hung_up(number, cause);
             }
         };
-        self.known.lock().opening.push(number);
         let link = Link::start_between((who, self), stream, &runtime, hung_up);
         let mut known = self.known.lock();
         known.opening.retain(|opening| *opening != number);

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use raytree_process::ENDED;
 use raytree_process::cluster::Residence;
 use raytree_types::codec::Encoded;
 use raytree_types::{Cause, ExitKind, Incarnation, Result, limits};
 use raytree_wire::Stream;
 use tokio::time::{interval, timeout};
 
-use super::serve::ENDED;
 use crate::link::{Held, Link, Token};
 use crate::object::part::Part;
 use crate::runtime::{Runtime, Shared};
@@ -39,7 +39,7 @@ impl Residing {
     }
 
     /// Somebody was told of it.
-    pub(crate) fn is_known(&self) {
+    pub(crate) fn gets_known(&self) {
         self.is_known.store(true, Ordering::Release);
     }
 }
@@ -104,7 +104,7 @@ fn ends(code: i32) -> ! {
 
 impl Callers {
     /// Its node wants it to end.
-    pub(super) fn is_told(&self) {
+    pub(super) fn hears_of_the_end(&self) {
         self.is_told.store(true, Ordering::Release);
     }
 

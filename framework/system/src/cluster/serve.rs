@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use raytree_process::cluster::Posting;
-use raytree_process::{Assignment, Heard, Link as Line};
+use raytree_process::{Assignment, ENDED, Heard, Link as Line};
 use raytree_types::{Resources, Result, limits};
 use raytree_wire::Listener;
 
@@ -23,8 +23,6 @@ pub(crate) const NODE: &str = "node";
 /// What a process of somebody's own is called.
 pub(crate) const OWN: &str = "isolated";
 
-/// It was asked to end, and did.
-pub(crate) const ENDED: i32 = 0;
 /// It could not do what it was started for.
 pub(crate) const FAILED: i32 = 70;
 /// Its parent is gone.
@@ -72,7 +70,7 @@ pub(crate) fn serve(
             }
         }
         Heard::Stop { .. } => {
-            called.is_told();
+            called.hears_of_the_end();
             stop(known.get(), &served);
         }
         Heard::Gone => exit(ORPHANED),
@@ -131,13 +129,14 @@ fn linked((line, runtime): (&Line, &Runtime), link: Arc<Link>, service: &Service
 /// A node ends its actors in order. A process of somebody's own has nothing left that anybody wants.
 #[expect(clippy::exit, reason = "the program as such never runs in this process")]
 fn stop(own: Option<&(Line, Runtime)>, service: &Service) {
-    let Some((line, runtime)) = own.cloned() else { exit(ENDED) };
+    let is_resident = matches!(service, Service::Worker(posting) if posting.residence.is_some());
+    // A resident's actor has not ended of its own will.
+    let ended = if is_resident { resident::LOST } else { ENDED };
+    let Some((line, runtime)) = own.cloned() else { exit(ended) };
     line.leaving();
     if matches!(service, Service::Own) {
-        exit(ENDED);
+        exit(ended);
     }
-    let is_resident = matches!(service, Service::Worker(posting) if posting.residence.is_some());
-    let ended = if is_resident { resident::LOST } else { ENDED };
     // Its beats go on meanwhile.
     let ending = thread::Builder::new().spawn(move || {
         runtime.shutdown();

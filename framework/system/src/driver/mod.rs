@@ -17,6 +17,7 @@
 
 mod head;
 mod inbox;
+pub(crate) mod lines;
 pub(crate) mod residents;
 mod store;
 mod workers;
@@ -39,6 +40,7 @@ use raytree_wire::{Hello, Messages, Plane, Stream, Tls, Token, dial};
 use crate::runtime::Shared;
 use head::{Head, HeadMsg};
 use inbox::Inbox;
+use lines::Lines;
 use residents::Residents;
 use workers::Workers;
 
@@ -62,6 +64,7 @@ pub(crate) struct Driver {
     /// Since when there are no workers, and why.
     workerless: Mutex<Option<(Duration, String)>>,
     residents: Residents,
+    lines: Lines,
     /// How long a silent head is waited for, once it has said so.
     grace: OnceLock<Duration>,
 }
@@ -106,6 +109,7 @@ impl Driver {
             storing: AtomicBool::new(false),
             workerless: Mutex::default(),
             residents: Residents::default(),
+            lines: Lines::default(),
             grace: OnceLock::new(),
         });
         let stream = driver.connect(Plane::Control, socket, &Greeting::Driver).map_err(failed)?;

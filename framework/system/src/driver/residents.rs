@@ -14,20 +14,28 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use raytree_process::cluster::{
-    About, FromDriver, Greeting, Resident as Described, ResidentNews, ResidentWish, Worker,
+    About, FromDriver, Resident as Described, ResidentNews, ResidentWish, Worker,
 };
 use raytree_process::program::Program;
 use raytree_types::{ActorId, Cause, Error, ExitKind, Result, limits};
-use raytree_wire::{Plane, Stream};
 use tokio::sync::watch;
 
 use super::Driver;
+use super::lines::Line;
+use crate::runtime::Shared;
 
 /// See the [module documentation](self).
 #[derive(Default)]
 pub(super) struct Residents {
     next: AtomicU64,
-    followed: Mutex<HashMap<u64, watch::Sender<State>>>,
+    followed: Mutex<Followed>,
+}
+
+#[derive(Default)]
+struct Followed {
+    by_ticket: HashMap<u64, watch::Sender<State>>,
+    /// Nobody will say anything of them any more, for this reason.
+    lost: Option<String>,
 }
 
 /// What is known of a resident.
@@ -84,16 +92,30 @@ pub(crate) struct Resident {
     state: watch::Receiver<State>,
     /// What this process has called it before the head knew of it.
     wished: Option<(ActorId, Arc<About>)>,
-    is_asked: AtomicBool,
+    asked: Mutex<Asked>,
     /// This process has had it killed.
     is_killed: AtomicBool,
+}
+
+/// Whether the head knows that this process follows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asked {
+    #[default]
+    NotYet,
+    Yes,
+    /// It was ended before: it is never asked for.
+    Never,
 }
 
 impl Residents {
     fn follow(&self) -> (u64, watch::Receiver<State>) {
         let ticket = self.next.fetch_add(1, Ordering::Relaxed);
         let (say, state) = watch::channel(State::default());
-        self.followed.lock().insert(ticket, say);
+        let followed = &mut *self.followed.lock();
+        match &followed.lost {
+            Some(reason) => _ = say.send(State { is: None, standing: head_lost(reason) }),
+            None => _ = followed.by_ticket.insert(ticket, say),
+        }
         (ticket, state)
     }
 
@@ -101,7 +123,7 @@ impl Residents {
     pub(super) fn hear(&self, ticket: u64, news: ResidentNews) {
         let is_last = news.is_last();
         let mut followed = self.followed.lock();
-        let Some(say) = followed.get(&ticket) else { return };
+        let Some(say) = followed.by_ticket.get(&ticket) else { return };
         say.send_modify(|state| match news {
             ResidentNews::Is { id, program, about } => match check(&program.id, &about) {
                 Ok(()) => state.is = Some((id, Arc::new(about))),
@@ -123,17 +145,30 @@ impl Residents {
             }
         });
         if is_last {
-            followed.remove(&ticket);
+            followed.by_ticket.remove(&ticket);
         }
     }
 
     /// The head is lost: nobody will say anything of them any more.
     pub(super) fn lost(&self, reason: &str) {
-        for say in std::mem::take(&mut *self.followed.lock()).into_values() {
-            let error = Error::HeadLost { reason: reason.to_owned() };
-            say.send_modify(|state| state.standing = refused(Refused::Error(error)));
+        let lost = Some(reason.to_owned());
+        let before =
+            std::mem::replace(&mut *self.followed.lock(), Followed { lost, ..Followed::default() });
+        for say in before.by_ticket.into_values() {
+            say.send_modify(|state| state.standing = head_lost(reason));
         }
     }
+
+    /// The head is never asked for this one.
+    fn is_over(&self, ticket: u64, over: Over) {
+        if let Some(say) = self.followed.lock().by_ticket.remove(&ticket) {
+            say.send_modify(|state| state.standing = Standing::Over(over));
+        }
+    }
+}
+
+fn head_lost(reason: &str) -> Standing {
+    refused(Refused::Error(Error::HeadLost { reason: reason.to_owned() }))
 }
 
 fn refused(why: Refused) -> Standing {
@@ -176,7 +211,7 @@ impl Driver {
         name: &str,
     ) -> std::result::Result<Resident, Refused> {
         let resident = self.followed(None);
-        resident.is_asked.store(true, Ordering::Release);
+        *resident.asked.lock() = Asked::Yes;
         let (ticket, namespace, name) = (resident.ticket, namespace.to_owned(), name.to_owned());
         self.wish(ResidentWish::Find { ticket, namespace, name });
         let mut state = resident.state.clone();
@@ -192,8 +227,8 @@ impl Driver {
 
     fn followed(self: &Arc<Self>, wished: Option<(ActorId, Arc<About>)>) -> Resident {
         let (ticket, state) = self.residents.follow();
-        let (is_asked, is_killed) = Default::default();
-        Resident { driver: Arc::clone(self), ticket, state, wished, is_asked, is_killed }
+        let (asked, is_killed) = Default::default();
+        Resident { driver: Arc::clone(self), ticket, state, wished, asked, is_killed }
     }
 
     fn wish(&self, what: ResidentWish) {
@@ -204,14 +239,16 @@ impl Driver {
 impl Resident {
     /// The head is asked for it, the first time that this is called.
     pub(crate) fn create(&self, described: Described, get_if_exists: bool) {
-        if !self.is_asked.swap(true, Ordering::AcqRel) {
+        let mut asked = self.asked.lock();
+        if *asked == Asked::NotYet {
+            *asked = Asked::Yes;
             let (ticket, resident) = (self.ticket, Box::new(described));
             self.driver.wish(ResidentWish::Create { ticket, resident, get_if_exists });
         }
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        self.is_asked.load(Ordering::Acquire)
+        *self.asked.lock() != Asked::NotYet
     }
 
     fn is(&self) -> Option<(ActorId, Arc<About>)> {
@@ -247,6 +284,17 @@ impl Resident {
     /// Whether that life is the one which the head has as living.
     pub(crate) fn lives(&self, life: u32) -> bool {
         matches!(&self.state.borrow().standing, Standing::Up(home) if home.life == life)
+    }
+
+    /// Waits until the head says that this life is over.
+    pub(crate) fn ended(&self, life: u32) -> impl Future<Output = ()> + Send + use<> {
+        let mut state = self.state.clone();
+        async move {
+            let other =
+                |state: &State| !matches!(&state.standing, Standing::Up(home) if home.life == life);
+            // An error is that nobody follows it any more.
+            _ = state.wait_for(other).await.map(drop);
+        }
     }
 
     /// Waits for the end of it all.
@@ -289,18 +337,32 @@ impl Resident {
         }
     }
 
-    /// Its end, for good, for everybody.
-    pub(crate) fn end(&self, kill: bool) {
+    /// Its end, for good, for everybody. False when the head has not been asked for it, and never will be: then there is
+    /// nobody but its stand-in.
+    pub(crate) fn end(&self, kill: bool) -> bool {
         self.is_killed.fetch_or(kill, Ordering::AcqRel);
-        if let Some(id) = self.id() {
-            self.driver.wish(ResidentWish::End { id, kill });
+        let mut asked = self.asked.lock();
+        if *asked == Asked::Yes {
+            // After the question, which it may have overtaken no more than the answer has: the head knows who is meant.
+            self.driver.wish(ResidentWish::End { ticket: self.ticket, kill });
+            return true;
         }
+        *asked = Asked::Never;
+        let cause = Cause::message("it was ended before it began");
+        self.driver.residents.is_over(self.ticket, Over::Dead { cause, in_order: true });
+        false
     }
 
-    /// Dials a life of it. Blocks.
-    pub(crate) fn dial(&self, home: &Home) -> std::result::Result<Stream, String> {
-        let greeting = Greeting::Calls { worker: home.worker.clone() };
-        self.driver.connect(Plane::Calls, home.address, &greeting)
+    /// The link with a life of it.
+    ///
+    /// # Errors
+    /// A sentence: it cannot be dialed.
+    pub(crate) async fn line(
+        &self,
+        home: &Home,
+        runtime: &Arc<Shared>,
+    ) -> std::result::Result<Line, String> {
+        self.driver.line(home, runtime).await
     }
 }
 
@@ -333,8 +395,8 @@ impl std::fmt::Display for Refused {
 
 impl Drop for Resident {
     fn drop(&mut self) {
-        let was_followed = self.driver.residents.followed.lock().remove(&self.ticket).is_some();
-        if was_followed && self.is_asked() {
+        let followed = self.driver.residents.followed.lock().by_ticket.remove(&self.ticket);
+        if followed.is_some() && *self.asked.lock() == Asked::Yes {
             self.driver.wish(ResidentWish::Unfollow { ticket: self.ticket });
         }
     }

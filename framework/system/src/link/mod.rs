@@ -27,6 +27,7 @@
 //! - **LI-1 (answered-once):** every question is answered once: with what came of it, or with the end of the link.
 //! - **LI-2 (held-until-released):** what is exported lives until it is released or the link has ended, and no longer.
 
+mod birth;
 mod channel;
 mod export;
 mod frame;
@@ -348,9 +349,11 @@ impl Link {
     }
 
     fn answered(self: &Arc<Self>, call: u64, result: std::result::Result<Packed, Error>) {
-        let answer = match result.and_then(|packed| self.unpack(packed)) {
-            Ok(part) => Answer::Value(part),
-            Err(mut error) => {
+        let answer = match result.map(|packed| self.unpack(packed)) {
+            Ok(Ok(part)) => Answer::Value(part),
+            // What it refers to died with the one who has sent it: so has the answer.
+            Ok(Err(_)) if self.has_surely_ended() => Answer::Lost(self.surely_ended()),
+            Err(mut error) | Ok(Err(mut error)) => {
                 // It does not know what it is called here. One that has asked somebody else has said whom.
                 if let Error::ProgramsDiffer { asked, .. } = &mut error
                     && asked.is_empty()

@@ -2,8 +2,9 @@
 //!
 //! Over such a link calls of actors go, and their answers, and nothing else. Whatever a value refers to stays with the owner,
 //! as if the value had gone through it: the sender has the owner hold it for the other one (it is *passed*), and speaks of it
-//! by a number. Who gets such a message waits for what it speaks of. So no reference hangs from a process that merely sent
-//! it, and values with references wait for the owner where others do not.
+//! by a number. Who gets such a message waits for what it speaks of, and so does all that comes behind it over that link. So no
+//! reference hangs from a process that merely sent it; but values with references wait for the owner where others do not, and
+//! while the owner stands still they hold up what follows them.
 //!
 //! Invariants:
 //! - **LB-1 (calls-alone):** a neighbour gets nothing but the lives that its own owner has begun, and does nothing with them
@@ -78,6 +79,15 @@ impl Link {
         if let Some(between) = &self.between {
             between.has_ended.store(true, Ordering::SeqCst);
         }
+    }
+
+    /// A neighbour of which the owner has said that it has ended.
+    pub(super) fn has_surely_ended(&self) -> bool {
+        self.between.as_ref().is_some_and(|between| between.has_ended.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn surely_ended(&self) -> Cause {
+        Cause::message(format!("{} has ended", self.peer))
     }
 
     /// A neighbour may ask for calls alone (LB-1), and the owner for everything else.

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use super::export::{Called, Callee, Held, Kept, Object, Token};
-use super::frame::{Ask, Frame, Packed, WireRef};
+use super::frame::{Ask, Frame, Packed};
 use super::import::Home;
 use super::{Answer, Link};
 use crate::driver::residents::{self, Resident};
@@ -24,8 +24,6 @@ use crate::object::waiter::{Dependent, Waiter};
 use crate::runtime::Shared;
 use crate::task::by_bytes::{Birth, Way};
 use crate::task::registry;
-use crate::user::status::Lifecycle;
-use crate::worker::launch::Launch;
 
 /// How a result is called by the one who has it: the one who wants it knows whose it is.
 pub(crate) const ITS_RESULT: &str = "its result";
@@ -206,7 +204,7 @@ impl Link {
                     if let Some(residing) =
                         own.upgrade().as_ref().and_then(|own| own.resident.get())
                     {
-                        residing.is_known();
+                        residing.gets_known();
                     }
                 });
             }
@@ -218,50 +216,6 @@ impl Link {
             Ask::Attach { id, life } => self.attach(call, id, life)?,
         }
         Ok(())
-    }
-
-    /// Begins an actor. One whose earlier life still ends here waits for that: there are never two of one id.
-    fn creates(
-        self: &Arc<Self>,
-        call: u64,
-        (class, signature): (String, String),
-        arguments: Vec<Part>,
-        birth: Birth,
-    ) -> Result<()> {
-        let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
-        let is_begun = |launch: &Arc<dyn Launch>| launch.given().is_some();
-        let earlier = runtime.table.launch(birth.id).filter(is_begun);
-        let Some(before) = earlier.and_then(|_| runtime.table.cell(birth.id)) else {
-            return self.create(call, (&class, &signature), arguments, birth);
-        };
-        let (link, mut status) = (Arc::downgrade(self), before.watch());
-        runtime.user.spawn(async move {
-            // Without the one who would say so it is over as well.
-            _ = status.wait_for(|status| status.lifecycle == Lifecycle::Dead).await;
-            drop(before);
-            let Some(link) = link.upgrade() else { return };
-            let begun = panics::catch(|| link.create(call, (&class, &signature), arguments, birth));
-            let begun = begun.unwrap_or_else(|cause| {
-                Err(Error::TaskFailed { task: class.clone(), cause: Box::new(cause) })
-            });
-            if let Err(error) = begun {
-                link.answer(call, Err(error));
-            }
-        });
-        Ok(())
-    }
-
-    fn create(
-        self: &Arc<Self>,
-        call: u64,
-        (class, signature): (&str, &str),
-        arguments: Vec<Part>,
-        birth: Birth,
-    ) -> Result<()> {
-        let Way::Class(create) = registry::way(class, signature)? else {
-            return Err(registry::differs(class, signature, "no actor type"));
-        };
-        self.serve_actor(call, create(arguments, birth)?.0)
     }
 
     /// Looks for an actor among those of the cluster.
@@ -360,39 +314,6 @@ impl Link {
         said.inspect_err(|_| self.unsaid(&kept))
     }
 
-    /// The other side has begun the life of an actor here.
-    fn serve_actor(self: &Arc<Self>, call: u64, token: Arc<Token>) -> Result<()> {
-        let Held::Actor(actor) = &token.held else { return Err(gone()) };
-        let actor = Arc::clone(actor);
-        let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
-        if !self.notes(call, Serving::Actor(Arc::clone(&actor))) {
-            return Ok(());
-        }
-        let link = Arc::downgrade(self);
-        runtime.system.spawn(async move {
-            let ready = actor.ready().await;
-            let Some(link) = link.upgrade() else { return };
-            match ready {
-                Ok(()) => link.born(call, token, &*actor),
-                Err(error) => link.answer(call, Err(error)),
-            }
-        });
-        Ok(())
-    }
-
-    /// The actor that was asked for is there, and held for whoever asked.
-    pub(super) fn born(self: &Arc<Self>, call: u64, token: Arc<Token>, actor: &dyn Callee) {
-        let serving = self.tables.lock().serving.remove(&call);
-        if serving.is_none() {
-            // Nobody wants it any more: it was told to end.
-            return;
-        }
-        let export = self.hold(token);
-        self.tell_of_end(export, actor);
-        let refs = vec![WireRef::Born { export }];
-        self.tell(&Frame::Answer { call, result: Ok(Packed { refs, ..Packed::default() }) });
-    }
-
     pub(super) fn answer(self: &Arc<Self>, call: u64, result: Result<Part>) {
         let serving = self.tables.lock().serving.remove(&call);
         if serving.is_none() {
@@ -434,6 +355,9 @@ impl Link {
                 }
             }
             // A stream with a hole is none.
+            Err(_) if self.has_surely_ended() => {
+                self.settle(call, Answer::Lost(self.surely_ended()));
+            }
             Err(error) => {
                 self.tell(&Frame::Withdraw { call, recursive: true });
                 self.settle(call, Answer::Failed(error));

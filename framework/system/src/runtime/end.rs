@@ -36,6 +36,11 @@ impl Shared {
                     let left = limits::SHUTDOWN_DEADLINE.saturating_sub(clock::now() - began);
                     root.shutdown(left).await;
                 }
+                if let Some(driver) = self.driver.get().cloned() {
+                    let cause = Cause::message("the program was shut down");
+                    // An error is that dropping a value has panicked.
+                    _ = self.user.spawn_blocking(move || driver.end_lines(&cause)).await;
+                }
                 self.ended("it was shut down");
             })
             .await;

@@ -90,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) program: OnceLock<Arc<Peer>>,
     /// The other workers of the same job, in a worker.
     pub(crate) neighbours: OnceLock<Arc<Neighbours>>,
+    /// Held while a life is begun for another process: one of one actor at a time.
+    pub(crate) births: Mutex<()>,
     /// To the process that started this one for one task or one actor.
     pub(crate) parent: OnceLock<Arc<Link>>,
     pub(crate) compute: Arc<Compute>,

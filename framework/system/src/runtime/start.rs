@@ -293,6 +293,7 @@ fn boot(
         peers: Peers::default(),
         driver: OnceLock::new(),
         neighbours: OnceLock::new(),
+        births: Mutex::default(),
         program: OnceLock::new(),
         parent: OnceLock::new(),
         compute: Arc::default(),

@@ -59,9 +59,14 @@ pub(crate) fn into_sink<T: Value>(sink: Sink<T>, codec: Codec) -> Put {
 /// Hands what comes over the link to the future that waits for it.
 struct Pours {
     came: mpsc::Sender<Came>,
+    /// Hears of the last word when that comes, however slowly the items before it are read.
+    ends: OnEnd,
     /// More came than there was room for.
     overran: Arc<AtomicBool>,
 }
+
+/// Hears of the end of a stream; dropped, there is none that anybody waits for.
+pub(crate) type OnEnd = Box<dyn FnOnce(&Answer) + Send>;
 
 enum Came {
     Item(Part),
@@ -77,6 +82,7 @@ impl Landing for Pours {
     }
 
     fn land(self: Box<Self>, answer: Answer) {
+        (self.ends)(&answer);
         if let Err(mpsc::error::TrySendError::Full(_)) = self.came.try_send(Came::End(answer)) {
             self.overran.store(true, Ordering::Release);
         }
@@ -101,12 +107,12 @@ pub(crate) fn pour(
     link: Arc<Link>,
     what: Ask,
     arguments: Vec<Part>,
-    (window, put): (u32, Put),
+    (window, put, ends): (u32, Put, OnEnd),
 ) -> impl Future<Output = Result<(), Failure>> + Send {
     // The end has a place of its own.
     let (came, comes) = mpsc::channel(window.max(1) as usize + 1);
     let overran = Arc::new(AtomicBool::new(false));
-    let pours = Pours { came, overran: Arc::clone(&overran) };
+    let pours = Pours { came, ends, overran: Arc::clone(&overran) };
     // Now, and not when somebody polls: what is asked later comes after it.
     let call = link.ask(what, arguments, Box::new(pours));
     poured(Withdraws { link, call }, comes, (put, overran))

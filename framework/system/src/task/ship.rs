@@ -44,7 +44,8 @@ pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Sha
         }
         Results::Many { window, put, end } => {
             let body = async move {
-                let poured = away::pour(link, what, order.arguments, (window, put)).await;
+                let poured =
+                    away::pour(link, what, order.arguments, (window, put, Box::new(|_| ()))).await;
                 drop(seat);
                 poured.map(|()| end())
             };

@@ -170,8 +170,8 @@ impl<A: Actor> ActorHandle<A> {
         if let Some(imported) = self.cell().imported() {
             return imported.link.end_actor(imported.export, kill);
         }
-        if let Some(resident) = self.cell().resident() {
-            return resident.end(kill);
+        if self.cell().resident().is_some_and(|resident| resident.end(kill)) {
+            return;
         }
         if let Some(runtime) = self.cell().runtime.upgrade() {
             runtime.end_actor(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use raytree_supervise::panics;
 use raytree_types::codec::Codec;
 use raytree_types::{Error, Result};
+use tokio::sync::oneshot;
 
 use super::actor::Actor;
 use super::job::Ticket;
@@ -12,9 +13,9 @@ use super::method::Invocation;
 use super::open::OpenCall;
 use crate::link::{Answer, Ask, CallTerms, Landing};
 use crate::object::part::Part;
-use crate::task::away::{self, Order, Results};
+use crate::task::away::{self, OnEnd, Order, Results};
 use crate::task::failure::Failure;
-use crate::worker::crossing::{Crossing, Passage};
+use crate::worker::crossing::{Crossing, Lost, Passage};
 
 /// Reads a result.
 type Reads<O> = fn(Part, Codec) -> Result<O, Failure>;
@@ -58,21 +59,39 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             }
             Results::Many { window, put, end } => {
                 let Some(runtime) = self.life.runtime() else { return };
-                let poured = away::pour(Arc::clone(link), what, arguments, (window, put));
+                let (ends, told) = self.hears_of_end(sent);
+                let poured = away::pour(Arc::clone(link), what, arguments, (window, put, ends));
                 runtime.user.spawn(async move {
                     let result = self.watched(poured).await;
-                    match (result, sent) {
-                        (Some(Err(failure)), Sent::Kept(crossing)) if self.is_lost(&failure) => {
-                            return crossing.lost(ticket);
+                    match result {
+                        Some(Err(failure)) if told.is_some() && self.is_lost(&failure) => {
+                            // After all that has come of it.
+                            let error = self.watched(async { told?.await.ok() }).await.flatten();
+                            error.into_iter().for_each(|error| {
+                                self.returned(Err(Failure::from(error)), codec);
+                            });
                         }
                         // It ended with its life: who lost it is said there.
-                        (None | Some(Err(Failure::Lost(_))), _) => {}
-                        (Some(result), _) => self.returned(result.map(|()| end()), codec),
+                        None | Some(Err(Failure::Lost(_))) => {}
+                        Some(result) => self.returned(result.map(|()| end()), codec),
                     }
                     drop(ticket);
                 });
             }
         }
+    }
+
+    /// The crossing of a stream is over when its last word comes; what error that is in the end is told later.
+    fn hears_of_end(self: &Arc<Self>, sent: Sent<T>) -> (OnEnd, Option<oneshot::Receiver<Error>>) {
+        let Sent::Kept(crossing) = sent else { return (Box::new(|_| ()), None) };
+        let (tells, told) = oneshot::channel();
+        let call = Arc::clone(self);
+        let ends = move |answer: &Answer| match answer {
+            Answer::Lost(_) => crossing.lost(Lost::Stream(tells)),
+            Answer::Failed(error) if call.is_end(error) => crossing.lost(Lost::Stream(tells)),
+            Answer::Failed(_) | Answer::Value(_) => drop(crossing),
+        };
+        (Box::new(ends), Some(told))
     }
 
     /// The life over there has ended, or cannot be heard: not what the call has come to.
@@ -125,7 +144,7 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
         let is_lost = is_end || matches!(answer, Answer::Lost(_));
         match (answer, sent) {
             // How that life has ended is known by and by.
-            (_, Sent::Kept(crossing)) if is_lost => return crossing.lost(ticket),
+            (_, Sent::Kept(crossing)) if is_lost => return crossing.lost(Lost::Call(ticket)),
             // The life over there has lost it; how it ended is told next. Of another process's actor only the last end is.
             (Answer::Lost(_), _) => {}
             (_, Sent::Plain { is_begun }) if is_end && (is_begun || is_last) => {}

@@ -111,8 +111,13 @@ fn number() -> u64 {
 }
 
 impl There {
-    /// Waits until a call may be sent; false when the body has ended meanwhile.
+    /// Waits until a call may be sent; false when the body has ended meanwhile. One that leaves takes nothing more (DR-1).
     async fn takes(&mut self) -> bool {
+        if self.link.leaves() {
+            // Without the one who would say so it is over as well.
+            _ = self.over.wait_for(|over| *over).await.map(drop);
+            return false;
+        }
         if self.link.has_room() {
             return true;
         }
@@ -290,12 +295,9 @@ impl<A: Actor> Away<A> {
                     });
                 }
                 Effect::Settle(calls) => {
-                    let (tickets, error) = ways.settled(&calls);
-                    for ticket in tickets {
-                        // One that was told goes with its ticket.
-                        if let Some(left) = ticket.job().again(&error) {
-                            self.ship(ticket, Some(left));
-                        }
+                    let (lost, error) = ways.settled(&calls);
+                    for (ticket, left) in lost.into_iter().filter_map(|own| own.settle(&error)) {
+                        self.ship(ticket, Some(left));
                     }
                     ways.has_settled();
                 }

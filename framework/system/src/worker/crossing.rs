@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use raytree_types::Error;
+use tokio::sync::oneshot;
+
 use crate::link::Link;
 use crate::user::actor::Actor;
 use crate::user::job::Ticket;
@@ -29,7 +32,32 @@ pub(crate) trait Keeper<A: Actor>: Send + Sync {
     /// It is answered, or nobody wants its answer.
     fn answered(&self, call: Number);
     /// No answer will come.
-    fn lost(&self, call: Number, ticket: Ticket<A>);
+    fn lost(&self, call: Number, lost: Lost<A>);
+}
+
+/// A call whose life has ended before it was answered.
+pub(crate) enum Lost<A: Actor> {
+    Call(Ticket<A>),
+    /// It gave many, and is not made again. What has come of them is read first; then its caller is told.
+    Stream(oneshot::Sender<Error>),
+}
+
+impl<A: Actor> Lost<A> {
+    /// Its life is over, with this error: the call, if it is to be made again, and how often it may still be lost then. Else its
+    /// caller is told.
+    pub(crate) fn settle(self, error: &Error) -> Option<(Ticket<A>, u32)> {
+        match self {
+            Self::Call(ticket) => {
+                let left = ticket.job().again(error)?;
+                Some((ticket, left))
+            }
+            Self::Stream(tells) => {
+                // Nobody reads it any more.
+                _ = tells.send(error.clone());
+                None
+            }
+        }
+    }
 }
 
 /// A call on its way. Dropped, it is answered, or nobody wants its answer.
@@ -45,9 +73,9 @@ impl<A: Actor> Crossing<A> {
     }
 
     /// No answer will come: the call waits for the word that its life is over.
-    pub(crate) fn lost(mut self, ticket: Ticket<A>) {
+    pub(crate) fn lost(mut self, lost: Lost<A>) {
         self.is_lost = true;
-        self.keeper.lost(self.call, ticket);
+        self.keeper.lost(self.call, lost);
     }
 }
 

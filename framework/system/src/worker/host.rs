@@ -35,6 +35,8 @@ pub(crate) struct HostObserver {
     placement: u32,
     /// Restarts used up, over all placements.
     restarts: u32,
+    /// Another process decides on its lives, of which this is one.
+    is_given: bool,
     /// The end whose consequence is not decided yet.
     exit: Option<ExitKind>,
 }
@@ -43,10 +45,10 @@ impl HostObserver {
     pub(crate) fn new(
         cell: Arc<Cell>,
         runtime: Weak<Shared>,
-        placement: u32,
-        restarts: u32,
+        (placement, restarts): (u32, u32),
+        is_given: bool,
     ) -> Self {
-        Self { cell, runtime, placement, restarts, exit: None }
+        Self { cell, runtime, placement, restarts, is_given, exit: None }
     }
 
     /// Some life of this placement has begun.
@@ -89,7 +91,7 @@ impl Observer for HostObserver {
         let Some(runtime) = self.runtime.upgrade() else { return false };
         let restarts = self.restarts + u32::from(self.has_begun());
         let was_over = self.exit.as_ref().is_some_and(ExitKind::is_normal);
-        let last = was_over || restarts > self.cell.options.restarts_max();
+        let last = self.is_given || was_over || restarts > self.cell.options.restarts_max();
         if last || runtime.is_closing() || !runtime.table.orphaned(self.cell.id, restarts) {
             return false;
         }

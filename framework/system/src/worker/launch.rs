@@ -91,7 +91,12 @@ impl<A: Actor> Launch for Launcher<A> {
             .backoff(options.restart_backoff())
             .shutdown(options.shutdown())
             .tag(self.cell.tag)
-            .observer(HostObserver::new(Arc::clone(&self.cell), weak, placement, restarts))
+            .observer(HostObserver::new(
+                Arc::clone(&self.cell),
+                weak,
+                (placement, restarts),
+                self.given.is_some() && matches!(self.body, BodyOf::Here(_)),
+            ))
             .on(runtime.user.clone())
     }
 

@@ -21,16 +21,17 @@ use parking_lot::Mutex;
 use raytree_process::cluster::{About, Hex, Resident as Described};
 use raytree_supervise::{self as kit, Addr, Context, Failure};
 use raytree_types::{ActorOptions, Cause, Error, Exit, ExitKind, Incarnation, Result, limits};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
+use crate::driver::lines::Line;
 use crate::driver::residents::{Home, Over, Resident};
-use crate::link::{Ask, ImportedActor, Link};
+use crate::link::{Ask, ImportedActor};
 use crate::object::part::Part;
-use crate::runtime::Shared;
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
 use crate::user::status::Cell;
-use crate::worker::crossing::{Crossing, Keeper, Number, Passage};
+use crate::worker::crossing::{Crossing, Keeper, Lost, Number, Passage};
 
 /// What a resident is made of that does not exist yet.
 pub(crate) struct Wish {
@@ -64,17 +65,15 @@ pub(crate) struct Follows<A: Actor> {
     last: Option<u32>,
     /// What goes to the next life before all else, in this order.
     again: Vec<Ticket<A>>,
-    /// How its actor has ended, as its process has said.
-    exit: Arc<Mutex<Option<ExitKind>>>,
+    /// The life that was reached last, and how its actor has ended, as its process has said.
+    exit: (u32, Arc<Mutex<Option<ExitKind>>>),
 }
 
 /// One life, over one link.
 struct There<A: Actor> {
-    link: Arc<Link>,
+    line: Line,
     actor: Arc<ImportedActor>,
     life: u32,
-    /// True once the link says nothing more.
-    cut: watch::Receiver<bool>,
     asked: Arc<Asked<A>>,
 }
 
@@ -88,7 +87,7 @@ struct Asked<A: Actor> {
 struct Calls<A: Actor> {
     made: Number,
     open: usize,
-    lost: BTreeMap<Number, Ticket<A>>,
+    lost: BTreeMap<Number, Lost<A>>,
 }
 
 impl<A: Actor> Default for Asked<A> {
@@ -107,21 +106,20 @@ impl<A: Actor> Asked<A> {
         Crossing::new(own, calls.made)
     }
 
-    /// What has no answer, once nothing has one on its way any more.
-    async fn lost(&self) -> BTreeMap<Number, Ticket<A>> {
-        loop {
-            let settled = self.settled.notified();
-            {
-                let calls = &mut *self.calls.lock();
-                if calls.open == 0 {
-                    return std::mem::take(&mut calls.lost);
-                }
-            }
-            settled.await;
+    /// Waits until nothing has an answer on its way.
+    async fn is_settled(&self) {
+        while self.calls.lock().open > 0 {
+            self.settled.notified().await;
         }
     }
 
-    fn settles(&self, lost: Option<(Number, Ticket<A>)>) {
+    /// What has no answer, once nothing has one on its way any more.
+    async fn lost(&self) -> BTreeMap<Number, Lost<A>> {
+        self.is_settled().await;
+        std::mem::take(&mut self.calls.lock().lost)
+    }
+
+    fn settles(&self, lost: Option<(Number, Lost<A>)>) {
         let is_last = {
             let calls = &mut *self.calls.lock();
             calls.open -= 1;
@@ -139,29 +137,30 @@ impl<A: Actor> Keeper<A> for Asked<A> {
         self.settles(None);
     }
 
-    fn lost(&self, call: Number, ticket: Ticket<A>) {
-        self.settles(Some((call, ticket)));
+    fn lost(&self, call: Number, lost: Lost<A>) {
+        self.settles(Some((call, lost)));
     }
 }
 
 impl<A: Actor> There<A> {
-    fn is_cut(&self) -> bool {
-        // Without the one who would say so it is over as well.
-        *self.cut.borrow() || self.cut.has_changed().is_err()
+    /// The link says nothing more, or the head has said that this life is over.
+    fn is_over(&self, resident: &Resident) -> bool {
+        self.line.is_cut() || !resident.lives(self.life)
     }
 
     /// Waits until a call may be sent; false when it is over.
-    async fn takes(&mut self) -> bool {
-        if self.is_cut() || self.link.leaves() {
+    async fn takes(&self, resident: &Resident) -> bool {
+        if self.is_over(resident) {
             return false;
         }
-        if self.link.has_room() {
+        if self.line.link.has_room() {
             return true;
         }
         tokio::select! {
             biased;
-            _ = self.cut.wait_for(|cut| *cut) => false,
-            () = self.link.wait_for_room() => true,
+            () = self.line.cut() => false,
+            () = resident.ended(self.life) => false,
+            () = self.line.link.wait_for_room() => true,
         }
     }
 }
@@ -180,8 +179,7 @@ impl<A: Actor> kit::Actor for Follows<A> {
             let described = describe(&resident, &wish).map_err(|error| constructor(&error))?;
             resident.create(described, wish.options.gets_if_exists());
         }
-        let exit = Arc::default();
-        let (addr, there, last) = (ctx.addr().clone(), None, None);
+        let (addr, there, last, exit) = (ctx.addr().clone(), None, None, Default::default());
         let mut own = Self { cell, resident, addr, there, last, again: Vec::new(), exit };
         if let Err(over) = own.reach().await {
             return Err(Failure::exit(own.end_of(over)));
@@ -202,27 +200,26 @@ impl<A: Actor> kit::Actor for Follows<A> {
         match message {
             HostedMsg::Method(ticket) => {
                 if let Err(over) = self.reach().await {
-                    return self.ends(ctx, over);
+                    return self.ends(ctx, over).await;
                 }
                 self.ship(ticket);
                 Ok(())
             }
             HostedMsg::Gone(_) => {
                 let over = self.resident.over().await;
-                self.ends(ctx, over)
+                self.ends(ctx, over).await
             }
             // Messages of hand-written actors cannot travel: dropped, they tell their callers.
             HostedMsg::Call(_) | HostedMsg::Query(_) => Ok(()),
             HostedMsg::ChildExited(_) => Ok(()),
-            // The link is cut: nobody has to call first for those who wait to be told.
             HostedMsg::Settle => {
-                if let Some(there) = self.there.take_if(|there| there.is_cut()) {
+                if let Some(there) = self.there.take_if(|there| there.is_over(&self.resident)) {
                     self.leave(there).await;
                 }
                 if !self.again.is_empty()
                     && let Err(over) = self.reach().await
                 {
-                    return self.ends(ctx, over);
+                    return self.ends(ctx, over).await;
                 }
                 Ok(())
             }
@@ -234,15 +231,17 @@ impl<A: Actor> Follows<A> {
     /// Waits until there is a life that takes a call; the end, when there is none any more.
     async fn reach(&mut self) -> std::result::Result<(), Over> {
         loop {
-            if let Some(there) = &mut self.there {
-                if there.takes().await {
+            if let Some(there) = self.there.take() {
+                if there.takes(&self.resident).await {
+                    self.there = Some(there);
                     return Ok(());
                 }
-            }
-            if let Some(there) = self.there.take() {
                 self.leave(there).await;
             }
             let home = self.resident.lives_after(self.last).await?;
+            if home.life != self.exit.0 {
+                self.exit = (home.life, Arc::default());
+            }
             match self.attach(&home).await {
                 Ok(there) => {
                     self.there = Some(there);
@@ -262,55 +261,63 @@ impl<A: Actor> Follows<A> {
     }
 
     fn ship(&self, ticket: Ticket<A>) {
-        if let Some(There { link, actor, asked, .. }) = &self.there {
-            let by = Passage::Kept { link, export: actor.export, crossing: asked.crossing() };
+        if let Some(There { line, actor, asked, .. }) = &self.there {
+            let crossing = asked.crossing();
+            let by = Passage::Kept { link: &line.link, export: actor.export, crossing };
             ticket.job().ship(by, ticket);
         }
     }
 
     /// It takes nothing more. Waits until all that it was asked is settled (RA-2).
     async fn leave(&mut self, there: There<A>) {
-        let There { link, life, asked, .. } = there;
+        let There { line, life, asked, .. } = there;
+        if !line.is_cut() && !self.resident.lives(life) {
+            // What it has answered may still be on its way. It may also be alive, where its node is cut off from the head:
+            // nobody is to listen to it any more.
+            _ = timeout(limits::BEAT_EVERY, asked.is_settled()).await;
+            line.end(Cause::message(format!("life {life} of {} is over", self.cell.name)));
+        }
         let lost = asked.lost().await;
         if !lost.is_empty() {
             let (kind, will_restart) = self.resident.fate(life).await;
             let (actor, name) = (self.cell.known_as(), self.cell.name.clone());
             let died = Error::ActorDied { actor, name, kind: Box::new(kind), will_restart };
-            // One that was told goes with its ticket.
-            let again = |lost: &Ticket<A>| lost.job().again(&died).is_some();
-            self.again.extend(lost.into_values().filter(again));
+            let again = |lost: Lost<A>| lost.settle(&died).map(|(ticket, _)| ticket);
+            self.again.extend(lost.into_values().filter_map(again));
         }
         // One whose link was lost may live: then it is dialed again, and is the same.
-        let lives = self.resident.lives(life) && !link.leaves();
-        self.last = if lives { life.checked_sub(1) } else { Some(life) };
+        self.last = if self.resident.lives(life) { life.checked_sub(1) } else { Some(life) };
     }
 
     /// Dials a life, and waits until its constructor has returned.
     async fn attach(&self, home: &Home) -> std::result::Result<There<A>, String> {
-        let (resident, own) = (Arc::clone(&self.resident), home.clone());
-        let dialed = tokio::task::spawn_blocking(move || resident.dial(&own)).await;
-        let stream = dialed.map_err(|error| error.to_string())??;
         let runtime = self.cell.runtime.upgrade().ok_or("the runtime has ended")?;
-        let (say, cut) = watch::channel(false);
-        let addr = self.addr.clone();
-        let cut_off = move || {
-            // Nobody waits for it when the stand-in has ended.
-            _ = say.send(true);
-            _ = addr.cast(HostedMsg::Settle);
+        let line = self.resident.line(home, &runtime).await?;
+        let (cut, ended, addr) = (line.cut(), self.resident.ended(home.life), self.addr.clone());
+        let asked = tokio::select! {
+            biased;
+            () = self.resident.ended(home.life) => return Err("it is over".to_owned()),
+            asked = line.link.request(Ask::Resident) => asked,
         };
-        let link = start(&self.cell.name, stream, &runtime, cut_off)?;
-        drop(runtime);
-        let asked = link.request(Ask::Resident).await;
         let actor = asked.map_err(|error| self.unborn(error))?.into_actor();
         let actor = actor.ok_or("no actor came back")?;
-        let exit = Arc::clone(&self.exit);
+        let exit = Arc::clone(&self.exit.1);
         let heard = move |how: Result<Exit, Cause>| {
             if let Ok(own) = how {
                 *exit.lock() = Some(own.kind);
             }
         };
-        link.watch(actor.export, Box::new(heard));
-        Ok(There { link, actor, life: home.life, cut, asked: Arc::default() })
+        line.link.watch(actor.export, Box::new(heard));
+        // Nobody has to call first for those who wait to be told.
+        runtime.system.spawn(async move {
+            tokio::select! {
+                () = cut => {}
+                () = ended => {}
+            }
+            // Refused when the stand-in has ended.
+            _ = addr.cast(HostedMsg::Settle);
+        });
+        Ok(There { line, actor, life: home.life, asked: Arc::default() })
     }
 
     /// Its constructor has not returned: why is known, if that was why.
@@ -319,21 +326,25 @@ impl<A: Actor> Follows<A> {
         if let Error::ActorDied { actor, kind, .. } = error
             && actor == self.cell.known_as()
         {
-            *self.exit.lock() = Some(*kind);
+            *self.exit.1.lock() = Some(*kind);
         }
         why
     }
 
     /// How this one ends when the resident is over.
     fn end_of(&self, over: Over) -> ExitKind {
-        let own = self.exit.lock().take();
+        let own = self.exit.1.lock().take();
         match (&over, own) {
             (Over::Dead { .. }, Some(kind)) => kind,
             _ => self.resident.exit_of(over),
         }
     }
 
-    fn ends(&self, ctx: &Context<HostedMsg<A>>, over: Over) -> Result<(), Failure> {
+    async fn ends(&mut self, ctx: &Context<HostedMsg<A>>, over: Over) -> Result<(), Failure> {
+        if let Some(there) = self.there.take() {
+            // Its last answers are answers.
+            self.leave(there).await;
+        }
         match self.end_of(over) {
             ExitKind::Stopped { reason } => {
                 ctx.stop(&reason);
@@ -342,28 +353,6 @@ impl<A: Actor> Follows<A> {
             kind => Err(Failure::exit(kind)),
         }
     }
-}
-
-/// A link that ends when the other side does: what was asked over it is told so.
-fn start(
-    name: &str,
-    stream: raytree_wire::Stream,
-    runtime: &Arc<Shared>,
-    cut_off: impl FnOnce() + Send + 'static,
-) -> std::result::Result<Arc<Link>, String> {
-    let own: Arc<Mutex<std::sync::Weak<Link>>> = Arc::default();
-    let (ends, user) = (Arc::clone(&own), runtime.user.clone());
-    let hung_up = move |cause: Cause| {
-        cut_off();
-        let link = ends.lock().upgrade();
-        // Values are dropped there, which is the user's code.
-        _ = user.spawn_blocking(move || link.inspect(|link| link.end(&cause)));
-    };
-    // Whoever hangs up at once finds the link there.
-    let mut known = own.lock();
-    let link = Link::start(name, stream, runtime, hung_up).map_err(|error| error.to_string())?;
-    *known = Arc::downgrade(&link);
-    Ok(link)
 }
 
 fn cause_of(over: &Over) -> Cause {

@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use crate::link::{Answer, Ask, CallTerms, Imported, ImportedActor, Landing, Link};
 use crate::user::actor::Actor;
 use crate::user::fence;
-use crate::user::job::{HostedMsg, Ticket};
-use crate::worker::crossing::{Crossing, Keeper};
+use crate::user::job::HostedMsg;
+use crate::worker::crossing::{Crossing, Keeper, Lost};
 
 /// See the [module documentation](self).
 pub(crate) struct Ways<A: Actor> {
@@ -34,8 +34,8 @@ struct Inner<A: Actor> {
     todo: VecDeque<Effect>,
     direct: Option<Direct>,
     /// How the life at the end of a way has ended.
-    over: Option<(u64, Error)>,
-    lost: HashMap<Call, Ticket<A>>,
+    over: Option<Error>,
+    lost: HashMap<Call, Lost<A>>,
 }
 
 /// A direct way. Dropped, it is let go.
@@ -100,6 +100,10 @@ impl<A: Actor> Ways<A> {
             return Next::Todo;
         }
         let link = inner.direct.as_ref().map_or(&self.imported.link, |direct| &direct.link);
+        if link.leaves() {
+            // Its life ends with it (DR-1).
+            return Next::Hold;
+        }
         if !link.has_room() {
             return Next::Full(Arc::clone(link));
         }
@@ -168,13 +172,13 @@ impl<A: Actor> Ways<A> {
         }
     }
 
-    /// Calls whose life is over: each with its ticket, and the error that its caller gets.
-    pub(super) fn settled(&self, calls: &[Call]) -> (Vec<Ticket<A>>, Error) {
+    /// Calls whose life is over, and the error that their callers get.
+    pub(super) fn settled(&self, calls: &[Call]) -> (Vec<Lost<A>>, Error) {
         let mut inner = self.inner.lock();
-        let error = inner.over.as_ref().map(|(_, error)| error.clone());
-        let tickets = calls.iter().filter_map(|call| inner.lost.remove(call)).collect();
+        let error = inner.over.clone();
+        let lost = calls.iter().filter_map(|call| inner.lost.remove(call)).collect();
         // The owner has spoken: that is why they are settled.
-        (tickets, error.unwrap_or(Error::NoRuntime))
+        (lost, error.unwrap_or(Error::NoRuntime))
     }
 
     /// The lost calls were dealt with.
@@ -257,8 +261,8 @@ impl<A: Actor> Keeper<A> for Ways<A> {
         self.input(Input::Answered(call));
     }
 
-    fn lost(&self, call: Call, ticket: Ticket<A>) {
-        self.inner.lock().lost.insert(call, ticket);
+    fn lost(&self, call: Call, lost: Lost<A>) {
+        self.inner.lock().lost.insert(call, lost);
         self.input(Input::Lost(call));
     }
 }
@@ -301,7 +305,7 @@ impl<A: Actor> Landing for Over<A> {
         let Some(ways) = self.ways.upgrade() else { return };
         match error {
             Ok(error) => {
-                ways.inner.lock().over = Some((self.way, error));
+                ways.inner.lock().over = Some(error);
                 ways.input(Input::Over { way: self.way });
             }
             Err(error) => tracing::error!(%error, "the end of a life was not told"),

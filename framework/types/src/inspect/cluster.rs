@@ -56,8 +56,10 @@ pub struct DetachedStatus {
     pub label: String,
     /// Where it lives; none while it begins a life, or waits for a place.
     pub node: Option<String>,
-    /// Lives that have ended.
+    /// Lives that were lost.
     pub restarts: u32,
+    /// What its process holds, or waits for.
+    pub wants: Resources,
 }
 
 /// A node, as its head sees it.

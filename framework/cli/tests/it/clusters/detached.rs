@@ -237,6 +237,64 @@ fn rs_1_a_name_is_one_actors_in_the_whole_cluster() {
     });
 }
 
+#[remote]
+async fn never() -> Result<u64> {
+    std::future::pending().await
+}
+
+#[test]
+fn rs_4_one_that_is_ended_before_the_cluster_knows_of_it_is_over() {
+    let cluster = of(rs_4_one_that_is_ended_before_the_cluster_knows_of_it_is_over).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let argument = never::remote();
+        let waits = Counter::with(named("early")).remote(&argument);
+        let exit = waits.kill().await?;
+        assert!(matches!(exit.kind, ExitKind::Killed { .. }), "{exit}");
+        argument.cancel();
+        for kill in [true, false, true, false] {
+            let counter = Counter::with(named("early")).remote(1);
+            let told = counter.add(1);
+            let ending = if kill { counter.kill() } else { counter.stop() };
+            let exit = ending.await?;
+            // Nothing is known of an order between them.
+            assert!(matches!(told.await, Ok(2) | Err(Error::ActorDied { .. })));
+            assert!(!matches!(exit.kind, ExitKind::Constructor(_)), "{exit}");
+        }
+        assert!(is_missing(get_actor::<Counter>("early").await));
+        Ok(())
+    });
+    assert_eq!(cluster.status().detached, []);
+    drop(driver);
+    cluster.until_free();
+}
+
+/// Threads of a process that read from links.
+fn readers(of: u32) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{of}/task")).expect("it lives");
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.trim() == "raytree-link").count()
+}
+
+#[test]
+fn one_link_with_a_detached_actor_serves_all_handles() {
+    let cluster = of(one_link_with_a_detached_actor_serves_all_handles).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let counter = Counter::with(named("popular")).remote(0);
+        let home = counter.process().await?;
+        let before = readers(home);
+        drop(counter);
+        for round in 1..=20 {
+            let counter = get_actor::<Counter>("popular").await?;
+            assert_eq!(counter.add(1).await?, round);
+        }
+        assert_eq!(readers(home), before);
+        get_actor::<Counter>("popular").await?.kill().await.map(drop)
+    });
+}
+
 /// Wants what it is told, and remembers its end in a file.
 struct Fussy {
     mark: PathBuf,
@@ -266,6 +324,15 @@ fn rs_4_how_it_ends_is_told_in_full() {
         let refused = Fussy::with(named("fussy")).remote(mark.clone(), false);
         let told = refused.mark().await.unwrap_err();
         assert!(told.to_string().contains("does not like it"), "{told}");
+        let fussy = Fussy::with(named("fussy").restarts(1)).remote(mark.clone(), true);
+        let told = fussy.breaks().await.unwrap_err();
+        assert!(matches!(&told, Error::ActorDied { will_restart: true, .. }), "{told}");
+        assert_eq!(fussy.mark().await?, mark);
+        let exit = fussy.kill().await?;
+        assert!(
+            matches!(exit.kind, ExitKind::Killed { .. }),
+            "not that of the life before: {exit}"
+        );
         let fussy = Fussy::with(named("fussy")).remote(mark.clone(), true);
         assert_eq!(fussy.mark().await?, mark);
         let told = fussy.breaks().await.unwrap_err();

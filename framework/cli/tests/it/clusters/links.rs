@@ -8,10 +8,11 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-use raytree::get_all;
+use raytree::prelude::*;
+use raytree::{Error, ExitKind, Result, get_all};
 
 use super::square;
-use super::support::{Cluster, children, freeze, lives, of, thaw, until};
+use super::support::{Cluster, children, freeze, lives, of, parent, thaw, until};
 
 /// What becomes of what goes over a way.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -171,4 +172,68 @@ fn mb_2_a_node_elsewhere_that_stands_still_too_long_ends_when_it_hears_of_it() {
     assert_eq!(ended.code(), Some(1), "{}", cluster.nodes[0].log());
     assert!(cluster.nodes[0].log().contains("its head has declared it dead"));
     assert!(workers.iter().all(|worker| !lives(*worker)));
+}
+
+/// Ends itself when it is told to.
+struct Leaver;
+
+#[remote(cpus = 0, restarts = 5)]
+impl Leaver {
+    fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        std::process::id()
+    }
+
+    pub(crate) fn leaves(&mut self, ctx: &ActorContext<Self>) {
+        ctx.stop("it was told to");
+    }
+}
+
+/// A detached actor on the node that is far away.
+async fn detached_there(cluster: &Cluster) -> Result<(LeaverHandle, u32)> {
+    loop {
+        let leaver = Leaver::with(ActorOptions::new().detached()).remote();
+        let pid = leaver.process().await?;
+        if parent(pid) == Some(cluster.nodes[0].pid()) {
+            return Ok((leaver, pid));
+        }
+    }
+}
+
+#[test]
+fn ra_1_nobody_listens_to_a_detached_actor_that_is_cut_off_from_the_head() {
+    let plan = of(ra_1_nobody_listens_to_a_detached_actor_that_is_cut_off_from_the_head);
+    let (cluster, proxy) = start(plan);
+    let driver = cluster.driver();
+    let (leaver, pid) = driver.run(detached_there(&cluster));
+    proxy.is(Way::Silent);
+    let now = driver.run(async {
+        loop {
+            match leaver.process().await {
+                Ok(now) if now != pid => return Ok(now),
+                Ok(_) | Err(Error::ActorDied { will_restart: true, .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+    });
+    assert!(lives(pid), "it would answer, if it were asked");
+    assert_eq!(parent(now), Some(cluster.own_node()));
+}
+
+#[test]
+fn rs_3_an_end_in_order_counts_as_one_also_while_the_head_cannot_be_told() {
+    let plan = of(rs_3_an_end_in_order_counts_as_one_also_while_the_head_cannot_be_told);
+    let (cluster, proxy) = start(plan.set("liveness.dead_after_remote=50s"));
+    let driver = cluster.driver();
+    let (leaver, pid) = driver.run(detached_there(&cluster));
+    proxy.is(Way::Cut);
+    until("a node that cannot be heard", || !cluster.status().is_healthy());
+    driver.run(async { leaver.leaves().await });
+    until("its end", || !lives(pid));
+    proxy.is(Way::Open);
+    let exit = driver.run(async { leaver.exited().await });
+    assert!(matches!(exit.kind, ExitKind::Stopped { .. }), "{exit}");
 }

@@ -122,13 +122,22 @@ impl Cluster {
     /// The process of a worker has ended, as its node says.
     pub(crate) fn worker_gone(&self, worker: jobs::WorkerId, cause: Cause, code: Option<i32>) {
         let mut book = self.book.lock();
-        let mut inputs = VecDeque::new();
-        let mut residents = self.residents.lock();
-        let follows = residents.ended(&worker, code);
-        self.follow(follows, &mut inputs);
-        drop(residents);
+        let mut inputs = self.hears_of_end(&worker, code);
         inputs.push_back(jobs::Input::WorkerGone { worker, cause });
         inputs.into_iter().for_each(|input| self.booked(&mut book, input));
+    }
+
+    /// What follows for the book from how a process has ended, before it hears that it has.
+    pub(super) fn hears_of_end(
+        &self,
+        worker: &jobs::WorkerId,
+        code: Option<i32>,
+    ) -> VecDeque<jobs::Input> {
+        let mut inputs = VecDeque::new();
+        let mut residents = self.residents.lock();
+        let follows = residents.ended(worker, code);
+        self.follow(follows, &mut inputs);
+        inputs
     }
 
     fn inform(&self, job: JobId, what: ToDriver) {

@@ -9,7 +9,14 @@ fn cluster() -> Arc<Cluster> {
 
 fn offer() -> Offer {
     let (address, total) = ("here".to_owned(), Resources::default());
-    Offer { address, total, workers: Vec::new(), version: String::new(), whereabouts: None }
+    Offer {
+        address,
+        total,
+        workers: Vec::new(),
+        ended: Vec::new(),
+        version: String::new(),
+        whereabouts: None,
+    }
 }
 
 fn mirror() -> Addr<MirrorMsg> {

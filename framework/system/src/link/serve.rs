@@ -45,6 +45,11 @@ pub(crate) type NextItem<'a> = Pin<Box<dyn Future<Output = Option<Result<Part>>>
 /// A stream of any type.
 pub(crate) trait Items: Send {
     fn next(&mut self) -> NextItem<'_>;
+
+    /// Waits until the life has ended that makes them: with which error.
+    fn lost(&self) -> Pin<Box<dyn Future<Output = Error> + Send>> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// A value that is written in the codec of its function.
@@ -83,6 +88,10 @@ impl<T: Value> Items for CodedItems<T> {
             };
             Some(item.and_then(written))
         })
+    }
+
+    fn lost(&self) -> Pin<Box<dyn Future<Output = Error> + Send>> {
+        Box::pin(self.0.lost())
     }
 }
 
@@ -279,10 +288,15 @@ impl Link {
         }
         let (link, places) = (Arc::downgrade(self), Arc::clone(&room));
         let pump = runtime.user.spawn(async move {
+            let mut lost = items.lost();
             let end = loop {
-                // Never closed.
-                let Ok(place) = places.acquire().await else { return };
-                place.forget();
+                tokio::select! {
+                    biased;
+                    // Never closed.
+                    place = places.acquire() => place.into_iter().for_each(|place| place.forget()),
+                    // Whoever does not read is told all the same: others wait for that.
+                    error = &mut lost => break Err(error),
+                }
                 match items.next().await {
                     None => break Ok(Part::of(Codec::Compact, &())),
                     Some(Err(error)) => break Err(error),

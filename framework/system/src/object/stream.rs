@@ -133,6 +133,19 @@ impl<T: Value> ObjectStream<T> {
         })
     }
 
+    /// Waits until the actor's life has ended that its body ran in: with which error.
+    pub(crate) fn lost(&self) -> impl Future<Output = Error> + Send + use<T> {
+        let end = self.end.clone();
+        async move {
+            if let Some(end) = end
+                && let Err(error @ Error::ActorDied { .. }) = end.await
+            {
+                return error;
+            }
+            std::future::pending().await
+        }
+    }
+
     /// The body is no longer wanted; nor is what it started.
     pub fn cancel(&self) {
         if let Some(end) = &self.end {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
 
+use futures_util::{Stream, stream};
 use raytree::prelude::*;
 use raytree::{Error, Result, get_all};
 use raytree_wire::{Hello, Plane, Token, dial};
@@ -72,6 +73,10 @@ impl Recorder {
         0..to
     }
 
+    pub(crate) fn counts_beside(&self, to: u64) -> impl Stream<Item = u64> {
+        stream::iter(0..to)
+    }
+
     /// An actor of its own.
     pub(crate) async fn makes(&self) -> Result<CounterHandle> {
         let made = Counter::with(ActorOptions::new().cpus(0.0)).remote(3);
@@ -136,6 +141,23 @@ impl Caller {
             sum += item?;
         }
         Ok(sum)
+    }
+
+    /// A stream that nobody reads while its life ends and the next one is called; then what has come of it, and how it ends.
+    pub(crate) async fn reads_late(&self) -> Result<(u64, String)> {
+        let mut items = self.recorder.counts_beside(100_000);
+        assert_eq!(items.next().await.transpose()?, Some(0));
+        _ = self.recorder.fails().await;
+        while self.recorder.note(1).await.is_err() {}
+        let mut next = 1;
+        loop {
+            match items.next().await {
+                Some(Ok(item)) => assert_eq!(item, next, "nothing is left out"),
+                Some(Err(error)) => return Ok((next, told::<()>(Err(error)))),
+                None => panic!("its body has ended before"),
+            }
+            next += 1;
+        }
     }
 
     pub(crate) async fn turns(&self, given: Vec<ObjectRef<u64>>) -> Result<Vec<ObjectRef<u64>>> {
@@ -467,4 +489,14 @@ fn nb_1_a_worker_lets_in_nobody_of_another_job_or_for_another_life() {
         }
     }
     scene.goes_over();
+}
+
+#[test]
+fn ro_3_a_stream_that_nobody_reads_holds_up_no_other_call_when_its_life_ends() {
+    let plan = of(ro_3_a_stream_that_nobody_reads_holds_up_no_other_call_when_its_life_ends);
+    let scene = Scene::start(plan, ActorOptions::new());
+    scene.goes_over();
+    let (read, end) = scene.driver.run(async { scene.caller.reads_late().await });
+    assert!(read > 1, "what has come of it is read");
+    assert_eq!(end, "died, will_restart=true");
 }

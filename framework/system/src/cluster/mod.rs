@@ -24,7 +24,8 @@
 //! Workers call each other's actors directly ([`neighbours`], [`crate::worker::ways`]); nodes have no door, and their calls go
 //! through the program.
 //!
-//! Not yet: names that are unique among nodes (an actor that is named on a node is found there alone, unless it is detached).
+//! What is detached there, or has a name and no owner, the program makes ([`crate::worker::made`]), so that it is found from
+//! everywhere. Not yet: the name of an actor that another actor owns is known in the process of that one alone.
 
 pub(crate) mod dialer;
 pub(crate) mod drain;

@@ -19,7 +19,7 @@ use tokio::time::{interval, timeout};
 use crate::link::{Held, Link, Token};
 use crate::object::part::Part;
 use crate::runtime::{Runtime, Shared};
-use crate::task::by_bytes::{Birth, Way};
+use crate::task::by_bytes::{Birth, Kin, Way};
 use crate::task::registry;
 
 /// Its actor has failed, or it was told to end by its node.
@@ -71,14 +71,13 @@ pub(super) fn begin(
             buffers.iter().map(|buffer: &raytree_process::cluster::Hex| buffer.0.clone().into());
         Part(Encoded { head: head.0.clone(), buffers: buffers.collect(), refs: Vec::new() })
     };
-    let birth = Birth {
+    let kin = Kin::Life {
         id: resident.id,
         life: Incarnation { placement: *life, restart: 0 },
         options: (*resident.options).clone(),
-        resident: None,
     };
     let _here = runtime.enter();
-    let token = create(resident.arguments.iter().map(part).collect(), birth)?.0;
+    let token = create(resident.arguments.iter().map(part).collect(), Birth(kin))?.0;
     let shared = runtime.shared();
     if let Held::Actor(actor) = &token.held {
         let (ended, callers, own) = (actor.exited(), Arc::clone(callers), Arc::clone(shared));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use raytree_supervise::panics;
-use raytree_types::{ActorId, Error, Result};
+use raytree_types::{ActorId, ActorOptions, Error, Incarnation, Result};
 
 use super::Link;
 use super::export::{Callee, Held, Token};
@@ -11,7 +11,7 @@ use super::frame::{Frame, Packed, WireRef};
 use super::serve::{Serving, gone};
 use crate::object::part::Part;
 use crate::runtime::Shared;
-use crate::task::by_bytes::{Birth, Way};
+use crate::task::by_bytes::{Birth, Kin, Way};
 use crate::task::registry;
 use crate::user::status::{Cell, Lifecycle};
 
@@ -22,12 +22,13 @@ impl Link {
         call: u64,
         (class, signature): (String, String),
         arguments: Vec<Part>,
-        birth: Birth,
+        (id, life, options): (ActorId, Incarnation, ActorOptions),
     ) -> Result<()> {
+        let birth = Birth(Kin::Life { id, life, options });
         let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
         // Until this one is in the table.
         let births = runtime.births.lock();
-        let Some(mut before) = earlier_life(&runtime, birth.id) else {
+        let Some(mut before) = earlier_life(&runtime, id) else {
             return self.create(call, (&class, &signature), arguments, birth);
         };
         drop(births);
@@ -44,7 +45,7 @@ impl Link {
                 if !link.is_wanted(call) {
                     return;
                 }
-                if let Some(other) = earlier_life(&runtime, birth.id) {
+                if let Some(other) = earlier_life(&runtime, id) {
                     // One that was asked for meanwhile.
                     before = other;
                     continue;
@@ -76,6 +77,26 @@ impl Link {
             return Err(registry::differs(class, signature, "no actor type"));
         };
         self.serve_actor(call, create(arguments, birth)?.0)
+    }
+
+    /// A handle on an actor of this process's own, once its constructor has returned.
+    pub(super) fn answers_when_ready(
+        self: &Arc<Self>,
+        call: u64,
+        token: Arc<Token>,
+        told: impl FnOnce() + Send + 'static,
+    ) -> Result<()> {
+        let Held::Actor(actor) = &token.held else { return Err(gone()) };
+        let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
+        let (ready, link) = (actor.ready(), Arc::downgrade(self));
+        runtime.system.spawn(async move {
+            let ready = ready.await;
+            if let Some(link) = link.upgrade() {
+                link.answer(call, ready.and_then(|()| Part::of_token(token)));
+                told();
+            }
+        });
+        Ok(())
     }
 
     /// The other side has begun the life of an actor here.

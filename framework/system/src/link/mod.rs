@@ -325,6 +325,14 @@ impl Link {
 
     /// Asks a question without arguments, and waits for its answer.
     pub(crate) async fn request(self: &Arc<Self>, what: Ask) -> Result<Part> {
+        self.request_with(what, Vec::new()).await
+    }
+
+    pub(crate) async fn request_with(
+        self: &Arc<Self>,
+        what: Ask,
+        arguments: Vec<Part>,
+    ) -> Result<Part> {
         struct Tells(oneshot::Sender<Answer>);
         impl Landing for Tells {
             fn land(self: Box<Self>, answer: Answer) {
@@ -333,7 +341,7 @@ impl Link {
             }
         }
         let (tells, told) = oneshot::channel();
-        self.ask(what, Vec::new(), Box::new(Tells(tells)));
+        self.ask(what, arguments, Box::new(Tells(tells)));
         match told.await {
             Ok(Answer::Value(part)) => Ok(part),
             Ok(Answer::Failed(error)) => Err(error),
@@ -469,7 +477,7 @@ impl Ask {
     fn name(&self) -> String {
         match self {
             Self::Run { function, .. } => function.clone(),
-            Self::Create { class, .. } => class.clone(),
+            Self::Create { class, .. } | Self::Make { class, .. } => class.clone(),
             Self::Call { method, .. } => method.clone(),
             Self::Fetch { .. } => "an object".to_owned(),
             Self::Named { name, .. } => name.clone(),

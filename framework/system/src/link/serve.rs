@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use raytree_supervise::panics;
 use raytree_types::codec::Codec;
-use raytree_types::{ActorOptions, Error, Incarnation, Result};
+use raytree_types::{Error, Result};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
@@ -14,6 +14,7 @@ use super::export::{Called, Callee, Held, Kept, Object, Token};
 use super::frame::{Ask, Frame, Packed};
 use super::import::Home;
 use super::{Answer, Link};
+use crate::cluster::resident::Residing;
 use crate::driver::residents::{self, Resident};
 use crate::object::Value;
 use crate::object::cell::Standing;
@@ -22,7 +23,7 @@ use crate::object::reference::ObjectRef;
 use crate::object::stream::ObjectStream;
 use crate::object::waiter::{Dependent, Waiter};
 use crate::runtime::Shared;
-use crate::task::by_bytes::{Birth, Way};
+use crate::task::by_bytes::{Birth, Kin, Way};
 use crate::task::registry;
 
 /// How a result is called by the one who has it: the one who wants it knows whose it is.
@@ -187,8 +188,14 @@ impl Link {
                 }
             }
             Ask::Create { class, signature, id, life, options } => {
-                let birth = Birth { id, life, options: *options, resident: None };
-                self.creates(call, (class, signature), arguments, birth)?;
+                self.creates(call, (class, signature), arguments, (id, life, *options))?;
+            }
+            Ask::Make { class, signature, options } => {
+                let Way::Class(create) = registry::way(&class, &signature)? else {
+                    return Err(registry::differs(&class, &signature, "no actor type"));
+                };
+                let token = create(arguments, Birth(Kin::Own(*options)))?.0;
+                self.answers_when_ready(call, token, || ())?;
             }
             Ask::Named { namespace, name } => {
                 let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
@@ -202,20 +209,9 @@ impl Link {
             Ask::Resident => {
                 let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
                 let token = runtime.resident.get().map(|own| Arc::clone(own.token()));
-                let token = token.ok_or_else(gone)?;
-                let Held::Actor(actor) = &token.held else { return Err(gone()) };
-                let (ready, link, own) =
-                    (actor.ready(), Arc::downgrade(self), Arc::downgrade(&runtime));
-                runtime.system.spawn(async move {
-                    let ready = ready.await;
-                    let Some(link) = link.upgrade() else { return };
-                    link.answer(call, ready.and_then(|()| Part::of_token(token)));
-                    if let Some(residing) =
-                        own.upgrade().as_ref().and_then(|own| own.resident.get())
-                    {
-                        residing.gets_known();
-                    }
-                });
+                self.answers_when_ready(call, token.ok_or_else(gone)?, move || {
+                    _ = runtime.resident.get().map(Residing::gets_known);
+                })?;
             }
             Ask::Where { export } => {
                 let place = Part::of(Codec::Compact, &self.where_is(export));
@@ -405,9 +401,7 @@ fn resident_of_any_type(resident: Resident) -> Result<Arc<Token>> {
     let Way::Class(create) = registry::way(&about.class, &about.signature)? else {
         return Err(registry::differs(&about.class, &about.signature, "no actor type"));
     };
-    let (id, life) = (resident.id().ok_or_else(gone)?, Incarnation::default());
-    let (options, resident) = (ActorOptions::new(), Some(Arc::new(resident)));
-    Ok(create(Vec::new(), Birth { id, life, options, resident })?.0)
+    Ok(create(Vec::new(), Birth(Kin::Resident(Arc::new(resident))))?.0)
 }
 
 /// It was released while somebody asked for it.

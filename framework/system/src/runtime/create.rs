@@ -132,8 +132,10 @@ impl Shared {
             }
             BodyOf::Away(origin) => {
                 let cell = cell.unbooked();
-                if let Origin::Imported(imported) = origin {
-                    cell.comes_from(Arc::clone(imported));
+                match origin {
+                    Origin::Imported(imported) => cell.comes_from(Arc::clone(imported)),
+                    Origin::Made(made) => cell.is_made(Arc::clone(made)),
+                    Origin::Begun(_) => {}
                 }
                 cell
             }

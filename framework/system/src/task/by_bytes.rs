@@ -40,14 +40,18 @@ pub enum Way {
     Method(Invoke),
 }
 
-/// Who an actor is that another process wants.
+/// Who an actor is that another process wants. Opaque to those who write generated code.
 #[derive(Debug)]
-pub struct Birth {
-    pub(crate) id: ActorId,
-    pub(crate) life: Incarnation,
-    pub(crate) options: ActorOptions,
+pub struct Birth(pub(crate) Kin);
+
+#[derive(Debug)]
+pub(crate) enum Kin {
+    /// One life of an actor of that process's own.
+    Life { id: ActorId, life: Incarnation, options: ActorOptions },
+    /// An actor of this process's own.
+    Own(ActorOptions),
     /// It lives already, and is the cluster's.
-    pub(crate) resident: Option<Arc<Resident>>,
+    Resident(Arc<Resident>),
 }
 
 /// An actor of another process's wish.

@@ -26,10 +26,11 @@ use crate::runtime::create::Making;
 use crate::runtime::life::Life;
 use crate::runtime::{Runtime, ambient, life};
 use crate::task::args::{Arg, Args, IntoArg, Strict, Subscriber};
-use crate::task::by_bytes::Birth;
+use crate::task::by_bytes::{Birth, Kin};
 use crate::task::context::{self, lending};
 use crate::worker::away::Origin;
 use crate::worker::launch::BodyOf;
+use crate::worker::made::{self, Made};
 use crate::worker::resident::Wish;
 
 /// An actor type with options: `Counter::with(options).remote(10)`.
@@ -95,13 +96,20 @@ where
             }
             return Ok(handle);
         }
+        // What is detached, and what has a name and no owner, is the whole program's.
+        let owner = context::actor();
+        let is_programs =
+            self.options.is_detached() || (owner.is_none() && self.options.given_name().is_some());
+        if is_programs && made::maker(shared).is_some() {
+            return made::<T, A>(runtime, self.options, given, (place, when));
+        }
         let is_elsewhere = shared.begins_elsewhere(&self.options);
         let body = if is_elsewhere || self.options.isolation().is_some() {
             BodyOf::Away(Origin::begun(info, given.clone(), !is_elsewhere))
         } else {
             BodyOf::Here(Arc::new(given.clone()))
         };
-        let (owner, here) = (context::actor(), (place, when));
+        let here = (place, when);
         let making = Making { body, owner, here, id: None, token: Some(token_of::<T>) };
         let born = runtime.create::<T>(self.options, making)?;
         if waits && born.is_new {
@@ -109,6 +117,35 @@ where
         }
         Ok(born.handle)
     }
+}
+
+/// One that the program makes, which this process works for.
+fn made<T, A>(
+    runtime: &Runtime,
+    options: ActorOptions,
+    given: Given<A>,
+    (place, when): (&'static Location<'static>, Place),
+) -> Result<ActorHandle<T>>
+where
+    T: Remote<Params = A> + Actor<Args = Given<A>>,
+    A: Args,
+{
+    options.check()?;
+    let shared = runtime.shared();
+    let namespace = options.given_namespace().unwrap_or(&shared.namespace).to_owned();
+    let made = Made::new(T::info(), given.clone(), options.namespace(namespace));
+    let options = made.stand_in(short_type_name::<T>());
+    let body = BodyOf::Away(Origin::Made(Arc::new(made)));
+    let making =
+        Making { body, owner: None, here: (place, when), id: None, token: Some(token_of::<T>) };
+    let handle = runtime.create::<T>(options, making)?.handle;
+    if when == Place::Later {
+        Waits::begin::<A>(&given, handle.cell().id, runtime);
+    }
+    // Until the program was asked: what has a name or is detached is not taken back by who drops it.
+    let own = handle.clone();
+    shared.user.spawn(async move { _ = own.ready().await });
+    Ok(handle)
 }
 
 pub(super) fn token_of<T: Remote>(handle: ActorHandle<T>, life: &'static Life) -> Arc<Token> {
@@ -123,11 +160,19 @@ where
     A: Args,
 {
     let runtime = ambient::current()?;
-    let Birth { id, life, options, resident } = birth;
-    if let Some(resident) = resident {
-        let followed = resident::follow::<T>(&runtime, resident)?;
-        return Ok(actor_ref::token(followed));
-    }
+    let (id, life, options) = match birth.0 {
+        Kin::Resident(resident) => {
+            let followed = resident::follow::<T>(&runtime, resident)?;
+            return Ok(actor_ref::token(followed));
+        }
+        Kin::Own(options) => {
+            let stored = A::read(parts, T::info().codec)?;
+            let making = Class::<T, A> { options, _params: PhantomData };
+            let handle = making.create_in(&runtime, stored, Location::caller())?;
+            return Ok(token_of(handle, runtime.shared().life));
+        }
+        Kin::Life { id, life, options } => (id, life, options),
+    };
     let given = Given::<A>(Arc::new(A::keep(A::read(parts, T::info().codec)?)));
     // It came from a node that has enough to do, and goes to another one.
     let is_elsewhere = runtime.shared().peers.any();
@@ -300,8 +345,7 @@ async fn find<T: Remote>(name: &str, namespace: Option<&str>) -> Result<T::Handl
     if let Some(driver) = shared.driver.get() {
         return resident::find::<T>(&runtime, driver, namespace, name).await.map(T::Handle::of);
     }
-    let link = shared.program.get().and_then(|program| program.link());
-    let link = link.or_else(|| shared.parent.get().cloned()).ok_or_else(missing)?;
+    let link = made::maker(shared).ok_or_else(missing)?;
     let what = Ask::Named { namespace: namespace.to_owned(), name: name.to_owned() };
     let part = lending(link.request(what)).await?;
     let found = part.value::<ActorRef<T>>(Codec::Compact);

@@ -167,6 +167,9 @@ impl<A: Actor> ActorHandle<A> {
     }
 
     fn end(&self, kill: bool, reason: &str) {
+        if self.cell().made().is_some_and(|made| made.end(kill)) {
+            return;
+        }
         if let Some(imported) = self.cell().imported() {
             return imported.link.end_actor(imported.export, kill);
         }

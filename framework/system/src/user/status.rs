@@ -13,6 +13,7 @@ use crate::link::{ImportedActor, Link};
 use crate::runtime::Shared;
 use crate::user::handle::Lease;
 use crate::user::open::OpenCalls;
+use crate::worker::made::Made;
 
 /// Where an actor is in its existence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub(crate) struct Cell {
     imported: OnceLock<Arc<ImportedActor>>,
     /// It is the cluster's, and outlives this process.
     resident: OnceLock<Arc<Resident>>,
+    /// The program was asked to make it.
+    made: OnceLock<Arc<Made>>,
     /// Where its present life is, if other processes have it in common.
     lives_at: Mutex<Option<(Weak<Link>, Incarnation)>>,
     /// Its lives take nothing of this node's books.
@@ -91,7 +94,7 @@ impl Cell {
         let death = Arc::new(Notify::new());
         let open = OpenCalls::default();
         let exits = AtomicU64::new(0);
-        let (imported, resident) = (OnceLock::new(), OnceLock::new());
+        let (imported, resident, made) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         let (lives_at, is_unbooked) = (Mutex::new(None), false);
         Self {
             id,
@@ -108,6 +111,7 @@ impl Cell {
             open,
             imported,
             resident,
+            made,
             lives_at,
             is_unbooked,
         }
@@ -174,6 +178,15 @@ impl Cell {
 
     pub(crate) fn resident(&self) -> Option<&Arc<Resident>> {
         self.resident.get()
+    }
+
+    pub(crate) fn is_made(&self, made: Arc<Made>) {
+        // Set once, by whoever made it.
+        _ = self.made.set(made);
+    }
+
+    pub(crate) fn made(&self) -> Option<&Arc<Made>> {
+        self.made.get()
     }
 
     /// It stands for an actor that lives, and is held, elsewhere.

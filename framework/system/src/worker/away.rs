@@ -34,7 +34,9 @@ use crate::user::actor::Actor;
 use crate::user::class::Given;
 use crate::user::job::{HostedMsg, Ticket};
 use crate::user::status::Cell;
+use crate::worker::constructor;
 use crate::worker::crossing::Passage;
+use crate::worker::made::Made;
 use crate::worker::ways::{Next, Ways};
 
 /// Where the body of an actor comes from.
@@ -44,6 +46,8 @@ pub(crate) enum Origin {
     Begun(Arc<Begun>),
     /// It is there already, and somebody else's.
     Imported(Arc<ImportedActor>),
+    /// The program is to make it.
+    Made(Arc<Made>),
 }
 
 /// What its lives are begun from.
@@ -157,8 +161,18 @@ impl<A: Actor> kit::Actor for Away<A> {
     ) -> Result<Self, Failure> {
         let life = given.unwrap_or(Incarnation { restart: ctx.life(), ..first });
         cell.begins(life);
-        let (host, there) = match origin {
-            Origin::Imported(imported) => {
+        let imported = match &origin {
+            Origin::Imported(imported) => Some(Arc::clone(imported)),
+            Origin::Made(made) => {
+                let runtime = cell.runtime.upgrade().ok_or_else(ended)?;
+                let imported = made.ask(&runtime).await.map_err(Failure::exit)?;
+                cell.comes_from(Arc::clone(&imported));
+                Some(imported)
+            }
+            Origin::Begun(_) => None,
+        };
+        let (host, there) = match (origin, imported) {
+            (_, Some(imported)) => {
                 let (link, export) = (Arc::clone(&imported.link), imported.export);
                 let number = number();
                 let over = watches(&link, export, (number, ctx.addr()), None);
@@ -168,7 +182,8 @@ impl<A: Actor> kit::Actor for Away<A> {
                 let there = There { link, export, over, number, is_begun: false };
                 return Ok(Self { there, host: Host::Another, ways, _actor: PhantomData });
             }
-            Origin::Begun(begun) => begin(ctx, (&cell, life), &begun).await?,
+            (Origin::Begun(begun), _) => begin(ctx, (&cell, life), &begun).await?,
+            (Origin::Imported(_) | Origin::Made(_), None) => return Err(ended()),
         };
         if let Host::Peer(_) = host {
             cell.is_up_at(&there.link, life);
@@ -363,7 +378,7 @@ async fn begin<A: Actor>(
     Begun { class, arguments, is_own }: &Begun,
 ) -> Result<(Host, There), Failure> {
     let (host, link, options) = place(ctx, (cell, life), *is_own).await?;
-    let arguments = arguments().map_err(|error| constructor(&error))?;
+    let arguments = arguments().map_err(|error| Failure::exit(constructor(&error)))?;
     let (begun, answer) = oneshot::channel();
     let landing =
         Begins { link: Arc::clone(&link), addr: ctx.addr().clone(), part: ctx.part(), begun };
@@ -451,9 +466,4 @@ fn watches<A: Actor>(
         }),
     );
     over
-}
-
-fn constructor(error: &Error) -> Failure {
-    let cause = error.cause().cloned().unwrap_or_else(|| Cause::message(error.to_string()));
-    Failure::exit(ExitKind::Constructor(cause))
 }

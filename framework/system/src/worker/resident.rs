@@ -31,6 +31,7 @@ use crate::object::part::Part;
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
 use crate::user::status::Cell;
+use crate::worker::constructor;
 use crate::worker::crossing::{Crossing, Keeper, Lost, Number, Passage};
 
 /// What a resident is made of that does not exist yet.
@@ -176,7 +177,8 @@ impl<A: Actor> kit::Actor for Follows<A> {
         cell.begins(Incarnation::default());
         let Followed { resident, wish } = followed;
         if let Some(wish) = wish.filter(|_| !resident.is_asked()) {
-            let described = describe(&resident, &wish).map_err(|error| constructor(&error))?;
+            let described =
+                describe(&resident, &wish).map_err(|error| Failure::exit(constructor(&error)))?;
             resident.create(described, wish.options.gets_if_exists());
         }
         let (addr, there, last, exit) = (ctx.addr().clone(), None, None, Default::default());
@@ -400,9 +402,4 @@ fn describe(resident: &Resident, wish: &Wish) -> Result<Described> {
         options: Box::new(options.clone().inside(&about.label)),
         arguments: arguments.collect(),
     })
-}
-
-fn constructor(error: &Error) -> Failure {
-    let cause = error.cause().cloned().unwrap_or_else(|| Cause::message(error.to_string()));
-    Failure::exit(ExitKind::Constructor(cause))
 }

@@ -206,6 +206,71 @@ fn rs_2_its_node_is_killed_and_it_lives_on_another_one() {
     driver.run(async { counter.kill().await });
 }
 
+/// Its handle goes at once.
+#[remote]
+async fn makes(name: String, is_detached: bool) -> Result<u32> {
+    let options = ActorOptions::new().name(name).restarts(0);
+    let options = if is_detached { options.detached() } else { options };
+    let counter = Counter::with(options).remote(5);
+    counter.add(1).await?;
+    counter.process().await
+}
+
+#[remote]
+async fn makes_and_kills(name: String) -> Result<()> {
+    let counter = Counter::with(named(&name)).remote(5);
+    let exit = counter.kill().await?;
+    assert!(matches!(exit.kind, ExitKind::Killed { .. }), "{exit}");
+    Ok(())
+}
+
+#[test]
+fn rs_5_one_that_a_task_has_created_outlives_the_driver_too() {
+    let plan = of(rs_5_one_that_a_task_has_created_outlives_the_driver_too);
+    let cluster = plan.nodes(1).start();
+    let driver = cluster.driver();
+    let (home, worker) = driver.run(async {
+        let home = makes::remote("made".to_owned(), true).await?;
+        let refused = makes::remote("made".to_owned(), true).await.unwrap_err();
+        assert!(refused.to_string().contains("has this name already"), "{refused}");
+        makes_and_kills::remote("dead".to_owned()).await?;
+        assert!(is_missing(get_actor::<Counter>("dead").await));
+        Ok((home, process::remote().await?))
+    });
+    assert_ne!(home, worker, "a process of its own");
+    drop(driver);
+    until("the end of the job", || cluster.status().jobs.is_empty());
+    assert!(lives(home));
+    let driver = cluster.driver();
+    driver.run(async {
+        let counter = get_actor::<Counter>("made").await?;
+        assert_eq!((counter.add(1).await?, counter.process().await?), (7, home));
+        counter.stop().await.map(drop)
+    });
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn a_name_that_a_task_has_given_is_one_actors_in_the_whole_program() {
+    let plan = of(a_name_that_a_task_has_given_is_one_actors_in_the_whole_program);
+    let cluster = plan.nodes(1).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        makes::remote("one".to_owned(), false).await?;
+        let names = (0..4).map(|_| finds_and_adds::remote("one".to_owned()));
+        assert_eq!(get_all(names).await?.into_iter().max(), Some(10));
+        let refused = makes::remote("one".to_owned(), false).await.unwrap_err();
+        assert!(refused.to_string().contains("one"), "{refused}");
+        let counter = get_actor::<Counter>("one").await?;
+        assert_eq!(counter.add(1).await?, 11);
+        counter.kill().await?;
+        assert!(is_missing(get_actor::<Counter>("one").await));
+        Ok(())
+    });
+    assert_eq!(cluster.status().detached, []);
+}
+
 #[remote]
 async fn finds_and_adds(name: String) -> Result<u64> {
     get_actor::<Counter>(&name).await?.add(1).await

@@ -194,7 +194,7 @@ mod tests {
         let mut out = Vec::new();
         let style = Style { columns: 80, lines: false, colour: false };
         print(&status, style, &mut out).expect("memory");
-        expect![[r"
+        expect![[r#"
             head 10.0.0.7:6380 (pid 99), up for 3 h 1 min
             1 of 2 nodes up, 1 jobs
 
@@ -205,13 +205,13 @@ mod tests {
             JOB    PROGRAM  WORKERS  AGE
             job-3  train    2        1 min 15 s
 
-            DETACHED        ACTOR    NODE   RESTARTS
-            default/scores  scores   a      2
-            actor-2-1       Counter  waits  2
+            DETACHED        ACTOR    NODE             RESTARTS
+            default/scores  scores   a                2
+            actor-2-1       Counter  waits for 1 CPU  2
             and 1 more
 
             warning: b-2 is suspect and gets no new work
-        "]]
+        "#]]
         .assert_eq(&String::from_utf8(out).expect("text"));
     }
 }

@@ -49,7 +49,7 @@ mod tests {
         near("node.port", Some("cluster.port"));
         near("strict", Some("calls.strict"));
         near("Liveness.BeatEvery", Some("liveness.beat_every"));
-        near("calls.inline_bytes", Some("calls.inline_bytes_max"));
+        near("node.executable_cache", Some("node.executable_cache_bytes"));
         near("liveness.dead_after", Some("liveness.dead_after_local"));
         near("x", None);
         near("", None);

@@ -52,13 +52,11 @@ fn at_least(larger: &'static str, smaller: &'static str, holds: bool) -> Order {
 }
 
 /// The chain of silences: a process is suspect before it is dead, and isolated before it is declared dead. They are far enough
-/// apart for clocks that drift, and near enough for every beat to be remembered. And frames have room for what stands around a
-/// value.
+/// apart for clocks that drift, and near enough for every beat to be remembered.
 fn orders(config: &Config) -> Result<()> {
-    let (live, calls) = (config.liveness(), config.calls());
+    let live = config.liveness();
     let (beat, suspect) = (live.beat_every, live.suspect_after);
     let (local, remote) = (live.dead_after_local, live.dead_after_remote);
-    let (soft, hard) = (calls.frame_bytes_soft, calls.frame_bytes_hard);
     let rules = [
         by("liveness.suspect_after", "liveness.beat_every", THRICE, suspect >= 3 * beat),
         by("liveness.dead_after_local", "liveness.suspect_after", APART, local >= suspect + GAP),
@@ -75,8 +73,6 @@ fn orders(config: &Config) -> Result<()> {
             "liveness.dead_after_remote",
             live.isolation_grace > remote,
         ),
-        at_least("calls.frame_bytes_hard", "calls.frame_bytes_soft", hard >= soft),
-        above("calls.frame_bytes_hard", "calls.inline_bytes_max", hard > calls.inline_bytes_max),
     ];
     let Some(Order { larger, smaller, words, .. }) = rules.into_iter().find(|rule| !rule.holds)
     else {

@@ -91,22 +91,10 @@ settings! {
             found by Surroundings::cache_dir, "path", "1 to 4096 bytes, or empty";
     }
 
-    /// Calls between processes. Nothing reads these yet but `calls.strict`'s short name: their defaults hold.
+    /// Calls.
     calls: Calls {
-        /// Values up to this size travel with the message; larger ones lie in the object store and are fetched. Below
-        /// `calls.frame_bytes_hard`.
-        inline_bytes_max: ByteCount = "100KiB", "bytes", "0B to 4MiB";
-        /// A message is sent off once so much is gathered in it.
-        frame_bytes_soft: ByteCount = "64KiB", "bytes", "1KiB to 1MiB";
-        /// The largest message; a larger one is refused, by who sends it and by who receives it. At least
-        /// `calls.frame_bytes_soft`.
-        frame_bytes_hard: ByteCount = "1MiB", "bytes", "64KiB to 8MiB";
-        /// Calls from one process to another that may be without an answer before further ones wait.
-        in_flight_max: u32 = "10000", "calls", "1 to 1000000";
-        /// How often a task is run again when its worker was lost, unless its options say otherwise.
-        retries: u32 = "3", "runs", "0 to 1000000";
         /// Sends every value through the codec and back also within one process: what cannot travel shows in a test, not
-        /// on a cluster.
+        /// on a cluster. What a program says itself (`init().strict(..)`) wins.
         strict: bool = "false", "switch", "true or false",
             short "RAYTREE_STRICT" means strict_by_environment;
     }
@@ -196,18 +184,13 @@ mod tests {
                 number.checked_sub(1).map_or("-1".to_owned(), |below| format!("{below}{unit}"));
             assert!(takes(&below).is_err(), "{} below {low}", entry.key);
         }
-        assert_eq!(ordered, 18);
+        assert_eq!(ordered, 13);
     }
 
     #[test]
     fn figures_that_stand_elsewhere_too_are_the_same() {
         let default =
             |key: &str| TABLE.iter().find(|entry| entry.key == key).map(|entry| entry.default);
-        assert_eq!(default("calls.retries"), Some(&*limits::TASK_RETRIES.to_string()));
-        assert_eq!(
-            default("calls.in_flight_max"),
-            Some(&*limits::ACTOR_MAILBOX_DEFAULT.to_string())
-        );
         assert_eq!(
             default("node.abandoned_threads_max"),
             Some(&*limits::ABANDONED_THREADS_MAX.to_string())

@@ -19,7 +19,7 @@ const OF_EACH_TYPE: [(&str, [&str; 3]); 11] = [
     ("node.cpus", ["0.5", "2", "3.25"]),
     ("node.resources", ["file=1", "environment=2", "argument=3"]),
     ("node.executable_cache_bytes", ["1GiB", "2GiB", "3GiB"]),
-    ("calls.retries", ["1", "2", "4"]),
+    ("node.abandoned_threads_max", ["1", "2", "4"]),
 ];
 
 fn variable(key: &str) -> String {
@@ -65,12 +65,14 @@ fn a_higher_layer_has_the_last_word_for_values_of_every_type() {
 
 #[test]
 fn toml_values_may_have_their_own_types() {
-    let text = "cluster = { port = 7000, insecure = true }\ncalls.inline_bytes_max = 1024\n\
-                calls.retries = 0\n[node]\ncpus = 0.1\n[node.resources]\nTPU = 4\ndisk = 0.5\n";
+    let text = "cluster = { port = 7000, insecure = true }\n[node]\ncpus = 0.1\n\
+                executable_cache_bytes = 134217728\nabandoned_threads_max = 0\n\
+                [node.resources]\nTPU = 4\ndisk = 0.5\n";
     let folder = Folder::with("a.toml", text);
     let config = Config::load(LoadFrom::default().file(folder.path("a.toml"))).unwrap();
     assert_eq!((config.cluster().port, config.cluster().insecure), (7000, true));
-    assert_eq!((config.calls().inline_bytes_max.bytes(), config.calls().retries), (1024, 0));
+    let node = config.node();
+    assert_eq!((node.executable_cache_bytes.bytes(), node.abandoned_threads_max), (128 << 20, 0));
     assert_eq!(config.node().offers().to_string(), "0.1 CPU, 4 TPU, 0.5 disk");
     assert_eq!(config.text("node.resources"), Some("TPU=4,disk=0.5"));
 }

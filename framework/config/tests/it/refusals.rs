@@ -217,7 +217,6 @@ fn silences_follow_each_other() {
         ("liveness.dead_after_remote", "61s", "liveness.beat_every"),
         ("liveness.dead_after_remote", "1.4s", "liveness.dead_after_local"),
         ("liveness.isolation_grace", "3s", "liveness.dead_after_remote"),
-        ("calls.inline_bytes_max", "1MiB", "calls.frame_bytes_hard"),
     ] {
         let message = argument(key, value);
         assert!(message.contains(key) && message.contains(other), "{message}");
@@ -233,10 +232,6 @@ fn silences_follow_each_other() {
         .argument("liveness.suspect_after", "1.2s")
         .argument("liveness.stuck_after", "1.2s");
     assert!(refusal(stuck).contains("liveness.stuck_after"));
-    let frames = LoadFrom::default()
-        .argument("calls.frame_bytes_soft", "128KiB")
-        .argument("calls.frame_bytes_hard", "127KiB");
-    assert!(refusal(frames).contains("at least calls.frame_bytes_soft"));
     let equal = LoadFrom::default().argument("liveness.dead_after_remote", "1.5s");
     assert!(Config::load(equal).is_ok());
 }

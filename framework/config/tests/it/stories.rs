@@ -29,8 +29,7 @@ fn fitting() -> impl Strategy<Value = Vec<(&'static str, String)>> {
         texts("node.cpus", words("[0-9]{1,6}(\\.[0-9]{1,3})?")),
         texts("node.resources", words("([a-b]{9}=[0-9]{1,4}\\.[0-9]{1,3},[c-z]{1,9}=[0-9]{1,9})?")),
         texts("node.executable_cache_bytes", numbers(64 << 20, 1 << 44, "B")),
-        texts("calls.inline_bytes_max", numbers(0, 1023, "KiB")),
-        texts("calls.retries", numbers(0, 1_000_000, "")),
+        texts("node.abandoned_threads_max", numbers(0, 512, "")),
         texts("calls.strict", words("(true|false)")),
     ];
     settings.prop_map(|all| all.into_iter().flatten().collect())

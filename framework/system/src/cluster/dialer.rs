@@ -7,7 +7,7 @@
 //!   was being dialed is dialed again. Without this actor calls go through the driver.
 //! - **Tells:** whoever waits for a link. The worker goes on without any of its neighbours: it ends with its driver's link alone.
 //!
-//! Invariants: NB-1 and NB-2 of [`Neighbours`].
+//! Invariants: WN-1 and WN-2 of [`Neighbours`].
 
 use std::sync::Arc;
 

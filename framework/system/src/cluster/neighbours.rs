@@ -6,8 +6,8 @@
 //! a handle that came from elsewhere.
 //!
 //! Invariants:
-//! - **NB-1 (own-job-only):** nobody is let in, and nobody is dialed, but a worker of the same job that means this very life.
-//! - **NB-2 (bounded):** there are at most [`limits::NEIGHBOURS_MAX`] links, those included that are being dialed.
+//! - **WN-1 (own-job-only):** nobody is let in, and nobody is dialed, but a worker of the same job that means this very life.
+//! - **WN-2 (bounded):** there are at most [`limits::NEIGHBOURS_MAX`] links, those included that are being dialed.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -224,7 +224,7 @@ impl Neighbours {
         waiting.into_iter().for_each(|tells| _ = tells.send(link.as_ref().ok().cloned()));
     }
 
-    /// A neighbour has come to the door (NB-1).
+    /// A neighbour has come to the door (WN-1).
     ///
     /// # Errors
     /// Why it is not let in.
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn nb_1_nb_2_so_many_of_the_same_job_are_dialed_and_nobody_else() {
+    fn wn_1_wn_2_so_many_of_the_same_job_are_dialed_and_nobody_else() {
         let token = Token::random().expect("random bytes");
         let all = Arc::new(Neighbours::new(worker(1, 0), token, None, Weak::new()));
         let nowhere: SocketAddr = ([127, 0, 0, 1], 9).into();

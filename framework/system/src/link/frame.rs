@@ -80,6 +80,21 @@ pub(crate) enum Ask {
     Attach { id: ActorId, life: Incarnation },
 }
 
+impl Ask {
+    /// How what is asked for is called, for messages.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Run { function, .. } => function.clone(),
+            Self::Create { class, .. } | Self::Make { class, .. } => class.clone(),
+            Self::Call { method, .. } => method.clone(),
+            Self::Fetch { .. } => "an object".to_owned(),
+            Self::Named { name, .. } => name.clone(),
+            Self::Resident => "a resident".to_owned(),
+            Self::Where { .. } | Self::Over { .. } | Self::Attach { .. } => "an actor".to_owned(),
+        }
+    }
+}
+
 /// On which terms a method is called for another process. Opaque to those who write generated code.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct CallTerms {

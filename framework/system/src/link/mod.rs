@@ -473,20 +473,6 @@ impl Link {
     }
 }
 
-impl Ask {
-    fn name(&self) -> String {
-        match self {
-            Self::Run { function, .. } => function.clone(),
-            Self::Create { class, .. } | Self::Make { class, .. } => class.clone(),
-            Self::Call { method, .. } => method.clone(),
-            Self::Fetch { .. } => "an object".to_owned(),
-            Self::Named { name, .. } => name.clone(),
-            Self::Resident => "a resident".to_owned(),
-            Self::Where { .. } | Self::Over { .. } | Self::Attach { .. } => "an actor".to_owned(),
-        }
-    }
-}
-
 impl Drop for Link {
     fn drop(&mut self) {
         self.end(&Cause::message(format!("nobody held the link to {}", self.peer)));

@@ -20,6 +20,23 @@ pub(super) enum Where {
     Cluster(Box<Config>, HostPort),
 }
 
+impl Where {
+    /// Every value goes through the codec, unless the program says otherwise.
+    pub(super) fn is_strict(&self) -> bool {
+        let is = |name: &str, on: &[&str]| {
+            std::env::var(name).is_ok_and(|value| on.contains(&value.as_str()))
+        };
+        match self {
+            Self::Cluster(config, _) => config.calls().strict,
+            // Without a cluster no settings are read but this one.
+            Self::Here | Self::Own(_) => {
+                is("RAYTREE_STRICT", &["1"])
+                    || is("RAYTREE_CALLS__STRICT", &["true", "on", "yes", "1"])
+            }
+        }
+    }
+}
+
 /// Who is meant by an address: that which was said, else that of the environment.
 pub(super) fn place(said: Option<String>, settings: Vec<(String, String)>) -> Result<Where> {
     let option = if said.is_some() { "address" } else { "RAYTREE_ADDRESS" };

@@ -206,9 +206,6 @@ impl Init {
         // The clock begins with the first runtime.
         _ = clock::now();
         registry::entries()?;
-        let by_environment = || std::env::var("RAYTREE_STRICT").is_ok_and(|value| value == "1");
-        let strict = given.as_ref().map(|node| node.strict).or(self.strict);
-        let strict = strict.unwrap_or_else(by_environment);
         let namespace = given.as_ref().map(|node| node.namespace.clone()).or(self.namespace);
         let namespace = namespace.unwrap_or_else(|| "default".to_owned());
         limits::check_name(&namespace).map_err(|reason| Error::BadOption {
@@ -220,6 +217,8 @@ impl Init {
         let inspect = inspected.then_some(self.inspect_dir);
         let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
         let place = place_of(self.address, self.settings)?;
+        let strict = given.as_ref().map(|node| node.strict).or(self.strict);
+        let strict = strict.unwrap_or_else(|| place.is_strict());
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
         let abandoned_max = given.map_or(limits::ABANDONED_THREADS_MAX, |node| node.abandoned_max);

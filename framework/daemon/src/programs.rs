@@ -307,7 +307,14 @@ impl Programs {
             drop(turn);
             self.rest(fetch)?;
         };
-        Ok((self.hold(manifest.id, Some(executable.clone())), executable))
+        Ok(self.keep(manifest.id, executable))
+    }
+
+    /// Holds what was found. Somebody else may have found it at the same time: then theirs is the one that stays.
+    fn keep(self: &Arc<Self>, program: ProgramId, found: Executable) -> (Hold, Executable) {
+        let hold = self.hold(program, Some(found.clone()));
+        let executable = hold.executable().unwrap_or(found);
+        (hold, executable)
     }
 
     /// Waits until nobody else fetches this program.

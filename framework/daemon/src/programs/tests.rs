@@ -54,6 +54,23 @@ fn listen(serve: impl Fn(Stream) + Send + Sync + 'static) -> (Listener, Token) {
 }
 
 #[test]
+fn pr_1_whichever_of_two_finds_it_both_have_one_that_stays() {
+    let (_folder, programs) = programs();
+    let found = || {
+        let program = Program::of_process(std::process::id()).expect("this program");
+        let id = program.id().expect("its hash");
+        programs.keep(id, Executable::InPlace(Arc::new(program)))
+    };
+    let (all, paths): (Vec<_>, Vec<_>) =
+        [found(), found()].map(|(hold, executable)| (hold, executable.path())).into_iter().unzip();
+    // Not whatever has the number of a file that is closed.
+    let own = std::fs::read_link("/proc/self/exe").expect("this program");
+    let is_it = |path: &PathBuf| std::fs::read_link(path).is_ok_and(|is| is == own);
+    assert!(paths.iter().all(is_it), "{paths:?}");
+    drop(all);
+}
+
+#[test]
 fn pr_1_what_is_stored_is_there_for_whoever_waits_and_forgotten_after_the_last() {
     let (bytes, template) = program();
     let manifest = &template.manifest;

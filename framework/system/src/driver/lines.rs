@@ -6,9 +6,10 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use raytree_process::cluster::{Greeting, Worker};
-use raytree_types::Cause;
+use raytree_types::{Cause, limits};
 use raytree_wire::{Plane, Stream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::Driver;
 use super::residents::Home;
@@ -42,13 +43,26 @@ impl Line {
         async move { _ = cut.wait_for(|cut| *cut).await.map(drop) }
     }
 
-    /// Nobody is to listen to that process any more.
-    pub(crate) fn end(&self, cause: Cause) {
-        let link = Arc::clone(&self.link);
-        match link.life.runtime() {
-            // Values are dropped there, which is the user's code.
-            Some(runtime) => _ = runtime.user.spawn_blocking(move || link.end(&cause)),
-            None => link.end(&cause),
+    /// Nobody is to listen to that process any more, once what it has answered by now has come.
+    pub(crate) fn end_soon(&self, cause: Cause) {
+        let Some(runtime) = self.link.life.runtime() else { return };
+        let (link, mut cut) = (Arc::clone(&self.link), self.cut.clone());
+        runtime.user.spawn(async move {
+            // Without an error it has ended by itself.
+            if timeout(limits::BEAT_EVERY, cut.wait_for(|cut| *cut)).await.is_err() {
+                // Values are dropped there, which is the user's code.
+                _ = tokio::task::spawn_blocking(move || link.end(&cause)).await;
+            }
+        });
+    }
+}
+
+impl Lines {
+    /// Takes a slot out, if it is still the one of that worker.
+    fn forget(&self, worker: &Worker, slot: &Arc<Slot>) {
+        let mut slots = self.0.lock();
+        if slots.get(worker).is_some_and(|own| Arc::ptr_eq(own, slot)) {
+            slots.remove(worker);
         }
     }
 }
@@ -72,6 +86,7 @@ impl Driver {
         runtime: &Arc<Shared>,
     ) -> Result<Line, String> {
         let slot = Arc::clone(self.lines.0.lock().entry(home.worker.clone()).or_default());
+        let own_slot = Arc::clone(&slot);
         let mut slot = slot.lock().await;
         if let Some(line) = slot.as_ref().filter(|line| !line.is_cut()) {
             return Ok(line.clone());
@@ -82,11 +97,12 @@ impl Driver {
             own.connect(Plane::Calls, to.address, &greeting)
         });
         let dialed = dialed.await.unwrap_or_else(|error| Err(error.to_string()));
-        let line = dialed.and_then(|stream| self.start_line(&home.worker, stream, runtime));
+        let line =
+            dialed.and_then(|stream| self.start_line((&home.worker, &own_slot), stream, runtime));
         match line {
             Ok(line) => Ok(slot.insert(line).clone()),
             Err(why) => {
-                self.lines.0.lock().remove(&home.worker);
+                self.lines.forget(&home.worker, &own_slot);
                 Err(why)
             }
         }
@@ -94,17 +110,17 @@ impl Driver {
 
     fn start_line(
         self: &Arc<Self>,
-        worker: &Worker,
+        (worker, slot): (&Worker, &Arc<Slot>),
         stream: Stream,
         runtime: &Arc<Shared>,
     ) -> Result<Line, String> {
         let own: Arc<Mutex<Weak<Link>>> = Arc::default();
         let (say, cut) = watch::channel(false);
         let (ends, user, driver) = (Arc::clone(&own), runtime.user.clone(), Arc::downgrade(self));
-        let who = worker.clone();
+        let (who, slot) = (worker.clone(), Arc::downgrade(slot));
         let hung_up = move |cause: Cause| {
-            if let Some(driver) = driver.upgrade() {
-                driver.lines.0.lock().remove(&who);
+            if let Some((driver, slot)) = driver.upgrade().zip(slot.upgrade()) {
+                driver.lines.forget(&who, &slot);
             }
             // Nobody waits for it when all stand-ins have ended.
             _ = say.send(true);

@@ -58,6 +58,8 @@ struct Entry {
     /// It waits for the arguments of its constructor.
     unplaced: bool,
     name: Option<(String, String)>,
+    /// By which id it is found, where it is a stand-in: that which is known of the other one when it is made.
+    stands_for: Option<ActorId>,
 }
 
 /// When an actor is placed.
@@ -160,8 +162,10 @@ impl ActorTable {
         if let Some(named) = named {
             names.insert(named.key.clone(), Arc::new(named));
         }
+        let stands_for = cell.is_stand_in().then(|| cell.known_as());
         let entry = Entry {
             launch,
+            stands_for,
             children: BTreeSet::new(),
             held: Held::Nothing,
             placement: 0,
@@ -172,8 +176,8 @@ impl ActorTable {
             name,
             cell: Arc::clone(&cell),
         };
-        if cell.is_stand_in() {
-            stand_ins.insert(cell.known_as(), cell.id);
+        if let Some(other) = stands_for {
+            stand_ins.insert(other, cell.id);
         }
         entries.insert(cell.id, entry);
         Ok(None)
@@ -202,9 +206,8 @@ impl ActorTable {
     pub(crate) fn remove(&self, id: ActorId) -> Option<(Arc<dyn Launch>, BTreeSet<ActorId>)> {
         let Inner { entries, names, stand_ins, .. } = &mut *self.inner.lock();
         let entry = entries.remove(&id)?;
-        let known_as = entry.cell.known_as();
-        if known_as != id && stand_ins.get(&known_as) == Some(&id) {
-            stand_ins.remove(&known_as);
+        if let Some(other) = entry.stands_for.filter(|other| stand_ins.get(other) == Some(&id)) {
+            stand_ins.remove(&other);
         }
         if let Some(name) = &entry.name {
             names.remove(name);

@@ -1,9 +1,14 @@
 //! Lives of actors that the other side has begun here.
 
+use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use raytree_supervise::panics;
+use raytree_types::codec::Codec;
 use raytree_types::{ActorId, ActorOptions, Error, Incarnation, Result};
+use tokio::sync::Notify;
 
 use super::Link;
 use super::export::{Callee, Held, Token};
@@ -13,7 +18,41 @@ use crate::object::part::Part;
 use crate::runtime::Shared;
 use crate::task::by_bytes::{Birth, Kin, Way};
 use crate::task::registry;
-use crate::user::status::{Cell, Lifecycle};
+use crate::user::status::{Cell, Lifecycle, Status};
+
+/// Under which number an actor is held that was made for this call: no other export has it.
+pub(crate) fn made_by(call: u64) -> u64 {
+    1 << 63 | call
+}
+
+/// Lives that are being begun for other processes, and are not in the table yet.
+#[derive(Default)]
+pub(crate) struct Births {
+    ids: Mutex<HashSet<ActorId>>,
+    changed: Notify,
+}
+
+/// The one who begins a life of an actor. Dropped, the next one may.
+struct Turn(Arc<Births>, ActorId);
+
+impl Turn {
+    /// None for as long as another one begins; or while that lives which was begun before.
+    fn of(runtime: &Shared, id: ActorId) -> std::result::Result<Self, Option<Arc<Cell>>> {
+        let births = &runtime.births;
+        let mut ids = births.ids.lock();
+        if let Some(before) = earlier_life(runtime, id) {
+            return Err(Some(before));
+        }
+        if ids.insert(id) { Ok(Self(Arc::clone(births), id)) } else { Err(None) }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.ids.lock().remove(&self.1);
+        self.0.changed.notify_waiters();
+    }
+}
 
 impl Link {
     /// Begins an actor. One whose earlier life still ends here waits for that: there are never two of one id.
@@ -26,36 +65,41 @@ impl Link {
     ) -> Result<()> {
         let birth = Birth(Kin::Life { id, life, options });
         let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
-        // Until this one is in the table.
-        let births = runtime.births.lock();
-        let Some(mut before) = earlier_life(&runtime, id) else {
+        if let Ok(_turn) = Turn::of(&runtime, id) {
             return self.create(call, (&class, &signature), arguments, birth);
-        };
-        drop(births);
-        let link = Arc::downgrade(self);
+        }
+        let (link, births) = (Arc::downgrade(self), Arc::clone(&runtime.births));
         runtime.user.spawn(async move {
             loop {
-                let mut status = before.watch();
-                // No error: whoever would have to be gone for one is held here.
-                _ = status.wait_for(|status| status.lifecycle == Lifecycle::Dead).await.map(drop);
-                let Some((link, runtime)) = link.upgrade().zip(before.runtime.upgrade()) else {
-                    return;
-                };
-                let _births = runtime.births.lock();
-                if !link.is_wanted(call) {
-                    return;
+                let mut changed = pin!(births.changed.notified());
+                // Before the look, so that nothing is missed.
+                changed.as_mut().enable();
+                let Some(link) = link.upgrade() else { return };
+                let Some(runtime) = link.life.runtime() else { return };
+                let turn = Turn::of(&runtime, id);
+                drop(runtime);
+                match turn {
+                    Ok(_) if !link.is_wanted(call) => return,
+                    Ok(_turn) => {
+                        let class = (&*class, &*signature);
+                        let begun = panics::catch(|| link.create(call, class, arguments, birth));
+                        let begun = begun.unwrap_or_else(|cause| {
+                            let task = class.0.to_owned();
+                            Err(Error::TaskFailed { task, cause: Box::new(cause) })
+                        });
+                        return begun.unwrap_or_else(|error| link.answer(call, Err(error)));
+                    }
+                    Err(None) => {
+                        drop(link);
+                        changed.await;
+                    }
+                    Err(Some(before)) => {
+                        drop(link);
+                        let dead = |status: &Status| status.lifecycle == Lifecycle::Dead;
+                        // No error: whoever would have to be gone for one is held here.
+                        _ = before.watch().wait_for(dead).await.map(drop);
+                    }
                 }
-                if let Some(other) = earlier_life(&runtime, id) {
-                    // One that was asked for meanwhile.
-                    before = other;
-                    continue;
-                }
-                let begun =
-                    panics::catch(|| link.create(call, (&class, &signature), arguments, birth));
-                let begun = begun.unwrap_or_else(|cause| {
-                    Err(Error::TaskFailed { task: class.clone(), cause: Box::new(cause) })
-                });
-                return begun.unwrap_or_else(|error| link.answer(call, Err(error)));
             }
         });
         Ok(())
@@ -79,12 +123,31 @@ impl Link {
         self.serve_actor(call, create(arguments, birth)?.0)
     }
 
-    /// A handle on an actor of this process's own, once its constructor has returned.
+    /// An actor of this process's own, held for the one who asks under the number that he has chosen.
+    pub(super) fn makes(
+        self: &Arc<Self>,
+        call: u64,
+        (class, signature): (&str, &str),
+        arguments: Vec<Part>,
+        (options, place): (ActorOptions, String),
+    ) -> Result<()> {
+        let Way::Class(create) = registry::way(class, signature)? else {
+            return Err(registry::differs(class, signature, "no actor type"));
+        };
+        let token = create(arguments, Birth(Kin::Own { options, place }))?.0;
+        let Held::Actor(actor) = &token.held else { return Err(gone()) };
+        let (export, own) = (made_by(call), Arc::clone(actor));
+        self.hold_as(export, Arc::clone(&token));
+        self.tell_of_end(export, &**actor);
+        self.answers_when_ready(call, &token, move || Part::of(Codec::Compact, &own.id()?))
+    }
+
+    /// Answers once the constructor of an actor has returned.
     pub(super) fn answers_when_ready(
         self: &Arc<Self>,
         call: u64,
-        token: Arc<Token>,
-        told: impl FnOnce() + Send + 'static,
+        token: &Arc<Token>,
+        answer: impl FnOnce() -> Result<Part> + Send + 'static,
     ) -> Result<()> {
         let Held::Actor(actor) = &token.held else { return Err(gone()) };
         let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
@@ -92,8 +155,7 @@ impl Link {
         runtime.system.spawn(async move {
             let ready = ready.await;
             if let Some(link) = link.upgrade() {
-                link.answer(call, ready.and_then(|()| Part::of_token(token)));
-                told();
+                link.answer(call, ready.and_then(|()| answer()));
             }
         });
         Ok(())

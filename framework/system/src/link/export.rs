@@ -165,11 +165,15 @@ impl Link {
     /// Holds something for the other side until it lets go.
     pub(super) fn hold(&self, token: Arc<Token>) -> u64 {
         let export = self.number();
+        self.hold_as(export, token);
+        export
+    }
+
+    pub(super) fn hold_as(&self, export: u64, token: Arc<Token>) {
         let mut tables = self.tables.lock();
         if tables.ended.is_none() {
             tables.exports.insert(export, token);
         }
-        export
     }
 
     /// The message was not given after all: the other side will never let go of what is in it.

@@ -67,7 +67,7 @@ pub(crate) enum Ask {
     /// A handle on a living actor, by its name.
     Named { namespace: String, name: String },
     /// An actor of the other side's own, with the arguments of its constructor: a handle on it.
-    Make { class: String, signature: String, options: Box<ActorOptions> },
+    Make { class: String, signature: String, options: Box<ActorOptions>, place: String },
     /// A handle on the resident that the other side is, once its constructor has returned.
     Resident,
     /// Where an actor lives now, if that is another worker of the one who is asked: a [`LifeAddress`].

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use raytree_supervise::panics;
 use raytree_types::codec::RefToken;
@@ -142,7 +142,8 @@ pub(super) fn owner_died(link: &Link, cause: Cause) -> Error {
 pub(crate) struct ImportedActor {
     pub(crate) link: Arc<Link>,
     pub(crate) export: u64,
-    pub(crate) id: ActorId,
+    /// Of one that was made for this process it is known once that one says so.
+    id: OnceLock<ActorId>,
     pub(crate) label: String,
     /// As many calls may wait or run at once.
     pub(crate) mailbox: usize,
@@ -157,7 +158,27 @@ impl ImportedActor {
         id: ActorId,
         (label, mailbox, retries): (String, usize, u32),
     ) -> Self {
-        Self { link: Arc::clone(link), export, id, label, mailbox, retries }
+        let own = Self::made(link, export, (label, mailbox, retries));
+        own.is(id);
+        own
+    }
+
+    /// One that the other side is asked to make, under a number of this one's ([`made_by`]).
+    pub(crate) fn made(
+        link: &Arc<Link>,
+        export: u64,
+        (label, mailbox, retries): (String, usize, u32),
+    ) -> Self {
+        Self { link: Arc::clone(link), export, id: OnceLock::new(), label, mailbox, retries }
+    }
+
+    pub(crate) fn is(&self, id: ActorId) {
+        // Set once: it is nobody else later.
+        _ = self.id.set(id);
+    }
+
+    pub(crate) fn id(&self) -> Option<ActorId> {
+        self.id.get().copied()
     }
 }
 
@@ -184,6 +205,6 @@ impl fmt::Debug for Imported {
 
 impl fmt::Debug for ImportedActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ImportedActor({} of {})", self.id, self.link.peer)
+        write!(f, "ImportedActor({} of {})", self.export, self.link.peer)
     }
 }

@@ -56,6 +56,7 @@ use crate::object::part::Part;
 use crate::runtime::life::Life;
 use crate::runtime::{Shared, ambient};
 use crate::task::failure::Failure;
+pub(crate) use birth::{Births, made_by};
 pub(crate) use channel::Channel;
 use channel::Reads;
 use export::Kept;

@@ -29,7 +29,8 @@ pub(super) fn token(came: RefToken) -> Result<Arc<Token>> {
         Ok(imported) => Held::Object(Arc::new(Relayed::object(imported))),
         Err(other) => {
             let imported = other.downcast::<ImportedActor>().map_err(|_| unknown())?;
-            Held::Actor(Arc::new(RelayedActor(imported)))
+            let id = imported.id().ok_or_else(unknown)?;
+            Held::Actor(Arc::new(RelayedActor(imported, id)))
         }
     };
     Ok(Arc::new(Token { typed, held }))
@@ -158,13 +159,13 @@ impl<F: FnOnce(Cause) -> Error + Send> Landing for Lands<F> {
 }
 
 /// An actor of another process.
-struct RelayedActor(Arc<ImportedActor>);
+struct RelayedActor(Arc<ImportedActor>, ActorId);
 
 impl RelayedActor {
     /// It has ended with its process.
     fn exit(&self, cause: Cause) -> Exit {
         Exit {
-            actor: self.0.id,
+            actor: self.1,
             name: self.0.label.clone(),
             incarnation: Incarnation::default(),
             kind: ExitKind::HostDied(cause),
@@ -181,7 +182,7 @@ fn died(exit: Exit) -> Error {
 
 impl Callee for RelayedActor {
     fn id(&self) -> Result<ActorId> {
-        Ok(self.0.id)
+        Ok(self.1)
     }
 
     fn label(&self) -> String {
@@ -204,7 +205,7 @@ impl Callee for RelayedActor {
         let ImportedActor { link, export, .. } = &*self.0;
         let (method, signature) = (to.method.clone(), to.signature.clone());
         let what = Ask::Call { export: *export, method, signature, terms: to.terms };
-        let exit = Self(Arc::clone(&self.0));
+        let exit = Self(Arc::clone(&self.0), self.1);
         let lost = move |cause| died(exit.exit(cause));
         let Some(window) = to.terms.window else {
             let came: Arc<Came> = Arc::default();
@@ -231,7 +232,7 @@ impl Callee for RelayedActor {
         let never = Incarnation { placement: u32::MAX, restart: u32::MAX };
         let what = Ask::Over { export: *export, life: never };
         let call = link.ask(what, Vec::new(), Box::new(Ends(says)));
-        let (link, own) = (Arc::clone(link), Self(Arc::clone(&self.0)));
+        let (link, own) = (Arc::clone(link), Self(Arc::clone(&self.0), self.1));
         let asks = Asks { link, call };
         Box::pin(async move {
             let answer = said.await;

@@ -190,12 +190,8 @@ impl Link {
             Ask::Create { class, signature, id, life, options } => {
                 self.creates(call, (class, signature), arguments, (id, life, *options))?;
             }
-            Ask::Make { class, signature, options } => {
-                let Way::Class(create) = registry::way(&class, &signature)? else {
-                    return Err(registry::differs(&class, &signature, "no actor type"));
-                };
-                let token = create(arguments, Birth(Kin::Own(*options)))?.0;
-                self.answers_when_ready(call, token, || ())?;
+            Ask::Make { class, signature, options, place } => {
+                self.makes(call, (&class, &signature), arguments, (*options, place))?;
             }
             Ask::Named { namespace, name } => {
                 let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
@@ -209,8 +205,11 @@ impl Link {
             Ask::Resident => {
                 let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
                 let token = runtime.resident.get().map(|own| Arc::clone(own.token()));
-                self.answers_when_ready(call, token.ok_or_else(gone)?, move || {
+                let token = token.ok_or_else(gone)?;
+                let answer = Arc::clone(&token);
+                self.answers_when_ready(call, &token, move || {
                     _ = runtime.resident.get().map(Residing::gets_known);
+                    Part::of_token(answer)
                 })?;
             }
             Ask::Where { export } => {

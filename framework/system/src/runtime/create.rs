@@ -1,5 +1,6 @@
 //! The birth of actors.
 
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -23,13 +24,29 @@ pub(crate) struct Born<A: Actor> {
     pub(crate) is_new: bool,
 }
 
+/// A line of the program, in this process or in one that has asked this one.
+#[derive(Clone, Debug)]
+pub(crate) enum Line {
+    Here(&'static Location<'static>),
+    There(String),
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here(location) => location.fmt(f),
+            Self::There(location) => f.write_str(location),
+        }
+    }
+}
+
 /// What is known of an actor besides its options.
 pub(crate) struct Making<A: Actor> {
     pub(crate) body: BodyOf<A>,
     /// Its owner, which ends after it.
     pub(crate) owner: Option<ActorId>,
     /// The line that asked for it, and when it is placed.
-    pub(crate) here: (&'static Location<'static>, Place),
+    pub(crate) here: (Line, Place),
     /// Its id, and which of its lives this is, where another process has given it one.
     pub(crate) id: Option<(ActorId, Incarnation)>,
     /// How a token is made of its handles, where they travel.
@@ -52,7 +69,7 @@ impl Runtime {
                 reason: reason.to_owned(),
             });
         }
-        let here = (Location::caller(), Place::Now);
+        let here = (Line::Here(Location::caller()), Place::Now);
         let body = BodyOf::Here(Arc::new(args));
         let making = Making { body, owner, here, id: None, token: None };
         self.create(options, making).map(|born| born.handle)
@@ -71,7 +88,7 @@ impl Runtime {
         let (place, token) = (making.here.1, making.token);
         let given = making.id.map(|(_, life)| life);
         let (cell, addr) = shared.cell::<A>(options, &making);
-        let named = shared.named::<A>(&cell, &addr, making.here.0, token);
+        let named = shared.named::<A>(&cell, &addr, &making.here.0, token);
         let (body, place_now) = (making.body, place == Place::Now);
         let is_begun_elsewhere =
             matches!(&body, BodyOf::Away(Origin::Begun(begun)) if !begun.is_own);
@@ -147,7 +164,7 @@ impl Shared {
         &self,
         cell: &Arc<Cell>,
         addr: &Addr<crate::user::job::HostedMsg<A>>,
-        here: &Location<'_>,
+        here: &Line,
         token: Option<TokenOf<A>>,
     ) -> Option<Named> {
         let name = cell.options.given_name()?.to_owned();

@@ -34,7 +34,7 @@ use crate::cluster::resident::Residing;
 use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held};
-use crate::link::Link;
+use crate::link::{Births, Link};
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::task::block::Lent;
@@ -90,8 +90,7 @@ pub(crate) struct Shared {
     pub(crate) program: OnceLock<Arc<Peer>>,
     /// The other workers of the same job, in a worker.
     pub(crate) neighbours: OnceLock<Arc<Neighbours>>,
-    /// Held while a life is begun for another process: one of one actor at a time.
-    pub(crate) births: Mutex<()>,
+    pub(crate) births: Arc<Births>,
     /// To the process that started this one for one task or one actor.
     pub(crate) parent: OnceLock<Arc<Link>>,
     pub(crate) compute: Arc<Compute>,

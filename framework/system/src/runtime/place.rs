@@ -24,7 +24,8 @@ impl Where {
     /// Every value goes through the codec, unless the program says otherwise.
     pub(super) fn is_strict(&self) -> bool {
         let is = |name: &str, on: &[&str]| {
-            std::env::var(name).is_ok_and(|value| on.contains(&value.as_str()))
+            std::env::var(name)
+                .is_ok_and(|value| on.contains(&value.trim().to_ascii_lowercase().as_str()))
         };
         match self {
             Self::Cluster(config, _) => config.calls().strict,

@@ -292,7 +292,7 @@ fn boot(
         peers: Peers::default(),
         driver: OnceLock::new(),
         neighbours: OnceLock::new(),
-        births: Mutex::default(),
+        births: Arc::default(),
         program: OnceLock::new(),
         parent: OnceLock::new(),
         compute: Arc::default(),

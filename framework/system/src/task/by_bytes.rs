@@ -48,8 +48,8 @@ pub struct Birth(pub(crate) Kin);
 pub(crate) enum Kin {
     /// One life of an actor of that process's own.
     Life { id: ActorId, life: Incarnation, options: ActorOptions },
-    /// An actor of this process's own.
-    Own(ActorOptions),
+    /// An actor of this process's own, which this line there has asked for.
+    Own { options: ActorOptions, place: String },
     /// It lives already, and is the cluster's.
     Resident(Arc<Resident>),
 }

@@ -22,7 +22,7 @@ use crate::object::Value;
 use crate::object::cell::Standing;
 use crate::object::part::Part;
 use crate::object::waiter::{Dependent, Waiter};
-use crate::runtime::create::Making;
+use crate::runtime::create::{Line, Making};
 use crate::runtime::life::Life;
 use crate::runtime::{Runtime, ambient, life};
 use crate::task::args::{Arg, Args, IntoArg, Strict, Subscriber};
@@ -61,7 +61,7 @@ where
             Err(error) => ActorRef::refused(error, life::nowhere()),
             Ok(runtime) => {
                 let life = runtime.shared().life;
-                match self.create_in(&runtime, stored, place) {
+                match self.create_in(&runtime, stored, Line::Here(place)) {
                     Ok(handle) => ActorRef::live_of(handle, life),
                     Err(error) => ActorRef::refused(error, life),
                 }
@@ -73,7 +73,7 @@ where
         self,
         runtime: &Runtime,
         stored: A::Stored,
-        place: &'static Location<'static>,
+        place: Line,
     ) -> Result<ActorHandle<T>> {
         let shared = runtime.shared();
         let info = T::info();
@@ -124,7 +124,7 @@ fn made<T, A>(
     runtime: &Runtime,
     options: ActorOptions,
     given: Given<A>,
-    (place, when): (&'static Location<'static>, Place),
+    (place, when): (Line, Place),
 ) -> Result<ActorHandle<T>>
 where
     T: Remote<Params = A> + Actor<Args = Given<A>>,
@@ -133,18 +133,23 @@ where
     options.check()?;
     let shared = runtime.shared();
     let namespace = options.given_namespace().unwrap_or(&shared.namespace).to_owned();
-    let made = Made::new(T::info(), given.clone(), options.namespace(namespace));
+    let made =
+        Arc::new(Made::new(T::info(), given.clone(), (options.namespace(namespace), &place)));
     let options = made.stand_in(short_type_name::<T>());
-    let body = BodyOf::Away(Origin::Made(Arc::new(made)));
+    let body = BodyOf::Away(Origin::Made(Arc::clone(&made)));
     let making =
         Making { body, owner: None, here: (place, when), id: None, token: Some(token_of::<T>) };
     let handle = runtime.create::<T>(options, making)?.handle;
-    if when == Place::Later {
-        Waits::begin::<A>(&given, handle.cell().id, runtime);
+    match when {
+        // Now: what this caller asks for next comes after it.
+        Place::Now => made.ask(shared, handle.cell()),
+        // Until it is asked for: what has a name or is detached is not taken back by who drops it.
+        Place::Later => {
+            Waits::begin::<A>(&given, handle.cell().id, runtime);
+            let own = handle.clone();
+            shared.user.spawn(async move { _ = own.ready().await });
+        }
     }
-    // Until the program was asked: what has a name or is detached is not taken back by who drops it.
-    let own = handle.clone();
-    shared.user.spawn(async move { _ = own.ready().await });
     Ok(handle)
 }
 
@@ -165,10 +170,10 @@ where
             let followed = resident::follow::<T>(&runtime, resident)?;
             return Ok(actor_ref::token(followed));
         }
-        Kin::Own(options) => {
+        Kin::Own { options, place } => {
             let stored = A::read(parts, T::info().codec)?;
             let making = Class::<T, A> { options, _params: PhantomData };
-            let handle = making.create_in(&runtime, stored, Location::caller())?;
+            let handle = making.create_in(&runtime, stored, Line::There(place))?;
             return Ok(token_of(handle, runtime.shared().life));
         }
         Kin::Life { id, life, options } => (id, life, options),
@@ -181,7 +186,7 @@ where
     } else {
         BodyOf::Here(Arc::new(given))
     };
-    let here = (Location::caller(), Place::Now);
+    let here = (Line::Here(Location::caller()), Place::Now);
     let making =
         Making { body, owner: None, here, id: Some((id, life)), token: Some(token_of::<T>) };
     let born = runtime.create::<T>(options, making)?;
@@ -196,11 +201,11 @@ pub(crate) fn imported<T: Remote>(imported: &Arc<ImportedActor>) -> Result<Actor
     let (life, table) = (runtime.shared().life, &runtime.shared().table);
     let _making = MAKING.lock();
     // One stand-in for all handles on one actor.
-    let known = table.stand_in(imported.id);
+    let known = imported.id().and_then(|id| table.stand_in(id));
     let token = known.and_then(|id| table.launch(id)?.token());
     if let Some(own) = token.as_ref().and_then(|token| token.typed.downcast_ref::<ActorRef<T>>())
         // Its last handle may just have gone.
-        && table.stand_in(imported.id) == known
+        && imported.id().and_then(|id| table.stand_in(id)) == known
     {
         return Ok(own.clone());
     }
@@ -209,7 +214,7 @@ pub(crate) fn imported<T: Remote>(imported: &Arc<ImportedActor>) -> Result<Actor
     let making = Making {
         body: BodyOf::Away(Origin::Imported(Arc::clone(imported))),
         owner: None,
-        here: (Location::caller(), Place::Now),
+        here: (Line::Here(Location::caller()), Place::Now),
         // The stand-in's own: one that is ending may still be there.
         id: None,
         token: Some(token_of::<T>),

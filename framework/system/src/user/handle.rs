@@ -167,14 +167,21 @@ impl<A: Actor> ActorHandle<A> {
     }
 
     fn end(&self, kill: bool, reason: &str) {
-        if self.cell().made().is_some_and(|made| made.end(kill)) {
-            return;
+        let is_unasked = self.cell().made().is_some_and(|made| made.ends_unasked());
+        if let Some(imported) = self.cell().imported().filter(|_| !is_unasked) {
+            return if kill {
+                imported.link.end_actor(imported.export, true)
+            } else {
+                self.stop_behind()
+            };
         }
-        if let Some(imported) = self.cell().imported() {
-            return imported.link.end_actor(imported.export, kill);
-        }
-        if self.cell().resident().is_some_and(|resident| resident.end(kill)) {
-            return;
+        if let Some(resident) = self.cell().resident() {
+            if !kill && resident.is_asked() {
+                return self.stop_behind();
+            }
+            if resident.end(kill) {
+                return;
+            }
         }
         if let Some(runtime) = self.cell().runtime.upgrade() {
             runtime.end_actor(
@@ -182,6 +189,12 @@ impl<A: Actor> ActorHandle<A> {
                 Ending { kill, released: false, reason: reason.to_owned() },
             );
         }
+    }
+
+    /// An end in order comes after all that was called before.
+    fn stop_behind(&self) {
+        // Refused when its stand-in has ended.
+        _ = self.addr.cast(HostedMsg::Stop);
     }
 
     fn give<R>(&self, message: impl FnOnce(oneshot::Sender<R>) -> HostedMsg<A>) -> Pending<R> {

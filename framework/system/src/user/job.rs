@@ -30,6 +30,8 @@ pub(crate) enum HostedMsg<A: Actor> {
     Gone(Box<(u64, Result<Exit, Cause>)>),
     /// An overlapping handler has returned and wants something of the actor.
     Settle,
+    /// The actor that this one stands for is to end in order.
+    Stop,
 }
 
 impl<A: Actor> HostedMsg<A> {
@@ -50,6 +52,7 @@ impl<A: Actor> From<&HostedMsg<A>> for &'static str {
             HostedMsg::ChildExited(_) => "child_exited",
             HostedMsg::Gone(_) => "gone",
             HostedMsg::Settle => "settle",
+            HostedMsg::Stop => "stop",
         }
     }
 }

@@ -16,12 +16,12 @@ use crate::driver::Driver;
 use crate::driver::residents::{self, Resident};
 use crate::gcs::table::Place;
 use crate::runtime::Runtime;
-use crate::runtime::create::Making;
+use crate::runtime::create::{Line, Making};
 use crate::runtime::start::drawn_by_lot;
 use crate::worker::launch::BodyOf;
 use crate::worker::resident::{Followed, Wish};
 
-type Here = (&'static Location<'static>, Place);
+type Here = (Line, Place);
 
 /// A new one. The cluster is asked for it as soon as the arguments of its constructor are there, whether or not the handle is
 /// still held.
@@ -88,7 +88,7 @@ pub(super) fn follow<T: Remote>(runtime: &Runtime, resident: Arc<Resident>) -> R
     {
         return Ok(own.clone());
     }
-    let here = (Location::caller(), Place::Now);
+    let here = (Line::Here(Location::caller()), Place::Now);
     let handle = stand_in::<T>(runtime, resident, None, here)?;
     Ok(ActorRef::live_of(handle, life))
 }

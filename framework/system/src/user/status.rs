@@ -167,7 +167,7 @@ impl Cell {
     /// The id that the whole system knows it by: `id` is that of the stand-in, where it is one for another process's actor.
     pub(crate) fn known_as(&self) -> ActorId {
         let resident = || self.resident.get().and_then(|resident| resident.id());
-        self.imported().map(|imported| imported.id).or_else(resident).unwrap_or(self.id)
+        self.imported().and_then(|imported| imported.id()).or_else(resident).unwrap_or(self.id)
     }
 
     /// It is the cluster's.
@@ -286,6 +286,9 @@ impl Cell {
 
     /// What a caller is told who cannot be answered any more.
     pub(crate) fn died(&self, exit: &Exit) -> Error {
+        if let Some(refused) = self.made().and_then(|made| made.refused()) {
+            return refused;
+        }
         Error::ActorDied {
             actor: self.known_as(),
             name: self.name.clone(),

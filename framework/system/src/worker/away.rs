@@ -164,10 +164,11 @@ impl<A: Actor> kit::Actor for Away<A> {
         let imported = match &origin {
             Origin::Imported(imported) => Some(Arc::clone(imported)),
             Origin::Made(made) => {
-                let runtime = cell.runtime.upgrade().ok_or_else(ended)?;
-                let imported = made.ask(&runtime).await.map_err(Failure::exit)?;
-                cell.comes_from(Arc::clone(&imported));
-                Some(imported)
+                made.ask(&*cell.runtime.upgrade().ok_or_else(ended)?, &cell);
+                let id = made.ready().await.map_err(Failure::exit)?;
+                let imported = cell.imported().ok_or_else(ended)?;
+                imported.is(id);
+                Some(Arc::clone(imported))
             }
             Origin::Begun(_) => None,
         };
@@ -214,6 +215,10 @@ impl<A: Actor> kit::Actor for Away<A> {
             // told of there.
             HostedMsg::Call(_) | HostedMsg::Query(_) => Ok(()),
             HostedMsg::ChildExited(_) => Ok(()),
+            HostedMsg::Stop => {
+                self.there.link.end_actor(self.there.export, false);
+                Ok(())
+            }
             HostedMsg::Settle => {
                 if let Some(ways) = self.ways.clone() {
                     self.does(ctx, &ways);

@@ -91,7 +91,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
             HostedMsg::Method(ticket) => self.method(ctx, ticket).await?,
             HostedMsg::ChildExited(exit) => self.child_exited(*exit).await?,
             // It stands for nobody.
-            HostedMsg::Settle | HostedMsg::Gone(_) => {}
+            HostedMsg::Settle | HostedMsg::Stop | HostedMsg::Gone(_) => {}
         }
         self.settle(ctx)
     }

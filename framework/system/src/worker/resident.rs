@@ -22,7 +22,6 @@ use raytree_process::cluster::{About, Hex, Resident as Described};
 use raytree_supervise::{self as kit, Addr, Context, Failure};
 use raytree_types::{ActorOptions, Cause, Error, Exit, ExitKind, Incarnation, Result, limits};
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 use crate::driver::lines::Line;
 use crate::driver::residents::{Home, Over, Resident};
@@ -214,6 +213,10 @@ impl<A: Actor> kit::Actor for Follows<A> {
             // Messages of hand-written actors cannot travel: dropped, they tell their callers.
             HostedMsg::Call(_) | HostedMsg::Query(_) => Ok(()),
             HostedMsg::ChildExited(_) => Ok(()),
+            HostedMsg::Stop => {
+                self.resident.end(false);
+                Ok(())
+            }
             HostedMsg::Settle => {
                 if let Some(there) = self.there.take_if(|there| there.is_over(&self.resident)) {
                     self.leave(there).await;
@@ -274,10 +277,8 @@ impl<A: Actor> Follows<A> {
     async fn leave(&mut self, there: There<A>) {
         let There { line, life, asked, .. } = there;
         if !line.is_cut() && !self.resident.lives(life) {
-            // What it has answered may still be on its way. It may also be alive, where its node is cut off from the head:
-            // nobody is to listen to it any more.
-            _ = timeout(limits::BEAT_EVERY, asked.is_settled()).await;
-            line.end(Cause::message(format!("life {life} of {} is over", self.cell.name)));
+            // It may be alive, where its node is cut off from the head: nobody is to listen to it any more.
+            line.end_soon(Cause::message(format!("life {life} of {} is over", self.cell.name)));
         }
         let lost = asked.lost().await;
         if !lost.is_empty() {

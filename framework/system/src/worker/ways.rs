@@ -242,13 +242,14 @@ impl<A: Actor> Ways<A> {
 
     /// None where there is no other way than through the owner, or none now.
     async fn find(self: &Arc<Self>, way: u64) -> Option<Direct> {
-        let ImportedActor { link: owner, export, id, .. } = &*self.imported;
+        let ImportedActor { link: owner, export, .. } = &*self.imported;
+        let id = self.imported.id()?;
         let neighbours = Arc::clone(owner.life.runtime()?.neighbours.get()?);
         let place = owner.request(Ask::Where { export: *export }).await.ok()?;
         let LifeAddress { worker, address, life } =
             place.value::<Option<LifeAddress>>(Codec::Compact).ok()??;
         let link = neighbours.link_with(&worker, address).await?;
-        let held = link.request(Ask::Attach { id: *id, life }).await.ok()?.into_import()?;
+        let held = link.request(Ask::Attach { id, life }).await.ok()?.into_import()?;
         let landing = Over { ways: Arc::downgrade(self), way };
         let what = Ask::Over { export: *export, life };
         let question = owner.ask(what, Vec::new(), Box::new(landing));

@@ -46,8 +46,10 @@ impl ActorOptions {
         Self::default()
     }
 
-    /// A name by which others find it: of all living actors of a namespace only one has it, in the process that creates it. 1 to 128 bytes, no `/`.
-    /// Also its label.
+    /// A name by which others find it: of all living actors of a namespace only one has it, in the whole program, on all of its
+    /// nodes; if it is detached, in the whole cluster. 1 to 128 bytes, no `/`. Also its label.
+    ///
+    /// One that belongs to an actor on a node is known by its name in that one's process alone, unless it is detached.
     #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         let name = name.into();
@@ -167,7 +169,7 @@ impl ActorOptions {
 
     /// It outlives its parent and its handles. Default: it ends before its parent does, or with its last handle.
     ///
-    /// One that a program on a cluster creates outlives the program, too: it belongs to the cluster, each of its lives has a
+    /// One that a program on a cluster creates, its tasks or its actors, outlives the program, too: it belongs to the cluster, each of its lives has a
     /// process of its own on some node, and whoever runs the same program finds it by its name, which is unique in the whole
     /// cluster. The arguments of its constructor are values, at most 32 KiB of them: no references and no handles. What it
     /// submits itself runs in its process, with the CPUs that it holds. It ends when it is stopped or killed, fails once more

@@ -224,6 +224,47 @@ async fn makes_and_kills(name: String) -> Result<()> {
     Ok(())
 }
 
+/// What it asks for comes after what it has asked for before.
+#[remote]
+async fn makes_and_finds(name: String) -> Result<u64> {
+    let named = ActorOptions::new().name(&*name);
+    let first = Counter::with(named.clone()).remote(5);
+    let second = Counter::with(named).remote(7);
+    let told = second.add(1).await;
+    assert!(matches!(told, Err(Error::NameTaken { .. })), "{told:?}");
+    let sum = get_actor::<Counter>(&name).await?.add(1).await?;
+    first.add(1);
+    first.stop().await?;
+    Ok(sum)
+}
+
+/// A handle that is given away before anything is known of the actor, and who gives it.
+#[remote]
+async fn gives(name: String, is_detached: bool) -> Result<(u32, CounterHandle)> {
+    let options = ActorOptions::new().name(name);
+    let options = if is_detached { options.detached() } else { options };
+    Ok((std::process::id(), Counter::with(options).remote(5)))
+}
+
+#[test]
+fn a_handle_on_what_a_worker_has_made_does_not_hang_from_that_worker() {
+    let plan = of(a_handle_on_what_a_worker_has_made_does_not_hang_from_that_worker);
+    let cluster = plan.nodes(1).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        for is_detached in [true, false] {
+            let (giver, counter) = gives::remote("given".to_owned(), is_detached).await?;
+            send(giver, Signal::KILL);
+            until("the end of the giver", || !lives(giver));
+            assert_ne!(answers(&counter).await, giver);
+            // One that did not live there has its state.
+            assert!(is_detached || counter.add(1).await? >= 6);
+            counter.kill().await?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn rs_5_one_that_a_task_has_created_outlives_the_driver_too() {
     let plan = of(rs_5_one_that_a_task_has_created_outlives_the_driver_too);
@@ -266,6 +307,7 @@ fn a_name_that_a_task_has_given_is_one_actors_in_the_whole_program() {
         assert_eq!(counter.add(1).await?, 11);
         counter.kill().await?;
         assert!(is_missing(get_actor::<Counter>("one").await));
+        assert_eq!(makes_and_finds::remote("two".to_owned()).await?, 6);
         Ok(())
     });
     assert_eq!(cluster.status().detached, []);

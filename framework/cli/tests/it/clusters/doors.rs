@@ -11,7 +11,7 @@ use std::time::Duration;
 use raytree::{Error, get_all};
 use raytree_wire::{Hello, Plane, Stream, Tls, Token, dial};
 use rustix::net::sockopt::socket_acceptconn;
-use rustix::net::{Shutdown, getsockname, shutdown};
+use rustix::net::{Shutdown, getpeername, getsockname, shutdown};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use super::support::{Cluster, children, of, told, until};
@@ -135,6 +135,22 @@ impl Insider {
             }
         }
     }
+}
+
+/// Cuts the connections of a process with whoever listens at a port: how many there were.
+pub(crate) fn cut(of: u32, port: u16) -> usize {
+    let pid = Pid::from_raw(of.cast_signed()).expect("a pid");
+    let own = pidfd_open(pid, PidfdFlags::empty()).expect("it lives");
+    let fds = fs::read_dir(format!("/proc/{of}/fd")).expect("it lives").flatten();
+    let fds = fds.filter_map(|fd| fd.file_name().to_str()?.parse().ok());
+    let cut = fds.filter(|fd: &i32| {
+        let Ok(socket) = pidfd_getfd(&own, *fd, PidfdGetfdFlags::empty()) else { return false };
+        let peer = getpeername(&socket).ok().and_then(|peer| peer);
+        let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+        let is_it = peer.is_some_and(|peer| peer.port() == port);
+        is_it && shutdown(&socket, Shutdown::Both).is_ok()
+    });
+    cut.count()
 }
 
 /// Where a process listens.

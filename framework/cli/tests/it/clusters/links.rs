@@ -11,8 +11,9 @@ use std::thread;
 use raytree::prelude::*;
 use raytree::{Error, ExitKind, Result, get_all};
 
-use super::square;
+use super::doors::{cut, port};
 use super::support::{Cluster, children, freeze, lives, of, parent, thaw, until};
+use super::{Counter, square};
 
 /// What becomes of what goes over a way.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -236,4 +237,28 @@ fn rs_3_an_end_in_order_counts_as_one_also_while_the_head_cannot_be_told() {
     proxy.is(Way::Open);
     let exit = driver.run(async { leaver.exited().await });
     assert!(matches!(exit.kind, ExitKind::Stopped { .. }), "{exit}");
+}
+
+#[test]
+fn dh_1_a_worker_whose_link_with_the_driver_is_cut_ends_and_is_replaced() {
+    let cluster = of(dh_1_a_worker_whose_link_with_the_driver_is_cut_ends_and_is_replaced).start();
+    let driver = cluster.driver();
+    let (counter, pid) = driver.run(async {
+        let counter = Counter::with(ActorOptions::new().cpus(0.0).restarts(1)).remote(3);
+        let pid = counter.process().await?;
+        Ok((counter, pid))
+    });
+    assert_eq!(cut(std::process::id(), port(pid).port()), 1);
+    let now = driver.run(async {
+        loop {
+            match counter.process().await {
+                Ok(now) => return Ok(now),
+                Err(Error::ActorDied { will_restart: true, .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+    });
+    assert!(now != pid && !lives(pid), "it is dead before its work goes on");
+    driver.run(async { get_all((0..100).map(square::remote)).await });
+    assert_eq!(cluster.status().nodes.len(), 1);
 }

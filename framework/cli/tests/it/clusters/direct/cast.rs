@@ -2,16 +2,14 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
 
 use futures_util::{Stream, stream};
 use raytree::prelude::*;
 use raytree::{Error, Result};
-use rustix::net::{Shutdown, getpeername, shutdown};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
+use super::super::doors::cut;
 use super::super::{Counter, CounterHandle};
 
 /// What is called.
@@ -175,17 +173,7 @@ impl Caller {
 
     /// Cuts its connection with whoever listens at a port: how many there were.
     pub(crate) fn cuts(&self, port: u16) -> usize {
-        let own = pidfd_open(getpid(), PidfdFlags::empty()).expect("it lives");
-        let fds = fs::read_dir("/proc/self/fd").expect("it lives").flatten();
-        let fds = fds.filter_map(|fd| fd.file_name().to_str()?.parse().ok());
-        let cut = fds.filter(|fd: &i32| {
-            let Ok(socket) = pidfd_getfd(&own, *fd, PidfdGetfdFlags::empty()) else { return false };
-            let peer = getpeername(&socket).ok().and_then(|peer| peer);
-            let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-            let is_it = peer.is_some_and(|peer| peer.port() == port);
-            is_it && shutdown(&socket, Shutdown::Both).is_ok()
-        });
-        cut.count()
+        cut(std::process::id(), port)
     }
 }
 

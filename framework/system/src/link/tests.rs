@@ -18,7 +18,7 @@ use crate::cluster::neighbours::Neighbours;
 use crate::object::cell::ObjectCell;
 use crate::object::reference::ObjectRef;
 use crate::runtime::Runtime;
-use crate::task::by_bytes::{Birth, Born, Way};
+use crate::task::by_bytes::{Birth, Born, Kin, Way};
 use crate::task::definition::{Entry, Info};
 use crate::user::remote::Ending;
 use crate::{Init, put};
@@ -75,7 +75,8 @@ struct Echo {
 }
 
 fn echo(_parts: Vec<Part>, birth: Birth) -> Result<Born> {
-    let echo = Arc::new(Echo { id: birth.id, over: watch::channel(false).0 });
+    let Kin::Life { id, .. } = birth.0 else { panic!("{birth:?} is not asked for here") };
+    let echo = Arc::new(Echo { id, over: watch::channel(false).0 });
     Ok(Born(Arc::new(Token { typed: Arc::new(()), held: Held::Actor(echo) })))
 }
 

@@ -95,6 +95,8 @@ pub(crate) struct Resident {
     asked: Mutex<Asked>,
     /// This process has had it killed.
     is_killed: AtomicBool,
+    /// This process wants its end, behind what it has called before.
+    stops: AtomicBool,
 }
 
 /// Whether the head knows that this process follows it.
@@ -227,8 +229,8 @@ impl Driver {
 
     fn followed(self: &Arc<Self>, wished: Option<(ActorId, Arc<About>)>) -> Resident {
         let (ticket, state) = self.residents.follow();
-        let (asked, is_killed) = Default::default();
-        Resident { driver: Arc::clone(self), ticket, state, wished, asked, is_killed }
+        let (asked, is_killed, stops) = Default::default();
+        Resident { driver: Arc::clone(self), ticket, state, wished, asked, is_killed, stops }
     }
 
     fn wish(&self, what: ResidentWish) {
@@ -335,6 +337,18 @@ impl Resident {
             Over::Dead { cause, .. } => ExitKind::HostDied(cause),
             Over::Refused(why) => ExitKind::Constructor(Cause::message(why.to_string())),
         }
+    }
+
+    /// Its end in order is wanted behind what was called before. False when it has no life now that could come to that.
+    pub(crate) fn stops_behind(&self) -> bool {
+        self.stops.store(true, Ordering::Release);
+        // After the mark: who waits for the next life from now on sees it.
+        matches!(self.state.borrow().standing, Standing::Up(_))
+    }
+
+    /// As of [`Self::stops_behind`].
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stops.load(Ordering::Acquire)
     }
 
     /// Its end, for good, for everybody. False when the head has not been asked for it, and never will be: then there is

@@ -168,15 +168,16 @@ impl<A: Actor> ActorHandle<A> {
 
     fn end(&self, kill: bool, reason: &str) {
         let is_unasked = self.cell().made().is_some_and(|made| made.ends_unasked());
+        // One that has no life yet, or waits for the next one, ends at once: nobody would come to what is queued.
+        let is_behind = !kill && self.cell().status().lifecycle == Lifecycle::Alive;
         if let Some(imported) = self.cell().imported().filter(|_| !is_unasked) {
-            return if kill {
-                imported.link.end_actor(imported.export, true)
-            } else {
-                self.stop_behind()
-            };
+            if is_behind {
+                return self.stop_behind();
+            }
+            return imported.link.end_actor(imported.export, kill);
         }
         if let Some(resident) = self.cell().resident() {
-            if !kill && resident.is_asked() {
+            if is_behind && resident.stops_behind() {
                 return self.stop_behind();
             }
             if resident.end(kill) {

@@ -243,6 +243,10 @@ impl<A: Actor> Follows<A> {
                 }
                 self.leave(there).await;
             }
+            if self.resident.is_stopping() {
+                // Between two lives: there need not be another one.
+                self.resident.end(false);
+            }
             let home = self.resident.lives_after(self.last).await?;
             if home.life != self.exit.0 {
                 self.exit = (home.life, Arc::default());

@@ -376,30 +376,31 @@ fn rs_4_one_that_is_ended_before_the_cluster_knows_of_it_is_over() {
     cluster.until_free();
 }
 
-/// Threads of a process that read from links.
-fn readers(of: u32) -> usize {
-    let tasks = std::fs::read_dir(format!("/proc/{of}/task")).expect("it lives");
-    let names =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.trim() == "raytree-link").count()
-}
-
 #[test]
-fn one_link_with_a_detached_actor_serves_all_handles() {
-    let cluster = of(one_link_with_a_detached_actor_serves_all_handles).start();
+fn rs_4_one_that_waits_for_room_ends_at_once_when_it_is_stopped() {
+    let plan = of(rs_4_one_that_waits_for_room_ends_at_once_when_it_is_stopped);
+    let cluster = plan.set("node.resources=lens=1").start();
     let driver = cluster.driver();
-    driver.run(async {
-        let counter = Counter::with(named("popular")).remote(0);
-        let home = counter.process().await?;
-        let before = readers(home);
-        drop(counter);
-        for round in 1..=20 {
-            let counter = get_actor::<Counter>("popular").await?;
-            assert_eq!(counter.add(1).await?, round);
-        }
-        assert_eq!(readers(home), before);
-        get_actor::<Counter>("popular").await?.kill().await.map(drop)
+    let (first, home) = driver.run(async {
+        // What there is of it this program has itself.
+        let first = Counter::with(named("first")).remote(1);
+        let home = first.process().await?;
+        let second = Counter::with(named("second").resource("lens", 1.0)).remote(2);
+        let told = second.add(1);
+        let exit = second.stop().await?;
+        assert!(matches!(exit.kind, ExitKind::Stopped { .. }), "{exit}");
+        assert!(matches!(told.await, Err(Error::ActorDied { .. })));
+        Ok((first, home))
     });
+    // In order, behind what was called before.
+    let sums = driver.run(async {
+        let sums: Vec<_> = (0..100).map(|_| first.add(1)).collect();
+        first.stop().await?;
+        get_all(sums).await
+    });
+    assert_eq!(sums, (2..102).collect::<Vec<_>>());
+    assert!(!lives(home));
+    assert_eq!(cluster.status().detached, []);
 }
 
 /// Wants what it is told, and remembers its end in a file.

@@ -10,7 +10,7 @@ use raytree::{Result, get_all};
 use raytree_wire::{Hello, Plane, Token, dial};
 use rustix::process::Signal;
 
-use super::doors::{WITHIN, port};
+use super::doors::{WITHIN, inodes, port};
 use super::support::{Cluster, Driver, SAYS, freeze, lives, of, send, thaw, until};
 use cast::{Caller, CallerHandle, Recorder, RecorderHandle};
 
@@ -70,13 +70,7 @@ async fn actors(options: ActorOptions) -> Result<(RecorderHandle, CallerHandle, 
 
 /// A process has a connection with whoever listens there.
 fn is_linked(of: u32, to: SocketAddr) -> bool {
-    let links = fs::read_dir(format!("/proc/{of}/fd")).expect("it lives").flatten();
-    let links = links.filter_map(|link| fs::read_link(link.path()).ok());
-    let inodes: Vec<String> = links
-        .filter_map(|link| {
-            Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').into())
-        })
-        .collect();
+    let inodes = inodes(of);
     let sockets = fs::read_to_string(format!("/proc/{of}/net/tcp")).expect("sockets");
     let remote = format!(":{:04X}", to.port());
     sockets.lines().skip(1).any(|line| {

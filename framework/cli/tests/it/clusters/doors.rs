@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use raytree::{Error, get_all};
@@ -153,15 +153,18 @@ pub(crate) fn cut(of: u32, port: u16) -> usize {
     cut.count()
 }
 
-/// Where a process listens.
-pub(crate) fn port(of: u32) -> SocketAddr {
+/// Which sockets a process has.
+pub(crate) fn inodes(of: u32) -> Vec<String> {
     let links = fs::read_dir(format!("/proc/{of}/fd")).expect("it lives").flatten();
     let links = links.filter_map(|link| fs::read_link(link.path()).ok());
-    let inodes: Vec<String> = links
-        .filter_map(|link| {
-            Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').into())
-        })
-        .collect();
+    let inode =
+        |link: PathBuf| Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').into());
+    links.filter_map(inode).collect()
+}
+
+/// Where a process listens.
+pub(crate) fn port(of: u32) -> SocketAddr {
+    let inodes = inodes(of);
     let sockets = fs::read_to_string(format!("/proc/{of}/net/tcp")).expect("sockets");
     let at = sockets.lines().skip(1).find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use raytree::prelude::*;
-use raytree::{Error, ExitKind, Result, get_all};
+use raytree::{Error, ExitKind, Result, get_actor, get_all};
 
 use super::doors::{cut, port};
 use super::support::{Cluster, children, freeze, lives, of, parent, thaw, until};
@@ -261,4 +261,30 @@ fn dh_1_a_worker_whose_link_with_the_driver_is_cut_ends_and_is_replaced() {
     assert!(now != pid && !lives(pid), "it is dead before its work goes on");
     driver.run(async { get_all((0..100).map(square::remote)).await });
     assert_eq!(cluster.status().nodes.len(), 1);
+}
+
+/// Threads of a process that read from links.
+fn readers(of: u32) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{of}/task")).expect("it lives");
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.trim() == "raytree-link").count()
+}
+
+#[test]
+fn one_link_with_a_detached_actor_serves_all_handles() {
+    let cluster = of(one_link_with_a_detached_actor_serves_all_handles).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let counter = Counter::with(ActorOptions::new().name("popular").detached()).remote(0);
+        let home = counter.process().await?;
+        let before = readers(home);
+        drop(counter);
+        for round in 1..=20 {
+            let counter = get_actor::<Counter>("popular").await?;
+            assert_eq!(counter.add(1).await?, round);
+        }
+        assert_eq!(readers(home), before);
+        get_actor::<Counter>("popular").await?.kill().await.map(drop)
+    });
 }

@@ -214,6 +214,7 @@ impl<A: Actor> kit::Actor for Follows<A> {
             HostedMsg::Call(_) | HostedMsg::Query(_) => Ok(()),
             HostedMsg::ChildExited(_) => Ok(()),
             HostedMsg::Stop => {
+                self.asked_is_settled().await;
                 self.resident.end(false);
                 Ok(())
             }
@@ -265,6 +266,16 @@ impl<A: Actor> Follows<A> {
                     )
                     .await;
                 }
+            }
+        }
+    }
+
+    /// Waits for what this life was asked: the end that the head sends goes another way, and would overtake it.
+    async fn asked_is_settled(&self) {
+        if let Some(there) = &self.there {
+            tokio::select! {
+                () = there.asked.is_settled() => {}
+                () = self.resident.ended(there.life) => {}
             }
         }
     }

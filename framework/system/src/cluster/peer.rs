@@ -194,13 +194,19 @@ impl Peer {
         self.seats.store(self.width * (1 + ahead.min(AHEAD_MAX)), Ordering::Relaxed);
     }
 
-    /// How much of it is taken, in thousandths of what it has of the CPU, or of what is asked for.
-    pub(super) fn burden(&self, need: &Resources) -> u64 {
+    /// How much of it is taken, in thousandths of what it has of the CPU, or of what is asked for. For an actor, which
+    /// stays, the plain tasks of the moment do not count.
+    pub(super) fn burden(&self, kind: &Kind) -> u64 {
+        let none = Resources::none();
+        let (need, seated) = match kind {
+            Kind::Actor(need) => (need, 0),
+            Kind::Large(need) => (need, self.seated.load(Ordering::Relaxed)),
+            Kind::Plain { .. } => (&none, self.seated.load(Ordering::Relaxed)),
+        };
         let load = self.load.lock();
         let part = |name: &str| {
             let total = self.total.thousandths(name).max(1);
-            let plain =
-                if name == CPU { self.seated.load(Ordering::Relaxed) as u64 * 1000 } else { 0 };
+            let plain = if name == CPU { seated as u64 * 1000 } else { 0 };
             (load.thousandths(name) + plain) * 1000 / total
         };
         need.iter().map(|(name, _)| part(name)).max().unwrap_or_else(|| part(CPU))

@@ -30,6 +30,8 @@ pub(crate) struct Peers {
     /// Nothing that is submitted here is run here.
     are_there: AtomicBool,
     all: RwLock<Arc<[Arc<Peer>]>>,
+    /// Held while a place is chosen and taken: two who look at once would find the same one best.
+    places: Mutex<()>,
     /// Tasks that need more than one CPU, and those of nodes, while nobody has room for them.
     parked: Mutex<VecDeque<Arc<dyn Runnable>>>,
     /// How often seats were to be filled since somebody began to.
@@ -122,13 +124,16 @@ impl Peers {
 
     /// The process in which so much fits best now; none while none that has it is up.
     fn place(&self, need: &Resources, kind: fn(Resources) -> Kind) -> Option<Seat> {
+        let kind = kind(need.clone());
         let fits = |peer: &&Arc<Peer>| peer.takes_more() && peer.total.covers(need);
         let order = |peer: &&Arc<Peer>| {
             let actors = peer.actors.load(Ordering::Relaxed);
-            (!peer.has_room(need), peer.burden(need), actors)
+            (!peer.has_room(need), peer.burden(&kind), actors)
         };
         let all = self.all();
-        all.iter().filter(fits).min_by_key(order)?.take(kind(need.clone()))
+        let _one_at_a_time = self.places.lock();
+        let best = all.iter().filter(fits).min_by_key(order)?;
+        best.take(kind)
     }
 
     /// As [`Peers::place`], where it does not have to wait.

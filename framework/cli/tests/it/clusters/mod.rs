@@ -39,6 +39,18 @@ async fn waits(gate: String) -> u32 {
     std::process::id()
 }
 
+/// Answers once this many of them run at once, each in a process of its own.
+#[remote]
+async fn meets(folder: String, count: usize) -> u32 {
+    let own = std::process::id();
+    std::fs::write(Path::new(&folder).join(own.to_string()), "").expect("a file");
+    let mut looks = tokio::time::interval(std::time::Duration::from_millis(5));
+    while std::fs::read_dir(&folder).expect("a folder").count() < count {
+        looks.tick().await;
+    }
+    own
+}
+
 /// Remembers what it was told.
 struct Counter {
     value: u64,

@@ -6,19 +6,23 @@ use futures_util::StreamExt as _;
 use raytree::prelude::*;
 use raytree::{AbandonedThreads, Error, ExitKind, Result, get_all, put};
 
-use super::support::{of, parent, until};
-use super::{Counter, CounterHandle, process, square, waits};
+use super::support::{Cluster, Driver, of, parent, until};
+use super::{Counter, CounterHandle, meets, process, square};
+
+/// Has as many workers run something at once; says which.
+fn everywhere(cluster: &Cluster, driver: &Driver, workers: usize) -> Vec<u32> {
+    let folder = cluster.folder.path().join("everywhere");
+    std::fs::create_dir(&folder).expect("a folder");
+    let folder = folder.display().to_string();
+    driver
+        .run(async { get_all((0..workers).map(|_| meets::remote(folder.clone(), workers))).await })
+}
 
 #[test]
 fn tasks_run_on_every_node_and_in_no_driver() {
     let cluster = of(tasks_run_on_every_node_and_in_no_driver).nodes(2).start();
     let driver = cluster.driver();
-    let gate = cluster.folder.path().join("gate");
-    let ran = driver.run(async {
-        let all: Vec<_> = (0..3).map(|_| waits::remote(gate.display().to_string())).collect();
-        std::fs::write(&gate, "").expect("a file");
-        get_all(all).await
-    });
+    let ran = everywhere(&cluster, &driver, 3);
     let squares = driver.run(async { get_all((0..1000).map(square::remote)).await });
     assert_eq!(squares, (0..1000).map(|x| x * x).collect::<Vec<_>>());
     let nodes: BTreeSet<u32> =
@@ -90,6 +94,7 @@ fn objects_errors_streams_and_nested_tasks_are_what_they_are_anywhere() {
 fn actors_live_on_nodes_and_are_called_from_everywhere() {
     let cluster = of(actors_live_on_nodes_and_are_called_from_everywhere).nodes(2).start();
     let driver = cluster.driver();
+    everywhere(&cluster, &driver, 3);
     let lives = driver.run(async {
         let all: Vec<_> = (0..3).map(|_| Counter::remote(10)).collect();
         let answers = get_all((0..100).map(|_| all[0].add(1))).await?;

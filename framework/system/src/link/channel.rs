@@ -1,12 +1,14 @@
 //! What a link lies on: the stream between two processes of one machine, or the connection between two machines.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
 use parking_lot::Mutex;
 use raytree_wire::{Closer, ReadHalf, Stream, WriteHalf};
-use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
 /// See the [module documentation](self).
 #[derive(Debug)]
@@ -17,8 +19,25 @@ pub(crate) enum Channel {
 
 /// What comes in.
 pub(super) enum Reads {
-    Unix(UnixStream),
+    Unix(Quiet),
     Wire(ReadHalf),
+}
+
+/// A stream that is read by one who sleeps until there is something to read. In a read that blocks he would be woken as well
+/// whenever the other side has read something, as often as that is, for nothing.
+pub(super) struct Quiet(UnixStream);
+
+impl Read for Quiet {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match recv(&self.0, &mut *into, RecvFlags::DONTWAIT) {
+                Err(Errno::WOULDBLOCK) => {
+                    poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None)?;
+                }
+                other => return Ok(other?.0),
+            }
+        }
+    }
 }
 
 /// Where what goes out is written: by one thread at a time, which is [`Outgoing`](super::outgoing::Outgoing)'s business.
@@ -50,7 +69,7 @@ impl From<Stream> for Channel {
 impl Channel {
     pub(super) fn split(self) -> io::Result<(Reads, Writes)> {
         Ok(match self {
-            Self::Unix(stream) => (Reads::Unix(stream.try_clone()?), Writes::Unix(stream)),
+            Self::Unix(stream) => (Reads::Unix(Quiet(stream.try_clone()?)), Writes::Unix(stream)),
             Self::Wire(stream) => {
                 let closer = stream.closer();
                 let (reads, writes) = stream.split();
@@ -94,7 +113,6 @@ impl Writes {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::io::Read;
     use std::sync::mpsc::sync_channel;
 
     use raytree_wire::{BindTo, Hello, Listener, Plane, Tls, Token, dial};

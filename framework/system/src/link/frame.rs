@@ -46,6 +46,25 @@ pub(super) enum Frame {
     Ended { worker: Worker },
 }
 
+impl Frame {
+    /// One of those that come by the hundred: what follows from it may wait for what follows from the next one.
+    pub(super) fn is_of_many(&self) -> bool {
+        match self {
+            Self::Ask { what, .. } => matches!(what, Ask::Run { .. } | Ask::Call { .. }),
+            Self::Answer { .. } | Self::Item { .. } | Self::Room { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What it is about, for messages.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Ask { what, .. } => what.name(),
+            _ => "a message".to_owned(),
+        }
+    }
+}
+
 /// What can be asked for.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Ask {
@@ -82,7 +101,7 @@ pub(crate) enum Ask {
 
 impl Ask {
     /// How what is asked for is called, for messages.
-    pub(super) fn name(&self) -> String {
+    fn name(&self) -> String {
         match self {
             Self::Run { function, .. } => function.clone(),
             Self::Create { class, .. } | Self::Make { class, .. } => class.clone(),

@@ -27,6 +27,7 @@
 //! - **LI-1 (answered-once):** every question is answered once: with what came of it, or with the end of the link.
 //! - **LI-2 (held-until-released):** what is exported lives until it is released or the link has ended, and no longer.
 
+mod answer;
 mod birth;
 mod channel;
 mod export;
@@ -38,6 +39,7 @@ mod relay;
 mod serve;
 mod stream;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -53,9 +55,10 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::object::part::Part;
+use crate::runtime::burst::Burst;
 use crate::runtime::life::Life;
 use crate::runtime::{Shared, ambient};
-use crate::task::failure::Failure;
+pub(crate) use answer::{Answer, Landing};
 pub(crate) use birth::{Births, made_by};
 pub(crate) use channel::Channel;
 use channel::Reads;
@@ -115,36 +118,6 @@ enum Watch {
 /// Hears how an actor of the other side has ended, or that the link has.
 pub(crate) type Watcher = Box<dyn FnOnce(std::result::Result<Exit, Cause>) + Send>;
 
-/// Who asked a question.
-pub(crate) trait Landing: Send {
-    /// One of many values has come.
-    fn item(&self, _item: Part) {}
-    /// The last word.
-    fn land(self: Box<Self>, answer: Answer);
-}
-
-/// What became of a question.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Value(Part),
-    Failed(Error),
-    /// The link has ended.
-    Lost(Cause),
-}
-
-impl Answer {
-    /// As the end of a body that ran over there.
-    pub(crate) fn of_body(self) -> std::result::Result<Part, Failure> {
-        match self {
-            Self::Value(part) => Ok(part),
-            Self::Failed(Error::TaskFailed { cause, .. }) => Err(Failure::User(cause)),
-            Self::Failed(Error::WorkerDied { cause, .. }) => Err(Failure::Lost(cause)),
-            Self::Failed(other) => Err(other.into()),
-            Self::Lost(cause) => Err(Failure::Lost(Box::new(cause))),
-        }
-    }
-}
-
 impl Link {
     /// Takes a stream up. `hung_up` is called on the link's thread when the other side says nothing more, or nonsense; the
     /// link ends with [`Link::end`], not before.
@@ -187,6 +160,7 @@ impl Link {
             leaves: AtomicBool::new(false),
             between,
         });
+        link.out.flushes_on(&runtime.user);
         let (own, here) = (Arc::clone(&link), Arc::clone(&runtime.here));
         thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
             // What is read here may submit tasks, and must not block.
@@ -200,6 +174,8 @@ impl Link {
     }
 
     fn read(self: &Arc<Self>, from: impl Read) -> Cause {
+        let burst = RefCell::new(Burst::begin());
+        let from = Patient { from, burst: &burst };
         let mut from = BufReader::with_capacity(64 << 10, from);
         loop {
             let frame = match stream::read::<Frame>(&mut from) {
@@ -209,10 +185,14 @@ impl Link {
                 }
                 Err(_) => return Cause::message(format!("the link to {} was cut", self.peer)),
             };
+            if !frame.is_of_many() {
+                burst.borrow_mut().flush();
+            }
             // A value's own code runs here.
             if let Err(cause) = panics::catch(|| self.hear(frame)) {
                 tracing::error!(peer = self.peer, "what came over the link panicked: {cause}");
             }
+            burst.borrow_mut().heard();
         }
     }
 
@@ -301,7 +281,6 @@ impl Link {
         landing: Box<dyn Landing>,
     ) -> u64 {
         let call = self.number();
-        let name = what.name();
         {
             let mut tables = self.tables.lock();
             if let Some(cause) = tables.ended.clone() {
@@ -315,7 +294,7 @@ impl Link {
         let arguments = arguments.into_iter().map(|part| self.pack(part, &mut kept));
         let said = arguments.collect::<Result<_>>().and_then(|arguments| {
             let frame = Frame::Ask { call, what, arguments };
-            self.say(&frame).map_err(|unsent| unsent.of(&name))
+            self.say(&frame).map_err(|unsent| unsent.of(&frame.name()))
         });
         if let Err(error) = said {
             self.unsaid(&kept);
@@ -471,6 +450,19 @@ impl Link {
                 quietly(Box::new(|| told(Err(cause.clone()))));
             }
         }
+    }
+}
+
+/// Lets nobody wait for what was heard while it waits for more itself (BU-1).
+struct Patient<'a, R> {
+    from: R,
+    burst: &'a RefCell<Burst>,
+}
+
+impl<R: Read> Read for Patient<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.burst.borrow_mut().flush();
+        self.from.read(into)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What goes out: whoever has something to say writes it himself while the socket takes it, and a thread does while it
 //! does not. So an idle link costs no wake-up, and nobody waits for a peer who does not read. Where messages come one upon
-//! the other the thread gathers them, and writes many at a time.
+//! the other the thread gathers them, and writes many at a time. An actor that works off its mailbox, and a reader that
+//! hears many things at once, leave what they give to be written when they have done so ([`burst`]).
 //!
 //! Nobody is held up here, so nothing here bounds what waits. It is counted: above
 //! [`limits::LINK_WAITING_BYTES_MAX`] there is no *room*, and whoever has new work keeps it until there is again.
@@ -10,6 +11,8 @@
 //! - **OG-2 (never-blocks):** giving a message never waits for the other side.
 //! - **OG-3 (room-is-told):** there is no room from the moment on in which more waits than the limit until half of it does,
 //!   or the end has come; that there is again is told once for each time that there was none.
+//! - **OG-4 (left-not-lost):** what is left goes at the end of the turn or burst it was given in, and before what is given by
+//!   one who leaves nothing; also when the link is closed.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -22,9 +25,12 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use raytree_supervise::clock;
 use raytree_types::{Bytes, limits};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use super::channel::{Patience, Writes};
 use super::stream::Message;
+use crate::runtime::burst::{self, Flush, Patient};
 
 /// Small messages are written together up to this.
 const TOGETHER: usize = 64 << 10;
@@ -40,6 +46,8 @@ const QUICKLY: Duration = Duration::from_micros(8);
 const MANY: u32 = 32;
 /// How long the thread gathers.
 const GATHERED: Duration = Duration::from_micros(30);
+/// How long a message is left to be written with others; whoever gives the next one after that writes them.
+const LEFT: Duration = Duration::from_micros(50);
 /// There is room again when no more waits than this: many messages are sent for each time that somebody is told.
 const ROOM: usize = limits::LINK_WAITING_BYTES_MAX / 2;
 
@@ -56,6 +64,9 @@ struct Inner {
     full: Condvar,
     is_crowded: AtomicBool,
     on_room: OnRoom,
+    /// Has what was left written when the turn of the task is over that runs now on this thread.
+    turn: Notify,
+    has_turns: AtomicBool,
 }
 
 #[derive(Default)]
@@ -65,6 +76,8 @@ struct Queue {
     waiting: usize,
     writer: Writer,
     has_thread: bool,
+    /// Since when something is left to be written soon.
+    left: Option<Duration>,
     /// When the last message came, and how many came quickly before it.
     last: Duration,
     quick: u32,
@@ -90,8 +103,21 @@ enum Writer {
 
 impl Outgoing {
     pub(super) fn new(writes: Writes, on_room: OnRoom) -> Self {
-        let (queue, full, is_crowded) = Default::default();
-        Self(Arc::new(Inner { writes, queue, full, is_crowded, on_room }))
+        let (queue, full, is_crowded, turn, has_turns) = Default::default();
+        Self(Arc::new(Inner { writes, queue, full, is_crowded, on_room, turn, has_turns }))
+    }
+
+    /// Tasks of this runtime may leave what they give.
+    pub(super) fn flushes_on(&self, runtime: &Handle) {
+        self.0.has_turns.store(true, Ordering::Release);
+        let inner = Arc::clone(&self.0);
+        // It ends with the link.
+        runtime.spawn(async move {
+            while inner.queue.lock().writer != Writer::Closed {
+                inner.turn.notified().await;
+                Arc::clone(&inner).flush();
+            }
+        });
     }
 
     /// Whether new work may be given (OG-3). What follows from other work is given whenever it is there.
@@ -115,8 +141,12 @@ impl Outgoing {
             if queue.waiting > limits::LINK_WAITING_BYTES_MAX {
                 self.0.is_crowded.store(true, Ordering::SeqCst);
             }
-            let gathers = queue.is_quick(clock::now());
+            let now = clock::now();
             let is_mine = queue.writer == Writer::Nobody;
+            if is_mine && self.is_left(&mut queue, now) {
+                return;
+            }
+            let gathers = queue.is_quick(now);
             if is_mine && gathers {
                 return self.hand_over(&mut queue, VecDeque::new());
             }
@@ -128,6 +158,23 @@ impl Outgoing {
         if is_mine {
             self.write();
         }
+    }
+
+    /// Whether it is written soon, with what this thread gives next.
+    fn is_left(&self, queue: &mut Queue, now: Duration) -> bool {
+        let is_first = queue.left.is_none();
+        let leaves = match burst::patience() {
+            Patient::No => false,
+            Patient::Turn => self.0.has_turns.load(Ordering::Acquire),
+            Patient::Burst => true,
+        };
+        if !leaves || now.saturating_sub(*queue.left.get_or_insert(now)) > LEFT {
+            return false;
+        }
+        if is_first {
+            burst::flush_soon(&self.0);
+        }
+        true
     }
 
     /// Writes what there is, until the socket takes no more.
@@ -143,6 +190,7 @@ impl Outgoing {
                 }
                 if taken.is_empty() {
                     mem::swap(&mut taken, &mut queue.pieces);
+                    queue.left = None;
                 }
                 if taken.is_empty() {
                     queue.writer = Writer::Nobody;
@@ -171,6 +219,7 @@ impl Outgoing {
         }
         taken.append(&mut queue.pieces);
         queue.pieces = taken;
+        queue.left = None;
         queue.writer = Writer::Thread;
         if queue.has_thread {
             self.0.full.notify_one();
@@ -194,7 +243,26 @@ impl Outgoing {
 
     /// Nothing goes out any more; the reader of both sides sees the end.
     pub(super) fn close(&self) {
+        // What was left is a last word perhaps.
+        Arc::clone(&self.0).flush();
         self.0.close();
+    }
+}
+
+impl Flush for Inner {
+    fn flush(self: Arc<Self>) {
+        {
+            let mut queue = self.queue.lock();
+            if queue.writer != Writer::Nobody || queue.pieces.is_empty() {
+                return;
+            }
+            queue.writer = Writer::Somebody;
+        }
+        Outgoing(self).write();
+    }
+
+    fn after_turn(&self) {
+        self.turn.notify_one();
     }
 }
 
@@ -209,6 +277,7 @@ impl Inner {
         drop(dropped);
         self.writes.close();
         self.full.notify_all();
+        self.turn.notify_one();
         if was_crowded {
             (self.on_room)();
         }
@@ -327,143 +396,4 @@ impl Piece {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::OnceLock;
-    use std::sync::mpsc::{Receiver, sync_channel};
-
-    use super::super::channel::tests::ways;
-    use super::*;
-
-    const MIB: usize = 1 << 20;
-    const MOST: usize = limits::LINK_WAITING_BYTES_MAX;
-
-    fn unwatched(writes: Writes) -> Outgoing {
-        Outgoing::new(writes, Box::new(|| {}))
-    }
-
-    /// With how much waits whenever it is told that there is room again.
-    fn watched(writes: Writes) -> (Outgoing, Receiver<usize>) {
-        let (tell, told) = sync_channel(64);
-        let own: Arc<OnceLock<Outgoing>> = Arc::default();
-        let known = Arc::clone(&own);
-        let on_room = move || _ = tell.send(known.get().map_or(usize::MAX, Outgoing::waiting));
-        let out = Outgoing::new(writes, Box::new(on_room));
-        _ = own.set(out.clone());
-        (out, told)
-    }
-
-    /// Nobody reads meanwhile.
-    fn crowds(out: &Outgoing) -> usize {
-        let mut given = 0;
-        while out.has_room() {
-            // What waits of all that is given is what no socket took.
-            assert!(given < 2 * MOST && out.waiting() <= MOST);
-            out.give(message(0, MIB));
-            given += MIB + 8;
-        }
-        given
-    }
-
-    fn reads(from: &mut dyn std::io::Read, mut bytes: usize) {
-        let mut chunk = vec![0; MIB];
-        while bytes > 0 {
-            let most = bytes.min(MIB);
-            bytes -= from.read(&mut chunk[..most]).expect("more");
-        }
-    }
-
-    fn message(number: u64, apart: usize) -> Message {
-        let buffers = if apart == 0 { Vec::new() } else { vec![vec![number as u8; apart].into()] };
-        Message { front: number.to_le_bytes().to_vec(), buffers }
-    }
-
-    #[test]
-    fn og_1_messages_of_many_threads_go_out_whole_and_each_threads_in_order() {
-        for (name, ours, mut theirs, _others) in ways() {
-            let out = unwatched(ours);
-            let givers: Vec<_> = (0..4u64)
-                .map(|giver| {
-                    let out = out.clone();
-                    thread::spawn(move || {
-                        for round in 0..500u64 {
-                            // Small and large ones, more than a socket takes.
-                            let apart = if round % 7 == 0 { 40_000 } else { 0 };
-                            out.give(message(giver << 32 | round, apart));
-                        }
-                    })
-                })
-                .collect();
-            let mut next = [0; 4];
-            for _ in 0..4 * 500 {
-                let mut number = [0; 8];
-                theirs.read_exact(&mut number).expect("a message");
-                let number = u64::from_le_bytes(number);
-                let (giver, round) = ((number >> 32) as usize, number & 0xFFFF_FFFF);
-                assert_eq!(round, next[giver]);
-                next[giver] += 1;
-                if round % 7 == 0 {
-                    let mut apart = vec![0; 40_000];
-                    theirs.read_exact(&mut apart).expect("its buffer");
-                    assert!(apart.iter().all(|byte| *byte == number as u8), "{name}");
-                }
-            }
-            givers.into_iter().for_each(|giver| giver.join().expect("no panic"));
-        }
-    }
-
-    #[test]
-    fn og_2_who_gives_does_not_wait_for_one_who_does_not_read() {
-        for (name, ours, mut theirs, _others) in ways() {
-            let out = unwatched(ours);
-            let rounds = 64;
-            (0..rounds).for_each(|number| out.give(message(number, 1 << 20)));
-            let mut read = 0u64;
-            let mut chunk = vec![0; 1 << 20];
-            while read < rounds * ((1 << 20) + 8) {
-                let count = theirs.read(&mut chunk).expect("more");
-                assert!(count > 0, "{name}");
-                read += count as u64;
-            }
-            out.close();
-            assert!(matches!(theirs.read(&mut chunk), Ok(0) | Err(_)), "{name}");
-            // Nobody is there any more.
-            out.give(message(1, 0));
-        }
-    }
-
-    #[test]
-    fn og_3_room_is_told_once_for_each_time_that_there_was_none() {
-        for (name, ours, mut theirs, _others) in ways() {
-            let (out, told) = watched(ours);
-            for _ in 0..2 {
-                let given = crowds(&out);
-                assert!(told.try_recv().is_err(), "{name}");
-                // What is not new work goes in all the same.
-                (0..100).for_each(|_| out.give(message(0, 0)));
-                reads(&mut *theirs, given + 100 * 8);
-                let waits = told.recv().expect("room");
-                assert!(waits <= MOST / 2 && out.has_room(), "{name}: {waits}");
-                while out.waiting() > 0 {
-                    thread::yield_now();
-                }
-                assert!(told.try_recv().is_err(), "{name}");
-            }
-            crowds(&out);
-            out.close();
-            assert_eq!((told.try_recv(), out.has_room()), (Ok(0), true), "{name}");
-            out.close();
-            assert!(told.try_recv().is_err(), "{name}");
-        }
-    }
-
-    #[test]
-    fn og_3_one_message_may_be_larger_than_all_that_may_wait() {
-        for (name, ours, mut theirs, _others) in ways() {
-            let (out, told) = watched(ours);
-            out.give(message(7, MOST + MIB));
-            assert!(!out.has_room(), "{name}");
-            reads(&mut *theirs, 8 + MOST + MIB);
-            assert!(told.recv().is_ok_and(|waits| waits <= MOST / 2), "{name}");
-        }
-    }
-}
+mod tests;

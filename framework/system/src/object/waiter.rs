@@ -65,6 +65,28 @@ impl Drop for Telling {
     }
 }
 
+/// From now on nobody is told on this thread before [`tell_gathered`].
+pub(crate) fn gather() {
+    LINE.set(Some(VecDeque::new()));
+}
+
+/// Tells those who were to be told since; whether there was anybody.
+pub(crate) fn tell_gathered() -> bool {
+    let next = || LINE.with_borrow_mut(|line| line.as_mut().and_then(VecDeque::pop_front));
+    let mut was_anybody = false;
+    while let Some((waiter, ok)) = next() {
+        was_anybody = true;
+        waiter.tell(ok);
+    }
+    was_anybody
+}
+
+/// On this thread everybody is told at once again.
+pub(crate) fn gather_no_more() {
+    // After the borrow: it may hold the last count of something.
+    drop(LINE.take());
+}
+
 /// Tells all of them. Whoever is told may settle another object; those who wait for that one are told after him and not
 /// inside of him, so that a failure runs down a chain of any length on a small stack.
 pub(crate) fn tell_all(waiters: Vec<Waiter>, ok: bool) {
@@ -81,8 +103,5 @@ pub(crate) fn tell_all(waiters: Vec<Waiter>, ok: bool) {
         return;
     }
     let _telling = Telling;
-    let next = || LINE.with_borrow_mut(|line| line.as_mut().and_then(VecDeque::pop_front));
-    while let Some((waiter, ok)) = next() {
-        waiter.tell(ok);
-    }
+    tell_gathered();
 }

@@ -1,6 +1,7 @@
 //! A runtime: one supervision tree with its books, its actor table and its two tokio runtimes.
 
 pub(crate) mod ambient;
+pub(crate) mod burst;
 pub(crate) mod create;
 mod end;
 pub(crate) mod life;
@@ -303,7 +304,7 @@ impl Shared {
         let for_life = demand.running.thousandths(CPU) > 0;
         let loan = if for_life { Loan::Never } else { Loan::May };
         let verdict = self.ledger.request(Claimant::Actor(cell.id), &demand, loan);
-        self.serve_lane();
+        self.serve_lane(1);
         match verdict {
             Verdict::Granted => self.launch(cell.id),
             Verdict::Waiting => {
@@ -345,7 +346,7 @@ impl Shared {
         if self.ledger.has_lines() {
             self.wake_scheduler();
         }
-        self.serve_lane();
+        self.serve_lane(1);
     }
 
     fn wake_scheduler(&self) {

@@ -12,7 +12,7 @@ use super::cell::{Job, TaskCell};
 use super::plan::Plan;
 use super::run::Runnable;
 use crate::node::ledger::Claimant;
-use crate::runtime::Shared;
+use crate::runtime::{Shared, burst};
 use crate::worker::compute::Work;
 use crate::worker::lane::Call;
 
@@ -66,14 +66,14 @@ impl Shared {
         }
         if task.plan().is_plain {
             self.lane.push(task);
-            self.serve_lane();
+            burst::serve_lane(self);
             return;
         }
         let claimant = Claimant::Task(task.id());
         match self.ledger.request(claimant, &task.plan().demand, Loan::May) {
             Verdict::Granted => {
                 self.compute.start(Work::One(task), &self.here);
-                self.serve_lane();
+                self.serve_lane(1);
             }
             // It stands behind others who may wait for something else.
             Verdict::Waiting => self.settle(),
@@ -96,15 +96,21 @@ impl Shared {
         let mut again = true;
         while std::mem::take(&mut again) {
             self.grant_all();
-            // No more workers than tasks.
-            for _ in 0..self.lane.len() {
-                match self.lane.call(&self.ledger) {
-                    Call::Nothing => break,
-                    Call::Worker => self.compute.start(Work::Lane, &self.here),
-                    Call::Settle => again = true,
-                }
+            again = self.call_workers(self.lane.len());
+        }
+    }
+
+    /// Sends workers to the lane, no more than there are tasks in it; whether the lane stands in line for one.
+    fn call_workers(&self, tasks: usize) -> bool {
+        let mut stands = false;
+        for _ in 0..tasks {
+            match self.lane.call(&self.ledger) {
+                Call::Nothing => break,
+                Call::Worker => self.compute.start(Work::Lane, &self.here),
+                Call::Settle => stands = true,
             }
         }
+        stands
     }
 
     fn grant_all(self: &Arc<Self>) {
@@ -124,12 +130,10 @@ impl Shared {
         }
     }
 
-    /// A task has come, or a CPU may be free: a thread takes it to the lane, if there is anything in it.
-    pub(crate) fn serve_lane(self: &Arc<Self>) {
-        match self.lane.call(&self.ledger) {
-            Call::Nothing => {}
-            Call::Worker => self.compute.start(Work::Lane, &self.here),
-            Call::Settle => self.settle(),
+    /// So many tasks have come, or CPUs may be free: threads take them to the lane, if there is anything in it.
+    pub(crate) fn serve_lane(self: &Arc<Self>, many: usize) {
+        if self.call_workers(many) {
+            self.settle();
         }
     }
 

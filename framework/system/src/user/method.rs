@@ -50,15 +50,20 @@ impl<T: Actor, A: Args, R> Method<T, A, R> {
 
     /// The name without its path.
     pub(crate) fn short_name(&self) -> &'static str {
-        self.info.name.rsplit("::").next().unwrap_or(self.info.name)
+        last_parts(self.info.name, 1)
     }
 
     /// `Counter::add`: type and method.
     pub(crate) fn label(&self) -> &'static str {
-        let mut parts = self.info.name.rmatch_indices("::");
-        _ = parts.next();
-        parts.next().map_or(self.info.name, |(at, _)| &self.info.name[at + 2..])
+        last_parts(self.info.name, 2)
     }
+}
+
+/// The last parts of a path. Asked for with every call: a look at its bytes, and no search for a text.
+fn last_parts(path: &'static str, count: usize) -> &'static str {
+    let colons = path.bytes().enumerate().rev().filter(|(_, byte)| *byte == b':');
+    // Two of them part one from the next.
+    colons.step_by(2).nth(count - 1).map_or(path, |(at, _)| &path[at + 1..])
 }
 
 impl<T: Actor, A: Args, R> fmt::Debug for Method<T, A, R> {
@@ -306,5 +311,18 @@ impl<T: Actor, A: Args, R: Value> Invocation<T> for Many<T, A, R> {
             }
             _ => Begun::Done(Err(wrong_kind())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_called_by_the_end_of_its_path() {
+        assert_eq!(last_parts("program::actors::Counter::add", 1), "add");
+        assert_eq!(last_parts("program::actors::Counter::add", 2), "Counter::add");
+        assert_eq!(last_parts("Counter::add", 2), "Counter::add");
+        assert_eq!(last_parts("add", 1), "add");
     }
 }

@@ -28,6 +28,7 @@ use crate::link::Link;
 use crate::object::cell::{ObjectCell, Producer, Standing};
 use crate::object::travel;
 use crate::object::waiter::{Dependent, Waiter};
+use crate::runtime::burst;
 use crate::runtime::life::Life;
 use crate::task::args::{Settled, Subscriber};
 use crate::task::context::{self, Mode};
@@ -183,9 +184,11 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         }
         if !waits {
             call.missing.store(0, Ordering::Release);
-            call.send();
+            burst::send(call);
             return;
         }
+        // Who has its arguments sends it, and may be quicker than this thread.
+        burst::send_kept();
         order.push(Arc::clone(&call) as Arc<dyn Deferred>);
         Arc::clone(&call).ask_for_arguments();
         if cell.is_dead() {
@@ -413,7 +416,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
     }
 
     fn ship(self: Arc<Self>, by: Passage<'_, T>, ticket: Ticket<T>) {
-        self.go(by, ticket);
+        self.in_turn(|own| Arc::clone(own).go(by, ticket));
     }
 
     fn again(&self, error: &Error) -> Option<u32> {
@@ -452,6 +455,15 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
 }
 
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
+    /// While the mailbox has more than this one, what goes to other processes goes together with what follows.
+    fn in_turn(self: &Arc<Self>, work: impl FnOnce(&Arc<Self>)) {
+        if self.addr.probe().queued() > 1 {
+            burst::in_turn(|| work(self));
+        } else {
+            work(self);
+        }
+    }
+
     fn finish<'a>(
         self: Arc<Self>,
         begun: Begun<'a, I::Out>,
@@ -459,12 +471,12 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     ) -> Option<Boxed<'a>> {
         match begun {
             Begun::Done(result) => {
-                self.returned(result, codec);
+                self.in_turn(|own| own.returned(result, codec));
                 None
             }
             Begun::Future(body) => Some(Box::pin(async move {
                 if let Some(result) = self.drive(body).await {
-                    self.returned(result, codec);
+                    self.in_turn(|own| own.returned(result, codec));
                 }
             })),
         }

@@ -1,0 +1,36 @@
+//! What became of questions.
+
+use raytree_types::{Cause, Error};
+
+use crate::object::part::Part;
+use crate::task::failure::Failure;
+
+/// Who asked a question.
+pub(crate) trait Landing: Send {
+    /// One of many values has come.
+    fn item(&self, _item: Part) {}
+    /// The last word.
+    fn land(self: Box<Self>, answer: Answer);
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Value(Part),
+    Failed(Error),
+    /// The link has ended.
+    Lost(Cause),
+}
+
+impl Answer {
+    /// As the end of a body that ran over there.
+    pub(crate) fn of_body(self) -> std::result::Result<Part, Failure> {
+        match self {
+            Self::Value(part) => Ok(part),
+            Self::Failed(Error::TaskFailed { cause, .. }) => Err(Failure::User(cause)),
+            Self::Failed(Error::WorkerDied { cause, .. }) => Err(Failure::Lost(cause)),
+            Self::Failed(other) => Err(other.into()),
+            Self::Lost(cause) => Err(Failure::Lost(Box::new(cause))),
+        }
+    }
+}

@@ -325,8 +325,8 @@ impl Link {
 
     pub(super) fn answer(self: &Arc<Self>, call: u64, result: Result<Part>) {
         let serving = self.tables.lock().serving.remove(&call);
-        if serving.is_none() {
-            // Nobody wants it any more.
+        // Nobody wants it any more; or it fails because this process ends, and is lost with that: it may be done elsewhere.
+        if serving.is_none() || (result.is_err() && self.life.has_ended()) {
             return;
         }
         let mut kept = Kept::default();

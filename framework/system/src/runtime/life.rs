@@ -39,8 +39,12 @@ impl Life {
         self.ended.store(true, Ordering::Release);
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
-        if self.ended.load(Ordering::Acquire) { Err(self.gone()) } else { Ok(()) }
+        if self.has_ended() { Err(self.gone()) } else { Ok(()) }
     }
 
     pub(crate) fn gone(&self) -> Error {

@@ -7,8 +7,8 @@ use raytree::get_all;
 use raytree::inspect::ClusterStatus;
 use rustix::process::Signal;
 
-use super::square;
 use super::support::{Cluster, children, freeze, lives, of, send, thaw, told, until};
+use super::{square, waits};
 
 /// No head listens there any more.
 fn nowhere() -> String {
@@ -96,11 +96,19 @@ fn nu_2_a_node_that_is_told_to_end_does_so_after_its_workers_and_others_go_on() 
     let plan = of(nu_2_a_node_that_is_told_to_end_does_so_after_its_workers_and_others_go_on);
     let mut cluster = plan.nodes(2).start();
     let driver = cluster.driver();
+    let gate = cluster.folder.path().join("gate");
+    let name = gate.display().to_string();
+    let tasks =
+        driver.run(async { Ok((0..6).map(|_| waits::remote(name.clone())).collect::<Vec<_>>()) });
     let node = cluster.node("node-1");
     let workers = children(node.pid());
     send(node.pid(), Signal::TERM);
     assert_eq!(node.ends().code(), Some(0));
     assert!(workers.len() == 1 && !lives(workers[0]));
+    // What it had begun is lost with it, and no failure.
+    std::fs::write(&gate, "").expect("a file");
+    let ran = driver.run(async { get_all(tasks).await });
+    assert!(!ran.contains(&workers[0]));
     cluster.until_up(2);
     assert!(cluster.phase("node-2").is_some());
     let squares = driver.run(async { get_all((0..50).map(square::remote)).await });

@@ -53,7 +53,7 @@ settings! {
         /// How often a process gives a sign of life.
         beat_every: Duration = "100ms", "duration", "10ms to 10s";
         /// Silence after which a process is suspect and gets no new work. Longer than `liveness.beat_every`.
-        suspect_after: Duration = "1s", "duration", "20ms to 1m";
+        suspect_after: Duration = "800ms", "duration", "20ms to 1m";
         /// Silence after which a process on the same machine is dead. Longer than `liveness.suspect_after`.
         dead_after_local: Duration = "1.5s", "duration", "50ms to 5m";
         /// Silence after which a process on another machine is dead. At least `liveness.dead_after_local`.

@@ -212,8 +212,8 @@ fn what_is_not_unicode_is_refused_where_it_matters() {
 fn silences_follow_each_other() {
     for (key, value, other) in [
         ("liveness.suspect_after", "100ms", "liveness.beat_every"),
-        ("liveness.dead_after_local", "1s", "liveness.suspect_after"),
-        ("liveness.stuck_after", "1s", "liveness.suspect_after"),
+        ("liveness.dead_after_local", "800ms", "liveness.suspect_after"),
+        ("liveness.stuck_after", "800ms", "liveness.suspect_after"),
         ("liveness.dead_after_remote", "61s", "liveness.beat_every"),
         ("liveness.dead_after_remote", "1.4s", "liveness.dead_after_local"),
         ("liveness.isolation_grace", "3s", "liveness.dead_after_remote"),
@@ -225,7 +225,7 @@ fn silences_follow_each_other() {
     said(
         [refusal(from)],
         &expect![[r#"
-        bad value 2s for liveness.beat_every: it has to be at most a third of liveness.suspect_after, which is 1s from the defaults (from the environment variable RAYTREE_LIVENESS__BEAT_EVERY)
+        bad value 2s for liveness.beat_every: it has to be at most a third of liveness.suspect_after, which is 800ms from the defaults (from the environment variable RAYTREE_LIVENESS__BEAT_EVERY)
     "#]],
     );
     let stuck = LoadFrom::default()

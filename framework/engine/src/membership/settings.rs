@@ -47,7 +47,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             beat_every: Duration::from_millis(100),
-            suspect_after: Duration::from_secs(1),
+            suspect_after: Duration::from_millis(800),
             dead_after_local: Duration::from_millis(1500),
             dead_after_remote: Duration::from_secs(3),
             lease_local: Duration::from_millis(1200),

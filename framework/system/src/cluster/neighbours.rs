@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use raytree_process::cluster::{Greeting, Worker};
 use raytree_supervise::Addr;
 use raytree_types::codec::RefToken;
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 use super::dialer::{Dialer, DialerMsg};
 use crate::link::{Channel, Link};
-use crate::runtime::Shared;
+use crate::runtime::{Shared, burst};
 
 /// See the [module documentation](self).
 pub(crate) struct Neighbours {
@@ -176,6 +176,11 @@ impl Neighbours {
     /// All answers to neighbours have gone out.
     pub(super) fn have_heard_all(&self) -> bool {
         self.known.lock().links.iter().all(|linked| linked.link.has_said_all())
+    }
+
+    /// What was left for them to be written with others goes.
+    pub(super) fn flush(&self) {
+        self.known.lock().links.iter().for_each(|linked| linked.link.flush());
     }
 
     /// Who is to be dialed.
@@ -333,12 +338,18 @@ impl Neighbours {
         is_over: impl Fn() -> bool,
     ) -> Option<RefToken> {
         let mut passed = self.passed.lock();
+        let mut has_waited = false;
         loop {
             if let Some(token) = passed.remove(&(from.clone(), number)) {
                 return token;
             }
             if is_over() {
                 return None;
+            }
+            if !std::mem::replace(&mut has_waited, true) {
+                // What was heard before goes on meanwhile.
+                MutexGuard::unlocked(&mut passed, burst::flush);
+                continue;
             }
             self.has_come.wait(&mut passed);
         }

@@ -19,7 +19,7 @@ use raytree_types::{ActorOptions, Demand, Resources};
 use tokio::sync::Notify;
 
 use super::peer::{Kind, Peer, Seat};
-use crate::runtime::Shared;
+use crate::runtime::{Shared, burst};
 use crate::task::cell::{Job, TaskCell};
 use crate::task::plan::Plan;
 use crate::task::run::Runnable;
@@ -184,6 +184,8 @@ impl Shared {
                 continue;
             };
             task.ship(seat, self);
+            // A reader that feeds others for as long as they wish keeps nothing meanwhile.
+            burst::go_on();
         }
     }
 

@@ -16,7 +16,7 @@ use super::peer::Peer;
 use super::resident::Callers;
 use super::{drain, resident, worker};
 use crate::link::Link;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, Shared};
 
 /// What the process of a node is called.
 pub(crate) const NODE: &str = "node";
@@ -139,11 +139,22 @@ fn stop(own: Option<&(Line, Runtime)>, service: &Service) {
     }
     // Its beats go on meanwhile.
     let ending = thread::Builder::new().spawn(move || {
+        let shared = Arc::clone(runtime.shared());
         runtime.shutdown();
+        last_words(&shared);
         exit(ended);
     });
     if ending.is_err() {
         exit(ended);
+    }
+}
+
+/// What was said last, and left to be written with others, goes.
+fn last_words(own: &Shared) {
+    let program = own.program.get().and_then(|program| program.link());
+    program.iter().chain(own.parent.get()).for_each(|link| link.flush());
+    if let Some(neighbours) = own.neighbours.get() {
+        neighbours.flush();
     }
 }
 

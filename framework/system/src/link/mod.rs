@@ -6,7 +6,8 @@
 //! ```
 //!
 //! No actor is on the way of a call: the one who asks writes to the socket himself, and one thread on each side reads. What
-//! it reads it hands on at once. Values are written by the one who has them and read on that thread, which is their types' own
+//! comes alone it hands on at once; what comes by the hundred wakes others once, and goes out together
+//! ([`burst`](crate::runtime::burst)). Values are written by the one who has them and read on that thread, which is their types' own
 //! code: it may not wait there, and is told so by an error of whatever it waits for.
 //!
 //! What a value refers to is *exported*: the sender holds the object or the actor for the receiver, under a number, until
@@ -160,7 +161,7 @@ impl Link {
             leaves: AtomicBool::new(false),
             between,
         });
-        link.out.flushes_on(&runtime.user);
+        link.out.is_looked_after(&runtime.system);
         let (own, here) = (Arc::clone(&link), Arc::clone(&runtime.here));
         thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
             // What is read here may submit tasks, and must not block.
@@ -386,6 +387,11 @@ impl Link {
     /// The other side has said that it leaves: it is given nothing new (DR-1).
     pub(crate) fn leaves(&self) -> bool {
         self.leaves.load(Ordering::SeqCst)
+    }
+
+    /// What was left to be written with others goes: this process ends.
+    pub(crate) fn flush(&self) {
+        self.out.flush();
     }
 
     /// All that there is to say has gone out: no items of a stream are left.

@@ -1,7 +1,7 @@
 //! What goes out: whoever has something to say writes it himself while the socket takes it, and a thread does while it
 //! does not. So an idle link costs no wake-up, and nobody waits for a peer who does not read. Where messages come one upon
 //! the other the thread gathers them, and writes many at a time. An actor that works off its mailbox, and a reader that
-//! hears many things at once, leave what they give to be written when they have done so ([`burst`]).
+//! hears many things at once, leave what they give, and write it when they are through ([`burst`]).
 //!
 //! Nobody is held up here, so nothing here bounds what waits. It is counted: above
 //! [`limits::LINK_WAITING_BYTES_MAX`] there is no *room*, and whoever has new work keeps it until there is again.
@@ -11,8 +11,8 @@
 //! - **OG-2 (never-blocks):** giving a message never waits for the other side.
 //! - **OG-3 (room-is-told):** there is no room from the moment on in which more waits than the limit until half of it does,
 //!   or the end has come; that there is again is told once for each time that there was none.
-//! - **OG-4 (left-not-lost):** what is left goes at the end of the turn or burst it was given in, and before what is given by
-//!   one who leaves nothing; also when the link is closed.
+//! - **OG-4 (left-not-lost):** what is left goes at the end of the turn or burst it was given in, at the latest after
+//!   [`LEFT_MOST`], and before what is given by one who leaves nothing; also when the link is closed.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -46,8 +46,10 @@ const QUICKLY: Duration = Duration::from_micros(8);
 const MANY: u32 = 32;
 /// How long the thread gathers.
 const GATHERED: Duration = Duration::from_micros(30);
-/// How long a message is left to be written with others; whoever gives the next one after that writes them.
+/// Whoever gives one more to what was left for longer writes it all.
 const LEFT: Duration = Duration::from_micros(50);
+/// How long anything is left by one who then does something else, against what he has promised.
+const LEFT_MOST: Duration = Duration::from_millis(10);
 /// There is room again when no more waits than this: many messages are sent for each time that somebody is told.
 const ROOM: usize = limits::LINK_WAITING_BYTES_MAX / 2;
 
@@ -64,9 +66,9 @@ struct Inner {
     full: Condvar,
     is_crowded: AtomicBool,
     on_room: OnRoom,
-    /// Has what was left written when the turn of the task is over that runs now on this thread.
-    turn: Notify,
-    has_turns: AtomicBool,
+    /// Something was left: whoever looks after it looks a while later.
+    left: Notify,
+    is_looked_after: AtomicBool,
 }
 
 #[derive(Default)]
@@ -103,18 +105,20 @@ enum Writer {
 
 impl Outgoing {
     pub(super) fn new(writes: Writes, on_room: OnRoom) -> Self {
-        let (queue, full, is_crowded, turn, has_turns) = Default::default();
-        Self(Arc::new(Inner { writes, queue, full, is_crowded, on_room, turn, has_turns }))
+        let (queue, full, is_crowded, left, is_looked_after) = Default::default();
+        Self(Arc::new(Inner { writes, queue, full, is_crowded, on_room, left, is_looked_after }))
     }
 
-    /// Tasks of this runtime may leave what they give.
-    pub(super) fn flushes_on(&self, runtime: &Handle) {
-        self.0.has_turns.store(true, Ordering::Release);
+    /// Actors may leave what they give: a task of this runtime, which nobody holds up, looks after it. While messages come
+    /// it is woken once in [`LEFT_MOST`].
+    pub(super) fn is_looked_after(&self, runtime: &Handle) {
+        self.0.is_looked_after.store(true, Ordering::Release);
         let inner = Arc::clone(&self.0);
         // It ends with the link.
         runtime.spawn(async move {
             while inner.queue.lock().writer != Writer::Closed {
-                inner.turn.notified().await;
+                inner.left.notified().await;
+                tokio::time::sleep(LEFT_MOST).await;
                 Arc::clone(&inner).flush();
             }
         });
@@ -162,17 +166,21 @@ impl Outgoing {
 
     /// Whether it is written soon, with what this thread gives next.
     fn is_left(&self, queue: &mut Queue, now: Duration) -> bool {
-        let is_first = queue.left.is_none();
-        let leaves = match burst::patience() {
+        let patience = burst::patience();
+        let leaves = match patience {
             Patient::No => false,
-            Patient::Turn => self.0.has_turns.load(Ordering::Acquire),
+            Patient::Turn => self.0.is_looked_after.load(Ordering::Acquire),
             Patient::Burst => true,
         };
-        if !leaves || now.saturating_sub(*queue.left.get_or_insert(now)) > LEFT {
+        let is_enough = queue.waiting > TOGETHER
+            || queue.left.is_some_and(|since| now.saturating_sub(since) > LEFT);
+        if !leaves || is_enough {
             return false;
         }
-        if is_first {
-            burst::flush_soon(&self.0);
+        queue.left.get_or_insert(now);
+        burst::flush_soon(&self.0);
+        if patience == Patient::Turn {
+            self.0.left.notify_one();
         }
         true
     }
@@ -235,6 +243,11 @@ impl Outgoing {
         }
     }
 
+    /// What was left goes.
+    pub(super) fn flush(&self) {
+        Arc::clone(&self.0).flush();
+    }
+
     /// The socket has taken all that was given, or never will.
     pub(super) fn is_empty(&self) -> bool {
         let queue = self.0.queue.lock();
@@ -244,7 +257,7 @@ impl Outgoing {
     /// Nothing goes out any more; the reader of both sides sees the end.
     pub(super) fn close(&self) {
         // What was left is a last word perhaps.
-        Arc::clone(&self.0).flush();
+        self.flush();
         self.0.close();
     }
 }
@@ -260,10 +273,6 @@ impl Flush for Inner {
         }
         Outgoing(self).write();
     }
-
-    fn after_turn(&self) {
-        self.turn.notify_one();
-    }
 }
 
 impl Inner {
@@ -277,7 +286,7 @@ impl Inner {
         drop(dropped);
         self.writes.close();
         self.full.notify_all();
-        self.turn.notify_one();
+        self.left.notify_one();
         if was_crowded {
             (self.on_room)();
         }

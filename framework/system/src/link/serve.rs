@@ -22,7 +22,7 @@ use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::ObjectStream;
 use crate::object::waiter::{Dependent, Waiter};
-use crate::runtime::{Shared, burst};
+use crate::runtime::Shared;
 use crate::task::by_bytes::{Birth, Kin, Way};
 use crate::task::registry;
 
@@ -297,7 +297,7 @@ impl Link {
                     Some(Err(error)) => break Err(error),
                     Some(Ok(part)) => {
                         let Some(link) = link.upgrade() else { return };
-                        if let Err(error) = burst::in_turn(|| link.say_item(call, part)) {
+                        if let Err(error) = link.say_item(call, part) {
                             break Err(error);
                         }
                     }

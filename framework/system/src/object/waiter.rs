@@ -70,6 +70,11 @@ pub(crate) fn gather() {
     LINE.set(Some(VecDeque::new()));
 }
 
+/// Somebody is to be told.
+pub(crate) fn are_gathered() -> bool {
+    LINE.with_borrow(|line| line.as_ref().is_some_and(|line| !line.is_empty()))
+}
+
 /// Tells those who were to be told since; whether there was anybody.
 pub(crate) fn tell_gathered() -> bool {
     let next = || LINE.with_borrow_mut(|line| line.as_mut().and_then(VecDeque::pop_front));

@@ -1,20 +1,25 @@
-//! What a thread that hears many things at once does for others: at once as well.
+//! What a thread that hears or does many things at once does for others: at once as well.
 //!
 //! The reader of a link hears calls and answers by the hundred. Woken by each of them, whoever it is for would be done with it
-//! before the next one is read, go to sleep, and have to be woken again, which takes longer than the call. So on such a thread
-//! what would wake somebody is kept for a moment: until the thread has heard [`MOST`] things, or has to wait for more.
+//! before the next one is read, go to sleep, and have to be woken again, which takes longer than the call. So while such a
+//! *burst* lasts, what would wake others is kept for a moment: until the thread has heard [`MOST`] things, or for [`LONG`], or
+//! has to wait for more.
+//!
+//! An actor that works off its mailbox gives its answers one upon the other. While it has more to do that is swift, it leaves
+//! them to be written together; that is its *turn*.
 //!
 //! Invariants:
-//! - **BU-1 (soon):** nothing is kept while its thread waits.
+//! - **BU-1 (soon):** nothing is kept while its thread waits, and nothing is left while it runs what may take long.
 //! - **BU-2 (in-order):** what is kept for mailboxes goes in the order in which it was made, and before all that is made later
 //!   or stands in line behind it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
-use raytree_supervise::panics;
+use raytree_supervise::{clock, panics};
 
 use super::Shared;
 use crate::object::waiter;
@@ -22,37 +27,52 @@ use crate::user::order::Deferred;
 
 /// So many things are heard at most before others are told.
 const MOST: u32 = 64;
-
-#[derive(Default)]
-struct Kept {
-    calls: Vec<Arc<dyn Deferred>>,
-    /// Tasks that were put into the lane of a runtime.
-    tasks: Option<(Arc<Shared>, usize)>,
-    /// Links over which something was left to be sent.
-    links: Vec<Arc<dyn Flush>>,
-}
+/// How long is kept what others could do meanwhile.
+const LONG: Duration = Duration::from_micros(100);
 
 /// Something that what is given to it may be left with for a moment.
 pub(crate) trait Flush: Send + Sync {
     /// What was left goes.
     fn flush(self: Arc<Self>);
-    /// It goes when the turn of the task that runs now on this thread is over.
-    fn after_turn(&self);
+}
+
+type Links = VecDeque<Arc<dyn Flush>>;
+
+#[derive(Default)]
+struct Kept {
+    /// When something was kept or left first.
+    since: Option<Duration>,
+    calls: VecDeque<Arc<dyn Deferred>>,
+    /// Tasks that were put into the lane of a runtime.
+    tasks: Option<(Arc<Shared>, usize)>,
+    links: Links,
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.tasks.is_none() && self.links.is_empty()
+    }
+
+    fn begins(&mut self) {
+        self.since.get_or_insert_with(clock::now);
+    }
 }
 
 /// Whether what a thread gives may be left for a moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patient {
     No,
-    /// Until its task has had its turn.
+    /// Until the turn is over.
     Turn,
-    /// Until the end of a burst.
+    /// Until the burst is.
     Burst,
 }
 
 thread_local! {
     static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
+    /// Where something was left in a turn.
+    static LEFT: RefCell<Links> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// While it lives this thread keeps what would wake others until it is told to go on.
@@ -69,30 +89,19 @@ impl Burst {
         Self { heard: 0, _here: PhantomData }
     }
 
-    /// One more thing was heard.
+    /// One more thing was heard, and what follows from it is kept.
     pub(crate) fn heard(&mut self) {
         self.heard += 1;
         if self.heard >= MOST {
             self.flush();
+        } else {
+            go_on();
         }
     }
 
-    /// What is kept goes.
     pub(crate) fn flush(&mut self) {
         self.heard = 0;
-        let went = || {
-            loop {
-                send_kept();
-                serve_kept();
-                // Whoever is told may call, and tell others.
-                if !waiter::tell_gathered() && is_empty() {
-                    return flush_links();
-                }
-            }
-        };
-        while let Err(cause) = panics::catch(went) {
-            tracing::error!("what came over a link panicked: {cause}");
-        }
+        flush();
     }
 }
 
@@ -104,50 +113,96 @@ impl Drop for Burst {
     }
 }
 
+/// What this thread keeps in a burst; none when it is in none, or ends.
+fn kept<R>(look: impl FnOnce(&mut Kept) -> R) -> Option<R> {
+    KEPT.try_with(|kept| kept.borrow_mut().as_mut().map(look)).ok().flatten()
+}
+
+/// What this thread has kept goes. To be said before it waits for anything.
+pub(crate) fn flush() {
+    // One that panics keeps nobody else waiting.
+    while let Err(cause) = panics::catch(go_all) {
+        tracing::error!("what came over a link panicked: {cause}");
+    }
+}
+
+fn go_all() {
+    loop {
+        send_kept();
+        let tasks = kept(|kept| kept.tasks.take()).flatten();
+        if let Some((runtime, count)) = tasks {
+            runtime.serve_lane(count);
+        }
+        // Whoever is told may call, and tell others.
+        let was_anybody = waiter::tell_gathered();
+        while let Some(link) = kept(|kept| kept.links.pop_front()).flatten() {
+            link.flush();
+        }
+        let is_done = kept(|kept| {
+            let is_done = !was_anybody && kept.is_empty();
+            kept.since = kept.since.filter(|_| !is_done);
+            is_done
+        });
+        if is_done.unwrap_or(true) {
+            return;
+        }
+    }
+}
+
+/// What this thread has kept for long goes.
+pub(crate) fn go_on() {
+    let is_long = kept(|kept| {
+        if waiter::are_gathered() {
+            kept.begins();
+        }
+        kept.since.is_some_and(|since| clock::now().saturating_sub(since) > LONG)
+    });
+    if is_long == Some(true) {
+        flush();
+    }
+}
+
 /// Sends a call, now or soon.
 pub(crate) fn send(call: Arc<dyn Deferred>) {
-    let now = KEPT.with_borrow_mut(|kept| match kept {
-        Some(kept) => {
-            kept.calls.push(call);
-            None
-        }
-        None => Some(call),
+    let mut call = Some(call);
+    kept(|kept| {
+        kept.begins();
+        kept.calls.extend(call.take());
     });
-    if let Some(call) = now {
+    if let Some(call) = call {
         call.send();
     }
 }
 
 /// Calls that are kept go now (BU-2).
 pub(crate) fn send_kept() {
-    let calls = KEPT.with_borrow_mut(|kept| kept.as_mut().map(|kept| mem::take(&mut kept.calls)));
-    calls.into_iter().flatten().for_each(|call| call.send());
+    while let Some(call) = kept(|kept| kept.calls.pop_front()).flatten() {
+        call.send();
+    }
 }
 
 /// A task was put into the lane: a thread takes it from there, now or soon.
 pub(crate) fn serve_lane(runtime: &Arc<Shared>) {
-    let is_kept = KEPT.with_borrow_mut(|kept| match kept {
-        Some(kept) => {
-            let (_, tasks) = kept.tasks.get_or_insert_with(|| (Arc::clone(runtime), 0));
+    let is_kept = kept(|kept| match &mut kept.tasks {
+        Some((own, tasks)) if Arc::ptr_eq(own, runtime) => {
             *tasks += 1;
             true
         }
-        None => false,
+        // Somebody is sent to the first one, and finds those that follow.
+        None => {
+            kept.tasks = Some((Arc::clone(runtime), 0));
+            kept.begins();
+            false
+        }
+        Some(_) => false,
     });
-    if !is_kept {
+    if is_kept != Some(true) {
         runtime.serve_lane(1);
     }
 }
 
-fn serve_kept() {
-    let tasks = KEPT.with_borrow_mut(|kept| kept.as_mut().and_then(|kept| kept.tasks.take()));
-    if let Some((runtime, count)) = tasks {
-        runtime.serve_lane(count);
-    }
-}
-
-/// What `work` gives, as a part of the turn of its task on a thread of the runtime, goes when that is over: it is one of many
-/// that are done in one turn.
+/// What `work` gives goes together with what follows: [`end_turn`] is said, on this thread, before anything that may take
+/// long, and when nothing more follows.
 pub(crate) fn in_turn<R>(work: impl FnOnce() -> R) -> R {
     struct Before(bool);
     impl Drop for Before {
@@ -159,46 +214,46 @@ pub(crate) fn in_turn<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// What was left in the turns of this thread goes.
+pub(crate) fn end_turn() {
+    let next = || LEFT.try_with(|left| left.borrow_mut().pop_front()).ok().flatten();
+    while let Some(link) = next() {
+        link.flush();
+    }
+}
+
 /// As of what runs now.
 pub(crate) fn patience() -> Patient {
-    if KEPT.with_borrow(Option::is_some) {
+    if kept(|_| ()).is_some() {
         Patient::Burst
-    } else if IN_TURN.get() {
+    } else if IN_TURN.try_with(Cell::get).unwrap_or(false) {
         Patient::Turn
     } else {
         Patient::No
     }
 }
 
-/// What is left with this one goes as soon as [`patience`] says.
+/// What is left with this one goes when [`patience`] is over.
 pub(crate) fn flush_soon<F: Flush + 'static>(left: &Arc<F>) {
-    let is_kept = KEPT.with_borrow_mut(|kept| match kept {
-        Some(kept) => {
-            kept.links.push(Arc::clone(left) as Arc<dyn Flush>);
-            true
+    let add = |links: &mut Links| {
+        let is_new =
+            |link: &Arc<dyn Flush>| !std::ptr::addr_eq(Arc::as_ptr(link), Arc::as_ptr(left));
+        if links.iter().all(is_new) {
+            links.push_back(Arc::clone(left) as Arc<dyn Flush>);
         }
-        None => false,
+    };
+    let in_burst = kept(|kept| {
+        kept.begins();
+        add(&mut kept.links);
     });
-    if !is_kept {
-        left.after_turn();
+    if in_burst.is_none() {
+        // Where there is no turn any more nothing is left.
+        _ = LEFT.try_with(|left| add(&mut left.borrow_mut()));
     }
-}
-
-fn flush_links() {
-    let links = KEPT.with_borrow_mut(|kept| kept.as_mut().map(|kept| mem::take(&mut kept.links)));
-    links.into_iter().flatten().for_each(Flush::flush);
-}
-
-fn is_empty() -> bool {
-    KEPT.with_borrow(|kept| {
-        kept.as_ref().is_none_or(|kept| kept.calls.is_empty() && kept.tasks.is_none())
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Weak;
-
     use parking_lot::Mutex;
 
     use super::*;
@@ -229,15 +284,11 @@ mod tests {
         }
     }
 
-    struct Line(Seen, Weak<()>);
+    struct Line(Seen, u32);
 
     impl Flush for Line {
         fn flush(self: Arc<Self>) {
-            self.0.lock().push(if self.1.upgrade().is_some() { 100 } else { 101 });
-        }
-
-        fn after_turn(&self) {
-            self.0.lock().push(200);
+            self.0.lock().push(self.1);
         }
     }
 
@@ -293,21 +344,48 @@ mod tests {
     }
 
     #[test]
-    fn links_go_last_in_a_burst_and_after_the_turn_of_a_task() {
-        let (seen, lives) = (Seen::default(), Arc::new(()));
-        let line = Arc::new(Line(Arc::clone(&seen), Arc::downgrade(&lives)));
+    fn links_go_last_in_a_burst_and_at_the_end_of_a_turn() {
+        let seen = Seen::default();
+        let [one, other] = [100, 101].map(|number| Arc::new(Line(Arc::clone(&seen), number)));
         assert!(patience() == Patient::No);
         in_turn(|| {
             assert!(patience() == Patient::Turn);
-            flush_soon(&line);
+            [&one, &other, &one].into_iter().for_each(flush_soon);
         });
-        assert!(patience() == Patient::No);
+        assert!(patience() == Patient::No && seen.lock().is_empty());
+        end_turn();
+        assert_eq!(*seen.lock(), [100, 101], "each once");
+        seen.lock().clear();
         let mut burst = Burst::begin();
         assert!(in_turn(patience) == Patient::Burst);
-        flush_soon(&line);
+        [&one, &other, &one].into_iter().for_each(flush_soon);
         send(Arc::new(Call(1, Arc::clone(&seen))));
         tell(2, &seen, true);
         burst.flush();
-        assert_eq!(*seen.lock(), [200, 1, 2, 3, 100]);
+        assert_eq!(*seen.lock(), [1, 2, 100, 101, 3], "and what follows from it");
+    }
+
+    #[test]
+    fn a_thread_that_ends_keeps_nothing() {
+        struct Last(Seen);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                send(Arc::new(Call(1, Arc::clone(&self.0))));
+                assert!(patience() == Patient::No);
+                end_turn();
+            }
+        }
+        thread_local! {
+            static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+        }
+        let seen = Seen::default();
+        let own = Arc::clone(&seen);
+        let ends = std::thread::spawn(move || {
+            LAST.set(Some(Last(own)));
+            // Destroyed before that one.
+            drop(Burst::begin());
+        });
+        ends.join().expect("no panic");
+        assert_eq!(*seen.lock(), [1]);
     }
 }

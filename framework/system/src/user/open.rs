@@ -455,12 +455,14 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
 }
 
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
-    /// While the mailbox has more than this one, what goes to other processes goes together with what follows.
+    /// While the mailbox has more than this one, what goes to other processes goes together with what follows. Whoever takes
+    /// that out of it ends the turn first, if it is not swift.
     fn in_turn(self: &Arc<Self>, work: impl FnOnce(&Arc<Self>)) {
         if self.addr.probe().queued() > 1 {
             burst::in_turn(|| work(self));
         } else {
             work(self);
+            burst::end_turn();
         }
     }
 
@@ -476,7 +478,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             }
             Begun::Future(body) => Some(Box::pin(async move {
                 if let Some(result) = self.drive(body).await {
-                    self.in_turn(|own| own.returned(result, codec));
+                    self.returned(result, codec);
                 }
             })),
         }

@@ -28,6 +28,7 @@ use crate::cluster::peers;
 use crate::isolated::actor::Own;
 use crate::link::{Answer, Ask, Imported, ImportedActor, Landing, Link};
 use crate::object::part::Part;
+use crate::runtime::burst;
 use crate::task::args::Args;
 use crate::task::definition::Info;
 use crate::user::actor::Actor;
@@ -197,6 +198,9 @@ impl<A: Actor> kit::Actor for Away<A> {
         ctx: &Context<HostedMsg<A>>,
         message: HostedMsg<A>,
     ) -> Result<(), Failure> {
+        if !matches!(message, HostedMsg::Method(_)) {
+            burst::end_turn();
+        }
         match message {
             HostedMsg::Method(ticket) => {
                 match self.ways.clone() {

@@ -20,6 +20,7 @@ use raytree_types::{Exit, Incarnation};
 use tokio::sync::Semaphore;
 
 use super::pace::{Hold, Pace, Paces};
+use crate::runtime::burst;
 use crate::task::context::in_actor;
 use crate::task::failure::cause_of;
 use crate::user::actor::Actor;
@@ -85,6 +86,9 @@ impl<A: Actor> kit::Actor for Hosted<A> {
         ctx: &Context<HostedMsg<A>>,
         message: HostedMsg<A>,
     ) -> Result<(), Failure> {
+        if !matches!(message, HostedMsg::Method(_)) {
+            burst::end_turn();
+        }
         match message {
             HostedMsg::Call(job) => self.call(job).await?,
             HostedMsg::Query(job) => self.query(ctx, job).await,
@@ -97,6 +101,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
     }
 
     async fn stopped(&mut self, _ctx: &Context<HostedMsg<A>>) {
+        burst::end_turn();
         // An overlapping handler that never returns is ended by the stop's deadline.
         if let Ok((actor, ctx)) = self.alone().await {
             in_actor(ctx.id(), actor.stopped(ctx)).await;
@@ -145,6 +150,10 @@ impl<A: Actor> Hosted<A> {
         let job = ticket.job();
         let pace = job.is_sync().then(|| self.paces.of::<A>(job.short_name()));
         let is_marked = job.is_blocking();
+        if self.width > 1 || is_marked || pace.is_none_or(Pace::is_slow) {
+            // It may take long, or wait for others.
+            burst::end_turn();
+        }
         if job.is_exclusive() {
             let (actor, mine) = self.alone().await?;
             let hold = Hold::of(&mine.cell, is_marked, pace).await;

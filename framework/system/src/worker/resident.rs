@@ -27,6 +27,7 @@ use crate::driver::lines::Line;
 use crate::driver::residents::{Home, Over, Resident};
 use crate::link::{Ask, ImportedActor};
 use crate::object::part::Part;
+use crate::runtime::burst;
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
 use crate::user::status::Cell;
@@ -198,6 +199,9 @@ impl<A: Actor> kit::Actor for Follows<A> {
         ctx: &Context<HostedMsg<A>>,
         message: HostedMsg<A>,
     ) -> Result<(), Failure> {
+        if !matches!(message, HostedMsg::Method(_)) {
+            burst::end_turn();
+        }
         match message {
             HostedMsg::Method(ticket) => {
                 if let Err(over) = self.reach().await {

@@ -138,35 +138,38 @@ fn og_3_one_message_may_be_larger_than_all_that_may_wait() {
 }
 
 #[test]
-fn og_4_what_is_left_goes_after_the_turn() {
-    let turns = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+fn og_4_what_is_left_goes_at_the_end_of_the_turn() {
+    let turns = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let turns = turns.expect("a runtime");
     for (name, ours, mut theirs, _others) in ways() {
         let out = unwatched(ours);
+        // Nobody looks after it.
+        burst::in_turn(|| out.give(message(1, 0)));
+        assert_eq!(out.waiting(), 0, "{name}");
+        out.is_looked_after(turns.handle());
+        burst::in_turn(|| out.give(message(2, 0)));
+        assert_eq!((out.waiting(), out.is_empty()), (8, false), "{name}");
+        burst::end_turn();
+        assert!(out.is_empty(), "{name}");
+        burst::in_turn(|| out.give(message(3, 0)));
+        // One that is not left takes all that is.
+        out.give(message(4, 0));
+        assert!(out.is_empty(), "{name}");
+        burst::in_turn(|| out.give(message(5, 0)));
+        assert!(!out.is_empty(), "{name}");
+        // Its giver does something else.
         turns.block_on(async {
-            // Nobody would write it.
-            burst::in_turn(|| out.give(message(1, 0)));
-            assert_eq!(out.waiting(), 0, "{name}");
-            out.flushes_on(&Handle::current());
-            tokio::task::yield_now().await;
-            burst::in_turn(|| out.give(message(2, 0)));
-            assert_eq!((out.waiting(), out.is_empty()), (8, false), "{name}");
             while !out.is_empty() {
                 tokio::task::yield_now().await;
             }
-            burst::in_turn(|| out.give(message(3, 0)));
-            // One that is not left takes all that is.
-            out.give(message(4, 0));
-            assert!(out.is_empty(), "{name}");
-            burst::in_turn(|| out.give(message(5, 0)));
-            out.close();
         });
-        let mut all = [0; 40];
+        burst::in_turn(|| out.give(message(6, TOGETHER)));
+        assert!(out.is_empty(), "{name}: so much is not left");
+        burst::in_turn(|| out.give(message(7, 0)));
+        out.close();
+        let mut all = vec![0; 7 * 8 + TOGETHER];
         theirs.read_exact(&mut all).expect("all of it");
-        assert_eq!(
-            all.chunks(8).map(|chunk| chunk[0]).collect::<Vec<_>>(),
-            [1, 2, 3, 4, 5],
-            "{name}"
-        );
+        assert_eq!(all[all.len() - 8], 7, "{name}");
     }
 }
 

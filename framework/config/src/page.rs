@@ -26,9 +26,10 @@ Durations have a unit, `100ms`, `1.5s`, `2m`, `24h`; amounts of bytes are counte
 without a unit in bytes. Switches are `true` or `false`, also `on` or `off`, `yes` or `no`, `1` or `0`. A path may begin
 with `~/`. Ranges include both their ends.
 
-The processes of a cluster are to read all of this. A program's own runtime follows `RAYTREE_ADDRESS` where it
-says `local` or `nodes:3`, `RAYTREE_STRICT`, `RAYTREE_INSPECTOR` and `RAYTREE_INSPECT_DIR` alone so far; `raytree config` shows the
-rest.
+A program's own runtime reads them, too, and what it says in words of its own (`init().cpus(2.0)`) wins. It is used with a
+cluster by `RAYTREE_ADDRESS` or `init().address(..)` alone, whatever `cluster.address` says. Of the rest it follows `node.cpus`,
+`node.gpus`, `node.resources`, `node.abandoned_threads_max`, `calls` and `inspector`; nodes that it starts itself are judged by
+the default times. `raytree config` shows what counts here.
 
 ```toml
 ";

@@ -82,7 +82,7 @@ settings! {
         /// How long workers may take to stop in order before they are killed.
         stop_within: Duration = "10s", "duration", "100ms to 10m";
         /// Abandoned threads, which is code that nobody waits for any more and that runs on, above which a worker takes
-        /// nothing new, finishes what it has and is replaced. Nodes that a program starts itself have the default.
+        /// nothing new, finishes what it has and is replaced.
         abandoned_threads_max: u32 = "8", "threads", "0 to 512";
         /// How much disk the programs of past and present jobs may take.
         executable_cache_bytes: ByteCount = "4GiB", "bytes", "64MiB to 16TiB";

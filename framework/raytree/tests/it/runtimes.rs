@@ -113,3 +113,27 @@ fn run_gives_the_value_and_the_panic_of_main() {
     let panicked = std::panic::catch_unwind(|| raytree::run(async { panic!("of main") }));
     assert!(panicked.is_err());
 }
+
+#[test]
+fn settings_count_where_the_program_says_nothing_itself() {
+    let total = |init: raytree::Init| {
+        let runtime = init.threads(1).inspector(false).start().expect("a runtime");
+        let total = runtime.cluster_resources();
+        runtime.shutdown();
+        total
+    };
+    let set = || raytree::init().setting("node.cpus", "3").setting("node.resources", "lens=2");
+    let lens = |resources: raytree::Resources| resources.custom("lens", 2.0);
+    assert_eq!(total(set()), lens(raytree::Resources::cpus(3.0)));
+    assert_eq!(total(set().cpus(1.0)), raytree::Resources::cpus(1.0));
+    let sieve = total(set().resource("sieve", 1.0));
+    assert_eq!(sieve, raytree::Resources::cpus(3.0).custom("sieve", 1.0));
+    // Of a program's own nodes each has so much.
+    let nodes = raytree::init().address("nodes:0").setting("node.cpus", "2");
+    assert_eq!(total(nodes), raytree::Resources::cpus(2.0));
+    let refused = raytree::init().setting("node.cpu", "3").start().unwrap_err();
+    assert!(matches!(refused, Error::BadOption { .. }), "{refused}");
+    assert!(refused.to_string().contains("node.cpus"), "the nearest name: {refused}");
+    let refused = raytree::init().setting("calls.strict", "perhaps").start().unwrap_err();
+    assert!(refused.to_string().contains("perhaps"), "{refused}");
+}

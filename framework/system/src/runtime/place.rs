@@ -17,56 +17,57 @@ pub(super) enum Where {
     /// So many nodes that the program starts itself.
     Own(usize),
     /// A cluster.
-    Cluster(Box<Config>, HostPort),
+    Cluster(HostPort),
 }
 
 impl Where {
-    /// Every value goes through the codec, unless the program says otherwise.
-    pub(super) fn is_strict(&self) -> bool {
-        let is = |name: &str, on: &[&str]| {
-            std::env::var(name)
-                .is_ok_and(|value| on.contains(&value.trim().to_ascii_lowercase().as_str()))
-        };
-        match self {
-            Self::Cluster(config, _) => config.calls().strict,
-            // Without a cluster no settings are read but this one.
-            Self::Here | Self::Own(_) => {
-                is("RAYTREE_STRICT", &["1"])
-                    || is("RAYTREE_CALLS__STRICT", &["true", "on", "yes", "1"])
-            }
-        }
+    pub(super) fn own_nodes(&self) -> usize {
+        if let Self::Own(nodes) = self { *nodes } else { 0 }
     }
 }
 
-/// Who is meant by an address: that which was said, else that of the environment.
-pub(super) fn place(said: Option<String>, settings: Vec<(String, String)>) -> Result<Where> {
+/// Who is meant by an address, that which was said, else that of the environment; and the settings of this machine.
+///
+/// # Errors
+/// [`Error::BadOption`] and the other errors of [`Config::load`].
+pub(super) fn place(
+    said: Option<String>,
+    settings: Vec<(String, String)>,
+) -> Result<(Where, Config)> {
     let option = if said.is_some() { "address" } else { "RAYTREE_ADDRESS" };
     let address = said.or_else(|| std::env::var("RAYTREE_ADDRESS").ok()).unwrap_or_default();
-    if address.is_empty() || address == "local" {
-        return Ok(Where::Here);
-    }
     let bad = || Error::BadOption {
         option: option.to_owned(),
         value: address.clone(),
         reason: "it is `local`, or `nodes:` and how many of them, or a host and a port".to_owned(),
     };
-    if let Some(count) = address.strip_prefix("nodes:") {
-        let nodes = count.parse::<usize>().map_err(|_| bad())?;
-        if nodes > limits::NODES_MAX {
-            check("nodes", nodes, limits::NODES_MAX)?;
-        }
-        return Ok(if nodes == 0 { Where::Here } else { Where::Own(nodes) });
+    let nodes = match address.strip_prefix("nodes:") {
+        Some(count) => Some(count.parse::<usize>().map_err(|_| bad())?),
+        None => (address.is_empty() || address == "local").then_some(0),
+    };
+    if let Some(nodes) = nodes.filter(|nodes| *nodes > limits::NODES_MAX) {
+        check("nodes", nodes, limits::NODES_MAX)?;
     }
-    let mut from = LoadFrom::process().argument("cluster.address", address.as_str());
+    let head = if nodes.is_some() { "" } else { &*address };
+    let mut from = LoadFrom::process().argument("cluster.address", head);
+    // It has said what it had to.
+    from.environment.retain(|(name, _)| name != "RAYTREE_ADDRESS");
     from.arguments.extend(settings);
     let config = Config::load(from)?;
-    let head = config.cluster().address.clone().ok_or_else(bad)?;
-    Ok(Where::Cluster(Box::new(config), head))
+    let place = match nodes {
+        Some(0) => Where::Here,
+        Some(nodes) => Where::Own(nodes),
+        None => Where::Cluster(config.cluster().address.clone().ok_or_else(bad)?),
+    };
+    Ok((place, config))
 }
 
 /// Dials the head of a cluster, if one is to be used; who says when it works for this program.
-pub(super) fn dial(shared: &Arc<Shared>, place: &Where) -> Result<Option<Receiver<Result<()>>>> {
-    let Where::Cluster(config, head) = place else { return Ok(None) };
+pub(super) fn dial(
+    shared: &Arc<Shared>,
+    placed: Option<&(Where, Config)>,
+) -> Result<Option<Receiver<Result<()>>>> {
+    let Some((Where::Cluster(head), config)) = placed else { return Ok(None) };
     let (ready, is_ready) = sync_channel(1);
     shared.peers.are(Vec::new());
     // Set once, here.

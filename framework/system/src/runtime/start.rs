@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
+use raytree_config::Config;
 use raytree_inspector::Door;
 use raytree_process::cluster::Terms;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
@@ -50,6 +51,8 @@ pub struct Init {
     address: Option<String>,
     settings: Vec<(String, String)>,
     node: Option<Details>,
+    /// What this process was started for says all of it.
+    is_part: bool,
 }
 
 impl Init {
@@ -74,22 +77,22 @@ impl Init {
     /// each node of a cluster this program gets what is free, at most what is said here. Default: what `RAYTREE_ADDRESS`
     /// says, else `local`.
     ///
-    /// A cluster is used with the settings of this machine (`raytree config`): the token of the cluster has to be in
-    /// `cluster.token_file`.
+    /// A cluster is used with the settings of this machine (`raytree config`): its token has to be in `cluster.token_file`.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
         self
     }
 
     /// A setting by name and value, as on the command line of `raytree`: it has the last word over the file of settings and
-    /// the environment. Read where a cluster is used ([`Init::address`]).
+    /// the environment. What this `Init` says in words of its own (`cpus`, `strict`) wins over all of them.
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
     }
 
-    /// CPUs that may be handed out, of each node where there are any. Default: the parallelism of the machine. More than
-    /// there are is allowed: it only counts.
+    /// CPUs that may be handed out, of each node where there are any. Default: the setting `node.cpus`, which is the
+    /// parallelism of the machine. More than there are is allowed: it only counts. Where nothing is said of resources here,
+    /// those of the settings `node.gpus` and `node.resources` may be handed out, too.
     #[track_caller]
     pub fn cpus(mut self, amount: f64) -> Self {
         self.cpus = Some(amount);
@@ -118,7 +121,7 @@ impl Init {
     }
 
     /// Sends every argument, result and object through the codec and back, as between processes: what cannot travel
-    /// shows in a test, not on a cluster. Default: what `RAYTREE_STRICT` says (`1` is on), else off.
+    /// shows in a test, not on a cluster. Default: the setting `calls.strict` (`RAYTREE_STRICT=1`), which is off.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = Some(strict);
         self
@@ -138,15 +141,16 @@ impl Init {
     }
 
     /// Whether the runtime can be looked at from outside: `raytree tree` asks it through a socket that only this user
-    /// may open. Default: true, unless `RAYTREE_INSPECTOR=off` is in the environment, which always wins.
+    /// may open. Default: true. The setting `inspector.enabled` may switch it off, and `RAYTREE_INSPECTOR=off` in the
+    /// environment always does.
     pub fn inspector(mut self, on: bool) -> Self {
         self.inspector_off = !on;
         self
     }
 
     /// The folder of that socket. It is made with mode 0700; one that others may enter is refused, with a warning.
-    /// Default: `$RAYTREE_INSPECT_DIR`, else `$XDG_RUNTIME_DIR/raytree`, else `raytree-<uid>` in the folder for temporary
-    /// files.
+    /// Default: the setting `inspector.folder` (`$RAYTREE_INSPECT_DIR`), else `$XDG_RUNTIME_DIR/raytree`, else
+    /// `raytree-<uid>` in the folder for temporary files.
     pub fn inspect_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.inspect_dir = Some(folder.into());
         self
@@ -168,10 +172,10 @@ impl Init {
     /// be the first thing a program does: what comes before it runs there, too.
     ///
     /// # Errors
-    /// [`Error::BadOption`] for a bad number, [`Error::StartFailed`] when the system gives no threads.
+    /// [`Error::BadOption`] for a bad number, or a setting that is unknown or out of range; [`Error::StartFailed`] when the system gives no threads.
     pub fn start(self) -> Result<Runtime> {
         role::take(|part| {
-            let init = Self::new().nodes(0).inspector(false);
+            let init = Self { is_part: true, ..Self::new().inspector(false) };
             match part {
                 Part::Own(own) => {
                     let init = init.threads(own.threads).namespace(own.namespace).strict(false);
@@ -190,12 +194,15 @@ impl Init {
         let parallelism = available_parallelism().map_or(1, usize::from);
         let given = self.node.take();
         let is_all = self.cpus.is_none() && self.resources.is_none();
+        let placed = if self.is_part { None } else { Some(place_of(self.address, self.settings)?) };
+        let config = placed.as_ref().map(|(_, config)| config);
+        let offers = config.map(|config| config.node().offers());
+        let offers = offers.unwrap_or_else(|| Resources::cpus(parallelism as f64));
         let resources = match (&given, self.cpus) {
             (Some(node), _) => node.resources.clone(),
             (None, Some(_)) => self.resources,
-            (None, None) => {
-                self.resources.custom(raytree_types::resources::CPU, parallelism as f64)
-            }
+            (None, None) if is_all => offers,
+            (None, None) => self.resources.with_thousandths(CPU, offers.thousandths(CPU)),
         };
         resources.checked()?;
         let threads = given.as_ref().map(|node| node.threads).or(self.threads);
@@ -213,15 +220,20 @@ impl Init {
             value: namespace.clone(),
             reason,
         })?;
-        let inspected = !self.inspector_off && place::switched_on();
-        let inspect = inspected.then_some(self.inspect_dir);
+        let is_on = config.is_none_or(|config| config.inspector().enabled);
+        let inspected = is_on && !self.inspector_off && place::switched_on();
+        let folder = || config.and_then(|config| config.inspector().folder.clone());
+        let inspect = inspected.then(|| self.inspect_dir.or_else(folder));
         let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
-        let place = place_of(self.address, self.settings)?;
         let strict = given.as_ref().map(|node| node.strict).or(self.strict);
-        let strict = strict.unwrap_or_else(|| place.is_strict());
+        let strict = strict.unwrap_or_else(|| config.is_some_and(|config| config.calls().strict));
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
-        let abandoned_max = given.map_or(limits::ABANDONED_THREADS_MAX, |node| node.abandoned_max);
+        let abandoned_max = match (given, config) {
+            (Some(node), _) => node.abandoned_max,
+            (None, Some(config)) => config.node().abandoned_threads_max as usize,
+            (None, None) => limits::ABANDONED_THREADS_MAX,
+        };
         let all = Resources::none();
         let is_to_be = Details {
             runtime: id.number(),
@@ -232,7 +244,7 @@ impl Init {
             namespace,
             abandoned_max,
         };
-        boot((id, is_node), (place, wants), is_to_be, (actors_max, again), inspect)
+        boot((id, is_node), (placed, wants), is_to_be, (actors_max, again), inspect)
     }
 }
 
@@ -258,13 +270,13 @@ pub(super) fn check(option: &str, value: usize, most: usize) -> Result<()> {
 /// `inspect`: none for no inspector's socket; else its folder, where one was named. With nodes these are what is to be.
 fn boot(
     (id, is_node): (RuntimeId, bool),
-    (place, wants): (Where, Option<Resources>),
+    (placed, wants): (Option<(Where, Config)>, Option<Resources>),
     is_to_be: Details,
     (actors_max, again): (usize, Vec<OsString>),
     inspect: Option<Option<PathBuf>>,
 ) -> Result<Runtime> {
-    let nodes = if let Where::Own(nodes) = place { nodes } else { 0 };
-    let is_alone = matches!(place, Where::Here);
+    let place = placed.as_ref().map_or(&Where::Here, |(place, _)| place);
+    let (nodes, is_alone) = (place.own_nodes(), matches!(place, Where::Here));
     let mut for_nodes = is_to_be;
     (0..nodes).for_each(|_| for_nodes.all.add(&for_nodes.resources));
     let resources = if is_alone { for_nodes.resources.clone() } else { Resources::none() };
@@ -317,7 +329,7 @@ fn boot(
     // Set once, here.
     _ = here.set(Arc::downgrade(&shared));
     life.begin(Arc::downgrade(&shared));
-    let is_ready = dial(&shared, &place)?;
+    let is_ready = dial(&shared, placed.as_ref())?;
     let (first, there) = sync_channel(nodes);
     let nodes = make_nodes(&shared, nodes, &for_nodes, &first);
     let root = start_tree(&shared, nodes.clone())?;

@@ -8,7 +8,7 @@ use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{config, explain, run, start, status, stop};
-use raytree_config::LoadFrom;
+use raytree_config::{Config, LoadFrom};
 use raytree_daemon::ROLE_VARIABLE;
 use raytree_types::inspect::place;
 
@@ -31,7 +31,10 @@ fn main() -> ExitCode {
         }
     }
     let command = Cli::parse().command;
-    let folder = place::folder(rustix::process::geteuid().as_raw());
+    // A command that needs settings says itself what is wrong with them.
+    let settings = Config::load(LoadFrom::process()).ok();
+    let folder = settings.and_then(|config| config.inspector().folder.clone());
+    let folder = folder.unwrap_or_else(|| place::folder(rustix::process::geteuid().as_raw()));
     let mut out = BufWriter::new(io::stdout().lock());
     let mut err = io::stderr();
     let ended = match command {

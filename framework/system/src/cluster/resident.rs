@@ -52,6 +52,13 @@ pub(super) struct Callers {
     is_told: AtomicBool,
 }
 
+impl Callers {
+    /// What was left for them to be written with others goes.
+    pub(super) fn flush(&self) {
+        self.links.lock().iter().for_each(|link| link.flush());
+    }
+}
+
 /// Begins the actor of this process.
 ///
 /// # Errors

@@ -71,7 +71,7 @@ pub(crate) fn serve(
         }
         Heard::Stop { .. } => {
             called.hears_of_the_end();
-            stop(known.get(), &served);
+            stop(known.get(), &served, &called);
         }
         Heard::Gone => exit(ORPHANED),
         Heard::Sent { .. } | Heard::Answered { .. } => {}
@@ -128,7 +128,7 @@ fn linked((line, runtime): (&Line, &Runtime), link: Arc<Link>, service: &Service
 
 /// A node ends its actors in order. A process of somebody's own has nothing left that anybody wants.
 #[expect(clippy::exit, reason = "the program as such never runs in this process")]
-fn stop(own: Option<&(Line, Runtime)>, service: &Service) {
+fn stop(own: Option<&(Line, Runtime)>, service: &Service, callers: &Arc<Callers>) {
     let is_resident = matches!(service, Service::Worker(posting) if posting.residence.is_some());
     // A resident's actor has not ended of its own will.
     let ended = if is_resident { resident::LOST } else { ENDED };
@@ -138,9 +138,12 @@ fn stop(own: Option<&(Line, Runtime)>, service: &Service) {
         exit(ended);
     }
     // Its beats go on meanwhile.
+    let callers = Arc::clone(callers);
     let ending = thread::Builder::new().spawn(move || {
         let shared = Arc::clone(runtime.shared());
+        shared.life.process_ends();
         runtime.shutdown();
+        callers.flush();
         last_words(&shared);
         exit(ended);
     });

@@ -166,8 +166,7 @@ impl Outgoing {
 
     /// Whether it is written soon, with what this thread gives next.
     fn is_left(&self, queue: &mut Queue, now: Duration) -> bool {
-        let patience = burst::patience();
-        let leaves = match patience {
+        let leaves = match burst::patience() {
             Patient::No => false,
             Patient::Turn => self.0.is_looked_after.load(Ordering::Acquire),
             Patient::Burst => true,
@@ -179,9 +178,7 @@ impl Outgoing {
         }
         queue.left.get_or_insert(now);
         burst::flush_soon(&self.0);
-        if patience == Patient::Turn {
-            self.0.left.notify_one();
-        }
+        self.0.left.notify_one();
         true
     }
 

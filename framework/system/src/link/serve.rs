@@ -326,7 +326,7 @@ impl Link {
     pub(super) fn answer(self: &Arc<Self>, call: u64, result: Result<Part>) {
         let serving = self.tables.lock().serving.remove(&call);
         // Nobody wants it any more; or it fails because this process ends, and is lost with that: it may be done elsewhere.
-        if serving.is_none() || (result.is_err() && self.life.has_ended()) {
+        if serving.is_none() || (result.is_err() && self.life.ends_with_process()) {
             return;
         }
         let mut kept = Kept::default();

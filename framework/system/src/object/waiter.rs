@@ -98,6 +98,10 @@ pub(crate) fn tell_all(waiters: Vec<Waiter>, ok: bool) {
     if waiters.is_empty() {
         return;
     }
+    if LINE.try_with(|_| ()).is_err() {
+        // This thread is ending.
+        return waiters.into_iter().for_each(|waiter| waiter.tell(ok));
+    }
     let first = LINE.with_borrow_mut(|line| {
         let first = line.is_none();
         let told = waiters.into_iter().map(|waiter| (waiter, ok));

@@ -16,7 +16,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::ptr::addr_eq;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use raytree_supervise::{clock, panics};
@@ -36,8 +37,6 @@ pub(crate) trait Flush: Send + Sync {
     fn flush(self: Arc<Self>);
 }
 
-type Links = VecDeque<Arc<dyn Flush>>;
-
 #[derive(Default)]
 struct Kept {
     /// When something was kept or left first.
@@ -45,7 +44,7 @@ struct Kept {
     calls: VecDeque<Arc<dyn Deferred>>,
     /// Tasks that were put into the lane of a runtime.
     tasks: Option<(Arc<Shared>, usize)>,
-    links: Links,
+    links: VecDeque<Arc<dyn Flush>>,
 }
 
 impl Kept {
@@ -72,7 +71,7 @@ thread_local! {
     static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
     /// Where something was left in a turn.
-    static LEFT: RefCell<Links> = const { RefCell::new(VecDeque::new()) };
+    static LEFT: RefCell<Vec<Weak<dyn Flush>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// While it lives this thread keeps what would wake others until it is told to go on.
@@ -139,7 +138,7 @@ fn go_all() {
             link.flush();
         }
         let is_done = kept(|kept| {
-            let is_done = !was_anybody && kept.is_empty();
+            let is_done = !was_anybody && kept.is_empty() && !waiter::are_gathered();
             kept.since = kept.since.filter(|_| !is_done);
             is_done
         });
@@ -216,9 +215,13 @@ pub(crate) fn in_turn<R>(work: impl FnOnce() -> R) -> R {
 
 /// What was left in the turns of this thread goes.
 pub(crate) fn end_turn() {
-    let next = || LEFT.try_with(|left| left.borrow_mut().pop_front()).ok().flatten();
+    let next = || LEFT.try_with(|left| left.borrow_mut().pop()).ok().flatten();
     while let Some(link) = next() {
-        link.flush();
+        // One that has ended has nothing left.
+        let Some(link) = link.upgrade() else { continue };
+        if let Err(cause) = panics::catch(|| link.flush()) {
+            tracing::error!("what goes out over a link panicked: {cause}");
+        }
     }
 }
 
@@ -235,18 +238,20 @@ pub(crate) fn patience() -> Patient {
 
 /// What is left with this one goes when [`patience`] is over.
 pub(crate) fn flush_soon<F: Flush + 'static>(left: &Arc<F>) {
-    let add = |links: &mut Links| {
-        let is_new =
-            |link: &Arc<dyn Flush>| !std::ptr::addr_eq(Arc::as_ptr(link), Arc::as_ptr(left));
-        if links.iter().all(is_new) {
-            links.push_back(Arc::clone(left) as Arc<dyn Flush>);
-        }
-    };
+    let own = Arc::as_ptr(left);
     let in_burst = kept(|kept| {
         kept.begins();
-        add(&mut kept.links);
+        if !kept.links.iter().any(|link| addr_eq(Arc::as_ptr(link), own)) {
+            kept.links.push_back(Arc::clone(left) as Arc<dyn Flush>);
+        }
     });
     if in_burst.is_none() {
+        let add = |links: &mut Vec<Weak<dyn Flush>>| {
+            if !links.iter().any(|link| addr_eq(link.as_ptr(), own)) {
+                let left: Weak<dyn Flush> = Arc::downgrade(left) as Weak<dyn Flush>;
+                links.push(left);
+            }
+        };
         // Where there is no turn any more nothing is left.
         _ = LEFT.try_with(|left| add(&mut left.borrow_mut()));
     }
@@ -354,7 +359,7 @@ mod tests {
         });
         assert!(patience() == Patient::No && seen.lock().is_empty());
         end_turn();
-        assert_eq!(*seen.lock(), [100, 101], "each once");
+        assert_eq!(*seen.lock(), [101, 100], "each once");
         seen.lock().clear();
         let mut burst = Burst::begin();
         assert!(in_turn(patience) == Patient::Burst);

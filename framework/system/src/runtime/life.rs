@@ -12,6 +12,8 @@ use super::Shared;
 /// smaller and costs no count for it, and a process starts few runtimes (an entry is under 100 bytes).
 pub(crate) struct Life {
     ended: AtomicBool,
+    /// This process ends as soon as it has.
+    with_process: AtomicBool,
     shared: OnceLock<Weak<Shared>>,
     lost_errors: AtomicU64,
     /// Every value is sent through the codec and back, as between processes.
@@ -21,8 +23,9 @@ pub(crate) struct Life {
 impl Life {
     pub(crate) fn new(strict: bool) -> &'static Self {
         let lost_errors = AtomicU64::new(0);
-        let ended = AtomicBool::new(false);
-        Box::leak(Box::new(Self { ended, shared: OnceLock::new(), lost_errors, strict }))
+        let (ended, with_process) = Default::default();
+        let shared = OnceLock::new();
+        Box::leak(Box::new(Self { ended, with_process, shared, lost_errors, strict }))
     }
 
     /// Called once, when the runtime is up.
@@ -41,6 +44,16 @@ impl Life {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    /// When it ends, so does this process.
+    pub(crate) fn process_ends(&self) {
+        self.with_process.store(true, Ordering::Release);
+    }
+
+    /// It has ended, and this process is about to.
+    pub(crate) fn ends_with_process(&self) -> bool {
+        self.has_ended() && self.with_process.load(Ordering::Acquire)
     }
 
     pub(crate) fn check(&self) -> Result<()> {

@@ -369,7 +369,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         ctx: &'a ActorContext<T>,
         hold: &Hold,
     ) -> Option<Boxed<'a>> {
-        let invocation = self.begin()?;
+        let invocation = self.begin_in_turn()?;
         let codec = invocation.codec();
         let begun = {
             let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
@@ -384,7 +384,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         ctx: &'a ActorContext<T>,
         hold: &Hold,
     ) -> Option<Boxed<'a>> {
-        let invocation = self.begin()?;
+        let invocation = self.begin_in_turn()?;
         let codec = invocation.codec();
         let begun = {
             let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
@@ -464,6 +464,15 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             work(self);
             burst::end_turn();
         }
+    }
+
+    /// What is to be run now; where that is nothing, it may have been the last of the turn.
+    fn begin_in_turn(self: &Arc<Self>) -> Option<I> {
+        let begun = self.begin();
+        if begun.is_none() {
+            self.in_turn(|_| ());
+        }
+        begun
     }
 
     fn finish<'a>(

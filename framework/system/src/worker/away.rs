@@ -126,6 +126,7 @@ impl There {
         if self.link.has_room() {
             return true;
         }
+        burst::end_turn();
         tokio::select! {
             biased;
             // Without the one who would say so it is over as well.
@@ -233,6 +234,7 @@ impl<A: Actor> kit::Actor for Away<A> {
     }
 
     async fn stopped(&mut self, _ctx: &Context<HostedMsg<A>>) {
+        burst::end_turn();
         if self.there.is_begun && !self.there.is_over() {
             // It finishes what is queued. What takes too long is ended by the stop's deadline.
             self.there.link.end_actor(self.there.export, false);
@@ -286,6 +288,7 @@ impl<A: Actor> Away<A> {
                 Next::Hold => None,
                 Next::Full(link) => Some(link),
             };
+            burst::end_turn();
             let Some(changed) = changed.take() else {
                 // Before one more look, so that nothing is missed.
                 changed = Some(ways.changed());

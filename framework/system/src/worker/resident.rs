@@ -248,6 +248,7 @@ impl<A: Actor> Follows<A> {
                 }
                 self.leave(there).await;
             }
+            burst::end_turn();
             if self.resident.is_stopping() {
                 // Between two lives: there need not be another one.
                 self.resident.end(false);

@@ -13,7 +13,7 @@ pub struct Settings {
     /// A child sends a beat this often, and the judge looks this often. 10 ms to 10 s; default 100 ms.
     pub beat_every: Duration,
     /// A child silent for this long gets no new work; one that beats and does not move, likewise. At least three
-    /// beats, and less than both deadlines; default 1 s.
+    /// beats, and less than both deadlines; default 800 ms.
     pub suspect_after: Duration,
     /// A child on the same host is dead after this much silence. At most an hour; default 1.5 s.
     pub dead_after_local: Duration,

@@ -27,7 +27,7 @@ fn mb_2_settings_that_could_break_a_promise_are_refused_by_name() {
         ("dead_after_remote", |s| s.dead_after_remote = Duration::ZERO),
         ("suspect_after", |s| s.suspect_after = ms(299)),
         ("suspect_after", |s| s.suspect_after = ms(1500)),
-        ("stuck_after", |s| s.stuck_after = ms(1000)),
+        ("stuck_after", |s| s.stuck_after = ms(800)),
         ("start_within", |s| s.start_within = ms(2999)),
         ("isolation_grace", |s| s.isolation_grace = ms(2999)),
         ("isolation_grace", |s| s.isolation_grace = Duration::MAX),

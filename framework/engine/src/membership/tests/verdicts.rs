@@ -12,8 +12,8 @@ fn mb_9_a_silent_local_child_is_suspect_then_killed_then_declared() {
     check_ticks(
         &ticks(&mut judge, 0, 3000),
         &expect![[r#"
-        1000: Mark { 1, phase: Suspect }
-        1500: Convict { 1, cause: Silent { after: 1.5s }, fence: Kill }"#]],
+            800: Mark { 1, phase: Suspect }
+            1500: Convict { 1, cause: Silent { after: 1.5s }, fence: Kill }"#]],
     );
     assert_eq!(judge.phase("node"), Some(Phase::Fenced));
     let fenced = Input::Fenced { member: node(1) };
@@ -41,9 +41,9 @@ fn a_silent_remote_child_is_fenced_by_its_lease() {
     check_ticks(
         &ticks(&mut judge, 0, 4000),
         &expect![[r#"
-        1000: Mark { 1, phase: Suspect }
-        3000: Convict { 1, cause: Silent { after: 3s }, fence: Lease { until: 3s } }
-        3000: Down { 1, cause: Silent { after: 3s }, asked: false }"#]],
+            800: Mark { 1, phase: Suspect }
+            3000: Convict { 1, cause: Silent { after: 3s }, fence: Lease { until: 3s } }
+            3000: Down { 1, cause: Silent { after: 3s }, asked: false }"#]],
     );
 }
 
@@ -119,8 +119,8 @@ fn one_that_beats_and_does_not_move_is_degraded_then_dead() {
     check_ticks(
         &all,
         &expect![[r#"
-        1000: Mark { 1, phase: Degraded }
-        5000: Convict { 1, cause: Stuck { after: 5s }, fence: Lease { until: 7.551505s } }"#]],
+            800: Mark { 1, phase: Degraded }
+            5000: Convict { 1, cause: Stuck { after: 5s }, fence: Lease { until: 7.551505s } }"#]],
     );
 }
 

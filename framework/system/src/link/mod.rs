@@ -176,7 +176,7 @@ impl Link {
 
     fn read(self: &Arc<Self>, from: impl Read) -> Cause {
         let burst = RefCell::new(Burst::begin());
-        let from = Patient { from, burst: &burst };
+        let from = FlushesFirst { from, burst: &burst };
         let mut from = BufReader::with_capacity(64 << 10, from);
         loop {
             let frame = match stream::read::<Frame>(&mut from) {
@@ -460,12 +460,12 @@ impl Link {
 }
 
 /// Lets nobody wait for what was heard while it waits for more itself (BU-1).
-struct Patient<'a, R> {
+struct FlushesFirst<'a, R> {
     from: R,
     burst: &'a RefCell<Burst>,
 }
 
-impl<R: Read> Read for Patient<'_, R> {
+impl<R: Read> Read for FlushesFirst<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.burst.borrow_mut().flush();
         self.from.read(into)

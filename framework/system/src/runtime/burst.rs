@@ -9,7 +9,7 @@
 //! them to be written together; that is its *turn*.
 //!
 //! Invariants:
-//! - **BU-1 (soon):** nothing is kept while its thread waits, and nothing is left while it runs what may take long.
+//! - **BU-1 (soon):** nothing is kept while its thread waits, and nothing is left while it runs what is not known to be swift.
 //! - **BU-2 (in-order):** what is kept for mailboxes goes in the order in which it was made, and before all that is made later
 //!   or stands in line behind it.
 

@@ -5,7 +5,7 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 15] = [
+pub const FRAMEWORK: [(&str, u8); 16] = [
     ("raytree-types", 0),
     ("raytree-config", 1),
     ("raytree-engine", 1),
@@ -17,6 +17,7 @@ pub const FRAMEWORK: [(&str, u8); 15] = [
     ("raytree-inspector", 2),
     ("raytree-system", 3),
     ("raytree-daemon", 3),
+    ("raytree-top", 3),
     ("raytree", 4),
     ("raytree-macros", 4),
     ("raytree-cli", 4),
@@ -43,7 +44,7 @@ const SAME_FLOOR: [(&str, &str); 7] = [
 /// What a library may use of the framework.
 const FOR_LIBRARIES: [&str; 2] = ["raytree", "raytree-nn"];
 
-/// Foreign crates that the lowest floors do not know, and those who may.
+/// Foreign crates that the lowest floors and the live view do not know.
 const FOREIGN: [(&str, &[&str]); 2] = [
     (
         "ractor",
@@ -54,9 +55,20 @@ const FOREIGN: [(&str, &[&str]); 2] = [
             "raytree-store",
             "raytree-wire",
             "raytree-nn",
+            "raytree-top",
         ],
     ),
-    ("tokio", &["raytree-types", "raytree-config", "raytree-engine", "raytree-wire", "raytree-nn"]),
+    (
+        "tokio",
+        &[
+            "raytree-types",
+            "raytree-config",
+            "raytree-engine",
+            "raytree-wire",
+            "raytree-nn",
+            "raytree-top",
+        ],
+    ),
 ];
 
 /// Edges that go up, and crates without a floor.

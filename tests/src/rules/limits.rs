@@ -6,11 +6,17 @@ use crate::tree::{Source, Tree};
 /// Where the bounds live.
 pub const FILE: &str = "framework/types/src/limits.rs";
 
+/// Where those of one part live that has many.
+pub const FOLDER: &str = "framework/types/src/limits/";
+
 /// Bounds without documentation, and a file of bounds that is not where it should be.
 #[must_use]
 pub fn check(tree: &Tree) -> Vec<Finding> {
     match tree.file(FILE) {
-        Some(source) => undocumented(source),
+        Some(source) => {
+            let parts = tree.rust().filter(|part| part.path.starts_with(FOLDER));
+            std::iter::once(source).chain(parts).flat_map(undocumented).collect()
+        }
         None => vec![Finding::new(FILE, 1, "limits-documented", "the file of bounds is missing")],
     }
 }
@@ -40,5 +46,7 @@ mod tests {
         assert_eq!(lines(text), vec![3, 6]);
         assert_eq!(lines("/// Why.\n#[doc(hidden)]\npub const A: u8 = 1;\n"), vec![]);
         assert_eq!(check(&Tree::of(&[])).len(), 1);
+        let part = format!("{FOLDER}a.rs");
+        assert_eq!(check(&Tree::of(&[(FILE, ""), (&part, text)])).len(), 2);
     }
 }

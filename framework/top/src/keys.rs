@@ -1,0 +1,318 @@
+//! Keys, and what they do.
+
+use std::time::Duration;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use raytree_types::inspect::TreeRow;
+use raytree_types::limits;
+use raytree_types::supervision::Restart;
+
+use crate::ask::Question;
+use crate::model::{Effect, EventId, Model};
+use crate::panes::{Kill, Pane};
+use crate::{text, view};
+
+/// What is on the help pane: sections of keys and what they do.
+pub(crate) const HELP: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "Move",
+        &[
+            ("j k ↓ ↑", "one line down, up"),
+            ("PgDn PgUp", "one page down, up"),
+            ("g G", "to the first, to the last line"),
+            ("h l ← →", "fold or go up, unfold or go down"),
+            ("space", "fold or unfold"),
+            ("E C", "unfold everything, fold everything"),
+            ("n", "to the next row in trouble"),
+        ],
+    ),
+    (
+        "Find",
+        &[
+            ("/", "filter by name, type, host or actor id; Enter keeps it, Esc drops it"),
+            ("o", "order: tree, queue, busy, memory, restarts; all but the first are flat lists"),
+            ("f", "only what is in trouble"),
+        ],
+    ),
+    (
+        "Ask",
+        &[
+            ("Enter", "all there is to say of the row"),
+            ("x", "why is it so? the root cause first"),
+            ("e", "the supervision log; Enter goes to the row of an entry"),
+            ("w", "who waits for whom; a circle is a deadlock"),
+            ("L", "the last lines that it has written"),
+        ],
+    ),
+    (
+        "Do",
+        &[
+            ("p", "freeze what is shown, and go on"),
+            ("y", "copy the id, or else the path"),
+            ("K", "kill it; asks first"),
+            ("Esc", "close what is open, drop the filter; with nothing open, quit"),
+            ("q Ctrl-C", "quit"),
+        ],
+    ),
+];
+
+impl Model {
+    /// A key was pressed.
+    pub fn key(&mut self, key: KeyEvent, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        let mut effects = Vec::new();
+        if key.kind == KeyEventKind::Release {
+            return effects;
+        }
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        if control && key.code == KeyCode::Char('c') {
+            return vec![Effect::Quit];
+        }
+        if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
+            return effects;
+        }
+        if self.typing {
+            self.type_filter(key.code);
+        } else if matches!(self.pane, Some(Pane::Kill(_))) {
+            self.answer_kill(key.code, &mut effects);
+        } else if !self.pane_key(key.code) {
+            self.tree_key(key.code, &mut effects);
+        }
+        self.ask_detail(false, &mut effects);
+        effects
+    }
+
+    fn type_filter(&mut self, code: KeyCode) {
+        match code {
+            KeyCode::Esc => {
+                self.filter.clear();
+                self.typing = false;
+            }
+            KeyCode::Enter => self.typing = false,
+            KeyCode::Backspace if self.filter.pop().is_none() => self.typing = false,
+            KeyCode::Char(c) if self.filter.chars().count() < limits::TOP_FILTER_CHARS_MAX => {
+                self.filter.push(c);
+            }
+            KeyCode::Down => return self.list.go(&self.fold, 1),
+            KeyCode::Up => return self.list.go(&self.fold, -1),
+            _ => {}
+        }
+        self.list.set_filter(&self.fold, &self.filter);
+    }
+
+    /// Only a typed `y` is a yes. Keys that move do nothing: who holds one down has not read the question.
+    fn answer_kill(&mut self, code: KeyCode, effects: &mut Vec<Effect>) {
+        let Some(Pane::Kill(kill)) = &self.pane else { return };
+        match code {
+            KeyCode::Char('y') => {
+                let question = Question::Kill(kill.path.clone());
+                let said = format!("killing {} …", text::plain(&kill.path));
+                self.pane = None;
+                self.say(&said);
+                self.ask(question, effects);
+            }
+            KeyCode::Char('n' | 'q') | KeyCode::Esc => self.pane = None,
+            _ => {}
+        }
+    }
+
+    /// A key that means something to the pane that is open.
+    fn pane_key(&mut self, code: KeyCode) -> bool {
+        let page = isize::try_from(view::pane_lines(self)).unwrap_or(isize::MAX).max(1);
+        let lines = match code {
+            KeyCode::Char('j') | KeyCode::Down => 1,
+            KeyCode::Char('k') | KeyCode::Up => -1,
+            KeyCode::PageDown => page,
+            KeyCode::PageUp => -page,
+            KeyCode::Char('g') | KeyCode::Home => isize::MIN,
+            KeyCode::Char('G') | KeyCode::End => isize::MAX,
+            code => return self.pane_command(code),
+        };
+        match &self.pane {
+            None => return false,
+            Some(Pane::Events { selected }) => {
+                let selected = self.event_near(*selected, lines);
+                self.pane = Some(Pane::Events { selected });
+            }
+            Some(_) => {
+                let most = view::longest_scroll(self);
+                self.scroll = self.scroll.min(most).saturating_add_signed(lines).min(most);
+            }
+        }
+        true
+    }
+
+    fn pane_command(&mut self, code: KeyCode) -> bool {
+        let Some(pane) = &self.pane else { return false };
+        let same = match (pane, code) {
+            (_, KeyCode::Esc | KeyCode::Char('q')) => true,
+            (Pane::Events { selected }, KeyCode::Enter) => {
+                self.go_to_event(*selected);
+                return true;
+            }
+            (Pane::Help, KeyCode::Char('?'))
+            | (Pane::Detail, KeyCode::Enter)
+            | (Pane::Why { .. }, KeyCode::Char('x'))
+            | (Pane::Events { .. }, KeyCode::Char('e'))
+            | (Pane::Waits { .. }, KeyCode::Char('w'))
+            | (Pane::Logs { .. }, KeyCode::Char('L')) => true,
+            _ => false,
+        };
+        if same {
+            self.pane = None;
+        }
+        same
+    }
+
+    /// The entry so many lines below this one; the newest is the first.
+    fn event_near(&self, selected: Option<EventId>, lines: isize) -> Option<EventId> {
+        let at = selected.map_or(0, |id| self.events.range(id..).skip(1).count());
+        let last = self.events.len().saturating_sub(1);
+        let at = at.saturating_add_signed(lines).min(last);
+        // The first line follows the log.
+        (at > 0).then(|| self.events.keys().rev().nth(at).copied()).flatten()
+    }
+
+    fn go_to_event(&mut self, selected: Option<EventId>) {
+        let event = match selected {
+            Some(id) => self.events.get(&id),
+            None => self.events.values().next_back(),
+        };
+        let Some(path) = event.map(|event| event.path.clone()) else { return };
+        match self.fold.at_path(&path) {
+            Some(line) => {
+                self.pane = None;
+                self.list.go_to(&self.fold, line);
+            }
+            None => self.say(&format!("{} is no more", text::plain(&path))),
+        }
+    }
+
+    fn tree_key(&mut self, code: KeyCode, effects: &mut Vec<Effect>) {
+        let page = isize::try_from(self.list.page()).unwrap_or(isize::MAX).max(1);
+        match code {
+            KeyCode::Char('p') => self.freeze(effects),
+            KeyCode::Char('y') => self.copy(effects),
+            // What nobody sees does not move.
+            code if !view::shows_tree(self) => self.open_pane(code, effects),
+            KeyCode::Char('j') | KeyCode::Down => self.list.go(&self.fold, 1),
+            KeyCode::Char('k') | KeyCode::Up => self.list.go(&self.fold, -1),
+            KeyCode::PageDown => self.list.go(&self.fold, page),
+            KeyCode::PageUp => self.list.go(&self.fold, -page),
+            KeyCode::Char('g') | KeyCode::Home => self.list.go(&self.fold, isize::MIN),
+            KeyCode::Char('G') | KeyCode::End => self.list.go(&self.fold, isize::MAX),
+            KeyCode::Char('h') | KeyCode::Left => self.list.fold(&self.fold, Some(true)),
+            KeyCode::Char('l') | KeyCode::Right => self.list.fold(&self.fold, Some(false)),
+            KeyCode::Char(' ') => self.list.fold(&self.fold, None),
+            KeyCode::Char('E') => self.list.fold_all(&self.fold, false),
+            KeyCode::Char('C') => self.list.fold_all(&self.fold, true),
+            KeyCode::Char('n') => self.list.go_to_trouble(&self.fold),
+            KeyCode::Char('o') => self.list.next_order(&self.fold),
+            KeyCode::Char('f') => self.list.toggle_trouble(&self.fold),
+            KeyCode::Char('/') => self.typing = true,
+            KeyCode::Char('q') => effects.push(Effect::Quit),
+            KeyCode::Esc if self.filter.is_empty() => effects.push(Effect::Quit),
+            KeyCode::Esc => {
+                self.filter.clear();
+                self.list.set_filter(&self.fold, "");
+            }
+            code => self.open_pane(code, effects),
+        }
+    }
+
+    fn open_pane(&mut self, code: KeyCode, effects: &mut Vec<Effect>) {
+        let path = self.list.line().map(|line| self.fold.path(line));
+        let pane = match (code, path) {
+            (KeyCode::Char('?'), _) => Pane::Help,
+            (KeyCode::Char('e'), _) => Pane::Events { selected: None },
+            (KeyCode::Char('w'), _) => Pane::Waits { stories: None },
+            (KeyCode::Enter, Some(_)) => Pane::Detail,
+            (KeyCode::Char('x'), Some(path)) => Pane::Why { path, story: None },
+            (KeyCode::Char('L'), Some(path)) => Pane::Logs { path, lines: None },
+            (KeyCode::Char('K'), Some(path)) => return self.ask_kill(path),
+            _ => return,
+        };
+        self.scroll = 0;
+        if let Some(question) = pane.question() {
+            self.ask(question, effects);
+        }
+        self.pane = Some(pane);
+    }
+
+    fn freeze(&mut self, effects: &mut Vec<Effect>) {
+        self.frozen = match self.frozen {
+            Some(_) => None,
+            None => Some(self.now),
+        };
+        if self.frozen.is_none() {
+            self.ask(Question::Look, effects);
+        }
+    }
+
+    /// The id, where it has one: it is how an actor is called in other commands.
+    fn copy(&mut self, effects: &mut Vec<Effect>) {
+        let Some(line) = self.list.line() else { return };
+        let id = self.fold.row(line).id;
+        let copied = id.map_or_else(|| self.fold.path(line), |id| id.to_string());
+        self.say(&format!("copied {}", text::plain(&copied)));
+        effects.push(Effect::Copy(copied));
+    }
+
+    fn ask_kill(&mut self, path: String) {
+        let Some(line) = self.list.line() else { return };
+        if self.fold.gone_for(line).is_some() {
+            return self.say(&format!("{} is gone already", text::plain(&path)));
+        }
+        let losses = self.losses(line);
+        self.scroll = 0;
+        self.pane = Some(Pane::Kill(Kill { path, losses }));
+    }
+
+    /// What is lost when this row is killed, one sentence each.
+    fn losses(&self, line: usize) -> Vec<String> {
+        let row = self.fold.row(line);
+        let below = &self.fold.lines()[line + 1..self.fold.lines()[line].end as usize];
+        let rows = || (line + 1..line + 1 + below.len()).map(|at| self.fold.row(at));
+        let mut losses = vec!["its state, and what it holds in memory".to_owned()];
+        let queued: u64 = row.queued + rows().map(|row| row.queued).sum::<u64>();
+        if queued > 0 {
+            losses.push(format!("{} not yet handled", text::many(queued, "message")));
+        }
+        if let (Some(current), Some(busy)) = (&row.current, row.busy_for) {
+            let current = text::plain(current);
+            losses.push(format!("what it does now: {current}, for {}", text::span(busy)));
+        }
+        let count = below.len() as u64 + row.hidden + rows().map(|row| row.hidden).sum::<u64>();
+        if count > 0 {
+            let end = if count == 1 { "which ends" } else { "which end" };
+            losses.push(format!("{} below it, {end} with it", text::many(count, "actor")));
+        }
+        if row.process.is_some() {
+            losses.push("it begins a process: everything in there".to_owned());
+        }
+        losses
+    }
+
+    /// What follows when this row is killed, as far as it is known.
+    pub(crate) fn afterwards(&self, path: &str) -> String {
+        let Some(line) = self.fold.at_path(path) else { return "it is gone already".to_owned() };
+        let row: &TreeRow = self.fold.row(line);
+        let policy = self.detail_of(path).map(|detail| detail.policy.as_ref());
+        let restarts = text::many(u64::from(row.restarts), "restart");
+        match policy {
+            Some(Some(policy)) if policy.restart == Restart::Temporary => {
+                "it is temporary: it does not come back".to_owned()
+            }
+            Some(Some(policy)) => {
+                format!(
+                    "it is {}: its supervisor starts it again; {restarts} so far",
+                    policy.restart
+                )
+            }
+            Some(None) => "it has no supervisor: everything ends with it".to_owned(),
+            None => {
+                format!("whether it comes back is its supervisor's business; {restarts} so far")
+            }
+        }
+    }
+}

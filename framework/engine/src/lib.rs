@@ -15,3 +15,4 @@ pub mod route;
 mod sim;
 pub mod supervision;
 pub mod task;
+pub mod waits;

@@ -46,6 +46,12 @@ pub struct ActorId {
 }
 
 impl ActorId {
+    /// The runtime that has given it: the one that decides on its lives.
+    #[must_use]
+    pub fn runtime(self) -> RuntimeId {
+        self.runtime
+    }
+
     /// Its number within its runtime.
     #[must_use]
     pub fn number(self) -> u64 {

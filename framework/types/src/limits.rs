@@ -1,6 +1,12 @@
 //! The bounds of the system, each with the reason for its size. What reaches one gets a typed error, not growth.
 
+mod inspect;
+mod top;
+
 use std::time::Duration;
+
+pub use inspect::*;
+pub use top::*;
 
 /// Messages a system actor accepts before senders are refused. Far above any healthy queue (they drain in
 /// microseconds), far below what would hurt: 64 Ki messages of at most 1 KiB are 64 MiB.
@@ -136,40 +142,6 @@ pub const CODEC_ENCODE_STACK_BYTES_MAX: usize = 128 << 10;
 /// How long after its start a runtime opens its inspector's socket: the start's own work goes first, and one that lives
 /// shorter is not worth a socket. Nobody types a command faster.
 pub const INSPECT_OPEN_AFTER: Duration = Duration::from_millis(20);
-
-/// Bytes of one request to the inspector: a path and a few switches. What is longer is not a request.
-pub const INSPECT_REQUEST_BYTES_MAX: usize = 4096;
-
-/// Bytes of one answer of the inspector. A row is about 300 bytes, so this is a tree of 200 k actors; what does not fit
-/// is counted.
-pub const INSPECT_REPLY_BYTES_MAX: usize = 64 << 20;
-
-/// Clients that one inspector answers at once; the others wait in the line of the socket. Each may hold one answer in
-/// memory, and nobody watches a runtime through more windows.
-pub const INSPECT_CONNECTIONS_MAX: usize = 8;
-
-/// How long a client may take to send a request, and how long it may be silent between two: a live view asks once a
-/// second.
-pub const INSPECT_READ_WITHIN: Duration = Duration::from_secs(5);
-
-/// How long a client may take to read an answer of the largest size: 64 MiB in this time are 7 MB/s.
-pub const INSPECT_WRITE_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long a client waits for an answer: a tree of a million actors is read in about a second.
-pub const INSPECT_ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long the inspector waits when the system gives it no connection (no file descriptors left, say).
-pub const INSPECT_ACCEPT_AGAIN: Duration = Duration::from_secs(1);
-
-/// Files that a runtime looks at when it clears away the sockets of dead ones; the next runtime finds the rest.
-pub const INSPECT_SWEEP_MAX: usize = 256;
-
-/// Characters of a cause in one row of a tree: a screen shows less, a panic may have said a megabyte.
-pub const INSPECT_CAUSE_CHARS_MAX: usize = 512;
-
-/// Restarts of one inspector over its whole existence. It has a budget of its own, so that whatever ails it ends nobody
-/// else; with the longest back-off this is more than an hour.
-pub const INSPECT_RESTARTS_MAX: u32 = 1000;
 
 /// Bytes of a path that a socket can have: `sun_path` less its closing zero, 108 on Linux, 104 elsewhere.
 pub const SOCKET_PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };

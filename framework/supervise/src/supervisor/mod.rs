@@ -13,6 +13,7 @@
 //! - **SU-2 (closed):** the address of a child that will not live again is closed; one that may (its supervisor ends and
 //!   may be restarted) stays open.
 
+mod log;
 pub(crate) mod observer;
 pub(crate) mod root;
 pub(crate) mod spec;
@@ -103,7 +104,7 @@ impl Actor for Supervisor {
 
     async fn start(ctx: &Context<SupervisorMsg>, spec: SupervisorSpec) -> Result<Self, Failure> {
         let probe = ctx.addr().probe();
-        probe.set_strategy(spec.policy.strategy);
+        probe.treats(spec.policy);
         // What an earlier life left behind has ended by now (SU-1).
         probe.orphan_all();
         let mut supervisor = Self {
@@ -182,6 +183,7 @@ impl Supervisor {
         let key = self.next_key;
         self.next_key += 1;
         let policy = spec.policy;
+        spec.body.probe().is_treated(policy);
         ctx.addr().probe().adopt(key, spec.body.probe());
         if let Some(tag) = spec.tag {
             self.by_tag.insert(tag, key);
@@ -223,7 +225,7 @@ impl Supervisor {
     fn started(&mut self, ctx: &Context<SupervisorMsg>, body: ActorId) -> Result<(), Failure> {
         let Some(&key) = self.by_body.get(&body) else { return Ok(()) };
         let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
-        child.spec.body.probe().note(format!("life {} is up", child.life));
+        log::up(child.spec.body.probe(), child.life);
         if let Some(observer) = &mut child.spec.observer {
             observer.started(child.life);
         }
@@ -241,8 +243,7 @@ impl Supervisor {
         let Some(child) = self.children.get_mut(&key) else { return Ok(()) };
         let probe = Arc::clone(child.spec.body.probe());
         let (kind, remains) = child.read_end(ended);
-        probe.exited(&kind);
-        log_exit(&probe.path(), &kind);
+        log::exited(&probe, &kind);
         let before = child.spec.observer.as_mut().and_then(|o| o.exited(child.life, &kind));
         child.last = kind;
         child.body = None;
@@ -303,7 +304,7 @@ impl Supervisor {
             Effect::Arm(timer, after) => self.arm(ctx, timer, after),
             Effect::Restarting { key, restarts, after } => self.with(key, |child| {
                 child.between = true;
-                child.spec.body.probe().restarting(restarts, after);
+                log::restarting(child.spec.body.probe(), restarts, after);
                 if let Some(observer) = &mut child.spec.observer {
                     observer.restarting(restarts, after);
                 }
@@ -353,16 +354,8 @@ impl Supervisor {
             self.by_tag.remove(&tag);
         }
         if reason == EndReason::GaveUp {
-            // The child's failure is the root cause of ours.
-            let limit = self.limit;
-            let text = format!(
-                "{} failed more than {} times within {:?}",
-                child.spec.body.probe().name(),
-                limit.max,
-                limit.within
-            );
-            let chain = vec![child.last.to_string()];
-            self.gave_up = Some(Cause { chain, ..Cause::message(text) });
+            let (own, probe) = (ctx.addr().probe(), child.spec.body.probe());
+            self.gave_up = Some(log::gave_up(own, probe, self.limit, &child.last));
         }
         child.stop_timers();
         let last = match (reason, child.end.take()) {
@@ -378,6 +371,7 @@ impl Supervisor {
             }
             _ => child.last.clone(),
         };
+        log::ended(child.spec.body.probe(), reason, &last);
         // A child of our spec that ends because we do will live again if we do: its address stays open, and the end
         // of the whole tree closes it (SU-2).
         if self.engine.is_closing() && !child.added {
@@ -449,14 +443,6 @@ fn tell_end(spec: &mut ChildSpec, reason: EndReason, last: &ExitKind) {
 
 fn end_state(last: &ExitKind) -> ActorState {
     if last.is_normal() { ActorState::Stopped } else { ActorState::Failed }
-}
-
-fn log_exit(path: &str, kind: &ExitKind) {
-    if kind.is_normal() {
-        tracing::debug!(actor = path, "{kind}");
-    } else {
-        tracing::warn!(actor = path, "{kind}");
-    }
 }
 
 impl fmt::Debug for Supervisor {

@@ -3,8 +3,12 @@
 //! [`place`] says where somebody can be asked, [`protocol`] what, the records here what it answers.
 
 mod cluster;
+mod detail;
+mod event;
 pub mod place;
 pub mod protocol;
+mod tree;
+mod wait;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,12 +18,14 @@ use serde::{Deserialize, Serialize};
 use crate::exit::ExitKind;
 
 pub use cluster::{ClusterStatus, DetachedStatus, JobStatus, NodePhase, NodeStatus};
-pub use protocol::{
-    Answer, Asked, Refused, Reply, Request, Role, Selection, TreeRow, TreeRows, Versioned,
-};
+pub use detail::{ActorDetail, EndHow, EndNote, PolicyDetail};
+pub use event::{Event, EventKind, EventQuery, Events, Missing, Story, StoryStep};
+pub use protocol::{Answer, Asked, Refused, Reply, Request, Role, Versioned};
+pub use tree::{Edit, Misfit, ProcessRow, Selection, TreeChanges, TreeRow, TreeRows};
+pub use wait::{Party, Wait, Who};
 
 /// Version of these records and of the protocol that carries them; raised when a field changes its meaning.
-pub const INSPECT_VERSION: u32 = 1;
+pub const INSPECT_VERSION: u32 = 2;
 
 /// The state of an actor as its supervisor sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

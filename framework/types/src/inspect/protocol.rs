@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActorState, INSPECT_VERSION};
+use super::INSPECT_VERSION;
+use super::detail::{ActorDetail, EndHow, EndNote};
+use super::event::{EventQuery, Events, Story};
+use super::tree::{Selection, TreeChanges, TreeRows};
+use super::wait::Wait;
 use crate::ids::RuntimeId;
 
 /// The part of every line that never changes: read it first, and the rest only when the version is one's own.
@@ -23,6 +27,9 @@ pub struct Versioned {
 pub struct Asked {
     /// [`INSPECT_VERSION`].
     pub version: u32,
+    /// How long the client waits: who has to ask others waits a little less for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<Duration>,
     /// What is asked.
     pub request: Request,
 }
@@ -31,7 +38,7 @@ impl Asked {
     /// `request` in the present version.
     #[must_use]
     pub fn new(request: Request) -> Self {
-        Self { version: INSPECT_VERSION, request }
+        Self { version: INSPECT_VERSION, patience: None, request }
     }
 }
 
@@ -43,6 +50,31 @@ pub enum Request {
     Hello,
     /// This moment of the tree.
     Tree(Selection),
+    /// All there is to say of one actor: its path, its name or its id.
+    Actor {
+        /// Which, e.g. `gcs/membership`, `scores` or `actor-1-2a`.
+        which: String,
+    },
+    /// The supervision log.
+    Events(EventQuery),
+    /// Why is it as it is? A path, a name, or an id.
+    Why {
+        /// What, e.g. `node/worker/actor_host/scores`, `actor-1-2a` or `task-1-7`.
+        which: String,
+    },
+    /// Who waits for whom, and for how long already: those alone who have waited for a while. Deadlocks first.
+    Waits,
+    /// Who waits for whom in this process and in those below it, as it is.
+    Edges,
+    /// End a life of an actor, or the actor.
+    End {
+        /// Which: its path, its name or its id.
+        which: String,
+        /// A life, or all that it has.
+        how: EndHow,
+        /// Do it. Else it is only said what would be lost.
+        confirmed: bool,
+    },
     /// For tests, and for nothing else: the actor at this path of the physical tree is to panic, before its next message or at
     /// once when it is idle. What follows is its supervisor's business; the root has none, so that with it the whole tree
     /// ends. Whoever may ask this is the process's own user, who could as well kill it. No command asks it.
@@ -66,6 +98,11 @@ pub enum Role {
         /// Its name there.
         name: String,
     },
+    /// A process that another one has started to work for it.
+    Part {
+        /// What it is called there, e.g. `node-1` or `job-1 on node-1`.
+        name: String,
+    },
 }
 
 impl fmt::Display for Role {
@@ -74,22 +111,9 @@ impl fmt::Display for Role {
             Self::Program => f.write_str("program"),
             Self::Head => f.write_str("head"),
             Self::Node { name } => write!(f, "node {name}"),
+            Self::Part { name } => write!(f, "part {name}"),
         }
     }
-}
-
-/// Which rows of a tree.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Selection {
-    /// The logical tree (who spawned whom) instead of the physical one (who supervises whom).
-    pub owners: bool,
-    /// Only what is at this path and below, e.g. `node/worker`. Default: everything.
-    pub path: Option<String>,
-    /// Rows deeper than this are only counted; 0 is the top row alone. Default: all depths.
-    pub depth: Option<u32>,
-    /// Only rows in trouble (see [`TreeRow::in_trouble`]) and those above them.
-    pub failed: bool,
 }
 
 /// One line from the runtime, at most [`INSPECT_REPLY_BYTES_MAX`](crate::limits::INSPECT_REPLY_BYTES_MAX).
@@ -108,6 +132,12 @@ pub struct Reply {
     pub role: Role,
     /// How long the runtime has existed.
     pub uptime: Duration,
+    /// When this was so, since 1970, by the clock of its machine.
+    #[serde(default)]
+    pub captured_at: Duration,
+    /// Where the head of its cluster listens: all that say the same are shown by that head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// What was asked for.
     pub answer: Answer,
 }
@@ -120,67 +150,24 @@ pub enum Answer {
     Hello,
     /// To [`Request::Tree`].
     Tree(TreeRows),
+    /// To [`Request::Tree`] with [`Selection::since`].
+    Changes(TreeChanges),
+    /// To [`Request::Actor`].
+    Actor(Box<ActorDetail>),
+    /// To [`Request::Events`].
+    Events(Events),
+    /// To [`Request::Why`].
+    Why(Story),
+    /// To [`Request::Waits`].
+    Waits(Vec<Story>),
+    /// To [`Request::Edges`].
+    Edges(Vec<Wait>),
+    /// To [`Request::End`].
+    End(EndNote),
     /// To [`Request::Panic`]: said before it is done, as whoever answers may be the one.
     Panics,
     /// There is no answer.
     Refused(Refused),
-}
-
-/// A tree, row by row: parents before their children, each row with its depth. Flat, because a chain of owners may be
-/// deeper than any stack.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TreeRows {
-    /// The rows.
-    pub rows: Vec<TreeRow>,
-    /// Rows that were asked for and did not fit into the reply.
-    pub more: u64,
-}
-
-/// One actor of a tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TreeRow {
-    /// Levels below the first row; the logical tree has many rows at level 0.
-    pub depth: u32,
-    /// Its name among its siblings.
-    pub name: String,
-    /// The type of the actor.
-    pub type_name: String,
-    /// `one-for-one` and so on for a supervisor; nothing for a leaf.
-    pub strategy: Option<String>,
-    /// State.
-    pub state: ActorState,
-    /// Messages sent to it and not yet handled.
-    pub queued: u64,
-    /// The bound on queued messages.
-    pub queue_limit: u64,
-    /// Messages refused because the bound was reached.
-    pub refused: u64,
-    /// Messages handled over all its lives.
-    pub handled: u64,
-    /// How long it has been handling its current message.
-    pub busy_for: Option<Duration>,
-    /// The name of that message.
-    pub current: Option<String>,
-    /// Restarts over its whole existence.
-    pub restarts: u32,
-    /// Its last end in one sentence, at most
-    /// [`INSPECT_CAUSE_CHARS_MAX`](crate::limits::INSPECT_CAUSE_CHARS_MAX).
-    pub last_cause: Option<String>,
-    /// What is to be said of it now, e.g. of abandoned threads; mostly nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remark: Option<String>,
-    /// Rows below it that were not asked for, because they are too deep.
-    pub hidden: u64,
-}
-
-impl TreeRow {
-    /// It has failed, waits for its next life, has been restarted before, or there is something to be said of it.
-    #[must_use]
-    pub fn in_trouble(&self) -> bool {
-        matches!(self.state, ActorState::Failed | ActorState::Restarting)
-            || self.restarts > 0
-            || self.remark.is_some()
-    }
 }
 
 /// Why there is no answer.
@@ -214,10 +201,29 @@ pub enum Refused {
     #[error("the runtime belongs to another user")]
     Stranger,
     /// The tree has nothing at that path.
-    #[error("there is no `{path}` in the tree")]
+    #[error("there is no `{path}` in the tree{}", nearest(near))]
     NoSuchPath {
         /// The path.
         path: String,
+        /// What is called nearly so, the nearest first.
+        #[serde(default)]
+        near: Vec<String>,
+    },
+    /// Several have that name.
+    #[error("`{which}` may be any of these, say which: {}", paths.join(", "))]
+    Ambiguous {
+        /// The name.
+        which: String,
+        /// Where they are, at most [`INSPECT_NEAR_MAX`](crate::limits::INSPECT_NEAR_MAX) of them.
+        paths: Vec<String>,
+    },
+    /// It is not to be ended so.
+    #[error("{path} is not ended: {reason}")]
+    NotEnded {
+        /// Which.
+        path: String,
+        /// Why, and what can be done instead.
+        reason: String,
     },
     /// Who spawned whom is known to programs alone.
     #[error("{who} has no actors of its users, so nobody owns anybody there")]
@@ -233,6 +239,14 @@ pub enum Refused {
     },
 }
 
+fn nearest(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        [one] => format!("; is `{one}` meant?"),
+        many => format!("; is one of these meant: {}?", many.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,14 +257,14 @@ mod tests {
         let line = serde_json::to_string(&asked)?;
         assert_eq!(
             line,
-            r#"{"version":1,"request":{"tree":{"owners":true,"path":null,"depth":null,"failed":false}}}"#
+            r#"{"version":2,"request":{"tree":{"owners":true,"whole":false,"path":null,"depth":null,"failed":false}}}"#
         );
         assert_eq!(serde_json::from_str::<Asked>(&line)?, asked);
         // What a script may write by hand.
-        let short: Asked = serde_json::from_str(r#"{"version":1,"request":{"tree":{}}}"#)?;
+        let short: Asked = serde_json::from_str(r#"{"version":2,"request":{"tree":{}}}"#)?;
         assert_eq!(short.request, Request::Tree(Selection::default()));
         assert_eq!(
-            serde_json::from_str::<Asked>(r#"{"version":1,"request":"hello"}"#)?.request,
+            serde_json::from_str::<Asked>(r#"{"version":2,"request":"hello"}"#)?.request,
             Request::Hello
         );
         Ok(())
@@ -258,7 +272,7 @@ mod tests {
 
     #[test]
     fn who_does_not_say_what_it_is_is_a_program() -> serde_json::Result<()> {
-        let head = r#""version":1,"pid":1,"runtime":2,"program":"a","uptime":{"secs":1,"nanos":0}"#;
+        let head = r#""version":2,"pid":1,"runtime":2,"program":"a","uptime":{"secs":1,"nanos":0}"#;
         let reply = |role: &str| format!(r#"{{{head},{role}"answer":"hello"}}"#);
         assert_eq!(serde_json::from_str::<Reply>(&reply(""))?.role, Role::Program);
         let node: Reply = serde_json::from_str(&reply(r#""role":{"node":{"name":"node-1"}},"#))?;

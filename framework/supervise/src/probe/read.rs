@@ -1,0 +1,111 @@
+//! What is read of a probe, and of the tree below it. No actor is asked, none can hold it up.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use raytree_engine::supervision::Budget;
+use raytree_types::inspect::{
+    ActorDetail, ActorState, FlightEvent, INSPECT_VERSION, PolicyDetail, TreeNode, TreeRow,
+    TreeSnapshot,
+};
+use raytree_types::limits;
+
+use super::Probe;
+use crate::clock;
+
+impl Probe {
+    /// This moment of the tree below, this probe as its root.
+    #[must_use]
+    pub fn snapshot(&self) -> TreeSnapshot {
+        TreeSnapshot { version: INSPECT_VERSION, uptime: clock::now(), root: self.read() }
+    }
+
+    fn read(&self) -> TreeNode {
+        let row = self.row(0);
+        TreeNode {
+            name: row.name,
+            type_name: row.type_name,
+            strategy: row.strategy,
+            state: row.state,
+            queued: row.queued,
+            queue_limit: row.queue_limit,
+            handled: row.handled,
+            refused: row.refused,
+            busy_for: row.busy_for,
+            current: row.current,
+            restarts: row.restarts,
+            remark: row.remark,
+            last_causes: self.last_causes(),
+            recorder: self.recorder.read(),
+            children: self.children().iter().map(|child| child.read()).collect(),
+        }
+    }
+
+    /// This place alone, as a row of a flat tree. The flight recorder is not read.
+    #[must_use]
+    pub fn row(&self, depth: u32) -> TreeRow {
+        let current = *self.current.lock();
+        let cause = self.causes.lock().back().map(|kind| short(&kind.to_string()));
+        let (remark, host) = match &*self.extra.lock() {
+            Some(extra) => (extra.remark.as_deref().map(short), extra.host.clone()),
+            None => (None, None),
+        };
+        TreeRow {
+            depth,
+            name: self.name.clone(),
+            type_name: self.type_name.to_owned(),
+            id: self.actor(),
+            strategy: self.group.get().map(|group| group.strategy.to_string()),
+            state: self.state(),
+            queued: self.queued(),
+            queue_limit: self.queue_limit,
+            refused: self.refused.load(Ordering::Relaxed),
+            handled: self.handled(),
+            busy: Duration::from_nanos(self.busy.load(Ordering::Relaxed)),
+            busy_for: current.map(|(_, since)| clock::now().saturating_sub(since)),
+            current: current.map(|(label, _)| label.to_owned()),
+            restarts: self.restarts(),
+            last_cause: cause,
+            remark,
+            host,
+            process: None,
+            hidden: 0,
+        }
+    }
+
+    /// All there is to say of it.
+    #[must_use]
+    pub fn detail(&self) -> ActorDetail {
+        // The recorder's times are of this process alone.
+        let began = clock::unix_time().saturating_sub(clock::now());
+        let at = |event: FlightEvent| FlightEvent { at: began + event.at, ..event };
+        let due = Duration::from_nanos(self.due.load(Ordering::Relaxed));
+        let waits = self.state() == ActorState::Restarting && !due.is_zero();
+        let policy = self.policy.get().map(|policy| PolicyDetail {
+            restart: policy.restart,
+            shutdown: policy.shutdown,
+            backoff: policy.backoff,
+            own_restarts: match policy.budget {
+                Budget::Shared => None,
+                Budget::Own(total) => Some(total),
+            },
+        });
+        ActorDetail {
+            path: self.path(),
+            pid: std::process::id(),
+            row: self.row(0),
+            policy,
+            intensity: self.group.get().map(|group| group.limit),
+            next_life_in: waits.then(|| due.saturating_sub(clock::now())),
+            children: self.children.read().len() as u64,
+            ends: self.last_causes(),
+            recorder: self.recorder.read().into_iter().map(at).collect(),
+        }
+    }
+}
+
+/// As much of a text as one row has room for.
+fn short(text: &str) -> String {
+    let end = text.char_indices().nth(limits::INSPECT_CAUSE_CHARS_MAX);
+    end.map_or(text, |(end, _)| &text[..end]).to_owned()
+}

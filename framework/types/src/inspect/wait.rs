@@ -1,0 +1,60 @@
+//! Who waits for whom.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ActorId, JobId, TaskId};
+
+/// Somebody waits for the answer of somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// Who waits.
+    pub waiter: Party,
+    /// For whom.
+    pub target: Party,
+    /// For what: a method of the target, or its function.
+    pub what: String,
+    /// For how long the waiter has been at what it does now: it has waited no longer than that.
+    pub age: Option<Duration>,
+    /// The waiter does nothing else meanwhile, and takes nothing else up.
+    pub is_alone: bool,
+}
+
+/// One who waits, or is waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// The job that it is part of, on a cluster: programs count their actors alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+    /// Who it is.
+    pub who: Who,
+    /// How it is called in the tree.
+    pub label: String,
+}
+
+/// An actor or a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// An actor of users.
+    Actor(ActorId),
+    /// A task.
+    Task(TaskId),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Actor(id) => id.fmt(f),
+            Self::Task(id) => id.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.label, self.who)
+    }
+}

@@ -1,22 +1,25 @@
 //! The programs as they are, on a cluster: a head and a node, which are threads of this test.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::sync_channel;
-use std::thread::{JoinHandle, spawn};
+use std::thread::{JoinHandle, spawn, yield_now};
+use std::time::Duration;
 
 use raytree_config::{Config, LoadFrom};
-use raytree_daemon::{Ending, run_head, run_node, stop};
+use raytree_daemon::{Ending, inspect, run_head, run_node, stop};
+use raytree_inspector::client::Client;
+use raytree_types::inspect::{Answer, Request, Story};
 use tempfile::TempDir;
 
 struct Cluster {
     address: SocketAddr,
     config: Config,
     head: JoinHandle<()>,
-    node: JoinHandle<Ending>,
+    nodes: Vec<JoinHandle<Ending>>,
     home: TempDir,
 }
 
@@ -24,38 +27,64 @@ fn config(home: &Path, more: &[(&str, &str)]) -> Config {
     let own = |path: &str| home.join(path).display().to_string();
     let from = LoadFrom::default();
     let from = from.argument("cluster.token_file", own("config/raytree/token"));
-    let from = from.argument("node.cache_dir", own("cache")).argument("cluster.name", "only");
+    let from = from.argument("node.cache_dir", own("cache"));
+    let from = from.argument("inspector.folder", own("sockets"));
     Config::load(more.iter().fold(from, |from, (key, value)| from.argument(*key, *value))).unwrap()
 }
 
 impl Cluster {
-    fn start() -> Self {
+    fn start(nodes: usize) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let has = [("node.cpus", "4"), ("node.resources", "special_hardware=4")];
-        let (config, of_node) = (config(home.path(), &[]), config(home.path(), &has));
+        let own = config(home.path(), &[]);
         let (tell, told) = sync_channel(1);
-        let own = config.clone();
-        let head = spawn(move || run_head(&own, false, |at| tell.send(at).unwrap()).unwrap());
+        let config_of_head = own.clone();
+        let run = move || run_head(&config_of_head, false, |at| tell.send(at).unwrap()).unwrap();
+        let head = spawn(run);
         let address = told.recv().unwrap();
-        let (tell, told) = sync_channel(1);
-        let node = spawn(move || run_node(&of_node, address, || tell.send(()).unwrap()).unwrap());
-        told.recv().unwrap();
-        Self { address, config, head, node, home }
+        let nodes = (1..=nodes).map(|number| {
+            let name = format!("node-{number}");
+            let has = [
+                ("node.cpus", "4"),
+                ("node.resources", "special_hardware=4"),
+                ("cluster.name", &name),
+            ];
+            let of_node = config(home.path(), &has);
+            let (tell, told) = sync_channel(1);
+            let run = move || run_node(&of_node, address, || tell.send(()).unwrap()).unwrap();
+            let node = spawn(run);
+            told.recv().unwrap();
+            node
+        });
+        let nodes = nodes.collect();
+        Self { address, config: own, head, nodes, home }
+    }
+
+    /// A program that uses it, about to be run.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("RAYTREE_ADDRESS", self.address.to_string());
+        command.env("XDG_CONFIG_HOME", self.home.path().join("config"));
+        command.env("RAYTREE_INSPECT_DIR", self.home.path().join("sockets"));
+        command
+    }
+
+    /// Somebody who looks at all of it.
+    fn looker(&self) -> Client {
+        Client::new(Box::new(inspect(&self.config, self.address).unwrap()))
     }
 
     /// What a program prints that ends well.
     fn says(&self, program: &str) -> Vec<String> {
-        let mut command = Command::new(program);
-        command.env("RAYTREE_INSPECTOR", "off").env("RAYTREE_ADDRESS", self.address.to_string());
-        command.env("XDG_CONFIG_HOME", self.home.path().join("config"));
-        let output = command.output().unwrap();
+        let output = self.command(program).env("RAYTREE_INSPECTOR", "off").output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
     fn end(self) {
         stop(&self.config, self.address).unwrap();
-        assert_eq!(self.node.join().unwrap(), Ending::InOrder);
+        for node in self.nodes {
+            assert_eq!(node.join().unwrap(), Ending::InOrder);
+        }
         self.head.join().unwrap();
     }
 }
@@ -68,12 +97,56 @@ fn lines<'a>(said: &'a [String], but: &[&str]) -> Vec<&'a str> {
 
 #[test]
 fn programs_say_on_a_cluster_what_they_say_anywhere() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start(1);
     let quickstart = env!("CARGO_BIN_EXE_quickstart");
     let alone = Command::new(quickstart).env("RAYTREE_INSPECTOR", "off").output().unwrap();
     let alone = String::from_utf8(alone.stdout).unwrap();
     let alone: Vec<String> = alone.lines().map(str::to_owned).collect();
     let times = ["x the time of one"];
     assert_eq!(lines(&cluster.says(quickstart), &times), lines(&alone, &times));
+    cluster.end();
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is waited for on the cluster, once somebody waits for ever.
+fn deadlocks(looker: &mut Client) -> Vec<Story> {
+    loop {
+        let reply = looker.ask(Request::Waits, PATIENCE).unwrap();
+        let Answer::Waits(stories) = reply.answer else { panic!("waits") };
+        let deadlocks: Vec<Story> = stories.into_iter().filter(|story| story.is_cycle).collect();
+        if !deadlocks.is_empty() {
+            return deadlocks;
+        }
+        yield_now();
+    }
+}
+
+#[test]
+fn a_deadlock_over_three_nodes_is_named() {
+    let cluster = Cluster::start(3);
+    let mut command = cluster.command(env!("CARGO_BIN_EXE_philosophers"));
+    command.args(["--left-first", "--guests", "5"]).stdout(Stdio::null());
+    let mut philosophers = command.spawn().unwrap();
+    let mut looker = cluster.looker();
+    let told = deadlocks(&mut looker);
+    let [circle] = &told[..] else { panic!("one circle: {told:?}") };
+    let mut names: Vec<&str> =
+        circle.steps.iter().filter_map(|step| step.who.split(' ').next()).collect();
+    let first = names.first().copied();
+    assert_eq!(first, Some("fork-1"), "{circle:?}");
+    assert_eq!(names, ["fork-1", "fork-2", "fork-3", "fork-4", "fork-5"]);
+    names.rotate_left(1);
+    for (step, next) in circle.steps.iter().zip(names) {
+        assert!(step.what.contains(&format!("dine_with of {next} (")), "{step:?}");
+    }
+    // Whoever asks about one of them is told of the circle.
+    let which = "fork-3".to_owned();
+    let reply = looker.ask(Request::Why { which }, PATIENCE).unwrap();
+    let Answer::Why(story) = reply.answer else { panic!("a story") };
+    assert!(story.is_cycle && story.steps.len() == 5, "{story:?}");
+    assert!(story.now.starts_with("it is in a deadlock"), "{story:?}");
+    philosophers.kill().unwrap();
+    philosophers.wait().unwrap();
     cluster.end();
 }

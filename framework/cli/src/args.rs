@@ -3,6 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 use raytree_types::inspect::Selection;
 
+use crate::reach::Where;
+
 /// Starts clusters, and looks at the supervision trees that run on this machine.
 #[derive(Clone, Debug, PartialEq, Parser)]
 #[command(name = "raytree", version)]
@@ -17,6 +19,18 @@ pub struct Cli {
 pub enum Command {
     /// Print the supervision tree of every program, head and node of this user.
     Tree(TreeArgs),
+    /// Show the live tree: rates, queues, failures, why, events, waits.
+    Top(TopArgs),
+    /// Print all there is to say of one actor: mailbox, policy, last ends, flight recorder.
+    Actor(OneArgs),
+    /// Say why an actor is as it is: the root cause first, then what became of it.
+    Why(OneArgs),
+    /// Print what failed and what supervisors decided.
+    Events(EventsArgs),
+    /// End an actor of users for good, and what it owns.
+    Kill(EndArgs),
+    /// End the present life of an actor: its supervisor starts the next one.
+    Restart(EndArgs),
     /// Explain an error code, or list them all.
     Explain(ExplainArgs),
     /// Print the settings of a cluster, and where each comes from.
@@ -120,6 +134,83 @@ pub struct ConfigArgs {
     pub json: bool,
 }
 
+/// Which actor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit code: 0; 1 when there is no such actor, or several; 2 when nothing runs.
+Without --address it is looked for in everything of this user that runs on this machine, and in the processes below.")]
+pub struct OneArgs {
+    /// Its path in the tree, its name, or its id, e.g. node/worker/actor_host/scores, scores or actor-1-2a
+    pub which: String,
+    /// Where to look
+    #[command(flatten)]
+    pub place: Where,
+    /// The answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is looked at, and how often.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit code: 0 when it was quit; 2 when nothing runs, or there is no terminal.
+Keys are shown with `?`. NO_COLOR leaves colours out; whatever they say is said by a sign or a word, too.")]
+pub struct TopArgs {
+    /// Where to look
+    #[command(flatten)]
+    pub place: Where,
+    /// The time between two looks, 100ms or more
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    pub interval: String,
+    /// A cluster that is made up, and needs none
+    #[arg(long, conflicts_with_all = ["address", "pid"])]
+    pub demo: bool,
+}
+
+/// Which actor is to end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit code: 0 when it was done; 1 when it was not; 2 when nothing runs.
+Without --yes nothing is done: it is said what would be lost.")]
+pub struct EndArgs {
+    /// Its path in the tree, its name, or its id, e.g. node/worker/actor_host/scores, scores or actor-1-2a
+    pub which: String,
+    /// Where to look
+    #[command(flatten)]
+    pub place: Where,
+    /// Do it
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Which entries of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit code: 0; 1 when somebody did not answer; 2 when nothing runs.
+Times are UTC. Each process keeps its last 4,096 entries.")]
+pub struct EventsArgs {
+    /// Only what happened here and below, e.g. node/worker
+    pub path: Option<String>,
+    /// Where to look
+    #[command(flatten)]
+    pub place: Where,
+    /// Go on printing what happens, until it is interrupted
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only what happened so long ago or later: 500ms, 30s, 5m, 2h, 1d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only of this kind: failed, restart, up, ended, gave-up or warning
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// At most so many, the newest
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub limit: usize,
+    /// As JSON; with --follow one line each
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Which error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "Exit code: 0; 2 when there is no such code.")]
@@ -142,9 +233,9 @@ pub struct TreeArgs {
     /// The answers as one JSON array
     #[arg(long)]
     pub json: bool,
-    /// Only those of this process
-    #[arg(long)]
-    pub pid: Option<u32>,
+    /// Where to look
+    #[command(flatten)]
+    pub place: Where,
     /// Levels below the first to show; what is deeper is counted
     #[arg(long, value_name = "N")]
     pub depth: Option<u32>,
@@ -159,9 +250,11 @@ impl TreeArgs {
     pub fn selection(&self) -> Selection {
         Selection {
             owners: self.owners,
+            whole: true,
             path: self.path.clone(),
             depth: self.depth,
             failed: self.failed,
+            since: None,
         }
     }
 }
@@ -191,12 +284,14 @@ mod tests {
             "7",
         ];
         let Command::Tree(tree) = Cli::try_parse_from(line)?.command else { panic!("a tree") };
-        assert_eq!((tree.pid, tree.json), (Some(7), false));
+        assert_eq!((tree.place.pid, tree.json), (Some(7), false));
         let selection = Selection {
             owners: true,
+            whole: true,
             path: Some("node/worker".to_owned()),
             depth: Some(2),
             failed: true,
+            since: None,
         };
         assert_eq!(tree.selection(), selection);
         let tree = Cli::try_parse_from(["raytree", "tree"])?.command;

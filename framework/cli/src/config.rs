@@ -9,8 +9,8 @@ use raytree_types::Result;
 use crate::Code;
 use crate::args::ConfigArgs;
 use crate::explain::{COLUMNS_MAX, wrap};
+use crate::text::{cut, width};
 use crate::tree::Style;
-use crate::tree::text::{cut, width};
 
 /// Prints all settings, one a line, or all there is to say of one.
 ///

@@ -6,8 +6,8 @@ use raytree_types::codes::{self, CODES};
 
 use crate::Code;
 use crate::args::ExplainArgs;
+use crate::text::{cut, width};
 use crate::tree::Style;
-use crate::tree::text::{cut, width};
 
 /// Columns of a text that is read line by line: longer lines are hard to follow.
 pub(crate) const COLUMNS_MAX: usize = 100;

@@ -5,25 +5,39 @@
 //! `raytree config` what the settings are and where each comes from.
 //!
 //! - [`args`]: what can be written on the command line.
-//! - [`client`]: finds the runtimes of this user and asks them, with the patience of a person.
+//! - [`reach`]: whom a command asks, a head or whatever runs here.
 //! - [`tree`]: from answers to lines of text, pure.
 //! - [`run()`]: joins the three.
 //! - [`explain()`]: error codes.
 //! - [`config()`]: settings, and where each comes from.
 //! - [`start()`], [`stop()`], [`status()`]: the heads and nodes of this machine, and how a cluster is.
 
+mod actor;
 pub mod args;
-pub mod client;
 mod config;
+mod end;
+mod events;
 mod explain;
 pub mod local;
+mod one;
+pub mod reach;
 mod run;
 mod start;
 mod status;
+mod table;
+mod text;
+mod time;
+mod top;
 pub mod tree;
+mod why;
 
+pub use actor::actor;
 pub use config::config;
+pub use end::end;
+pub use events::events;
 pub use explain::explain;
 pub use run::{Code, run};
 pub use start::{start, stop};
 pub use status::status;
+pub use top::top;
+pub use why::why;

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
-use raytree_cli::{config, explain, run, start, status, stop};
+use raytree_cli::{actor, config, end, events, explain, run, start, status, stop, top, why};
 use raytree_config::{Config, LoadFrom};
 use raytree_daemon::ROLE_VARIABLE;
-use raytree_types::inspect::place;
+use raytree_types::inspect::{EndHow, place};
 
 /// Columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 100;
@@ -39,6 +39,12 @@ fn main() -> ExitCode {
     let mut err = io::stderr();
     let ended = match command {
         Command::Tree(args) => run(&args, &folder, style(), &mut out, &mut err),
+        Command::Top(args) => top(&args, &folder, is_coloured(), &mut err),
+        Command::Actor(args) => actor(&args, &folder, style(), &mut out, &mut err),
+        Command::Why(args) => why(&args, &folder, style(), &mut out, &mut err),
+        Command::Events(args) => events(&args, &folder, style(), &mut out, &mut err),
+        Command::Kill(args) => end(&args, EndHow::Kill, &folder, &mut out, &mut err),
+        Command::Restart(args) => end(&args, EndHow::Restart, &folder, &mut out, &mut err),
         Command::Explain(args) => explain(&args, style(), &mut out, &mut err),
         Command::Start(args) => {
             log();
@@ -81,9 +87,9 @@ fn style() -> Style {
     }
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
     let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
-    Style {
-        columns: columns.or(named).unwrap_or(COLUMNS),
-        lines: true,
-        colour: env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-    }
+    Style { columns: columns.or(named).unwrap_or(COLUMNS), lines: true, colour: is_coloured() }
+}
+
+fn is_coloured() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

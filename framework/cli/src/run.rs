@@ -1,12 +1,13 @@
-//! From a command line to an exit code.
+//! `raytree tree`: the supervision tree of everybody who is found, once.
 
 use std::io::{self, Write};
 use std::path::Path;
 
+use raytree_inspector::client::AskError;
 use raytree_types::inspect::{Refused, Reply, Request};
 
 use crate::args::TreeArgs;
-use crate::client::{self, AskError};
+use crate::reach::{Found, reach};
 use crate::tree::{self, Style};
 
 /// How it ended.
@@ -20,7 +21,8 @@ pub enum Code {
     Nothing = 2,
 }
 
-/// Prints the trees of the programs, heads and nodes in `folder` to `out`; what stands in the way, one sentence each, to `err`.
+/// Prints the trees of the programs, heads and nodes in `folder`, or of a cluster, to `out`; what stands in the way, one
+/// sentence each, to `err`.
 ///
 /// # Errors
 /// `out` or `err` cannot be written; the caller knows whether that matters.
@@ -31,41 +33,74 @@ pub fn run(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    let mut found = match client::find(folder) {
-        Ok(found) => found,
-        Err(error) => {
-            writeln!(err, "raytree: {error}")?;
-            return Ok(Code::Nothing);
-        }
-    };
-    found.retain(|(name, _)| args.pid.is_none_or(|pid| pid == name.pid));
-    let (mut replies, mut nowhere, mut silent) = (Vec::new(), None, false);
-    for (name, path) in found {
-        match client::ask(&path, Request::Tree(args.selection())) {
-            Ok(reply) => replies.push(reply),
-            Err(AskError::Gone) => {}
-            Err(AskError::Refused(refused @ Refused::NoSuchPath { .. })) => nowhere = Some(refused),
-            // Others may have owners; a path that is nowhere says more.
-            Err(AskError::Refused(refused @ Refused::NoOwners { .. })) => {
-                nowhere = nowhere.or(Some(refused));
-            }
-            Err(error) => {
-                silent = true;
-                writeln!(err, "raytree: runtime-{} of pid {}: {error}", name.runtime, name.pid)?;
-            }
-        }
-    }
+    let Some(found) = reach(&args.place, folder, err)? else { return Ok(Code::Nothing) };
+    let answers = ask_all(found, &Request::Tree(args.selection()), err)?;
+    let Asked { replies, refused, is_partial, place } = answers;
     if !replies.is_empty() {
         print(&replies, args, style, out)?;
-    } else if let Some(refused) = nowhere {
+    } else if let Some(refused) = refused {
         writeln!(err, "raytree: {refused}")?;
         return Ok(Code::Partly);
-    } else if !silent {
-        let whose = args.pid.map_or_else(String::new, |pid| format!(" in process {pid}"));
-        writeln!(err, "raytree: nothing runs{whose} (looked in {})", folder.display())?;
-        return Ok(Code::Nothing);
+    } else if !is_partial {
+        return nothing(args.place.pid, &place, err);
     }
-    Ok(if silent { Code::Partly } else { Code::Good })
+    Ok(if is_partial { Code::Partly } else { Code::Good })
+}
+
+/// Nobody is there.
+pub(crate) fn nothing(pid: Option<u32>, place: &str, err: &mut impl Write) -> io::Result<Code> {
+    let whose = pid.map_or_else(String::new, |pid| format!(" in process {pid}"));
+    writeln!(err, "raytree: nothing runs{whose} (looked in {place})")?;
+    Ok(Code::Nothing)
+}
+
+/// What everybody said to one question.
+pub(crate) struct Asked {
+    pub(crate) replies: Vec<Reply>,
+    /// Why somebody refused; of several reasons the one that says most.
+    pub(crate) refused: Option<Refused>,
+    pub(crate) is_partial: bool,
+    pub(crate) place: String,
+}
+
+/// Asks everybody who was found.
+///
+/// # Errors
+/// `err` cannot be written.
+pub(crate) fn ask_all(found: Found, request: &Request, err: &mut impl Write) -> io::Result<Asked> {
+    let Found { whom, is_partial, place } = found;
+    let mut asked = Asked { replies: Vec::new(), refused: None, is_partial, place };
+    for mut one in whom {
+        match one.ask(request.clone()) {
+            Ok(reply) => asked.replies.push(reply),
+            Err(AskError::Gone) => {}
+            // Others may have owners; a path that is nowhere says more.
+            Err(AskError::Refused(refused @ Refused::NoOwners { .. })) => {
+                asked.refused.get_or_insert(refused);
+            }
+            Err(AskError::Refused(refused)) => {
+                let says_more = |before: &Refused| near(&refused) > near(before);
+                if asked.refused.as_ref().is_none_or(says_more) {
+                    asked.refused = Some(refused);
+                }
+            }
+            Err(error) => {
+                asked.is_partial = true;
+                let Reply { runtime, pid, .. } = one.hello;
+                writeln!(err, "raytree: {runtime} of pid {pid}: {error}")?;
+            }
+        }
+    }
+    Ok(asked)
+}
+
+/// How much a refusal helps.
+fn near(refused: &Refused) -> usize {
+    match refused {
+        Refused::NoOwners { .. } => 0,
+        Refused::NoSuchPath { near, .. } => 1 + near.len(),
+        _ => usize::MAX,
+    }
 }
 
 fn print(replies: &[Reply], args: &TreeArgs, style: Style, out: &mut impl Write) -> io::Result<()> {

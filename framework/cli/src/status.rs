@@ -11,8 +11,8 @@ use raytree_types::{Cause, Resources};
 use crate::Code;
 use crate::args::StatusArgs;
 use crate::start::{address_of, config_of};
+use crate::table::table;
 use crate::tree::Style;
-use crate::tree::text::{cut, width};
 
 /// Asks the head, and prints what it says.
 ///
@@ -96,23 +96,6 @@ fn print(status: &ClusterStatus, style: Style, out: &mut impl Write) -> io::Resu
     }
     for node in status.nodes.iter().filter(|node| node.phase != NodePhase::Up) {
         writeln!(out, "\nwarning: {} is {} and gets no new work", node.name, node.phase)?;
-    }
-    Ok(())
-}
-
-fn table<const N: usize>(
-    head: [&str; N],
-    rows: Vec<[String; N]>,
-    style: Style,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let rows: Vec<_> = [head.map(str::to_owned)].into_iter().chain(rows).collect();
-    let widths: Vec<_> =
-        (0..N).map(|at| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0)).collect();
-    for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        writeln!(out, "{}", cut(line.trim_end(), style.columns))?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use raytree_config::{Config, HostPort};
+use raytree_inspector::StreamLine;
 use raytree_process::cluster::{Greeting, MESSAGE_BYTES_MAX};
 use raytree_types::inspect::ClusterStatus;
 use raytree_types::limits;
@@ -94,6 +95,14 @@ pub fn stop(config: &Config, head: SocketAddr) -> Result<(), AskError> {
     // Its end is the answer.
     read_frame(&mut reads, MESSAGE_BYTES_MAX).map_err(broke)?;
     Ok(())
+}
+
+/// A connection over which the whole cluster of this head can be looked at.
+///
+/// # Errors
+/// [`AskError`].
+pub fn inspect(config: &Config, head: SocketAddr) -> Result<StreamLine, AskError> {
+    Ok(StreamLine::new(connect(config, head, &Greeting::Inspect)?))
 }
 
 fn broke(error: FrameError) -> AskError {

@@ -33,7 +33,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-pub use ask::{AskError, resolve, status, stop};
+pub use ask::{AskError, inspect, resolve, status, stop};
 use head::Head;
 use node::{Node, Summons};
 

@@ -1,6 +1,7 @@
 //! What a head or a node shows of itself to those who look from outside: its tree. It has no actors of its users.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 
 use raytree_config::Config;
 use raytree_inspector::{Door, Inspected, Owners};
@@ -11,18 +12,15 @@ use raytree_types::inspect::{Role, place};
 /// See the [module documentation](self).
 struct Shown {
     id: RuntimeId,
-    role: Role,
     door: Arc<Door>,
     root: Root,
+    /// Where the head listens, once that is known.
+    cluster: Box<dyn Fn() -> Option<SocketAddr> + Send + Sync>,
 }
 
 impl Inspected for Shown {
     fn id(&self) -> RuntimeId {
         self.id
-    }
-
-    fn role(&self) -> Role {
-        self.role.clone()
     }
 
     fn door(&self) -> &Arc<Door> {
@@ -33,8 +31,30 @@ impl Inspected for Shown {
         Arc::clone(self.root.probe())
     }
 
+    fn cluster(&self) -> Option<String> {
+        (self.cluster)().map(|address| address.to_string())
+    }
+
     fn owners(&self) -> Option<Owners> {
         None
+    }
+}
+
+/// Whether, and where, a process of the cluster is looked at.
+#[derive(Clone)]
+pub(crate) struct Sight {
+    id: RuntimeId,
+    pub(crate) door: Arc<Door>,
+}
+
+impl Sight {
+    /// As the settings say.
+    pub(crate) fn of(role: Role, config: &Config) -> Self {
+        let settings = config.inspector();
+        let is_wanted = settings.enabled && place::switched_on();
+        let id = RuntimeId::next();
+        let wanted = is_wanted.then(|| settings.folder.clone());
+        Self { id, door: Arc::new(Door::new(id, role, wanted)) }
     }
 }
 
@@ -43,14 +63,21 @@ pub(crate) struct Window(Arc<Shown>);
 
 impl Window {
     /// Lets others look at a tree that is up, unless the settings are against it. Opened a moment later.
-    pub(crate) fn of(root: &Root, role: Role, config: &Config) -> Self {
-        let settings = config.inspector();
-        let is_wanted = settings.enabled && place::switched_on();
-        let id = RuntimeId::next();
-        let door = Arc::new(Door::new(id, is_wanted.then(|| settings.folder.clone())));
-        let shown = Arc::new(Shown { id, role, door, root: root.clone() });
+    pub(crate) fn of(
+        root: &Root,
+        sight: &Sight,
+        cluster: impl Fn() -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        let Sight { id, door } = sight.clone();
+        let shown = Shown { id, door, root: root.clone(), cluster: Box::new(cluster) };
+        let shown = Arc::new(shown);
         raytree_inspector::start(root, &shown);
         Self(shown)
+    }
+
+    /// What is looked at.
+    pub(crate) fn inspected(&self) -> Weak<dyn Inspected> {
+        Arc::downgrade(&self.0) as Weak<dyn Inspected>
     }
 }
 

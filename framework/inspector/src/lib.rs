@@ -5,19 +5,33 @@
 //! ([`walk`]). What is said over the socket is `raytree_types::inspect`.
 
 mod actor;
+mod answer;
+pub mod client;
 mod door;
+mod ending;
+mod near;
+mod owners;
+mod process;
+mod search;
 mod session;
 mod socket;
+mod story;
+mod stream;
+mod waits;
 mod walk;
+mod whole;
 
 use std::sync::{Arc, Weak};
 
 use raytree_supervise::{Addr, ChildSpec, Probe, Root, SupervisorMsg};
-use raytree_types::inspect::{Refused, Role, Selection, TreeRows};
-use raytree_types::{RuntimeId, limits};
+use raytree_types::inspect::{Refused, Selection, Story, TreeRows, Wait};
+use raytree_types::{ActorId, RuntimeId, limits};
 
 use actor::Inspector;
+pub use answer::{Said, Talk};
+pub use client::Feed;
 pub use door::Door;
+pub use stream::{StreamLine, answer_over};
 pub use walk::{Branch, walk};
 
 /// What can be looked at. Asked on any thread, while everything else goes on.
@@ -25,17 +39,46 @@ pub trait Inspected: Send + Sync + 'static {
     /// Which runtime of its process it is.
     fn id(&self) -> RuntimeId;
 
-    /// What it is to its cluster.
-    fn role(&self) -> Role;
-
     /// Its socket.
     fn door(&self) -> &Arc<Door>;
 
     /// The root of the physical tree.
     fn root(&self) -> Arc<Probe>;
 
+    /// Where the head of its cluster listens, if it is part of one.
+    fn cluster(&self) -> Option<String>;
+
+    /// The story of something that has no place in the tree, by its id or name: an actor that waits for resources.
+    fn explains(&self, _which: &str) -> Option<Story> {
+        None
+    }
+
+    /// Which actors wait for answers of which.
+    fn waits(&self) -> Vec<Wait> {
+        Vec::new()
+    }
+
+    /// How an actor of users is ended for good, if it is this process that decides on its lives.
+    fn ends(&self, _id: ActorId) -> Option<End> {
+        None
+    }
+
     /// How the logical tree is read; none where no actors of users live.
     fn owners(&self) -> Option<Owners>;
+}
+
+/// How an actor of users is ended for good.
+pub struct End {
+    /// The actors that it owns, and those below them: they end with it.
+    pub takes_along: Vec<String>,
+    /// Ends it at once.
+    pub kill: Box<dyn FnOnce() + Send>,
+}
+
+impl std::fmt::Debug for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("End").field("takes_along", &self.takes_along).finish_non_exhaustive()
+    }
 }
 
 /// Reads the selected rows of a logical tree, those alone that fit into so many bytes. It must not hold up who made it.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use raytree_supervise::Probe;
 use raytree_types::inspect::{Refused, Selection, TreeRow, TreeRows};
 
+use crate::near::near;
+
 /// One place of a tree.
 pub trait Branch: Clone {
     /// Its name among its siblings.
@@ -16,6 +18,11 @@ pub trait Branch: Clone {
 
     /// The places below it, in order.
     fn children(&self) -> Vec<Self>;
+
+    /// Places further below, of which nothing else is known.
+    fn hidden(&self) -> u64 {
+        0
+    }
 }
 
 impl Branch for Arc<Probe> {
@@ -52,7 +59,7 @@ pub fn walk<B: Branch>(
         Some(path) => vec![find(tops, path)?],
         None => tops,
     };
-    let mut taken = Taken { rows: TreeRows::default(), bytes_left: bytes_max, full: false };
+    let mut taken = Taken::new(bytes_max);
     // Rows above the present one that are shown only if something below them is.
     let mut above: Vec<TreeRow> = Vec::new();
     let mut open: Vec<(u32, B)> = tops.into_iter().rev().map(|top| (0, top)).collect();
@@ -63,7 +70,8 @@ pub fn walk<B: Branch>(
             taken.rows.more += 1;
         } else {
             let mut row = branch.row(depth);
-            row.hidden = if is_deepest { count(children.clone()) } else { 0 };
+            let below = if is_deepest { count(children.clone()) } else { 0 };
+            row.hidden = branch.hidden() + below;
             if !selection.failed {
                 taken.take(row);
             } else {
@@ -85,25 +93,43 @@ pub fn walk<B: Branch>(
 
 struct Taken {
     rows: TreeRows,
-    bytes_left: usize,
+    bytes_max: usize,
+    bytes: usize,
+    /// `bytes` is what they really take, and not what they take at most.
+    is_exact: bool,
     full: bool,
 }
 
 impl Taken {
+    fn new(bytes_max: usize) -> Self {
+        Self { rows: TreeRows::default(), bytes_max, bytes: 0, is_exact: false, full: false }
+    }
+
     fn take(&mut self, row: TreeRow) {
-        let left = self.bytes_left.checked_sub(json_bytes(&row) + 1);
-        match left {
-            Some(left) if !self.full => {
-                self.bytes_left = left;
-                self.rows.rows.push(row);
-            }
-            // From the first that does not fit on, so that what is shown is a beginning and not a choice.
-            _ => {
-                self.full = true;
-                self.rows.more += 1;
-            }
+        let mut bytes = self.bytes + if self.is_exact { json_bytes(&row) } else { at_most(&row) };
+        if bytes > self.bytes_max && !self.is_exact {
+            // Written as JSON to be measured: not before it matters.
+            self.is_exact = true;
+            self.bytes = self.rows.rows.iter().map(json_bytes).sum();
+            bytes = self.bytes + json_bytes(&row);
+        }
+        // From the first that does not fit on, so that what is shown is a beginning and not a choice.
+        self.full |= bytes > self.bytes_max;
+        if self.full {
+            self.rows.more += 1;
+        } else {
+            self.bytes = bytes;
+            self.rows.rows.push(row);
         }
     }
+}
+
+/// More than its length as JSON: a character may take six there.
+fn at_most(row: &TreeRow) -> usize {
+    let texts = [&row.strategy, &row.current, &row.last_cause, &row.remark, &row.host];
+    let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+    let program = row.process.as_ref().map_or(0, |process| process.program.len());
+    1024 + 6 * (row.name.len() + row.type_name.len() + texts + program)
 }
 
 /// The place at `path`: names from a top downwards. A user actor `scores#2a` may be called `scores`.
@@ -117,24 +143,27 @@ pub(crate) fn find<B: Branch>(tops: Vec<B>, path: &str) -> Result<B, Refused> {
             level.iter().find(|branch| base(branch.name()))
         };
         let next = exact.or_else(short).cloned();
-        let next = next.ok_or_else(|| Refused::NoSuchPath { path: path.to_owned() })?;
+        let next = next.ok_or_else(|| {
+            let near = near(part, level.iter().map(|branch| branch.name()));
+            Refused::NoSuchPath { path: path.to_owned(), near }
+        })?;
         level = next.children();
         found = Some(next);
     }
-    found.ok_or_else(|| Refused::NoSuchPath { path: path.to_owned() })
+    found.ok_or_else(|| Refused::NoSuchPath { path: path.to_owned(), near: Vec::new() })
 }
 
 fn count<B: Branch>(tops: Vec<B>) -> u64 {
     let mut open = tops;
     let mut count = 0;
     while let Some(branch) = open.pop() {
-        count += 1;
+        count += 1 + branch.hidden();
         open.extend(branch.children());
     }
     count
 }
 
-/// Its length as JSON.
+/// Its length as JSON, and a comma.
 fn json_bytes(row: &TreeRow) -> usize {
     struct Counter(usize);
     impl io::Write for Counter {
@@ -148,7 +177,7 @@ fn json_bytes(row: &TreeRow) -> usize {
     }
     let mut counter = Counter(0);
     match serde_json::to_writer(&mut counter, row) {
-        Ok(()) => counter.0,
+        Ok(()) => counter.0 + 1,
         // A row has nothing that JSON has not.
         Err(_) => usize::MAX - 1,
     }
@@ -175,23 +204,8 @@ mod tests {
         }
 
         fn row(&self, depth: u32) -> TreeRow {
-            TreeRow {
-                depth,
-                name: self.name.clone(),
-                type_name: String::new(),
-                strategy: None,
-                state: if self.failed { ActorState::Failed } else { ActorState::Running },
-                queued: 0,
-                queue_limit: 1,
-                refused: 0,
-                handled: 0,
-                busy_for: None,
-                current: None,
-                restarts: 0,
-                last_cause: None,
-                remark: None,
-                hidden: 0,
-            }
+            let state = if self.failed { ActorState::Failed } else { ActorState::Running };
+            TreeRow { state, ..TreeRow::named(depth, &*self.name) }
         }
 
         fn children(&self) -> Vec<Self> {
@@ -220,7 +234,14 @@ mod tests {
         rows.rows.iter().map(line).collect()
     }
 
-    const ALL: Selection = Selection { owners: false, path: None, depth: None, failed: false };
+    const ALL: Selection = Selection {
+        owners: false,
+        whole: false,
+        path: None,
+        depth: None,
+        failed: false,
+        since: None,
+    };
 
     #[test]
     fn parents_come_before_their_children() -> Result<(), Refused> {
@@ -247,8 +268,11 @@ mod tests {
         };
         assert_eq!(shown(&at("top/leaf#2")?), ["0 leaf#2 +0"]);
         assert_eq!(shown(&at("/top/down/leaf/")?), ["0 leaf#1 +0"]);
-        for wrong in ["down", "top/leaf#3", ""] {
-            assert_eq!(at(wrong), Err(Refused::NoSuchPath { path: wrong.to_owned() }));
+        for (wrong, near) in
+            [("down", &[][..]), ("top/leaf#3", &["leaf#1", "leaf#2"]), ("", &[]), ("tpo", &["top"])]
+        {
+            let near = near.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(at(wrong), Err(Refused::NoSuchPath { path: wrong.to_owned(), near }));
         }
         for (given, whole) in [
             ("down", "top/down"),

@@ -52,6 +52,15 @@ pub enum Greeting {
     Status,
     /// Somebody who wants the whole cluster to end.
     Stop,
+    /// Somebody who looks at the whole cluster through its head.
+    Inspect,
+    /// A node or a driver that the head wants to look at.
+    Window {
+        /// What the head has said ([`ToNode::Look`], [`ToDriver::Look`]).
+        ticket: u64,
+        /// False when it is not to be looked at.
+        opens: bool,
+    },
     /// The bytes of a program, please.
     Fetch {
         /// Which.
@@ -301,6 +310,11 @@ pub enum ToNode {
         /// Kill it, or let it end in order.
         at_once: bool,
     },
+    /// Somebody looks at the cluster: it is to dial the head once more ([`Greeting::Window`]).
+    Look {
+        /// To say then.
+        ticket: u64,
+    },
     /// The cluster ends.
     End,
 }
@@ -392,6 +406,11 @@ pub enum ToDriver {
         ticket: u64,
         /// What.
         news: Box<ResidentNews>,
+    },
+    /// Somebody looks at the cluster: it is to dial the head once more ([`Greeting::Window`]).
+    Look {
+        /// To say then.
+        ticket: u64,
     },
     /// Nothing has happened for a while, and it is still there.
     Beat,

@@ -91,6 +91,6 @@ pub use listener::{BindError, BindTo, Counts, Listener};
 pub use message::VERSION;
 pub use messages::{Messages, Said, SayError};
 pub use secret::SecretError;
-pub use stream::{Closer, ReadHalf, Stream, WriteHalf};
+pub use stream::{Closer, GivesUp, ReadHalf, Stream, WriteHalf};
 pub use tls::{Tls, TlsError};
 pub use token::Token;

@@ -57,9 +57,13 @@ impl Stream {
     /// # Errors
     /// What the operating system said.
     pub fn give_up_after(&self, silence: std::time::Duration) -> io::Result<()> {
-        let socket = &self.reads.link.socket;
-        socket.set_read_timeout(Some(silence))?;
-        socket.set_write_timeout(Some(silence))
+        self.gives_up().after(silence)
+    }
+
+    /// What sets that time when the halves are apart.
+    #[must_use]
+    pub fn gives_up(&self) -> GivesUp {
+        GivesUp(Arc::clone(&self.reads.link))
     }
 
     /// This process's end of the connection.
@@ -82,6 +86,21 @@ impl Link {
         self.is_ended.store(true, Ordering::Release);
         // Refused when the other side has ended it already.
         _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// Says how long both halves of a [`Stream`] wait for the other side.
+#[derive(Clone, Debug)]
+pub struct GivesUp(Arc<Link>);
+
+impl GivesUp {
+    /// As [`Stream::give_up_after`].
+    ///
+    /// # Errors
+    /// What the operating system said.
+    pub fn after(&self, silence: std::time::Duration) -> io::Result<()> {
+        self.0.socket.set_read_timeout(Some(silence))?;
+        self.0.socket.set_write_timeout(Some(silence))
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Forks are actors, so are philosophers, and the table is their parent. Now and then one chokes, with both forks in
 //! hand: the table hears of it and lays the forks back, and the philosopher begins a new life and dines on.
+//!
+//! `--left-first` is the dinner of the textbook: everybody takes the fork on the left, keeps it, and reaches for the one on the
+//! right. Nobody ever eats, and `raytree why fork-1` (or `w` in `raytree top`) names the circle.
 
 #![expect(clippy::print_stdout, reason = "a program says what it found")]
 
@@ -46,6 +49,9 @@ struct Flags {
     #[arg(long, value_name = "N", default_value_t = 5)]
     #[arg(value_parser = clap::value_parser!(u8).range(2..=9))]
     guests: u8,
+    /// Everybody takes the fork on the left first, and keeps it: a deadlock, which lasts until this program is ended
+    #[arg(long, conflicts_with_all = ["seconds", "meals", "tree"])]
+    left_first: bool,
     /// Show the supervision tree at the end
     #[arg(long)]
     tree: bool,
@@ -83,6 +89,31 @@ impl Fork {
     /// Lays it back, if it is in the hands of this seat.
     pub fn lay_back(&self, seat: usize) {
         self.holder.send_if_modified(|holder| holder.take_if(|held_by| *held_by == seat).is_some());
+    }
+}
+
+/// A fork that is in one hand for as long as a meal takes, and that nobody else can even ask meanwhile.
+#[derive(Debug, Default)]
+pub struct StubbornFork {
+    meals: u64,
+}
+
+#[remote]
+impl StubbornFork {
+    /// A fork on the table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Is taken, and used for a meal once the other fork is there, too. How many meals it has been used for.
+    pub async fn dine_with(&mut self, other: Option<StubbornForkHandle>) -> Result<u64> {
+        // Time for everybody to take one.
+        sleep(PAUSE).await;
+        if let Some(other) = other {
+            other.dine_with(None).await?;
+        }
+        self.meals += 1;
+        Ok(self.meals)
     }
 }
 
@@ -214,10 +245,28 @@ impl Table {
     }
 }
 
+/// Everybody reaches for the fork on the left and then for the one on the right.
+async fn dine_left_first(guests: usize) -> anyhow::Result<()> {
+    let label = |number| ActorOptions::new().label(format!("fork-{number}"));
+    let forks: Vec<StubbornForkHandle> =
+        (1..=guests).map(|number| StubbornFork::with(label(number)).remote()).collect();
+    println!(
+        "everybody takes the fork on the left first; to see what comes of it: raytree why fork-1"
+    );
+    let right_of = |seat: usize| Some(forks[(seat + 1) % guests].clone());
+    let meals: Vec<_> = (0..guests).map(|seat| forks[seat].dine_with(right_of(seat))).collect();
+    get_all(meals).await?;
+    println!("somebody was lucky: everybody has eaten");
+    Ok(())
+}
+
 #[raytree::main]
 async fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
     let guests = usize::from(flags.guests);
+    if flags.left_first {
+        return dine_left_first(guests).await;
+    }
     println!("{guests} philosophers dine; to watch them: raytree tree --pid {}", process::id());
 
     let kitchen = Kitchen::remote(guests, flags.meals);

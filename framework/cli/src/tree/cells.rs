@@ -3,18 +3,20 @@
 use raytree_types::inspect::{ActorState, TreeRow};
 
 use super::fold::{Fold, LEVELS};
-use super::text::{cut, grouped, plain, width};
+use crate::text::{cut, grouped, plain, width};
 
 /// The columns.
-pub(super) const HEADINGS: [&str; 7] =
-    ["NAME", "STRATEGY", "STATE", "QUEUE", "HANDLED", "RST", "LAST CAUSE"];
+pub(super) const HEADINGS: [&str; 9] =
+    ["NAME", "HOST", "STRATEGY", "STATE", "QUEUE", "HANDLED", "RST", "PID", "LAST CAUSE"];
 
 /// Where some of them stand.
-pub(super) const STRATEGY: usize = 1;
-pub(super) const CAUSE: usize = 6;
+pub(super) const HOST: usize = 1;
+pub(super) const STRATEGY: usize = 2;
+pub(super) const PID: usize = 7;
+pub(super) const CAUSE: usize = 8;
 
 /// Those that hold numbers.
-pub(super) const NUMBERS: std::ops::Range<usize> = 3..6;
+pub(super) const NUMBERS: std::ops::Range<usize> = 4..8;
 
 /// ANSI codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +43,17 @@ pub(super) fn of(fold: &Fold<'_>, name_columns: usize, lines: bool) -> [Cell; HE
         None if lines => String::new(),
         None => "-".to_owned(),
     };
+    let pid = row.process.as_ref().map(|process| process.pid.to_string());
     let restarts = Cell { text: grouped(u64::from(row.restarts)), colour: warn(row.restarts > 0) };
     [
         bare(name(fold, name_columns, lines)),
+        bare(or_nothing(row.host.as_deref())),
         bare(or_nothing(row.strategy.as_deref())),
         state(row.state, fold.down_below, lines),
         queue(row),
         bare(grouped(row.handled)),
         restarts,
+        bare(or_nothing(pid.as_deref())),
         said(row, or_nothing(row.last_cause.as_deref())),
     ]
 }

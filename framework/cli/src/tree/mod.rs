@@ -5,14 +5,13 @@
 
 mod cells;
 mod fold;
-pub(crate) mod text;
 
 use std::io::{self, Write};
 
 use raytree_types::inspect::{Answer, Reply, Role, TreeRows};
 
-use cells::{CAUSE, Cell, Colour, HEADINGS, NUMBERS, STRATEGY};
-use text::{cut, grouped, plain, uptime, width};
+use crate::text::{cut, grouped, plain, uptime, width};
+use cells::{CAUSE, Cell, Colour, HEADINGS, HOST, NUMBERS, PID, STRATEGY};
 
 /// Columns that names and causes get where they need them; rather than that, others are not shown.
 const NAME_COLUMNS: usize = 40;
@@ -40,11 +39,11 @@ pub struct Style {
 pub fn write(reply: &Reply, nothing: &str, style: Style, out: &mut impl Write) -> io::Result<()> {
     let who = match &reply.role {
         Role::Program => format!("{} {}", plain(&reply.program), reply.runtime),
-        Role::Head | Role::Node { .. } => plain(&reply.role.to_string()),
+        Role::Head | Role::Node { .. } | Role::Part { .. } => plain(&reply.role.to_string()),
     };
     let head = format!("raytree pid {} {who} up {}", reply.pid, uptime(reply.uptime));
     writeln!(out, "{}", painted(&cut(&head, style.columns), Some(Colour::Bold), style))?;
-    let Answer::Tree(TreeRows { rows, more }) = &reply.answer else { return Ok(()) };
+    let Answer::Tree(TreeRows { rows, more, .. }) = &reply.answer else { return Ok(()) };
     if rows.is_empty() && *more == 0 {
         return writeln!(out, "{nothing}");
     }
@@ -70,6 +69,14 @@ fn widths(folds: &[fold::Fold<'_>], style: Style) -> Widths {
     for fold in folds {
         for (at, cell) in cells::of(fold, style.columns, style.lines).iter().enumerate() {
             widths[at] = widths[at].max(width(&cell.text));
+        }
+    }
+    // Whoever reads a pipe counts on every column; a person has no use for empty ones.
+    let has_host = folds.iter().any(|fold| fold.row.host.is_some());
+    let processes = folds.iter().filter(|fold| fold.row.process.is_some()).count();
+    for (at, is_said) in [(HOST, has_host), (PID, processes > 1)] {
+        if style.lines && !is_said {
+            widths[at] = 0;
         }
     }
     let (name, cause) = (widths[0].min(NAME_COLUMNS), widths[CAUSE]);

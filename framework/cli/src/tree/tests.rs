@@ -3,28 +3,18 @@
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use raytree_types::inspect::{ActorState, TreeRow};
+use raytree_types::inspect::{ActorState, ProcessRow, TreeRow};
 use raytree_types::{RuntimeId, inspect::INSPECT_VERSION};
 
 use super::*;
 
 fn row(depth: u32, name: &str, strategy: Option<&str>) -> TreeRow {
     TreeRow {
-        depth,
-        name: name.to_owned(),
         type_name: "Thing".to_owned(),
         strategy: strategy.map(str::to_owned),
-        state: ActorState::Running,
-        queued: 0,
         queue_limit: 100,
-        refused: 0,
         handled: 3,
-        busy_for: None,
-        current: None,
-        restarts: 0,
-        last_cause: None,
-        remark: None,
-        hidden: 0,
+        ..TreeRow::named(depth, name)
     }
 }
 
@@ -52,6 +42,66 @@ fn sample() -> Vec<TreeRow> {
     ]
 }
 
+/// A head, a node, and a program whose actor lives on that node.
+fn cluster() -> Vec<TreeRow> {
+    let process = |pid, role, stale| ProcessRow {
+        pid,
+        role,
+        program: "raytree".to_owned(),
+        uptime: Duration::from_secs(60),
+        cpu: Duration::from_secs(2),
+        memory: 30 << 20,
+        threads: 9,
+        stale,
+    };
+    let silent = Some(Duration::from_millis(3400));
+    let mut rows = vec![
+        row(0, "raytree", Some("one-for-one")),
+        row(1, "node-1", Some("one-for-one")),
+        row(2, "scores#1", None),
+        row(1, "train", Some("one-for-one")),
+        row(2, "scores#1", None),
+    ];
+    rows[0].process = Some(Box::new(process(7, Role::Head, None)));
+    rows[1].process = Some(Box::new(process(8, Role::Node { name: "node-1".to_owned() }, silent)));
+    rows[1].remark = Some("as it was 3.4 s ago: it did not answer within 750ms".to_owned());
+    rows[3].process = Some(Box::new(process(9, Role::Program, None)));
+    rows[4].host = Some("node-1".to_owned());
+    rows
+}
+
+#[test]
+fn a_tree_of_several_processes_says_which_and_where() {
+    check(
+        cluster(),
+        0,
+        SCREEN,
+        expect![[r#"
+        raytree pid 1234 ppo_cartpole runtime-1 up 2m 3s
+        NAME            HOST    STRATEGY     STATE      QUEUE  HANDLED  RST  PID  LAST CAUSE
+        raytree                 one-for-one  ● running      0        3    0    7
+        ├─ node-1               one-for-one  ● running      0        3    0    8  as it was 3.4 s ago: it d…
+        │  └─ scores#1                       ● running      0        3    0
+        └─ train                one-for-one  ● running      0        3    0    9
+           └─ scores#1  node-1               ● running      0        3    0
+    "#]],
+    );
+    check(
+        cluster(),
+        0,
+        PIPE,
+        expect![[r#"
+        raytree pid 1234 ppo_cartpole runtime-1 up 2m 3s
+        NAME          HOST    STRATEGY     STATE      QUEUE  HANDLED  RST  PID  LAST CAUSE
+        raytree       -       one-for-one  ● running      0        3    0    7  -
+          node-1      -       one-for-one  ● running      0        3    0    8  as it was 3.4 s ago: it did…
+            scores#1  -       -            ● running      0        3    0    -  -
+          train       -       one-for-one  ● running      0        3    0    9  -
+            scores#1  node-1  -            ● running      0        3    0    -  -
+    "#]],
+    );
+}
+
 fn reply(rows: Vec<TreeRow>, more: u64) -> Reply {
     // Ids are given out by the process: print the one that every process has.
     let runtime = serde_json::from_str::<RuntimeId>("1").expect("a number");
@@ -62,7 +112,9 @@ fn reply(rows: Vec<TreeRow>, more: u64) -> Reply {
         program: "ppo_cartpole".to_owned(),
         role: Role::Program,
         uptime: Duration::from_secs(123),
-        answer: Answer::Tree(TreeRows { rows, more }),
+        captured_at: Duration::ZERO,
+        cluster: None,
+        answer: Answer::Tree(TreeRows { seq: 1, rows, more }),
     }
 }
 
@@ -129,20 +181,20 @@ fn a_tree_on_a_pipe() {
         12_345,
         PIPE,
         expect![[r#"
-        raytree pid 1234 ppo_cartpole runtime-1 up 2m 3s
-        NAME                    STRATEGY     STATE         QUEUE    HANDLED  RST  LAST CAUSE
-        raytree                 one-for-one  ◐ child-down      0          3    0  -
-          inspector             -            ● running         0          3    0  -
-          gcs                   one-for-one  ● running         0          3    0  -
-            actor_directory     -            ● running         0          3    0  -
-          node                  one-for-one  ◐ child-down      0          3    0  -
-            local_scheduler     -            ● running         0          3    0  -
-            worker              one-for-one  ◐ child-down      0          3    0  -
-              actor_host        one-for-one  ◐ child-down      0          3    0  -
-                scores#1        -            ◌ restarting     37     18,204    3  panicked: index out of bo…
-                pool#2 +12,345  -            ● running         0  1,234,567    0  -
-        … and 12,345 more
-    "#]],
+            raytree pid 1234 ppo_cartpole runtime-1 up 2m 3s
+            NAME                    HOST  STATE         QUEUE    HANDLED  RST  PID  LAST CAUSE
+            raytree                 -     ◐ child-down      0          3    0    -  -
+              inspector             -     ● running         0          3    0    -  -
+              gcs                   -     ● running         0          3    0    -  -
+                actor_directory     -     ● running         0          3    0    -  -
+              node                  -     ◐ child-down      0          3    0    -  -
+                local_scheduler     -     ● running         0          3    0    -  -
+                worker              -     ◐ child-down      0          3    0    -  -
+                  actor_host        -     ◐ child-down      0          3    0    -  -
+                    scores#1        -     ◌ restarting     37     18,204    3    -  panicked: index out of boun…
+                    pool#2 +12,345  -     ● running         0  1,234,567    0    -  -
+            … and 12,345 more
+        "#]],
     );
 }
 

@@ -73,7 +73,7 @@ fn a_runtime_of_another_version_is_named_and_the_others_shown() {
     });
     let (out, err, code) = place.raytree(&["tree", "gcs"]);
     answering.join().expect("it was asked");
-    let skew = "it speaks version 99 of the inspector's protocol, this `raytree` version 1";
+    let skew = "it speaks version 99 of the inspector's protocol, this `raytree` version 2";
     assert_eq!(err, format!("raytree: runtime-1 of pid 1: {skew}\n"));
     assert!(code == 1 && out.contains("actor_directory"), "{out}");
     runtime.shutdown();
@@ -103,8 +103,8 @@ fn a_panic_of_the_inspector_is_survived_and_shown() {
     until(|| probe.restarts() == 1);
     let shown = place.shown(&["tree", "inspector"]);
     let row = shown.lines().last().unwrap_or_default();
-    assert!(row.starts_with("inspector  -         ● running"), "{shown}");
-    assert!(row.contains("  1  panicked: told to panic now"), "{shown}");
+    assert!(row.starts_with("inspector  -     -         ● running"), "{shown}");
+    assert!(row.contains("  1    -  panicked: told to panic now"), "{shown}");
     runtime.shutdown();
 }
 

@@ -9,5 +9,6 @@
 
 mod clusters;
 mod failures;
+mod one;
 mod support;
 mod trees;

@@ -29,6 +29,7 @@ use super::driver::DriverMsg;
 use super::mirror::MirrorMsg;
 use super::neighbours::{Neighbours, NeighboursMsg};
 use super::residents::Residents;
+use super::windows::Windows;
 use crate::names::worker_id;
 use crate::programs::{Hold, Programs};
 
@@ -42,6 +43,8 @@ pub(crate) struct Cluster {
     pub(crate) began: Duration,
     /// Lives of nodes are numbered from here on, and those of no other head are.
     pub(crate) first_life: ProcessIncarnation,
+    /// How it is looked at, and looks at others.
+    pub(crate) windows: Arc<Windows>,
     /// Where the head listens, once it does.
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) node_pool: Addr<SupervisorMsg>,
@@ -98,6 +101,7 @@ impl Cluster {
             settings,
             programs,
             began: now,
+            windows: Arc::default(),
             address: OnceLock::new(),
             node_pool: Addr::system::<raytree_supervise::Supervisor>("node_pool"),
             drivers: Addr::system::<raytree_supervise::Supervisor>("drivers"),

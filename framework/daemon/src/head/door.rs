@@ -45,6 +45,8 @@ pub(crate) struct House {
     pub(crate) busy: Places,
     /// Those who are told how the cluster is.
     pub(crate) answers: Places,
+    /// Those who look at the cluster.
+    pub(crate) lookers: Places,
     /// Drivers without a job.
     pub(crate) new_drivers: Places,
     /// Connections for beats.
@@ -125,17 +127,18 @@ impl House {
             }
             (Plane::Control, Greeting::Driver) => {
                 let Some(place) = self.new_drivers.take() else { return crowded(stream) };
-                let cluster = Arc::clone(cluster);
-                let taken = Mutex::new(Some((stream, place)));
-                let own = Arc::new(driver::Arrival { cluster, taken });
-                let inbox = limits::DRIVER_INBOX_MAX;
-                let addr = Addr::new(&name, "Driver", inbox, Kind::System);
-                let spec = ChildSpec::actor::<Driver>(&addr, move || Arc::clone(&own));
-                start(&self.cluster.drivers, spec);
+                self.driver(&name, stream, place);
             }
             (Plane::Control, Greeting::Status) => {
                 let cluster = Arc::clone(cluster);
                 aside(&self.answers, move || status::tell(&cluster, stream));
+            }
+            (Plane::Control, Greeting::Inspect) => {
+                let cluster = Arc::clone(cluster);
+                aside(&self.lookers, move || cluster.windows.show(stream));
+            }
+            (Plane::Control, Greeting::Window { ticket, opens }) => {
+                cluster.windows.arrived(ticket, opens.then_some(stream));
             }
             (Plane::Control, Greeting::Stop) => {
                 // Full when somebody has said it already.
@@ -168,6 +171,14 @@ impl House {
                 tracing::warn!(%from, ?plane, ?greeting, "somebody came in by the wrong plane");
             }
         }
+    }
+
+    fn driver(&self, name: &str, stream: Stream, place: Place) {
+        let cluster = Arc::clone(&self.cluster);
+        let own = Arc::new(driver::Arrival { cluster, taken: Mutex::new(Some((stream, place))) });
+        let addr = Addr::new(name, "Driver", limits::DRIVER_INBOX_MAX, Kind::System);
+        let spec = ChildSpec::actor::<Driver>(&addr, move || Arc::clone(&own));
+        start(&self.cluster.drivers, spec);
     }
 
     /// A transfer, or the word that there are too many: then it is to be tried again.

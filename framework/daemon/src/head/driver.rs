@@ -85,6 +85,10 @@ impl Actor for Driver {
         let heard = move |said| hand_on(&runtime, &addr, said);
         let line = Messages::start(stream, MESSAGE_BYTES_MAX, heard)?;
         ctx.send_after(limits::HEAD_BEAT_EVERY, DriverMsg::Beat);
+        let asked = ctx.addr().clone();
+        let ask =
+            move |ticket| asked.cast(DriverMsg::Tell(Box::new(ToDriver::Look { ticket }))).is_ok();
+        ctx.addr().probe().leads_to(Some(arrival.cluster.windows.way(ask)));
         Ok(Self {
             cluster: Arc::clone(&arrival.cluster),
             line,

@@ -72,6 +72,10 @@ impl Actor for NodeMirror {
         let addr = ctx.addr().clone();
         arrival.cluster.connected(arrival.process, Arc::clone(&arrival.name), addr.clone());
         let own = addr.clone();
+        let asked = addr.clone();
+        let ask =
+            move |ticket| asked.cast(MirrorMsg::Tell(Box::new(ToNode::Look { ticket }))).is_ok();
+        addr.probe().leads_to(Some(arrival.cluster.windows.way(ask)));
         // Refused when this has ended.
         let heard = move |event| _ = own.cast(MirrorMsg::Heard(event));
         let (sessions, name) = (&arrival.sessions, &arrival.name);

@@ -29,6 +29,7 @@ mod neighbours;
 mod own_node;
 mod residents;
 mod status;
+mod windows;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ use tokio::sync::mpsc;
 use crate::place::Secrets;
 use crate::programs::Programs;
 use crate::session::Sessions;
-use crate::shown::Window;
+use crate::shown::{Sight, Window};
 use crate::{StartError, place};
 use cluster::Cluster;
 use door::{Door, House, Places};
@@ -87,13 +88,18 @@ impl Head {
             transfers: Places::new(limits::HEAD_TRANSFERS_MAX),
             busy: Places::new(limits::HEAD_TRANSFERS_MAX),
             answers: Places::new(limits::HEAD_ANSWERS_MAX),
+            lookers: Places::new(limits::INSPECT_CONNECTIONS_MAX),
             new_drivers: Places::new(limits::DRIVERS_NEW_MAX),
             beats: Places::new(limits::BEAT_CONNECTIONS_MAX),
         });
         let plan = with_node.then(|| Arc::new(Plan::new(config, Arc::clone(&cluster))));
         let root = Root::start("raytree", spec(&cluster, &sessions, house, plan))
             .map_err(|failure| StartError::Failed(failure.to_string()))?;
-        let window = Window::of(&root, Role::Head, config);
+        let own = Arc::clone(&cluster);
+        let listens_at = move || own.address.get().copied();
+        let window = Window::of(&root, &Sight::of(Role::Head, config), listens_at);
+        // Set once, here.
+        _ = cluster.windows.own.set(window.inspected());
         let head = Self {
             cluster,
             root,

@@ -15,17 +15,18 @@
 //! with what they have. After the grace it ends, and they with it.
 
 mod beats;
+mod dial;
 mod station;
 mod uplink;
 mod worker;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use raytree_config::Config;
 use raytree_process::Mark;
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
-use raytree_types::inspect::Role;
 use raytree_types::{Strategy, limits};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -75,6 +76,7 @@ impl Node {
             Station::new(config, head, (process, mark), (sessions.clone(), uplink.clone()), tell)?;
         let ends_within = station.ends_within;
         let pool = station.pool.clone();
+        let own = Arc::clone(&station);
         let empty = || SupervisorSpec::new(Strategy::OneForOne).independent();
         let spec = SupervisorSpec::new(Strategy::OneForOne)
             .child(ChildSpec::actor::<Sessions>(&sessions, || ()))
@@ -82,8 +84,9 @@ impl Node {
             .child(ChildSpec::actor::<Uplink>(&uplink, move || station.clone()));
         let root = Root::start("raytree", spec)
             .map_err(|failure| StartError::Failed(failure.to_string()))?;
-        let role = Role::Node { name: config.cluster().name.clone() };
-        let window = Window::of(&root, role, config);
+        let window = Window::of(&root, &own.sight, move || Some(head));
+        // Set once, here.
+        _ = own.shown.set(window.inspected());
         Ok(Self { root, stage, uplink, ends_within, _window: window })
     }
 

@@ -2,18 +2,20 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_config::Config;
 use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Place, Settings, Standing};
+use raytree_inspector::Inspected;
 use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Whereabouts, Worker};
 use raytree_process::{Keeper, Mark};
 use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
+use raytree_types::inspect::Role;
 use raytree_types::{Cause, Resources, Restart, Shutdown, limits};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::beats::Progress;
 use super::uplink::UplinkMsg;
@@ -21,6 +23,7 @@ use super::worker::{Posted, WorkerMirror, WorkerMsg};
 use crate::place::{self, Secrets};
 use crate::programs::{From, Programs};
 use crate::session::SessionsMsg;
+use crate::shown::Sight;
 use crate::{Ending, StartError};
 
 /// Where a node is in its life, for whoever waits.
@@ -40,6 +43,11 @@ pub(crate) struct Station {
     pub(crate) head: SocketAddr,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) door: Door,
+    /// Whether and where it is looked at; and what is seen then, once its tree is up.
+    pub(crate) sight: Sight,
+    pub(crate) shown: OnceLock<Weak<dyn Inspected>>,
+    /// Connections over which its head looks at it.
+    pub(crate) lookers: Arc<Semaphore>,
     pub(crate) programs: Arc<Programs>,
     pub(crate) sessions: Addr<SessionsMsg>,
     pub(crate) uplink: Addr<UplinkMsg>,
@@ -97,6 +105,9 @@ impl Station {
             head,
             door: place::door(config, &secrets),
             secrets,
+            sight: Sight::of(Role::Node { name: config.cluster().name.clone() }, config),
+            shown: OnceLock::new(),
+            lookers: Arc::new(Semaphore::new(limits::INSPECT_CONNECTIONS_MAX)),
             programs: Programs::new(&folder, node.executable_cache_bytes.bytes()),
             sessions,
             uplink,

@@ -21,9 +21,10 @@ use raytree_engine::membership::{ChildEffect, ChildInput, ExitReason};
 use raytree_process::cluster::{FromNode, Greeting, ToNode};
 use raytree_supervise::{Actor, Context, Failure, clock};
 use raytree_types::{Cause, limits};
-use raytree_wire::{DialError, Hello, Plane, Stream, dial};
+use raytree_wire::Stream;
 
 use super::beats;
+use super::dial::Undialed;
 use super::station::{Stage, Station, lease_of};
 use crate::Ending;
 use crate::session::{self, Session, SessionEvent, Side};
@@ -49,17 +50,6 @@ pub(crate) enum UplinkMsg {
     Moves,
     /// Timer: the head has let it in by now.
     Late,
-}
-
-/// Why there is no connection with the head.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Undialed {
-    /// It was dialed.
-    #[error(transparent)]
-    Dial(#[from] DialError),
-    /// It could not even be dialed.
-    #[error("{0}")]
-    Said(String),
 }
 
 /// See the [module documentation](self).
@@ -139,11 +129,7 @@ impl Uplink {
         let station = Arc::clone(&self.station);
         ctx.pipe(async move {
             let dialed = tokio::task::spawn_blocking(move || {
-                let details = serde_json::to_vec(&Greeting::Node { process: station.process });
-                let hello = Hello::new(Plane::Control, &*station.name, details.unwrap_or_default());
-                let (secrets, within) = (&station.secrets, limits::WIRE_HANDSHAKE_WITHIN);
-                let hello = hello.map_err(|error| Undialed::Said(error.to_string()))?;
-                Ok(dial(station.head, &secrets.token, secrets.tls.as_ref(), &hello, within)?)
+                station.dials(&Greeting::Node { process: station.process })
             });
             // Whatever became of it is said: the next one waits for that.
             let dialed = dialed.await.unwrap_or_else(|why| Err(Undialed::Said(why.to_string())));
@@ -218,6 +204,7 @@ impl Uplink {
                     self.say(&FromNode::WorkerGone { worker, cause, code: None });
                 }
             }
+            SessionEvent::Said(ToNode::Look { ticket }) => self.station.lets_look(ticket),
             SessionEvent::Said(ToNode::End) => self.end(ctx),
             SessionEvent::Lost(cause) => {
                 tracing::info!("the link to the head is lost: {cause}");

@@ -126,7 +126,13 @@ impl Actor for WorkerMirror {
                 self.begin(ctx, *found)?;
                 Vec::new()
             }
-            WorkerMsg::Begun(begun) => self.begun(*begun),
+            WorkerMsg::Begun(begun) => {
+                if let Ok(process) = &*begun {
+                    let door = &self.posted.station.sight.door;
+                    ctx.addr().probe().leads_to(door.feed(process.id()));
+                }
+                self.begun(*begun)
+            }
             WorkerMsg::Heard(event) => self.hears(event),
             WorkerMsg::Stop { .. } if self.ward.is_none() => {
                 // There is no process, and there will be none.
@@ -222,7 +228,10 @@ impl WorkerMirror {
             arg0: Some(template.manifest.name.clone().into()),
             args: template.args.iter().map(Into::into).collect(),
             // A runtime that one of its tasks starts is its own affair.
-            environment: vec![("RAYTREE_ADDRESS".into(), "local".into())],
+            environment: vec![
+                ("RAYTREE_ADDRESS".into(), "local".into()),
+                station.sight.door.for_children(),
+            ],
             directory: None,
             role: ROLE.to_owned(),
             name: worker.to_string(),

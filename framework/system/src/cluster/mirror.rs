@@ -160,6 +160,7 @@ impl NodeMirror {
         };
         let (addr, life) = (ctx.addr().clone(), self.life());
         let hung_up = move |cause| _ = addr.cast(NodeMsg::HungUp(life, Box::new(cause)));
+        ctx.addr().probe().leads_to(runtime.door.feed(process.id()));
         let (id, link) = (process.id(), process.stream());
         let link = link.and_then(|stream| Link::start(self.node.name(), stream, &runtime, hung_up));
         match link {
@@ -180,6 +181,7 @@ impl NodeMirror {
 
     fn gone(&mut self, cause: &Cause) {
         self.node.peer.goes();
+        self.node.addr.probe().leads_to(None);
         let Some(link) = self.link.take() else { return };
         let cause = cause.clone();
         match self.node.runtime.upgrade() {
@@ -206,15 +208,15 @@ impl Drop for NodeMirror {
 }
 
 fn spec(node: &Node, member: &Member) -> Result<Spec, Failure> {
-    let runtime = node.runtime.upgrade();
-    let again = runtime.map(|runtime| runtime.again.clone());
+    let runtime =
+        node.runtime.upgrade().ok_or_else(|| Failure::message("the runtime has ended"))?;
     Ok(Spec {
         // This very program, also when its file was replaced meanwhile.
         program: "/proc/self/exe".into(),
         arg0: std::env::args_os().next(),
-        args: again.ok_or_else(|| Failure::message("the runtime has ended"))?,
+        args: runtime.again.clone(),
         // A runtime that one of its tasks starts has no nodes of its own.
-        environment: vec![("RAYTREE_ADDRESS".into(), "local".into())],
+        environment: vec![("RAYTREE_ADDRESS".into(), "local".into()), runtime.door.for_children()],
         directory: None,
         role: serve::NODE.to_owned(),
         name: node.name().to_owned(),

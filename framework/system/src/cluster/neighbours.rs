@@ -19,7 +19,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use raytree_process::cluster::{Greeting, Worker};
 use raytree_supervise::Addr;
 use raytree_types::codec::RefToken;
-use raytree_types::{AbandonedThreads, Cause, limits};
+use raytree_types::{AbandonedThreads, Cause, JobId, limits};
 use raytree_wire::{Hello, Plane, Stream, Tls, Token, dial};
 use tokio::sync::oneshot;
 
@@ -104,6 +104,10 @@ impl Neighbours {
 
     pub(crate) fn owner(&self) -> Option<&Arc<Link>> {
         self.owner.get()
+    }
+
+    pub(crate) fn job(&self) -> JobId {
+        self.own.job
     }
 
     pub(crate) fn number(&self) -> u64 {

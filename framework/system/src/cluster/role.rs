@@ -23,7 +23,7 @@ pub(crate) enum Part {
 ///
 /// # Errors
 /// [`Error::StartFailed`] when this process was given a role that it cannot read or does not have.
-pub(crate) fn take(start: impl FnOnce(Part) -> Result<Runtime>) -> Result<()> {
+pub(crate) fn take(start: impl FnOnce(String, Part) -> Result<Runtime>) -> Result<()> {
     static SERVING: Mutex<()> = Mutex::new(());
     let failed = |why: String| Error::StartFailed { reason: why };
     // A runtime that a task of this process starts for itself.
@@ -36,21 +36,22 @@ pub(crate) fn take(start: impl FnOnce(Part) -> Result<Runtime>) -> Result<()> {
     else {
         return Ok(());
     };
+    let name = assignment.name.clone();
     match assignment.role.as_str() {
         serve::OWN => {
             let details = details(&assignment)?;
-            serve::serve(&assignment, Service::Own, || start(Part::Own(details)))
+            serve::serve(&assignment, Service::Own, || start(name, Part::Own(details)))
         }
         serve::NODE => {
             let details: node::Details = details(&assignment)?;
             let service = Service::Node(details.all.clone());
-            serve::serve(&assignment, service, || start(Part::Node(details)))
+            serve::serve(&assignment, service, || start(name, Part::Node(details)))
         }
         worker::ROLE => {
             let posting: Posting = details(&assignment)?;
             let details = worker::details(&posting);
             serve::serve(&assignment, Service::Worker(Box::new(posting)), || {
-                start(Part::Node(details))
+                start(name, Part::Node(details))
             })
         }
         other => Err(failed(format!("there is no role {other:?}"))),

@@ -109,11 +109,13 @@ impl Head {
     fn said(&self, ctx: &Context<HeadMsg>, said: ToDriver) {
         match said {
             ToDriver::Beat => {}
+            ToDriver::Look { ticket } => self.driver.lets_look(ticket),
             ToDriver::Resident { ticket, news } => self.driver.residents.hear(ticket, *news),
             ToDriver::Lacks => self.store(ctx),
             ToDriver::Opened { job, grace } => {
                 tracing::info!(%job, "the cluster has taken this program in");
                 // Said once.
+                _ = self.driver.job.set(job);
                 _ = self.driver.grace.set(grace);
                 self.driver.moves();
             }

@@ -18,6 +18,7 @@
 mod head;
 mod inbox;
 pub(crate) mod lines;
+mod looked;
 pub(crate) mod residents;
 mod store;
 mod workers;
@@ -34,8 +35,9 @@ use raytree_config::{Config, HostPort};
 use raytree_process::cluster::{FromDriver, Greeting, Host, Template, Terms, Worker};
 use raytree_process::program::Program;
 use raytree_supervise::{Addr, ChildSpec, SupervisorSpec, clock};
-use raytree_types::{Error, Resources, Result, Strategy, limits};
+use raytree_types::{Error, JobId, Resources, Result, Strategy, limits};
 use raytree_wire::{Hello, Messages, Plane, Stream, Tls, Token, dial};
+use tokio::sync::Semaphore;
 
 use crate::runtime::Shared;
 use head::{Head, HeadMsg};
@@ -65,6 +67,10 @@ pub(crate) struct Driver {
     workerless: Mutex<Option<(Duration, String)>>,
     residents: Residents,
     lines: Lines,
+    /// Connections over which the head looks at this program.
+    lookers: Arc<Semaphore>,
+    /// The number of its job, once it is open.
+    job: OnceLock<JobId>,
     /// How long a silent head is waited for, once it has said so.
     grace: OnceLock<Duration>,
 }
@@ -110,6 +116,8 @@ impl Driver {
             workerless: Mutex::default(),
             residents: Residents::default(),
             lines: Lines::default(),
+            lookers: Arc::new(Semaphore::new(limits::INSPECT_CONNECTIONS_MAX)),
+            job: OnceLock::new(),
             grace: OnceLock::new(),
         });
         let stream = driver.connect(Plane::Control, socket, &Greeting::Driver).map_err(failed)?;
@@ -230,6 +238,16 @@ impl Driver {
             // The line's end is heard, too.
             tracing::warn!(%error, "the head could not be told");
         }
+    }
+
+    /// Its job, once it is open.
+    pub(crate) fn job(&self) -> Option<JobId> {
+        self.job.get().copied()
+    }
+
+    /// Where the head listens.
+    pub(crate) fn head(&self) -> SocketAddr {
+        self.address
     }
 
     /// The runtime ends, in order: the head closes the job.

@@ -1,25 +1,25 @@
 //! What a runtime shows of itself: its physical tree, and who spawned whom ([`forest`]).
 
 mod forest;
+mod pending;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 use std::sync::Arc;
 
-use raytree_inspector::{Door, Inspected, Owners, walk};
+use raytree_inspector::{Door, End, Inspected, Owners, walk};
 use raytree_supervise::Probe;
-use raytree_types::RuntimeId;
-use raytree_types::inspect::Role;
+use raytree_types::{ActorId, RuntimeId};
 
+use raytree_types::inspect::{Story, Wait};
+
+use crate::gcs::table::Ending;
 use crate::runtime::Shared;
 
 impl Inspected for Shared {
     fn id(&self) -> RuntimeId {
         self.id
-    }
-
-    fn role(&self) -> Role {
-        Role::Program
     }
 
     fn door(&self) -> &Arc<Door> {
@@ -28,6 +28,41 @@ impl Inspected for Shared {
 
     fn root(&self) -> Arc<Probe> {
         self.probe()
+    }
+
+    fn cluster(&self) -> Option<String> {
+        self.driver.get().map(|driver| driver.head().to_string())
+    }
+
+    fn explains(&self, which: &str) -> Option<Story> {
+        pending::story(self, which)
+    }
+
+    fn waits(&self) -> Vec<Wait> {
+        waits::of(self)
+    }
+
+    fn ends(&self, id: ActorId) -> Option<End> {
+        let cell = self.table.cell(id)?;
+        // Others have given the ids of those that live here for them; residents are the head's.
+        let is_own = id.runtime() == self.id && cell.imported().is_none();
+        if !is_own || cell.resident().is_some() || self.resident.get().is_some() {
+            return None;
+        }
+        let mut open = self.table.children(id);
+        let mut takes_along = Vec::new();
+        while let Some(child) = open.pop() {
+            takes_along.extend(self.table.cell(child).map(|cell| cell.probe.name().to_owned()));
+            open.extend(self.table.children(child));
+        }
+        let runtime = cell.runtime.clone();
+        let kill = move || {
+            let reason = "killed by an operator".to_owned();
+            if let Some(runtime) = runtime.upgrade() {
+                runtime.end_actor(id, Ending { kill: true, released: false, reason });
+            }
+        };
+        Some(End { takes_along, kill: Box::new(kill) })
     }
 
     fn owners(&self) -> Option<Owners> {

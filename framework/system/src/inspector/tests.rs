@@ -97,7 +97,7 @@ impl Client {
 
     fn rows(&mut self, selection: Selection) -> Vec<String> {
         match self.ask(Request::Tree(selection)) {
-            Answer::Tree(TreeRows { rows, more: 0 }) => {
+            Answer::Tree(TreeRows { rows, more: 0, .. }) => {
                 rows.iter().map(|row| format!("{} {} {}", row.depth, row.name, row.state)).collect()
             }
             other => panic!("{other:?}"),
@@ -105,7 +105,8 @@ impl Client {
     }
 }
 
-const ALL: Selection = Selection { owners: false, path: None, depth: None, failed: false };
+const ALL: Selection =
+    Selection { owners: false, whole: false, path: None, depth: None, failed: false, since: None };
 
 #[test]
 fn a_fresh_tree_is_read_through_the_socket() {
@@ -177,13 +178,13 @@ fn a_bad_request_is_answered_and_harms_nobody() {
     let runtime = start(folder.path());
     let path = socket(&runtime, folder.path());
     let mut client = Client::of(&path);
-    for bad in ["", "hello", "{\"version\":1,\"request\":\"kill\"}", "\u{0}"] {
+    for bad in ["", "hello", "{\"version\":2,\"request\":\"kill\"}", "\u{0}"] {
         assert!(matches!(client.say(bad), Answer::Refused(Refused::BadRequest { .. })), "{bad}");
     }
     let skew = Refused::Version { runtime: INSPECT_VERSION, client: 99 };
     assert_eq!(client.say("{\"version\":99}"), Answer::Refused(skew));
     let nowhere = Selection { path: Some("node/nobody".to_owned()), ..ALL };
-    let refused = Refused::NoSuchPath { path: "raytree/node/nobody".to_owned() };
+    let refused = Refused::NoSuchPath { path: "raytree/node/nobody".to_owned(), near: Vec::new() };
     assert_eq!(client.ask(Request::Tree(nowhere)), Answer::Refused(refused));
     let long = "a".repeat(limits::INSPECT_REQUEST_BYTES_MAX + 1);
     let limit = limits::INSPECT_REQUEST_BYTES_MAX;
@@ -229,7 +230,8 @@ fn an_actor_panics_when_the_socket_is_told_so() {
         assert!(probe.last_causes()[0].to_string().contains("told to panic now"), "{path}");
     }
     let mut client = Client::of(&socket(&runtime, folder.path()));
-    let nobody = Answer::Refused(Refused::NoSuchPath { path: "raytree/gcs/nobody".to_owned() });
+    let nobody = Refused::NoSuchPath { path: "raytree/gcs/nobody".to_owned(), near: Vec::new() };
+    let nobody = Answer::Refused(nobody);
     assert_eq!(client.ask(Request::Panic { path: "gcs/nobody".to_owned() }), nobody);
     runtime.shutdown();
 }

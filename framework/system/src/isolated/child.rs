@@ -63,6 +63,7 @@ impl Child {
         let order = Arc::new(Order {
             keeper: keeper().map_err(Cause::message)?,
             spec: wanted.spec(runtime)?,
+            seen: Arc::clone(&runtime.door),
             memory_max: wanted.isolation.memory_max,
             door: Mutex::new(Some(opens)),
             end,
@@ -172,7 +173,10 @@ impl Wanted<'_> {
             program: "/proc/self/exe".into(),
             arg0: std::env::args_os().next(),
             args: runtime.again.clone(),
-            environment: std::iter::once(alone).chain(environment).collect(),
+            environment: [alone, runtime.door.for_children()]
+                .into_iter()
+                .chain(environment)
+                .collect(),
             directory: self.isolation.directory.clone(),
             role: serve::OWN.to_owned(),
             name: self.name.to_owned(),

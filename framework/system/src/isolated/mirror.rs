@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use raytree_inspector::Door;
 use raytree_process::{Event, FromChild, Keeper, Process, ProcessEnd, SpawnError, Spec};
 use raytree_supervise::{Actor, Context, Failure, Part, clock};
 use raytree_types::{Cause, Error, limits};
@@ -45,6 +46,8 @@ const _: () = assert!(size_of::<MirrorMsg>() <= 64);
 /// What is asked for, and what is heard.
 pub(super) struct Order {
     pub(super) keeper: &'static Keeper,
+    /// Through which the tree of this process is looked at: the child's hangs below it.
+    pub(super) seen: Arc<Door>,
     pub(super) spec: Spec,
     pub(super) memory_max: Option<u64>,
     /// The stream, once.
@@ -139,6 +142,7 @@ impl Mirror {
         match begun {
             Ok(process) => {
                 ctx.addr().probe().note(format!("process {}", process.id()));
+                ctx.addr().probe().leads_to(self.order.seen.feed(process.id()));
                 self.process = Some(process);
                 if self.verdict.is_some() {
                     self.kill();

@@ -20,6 +20,7 @@ use super::waiter::{self, Waiter};
 use crate::link::Home;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
+use crate::task::context::By;
 
 /// Who makes the value of an object.
 pub(crate) trait Producer: Send + Sync {
@@ -211,6 +212,14 @@ impl<T> ObjectCell<T> {
         Standing::Pending
     }
 
+    /// The actors whose methods wait for it.
+    pub(crate) fn awaited_by(&self) -> Vec<By> {
+        match &*self.slot.lock() {
+            Slot::Pending { waiters, .. } => waiters.iter().filter_map(Waiter::by).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Ready once it is settled.
     pub(crate) fn poll_settled(&self, cx: &Context<'_>) -> Poll<()> {
         self.poll_as(cx, Waiter::waker)
@@ -218,14 +227,15 @@ impl<T> ObjectCell<T> {
 
     /// The same, for one who waits for something else, too.
     pub(crate) fn poll_beside(&self, cx: &Context<'_>) -> Poll<()> {
-        self.poll_as(cx, |waker| Waiter::Waker(waker, None))
+        self.poll_as(cx, |waker| Waiter::Waker(waker, None, By::now()))
     }
 
     fn poll_as(&self, cx: &Context<'_>, waiter: fn(Waker) -> Waiter) -> Poll<()> {
         let lazy = match &mut *self.slot.lock() {
             Slot::Pending { waiters, producer } => {
-                if !waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-                    waiters.push(waiter(cx.waker().clone()));
+                match waiters.iter_mut().find(|waiter| waiter.will_wake(cx.waker())) {
+                    Some(again) => again.is_polled(),
+                    None => waiters.push(waiter(cx.waker().clone())),
                 }
                 lazy(producer)
             }

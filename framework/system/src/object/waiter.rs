@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::countdown::Countdown;
-use crate::task::context::Waiting;
+use crate::task::context::{By, Waiting};
 
 /// Who is told when an object is settled.
 pub(crate) enum Waiter {
-    /// A future. The second part counts as one wait of the task it belongs to.
-    Waker(Waker, Option<Waiting>),
+    /// A future. The second part counts as one wait of the task it belongs to; the third is the actor whose method it is.
+    Waker(Waker, Option<Waiting>, Option<By>),
     /// Something that waits for several objects.
     Countdown(Arc<Countdown>),
     /// A task or a call whose argument this is.
@@ -27,11 +27,23 @@ pub(crate) trait Dependent: Send + Sync {
 impl Waiter {
     /// The future that is polled now.
     pub(crate) fn waker(waker: Waker) -> Self {
-        Self::Waker(waker, Waiting::begin())
+        Self::Waker(waker, Waiting::begin(), By::now())
     }
 
     pub(crate) fn will_wake(&self, other: &Waker) -> bool {
-        matches!(self, Self::Waker(waker, _) if waker.will_wake(other))
+        matches!(self, Self::Waker(waker, ..) if waker.will_wake(other))
+    }
+
+    /// It is waited for again, or still.
+    pub(crate) fn is_polled(&mut self) {
+        if let Self::Waker(_, _, by) = self {
+            *by = By::now();
+        }
+    }
+
+    /// The actor whose method waits.
+    pub(crate) fn by(&self) -> Option<By> {
+        if let Self::Waker(_, _, by) = self { *by } else { None }
     }
 
     pub(crate) fn is(&self, countdown: &Arc<Countdown>) -> bool {
@@ -40,7 +52,7 @@ impl Waiter {
 
     fn tell(self, ok: bool) {
         match self {
-            Self::Waker(waker, waiting) => {
+            Self::Waker(waker, waiting, _) => {
                 drop(waiting);
                 waker.wake();
             }

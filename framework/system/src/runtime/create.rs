@@ -135,6 +135,7 @@ impl Shared {
         let addr = Addr::new(&format!("{label}#{:x}", id.number()), type_name, bound, Kind::User);
         addr.on_delivery(crate::user::job::HostedMsg::delivered);
         let probe = Arc::clone(addr.probe());
+        probe.is_actor(id);
         let cell = Cell::new(id, label, options, making.owner, probe, Arc::downgrade(self));
         let cell = match &making.body {
             // A program with nodes has no books of its own. What cannot travel is its own affair.

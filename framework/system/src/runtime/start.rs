@@ -15,7 +15,7 @@ use raytree_config::Config;
 use raytree_inspector::Door;
 use raytree_process::cluster::Terms;
 use raytree_supervise::{Addr, ChildSpec, Root, Supervisor, SupervisorSpec, clock};
-use raytree_types::inspect::place;
+use raytree_types::inspect::{Role, place};
 use raytree_types::{ActorIds, Error, Resources, Result, RuntimeId, Strategy, limits};
 use tokio::runtime::{Builder, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
@@ -51,8 +51,8 @@ pub struct Init {
     address: Option<String>,
     settings: Vec<(String, String)>,
     node: Option<Details>,
-    /// What this process was started for says all of it.
-    is_part: bool,
+    /// What this process is called by the one that has started it, and has said all that is to be said.
+    part: Option<String>,
 }
 
 impl Init {
@@ -174,8 +174,8 @@ impl Init {
     /// # Errors
     /// [`Error::BadOption`] for a bad number, or a setting that is unknown or out of range; [`Error::StartFailed`] when the system gives no threads.
     pub fn start(self) -> Result<Runtime> {
-        role::take(|part| {
-            let init = Self { is_part: true, ..Self::new().inspector(false) };
+        role::take(|name, part| {
+            let init = Self { part: Some(name), ..Self::new() };
             match part {
                 Part::Own(own) => {
                     let init = init.threads(own.threads).namespace(own.namespace).strict(false);
@@ -194,7 +194,8 @@ impl Init {
         let parallelism = available_parallelism().map_or(1, usize::from);
         let given = self.node.take();
         let is_all = self.cpus.is_none() && self.resources.is_none();
-        let placed = if self.is_part { None } else { Some(place_of(self.address, self.settings)?) };
+        let placed =
+            if self.part.is_some() { None } else { Some(place_of(self.address, self.settings)?) };
         let config = placed.as_ref().map(|(_, config)| config);
         let offers = config.map(|config| config.node().offers());
         let offers = offers.unwrap_or_else(|| Resources::cpus(parallelism as f64));
@@ -224,6 +225,8 @@ impl Init {
         let inspected = is_on && !self.inspector_off && place::switched_on();
         let folder = || config.and_then(|config| config.inspector().folder.clone());
         let inspect = inspected.then(|| self.inspect_dir.or_else(folder));
+        let role = self.part.map_or(Role::Program, |name| Role::Part { name });
+        let door = Door::new(id, role, inspect);
         let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
         let strict = given.as_ref().map(|node| node.strict).or(self.strict);
         let strict = strict.unwrap_or_else(|| config.is_some_and(|config| config.calls().strict));
@@ -244,7 +247,7 @@ impl Init {
             namespace,
             abandoned_max,
         };
-        boot((id, is_node), (placed, wants), is_to_be, (actors_max, again), inspect)
+        boot((id, is_node), (placed, wants), is_to_be, (actors_max, again), door)
     }
 }
 
@@ -267,13 +270,13 @@ pub(super) fn check(option: &str, value: usize, most: usize) -> Result<()> {
     Err(Error::BadOption { option, value, reason: format!("it is 1 to {most}") })
 }
 
-/// `inspect`: none for no inspector's socket; else its folder, where one was named. With nodes these are what is to be.
+/// With nodes these are what is to be.
 fn boot(
     (id, is_node): (RuntimeId, bool),
     (placed, wants): (Option<(Where, Config)>, Option<Resources>),
     is_to_be: Details,
     (actors_max, again): (usize, Vec<OsString>),
-    inspect: Option<Option<PathBuf>>,
+    door: Door,
 ) -> Result<Runtime> {
     let place = placed.as_ref().map_or(&Where::Here, |(place, _)| place);
     let (nodes, is_alone) = (place.own_nodes(), matches!(place, Where::Here));
@@ -281,7 +284,7 @@ fn boot(
     (0..nodes).for_each(|_| for_nodes.all.add(&for_nodes.resources));
     let resources = if is_alone { for_nodes.resources.clone() } else { Resources::none() };
     let Details { namespace, threads, strict, abandoned_max, .. } = for_nodes.clone();
-    let door = Arc::new(Door::new(id, inspect));
+    let door = Arc::new(door);
     let here: Here = Arc::default();
     there_are_threads(1 + threads)?;
     let system = tokio_runtime("raytree-system", 1, None, door.is_wanted())?;

@@ -12,6 +12,7 @@ use super::run::Runnable;
 use crate::runtime::ambient;
 use crate::user::actor::Actor;
 use crate::user::context::ActorContext;
+use crate::user::status::Cell;
 use crate::worker::pace::{Hold, Pace};
 
 /// How code runs, which decides how it may wait.
@@ -28,7 +29,7 @@ pub(crate) enum Mode {
 struct Scope {
     task: Option<Arc<dyn Runnable>>,
     /// The actor whose method it is.
-    actor: Option<ActorId>,
+    actor: Option<By>,
     mode: Mode,
     /// Bodies on this stack.
     depth: usize,
@@ -56,7 +57,31 @@ pub(crate) fn enter(task: Option<Arc<dyn Runnable>>, mode: Mode) -> Entered {
 /// This thread now runs a method of `actor`.
 pub(crate) fn enter_actor(actor: ActorId, mode: Mode) -> Entered {
     let depth = depth() + 1;
-    Entered(CURRENT.replace(Some(Scope { task: None, actor: Some(actor), mode, depth })))
+    let by = By { actor, poll: None };
+    Entered(CURRENT.replace(Some(Scope { task: None, actor: Some(by), mode, depth })))
+}
+
+/// This thread now goes on with a method of this actor.
+pub(crate) fn enter_method(cell: &Cell, mode: Mode) -> Entered {
+    let depth = depth() + 1;
+    let poll = Some(cell.polls.fetch_add(1, Ordering::Relaxed) + 1);
+    let by = By { actor: cell.id, poll };
+    Entered(CURRENT.replace(Some(Scope { task: None, actor: Some(by), mode, depth })))
+}
+
+/// The actor for whose sake something is awaited, and when in its work: what it awaited earlier than that it may have given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct By {
+    pub(crate) actor: ActorId,
+    /// Which of its polls it was; none where they are not counted.
+    pub(crate) poll: Option<u64>,
+}
+
+impl By {
+    /// Whoever waits now.
+    pub(crate) fn now() -> Option<Self> {
+        CURRENT.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.actor))
+    }
 }
 
 /// What `body` does is done by `actor`: its constructor, its hooks, and the handlers of hand-written actors.
@@ -78,7 +103,7 @@ pub fn synchronous<A: Actor, T>(ctx: &ActorContext<A>, body: impl FnOnce() -> T)
 
 /// The actor whose method runs on this thread.
 pub(crate) fn actor() -> Option<ActorId> {
-    CURRENT.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.actor))
+    By::now().map(|by| by.actor)
 }
 
 /// Bodies that run on this stack, one inside the other.

@@ -6,6 +6,8 @@
 //! - **OC-2 (at-most-once):** without `retries` a call begins at most once; with them, once more for each life it was lost
 //!   with.
 
+mod calls;
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -31,79 +33,17 @@ use crate::object::waiter::{Dependent, Waiter};
 use crate::runtime::burst;
 use crate::runtime::life::Life;
 use crate::task::args::{Settled, Subscriber};
-use crate::task::context::{self, Mode};
+use crate::task::context::{self, By, Mode};
 use crate::task::failure::Failure;
 use crate::worker::crossing::Passage;
 use crate::worker::pace::Hold;
-
-/// A call of any kind, as the actor's cell sees it.
-pub(crate) trait Open: Send + Sync {
-    /// A life has ended: one that was lost with it is answered, or made again.
-    fn life_ended(self: Arc<Self>, error: &Error, dead: bool);
-}
-
-/// The calls to one actor that have no answer yet, each in a place of its own.
-#[derive(Default)]
-pub(crate) struct OpenCalls {
-    places: Mutex<Places>,
-}
-
-#[derive(Default)]
-struct Places {
-    /// With the number of its arrival.
-    calls: Vec<Option<(u64, Arc<dyn Open>)>>,
-    free: Vec<usize>,
-    arrived: u64,
-}
+pub(crate) use calls::{Open, OpenCalls};
 
 /// Not in any place yet, or no longer.
 const NOWHERE: usize = usize::MAX;
 
 /// More lives than ever end: a call that no life has is lost with the one that is announced next.
 const NOBODYS: u64 = u64::MAX;
-
-impl OpenCalls {
-    fn enter(&self, call: Arc<dyn Open>) -> usize {
-        let Places { calls, free, arrived } = &mut *self.places.lock();
-        *arrived += 1;
-        let entry = Some((*arrived, call));
-        match free.pop() {
-            Some(place) => {
-                calls[place] = entry;
-                place
-            }
-            None => {
-                calls.push(entry);
-                calls.len() - 1
-            }
-        }
-    }
-
-    fn leave(&self, place: usize) {
-        let left = {
-            let Places { calls, free, .. } = &mut *self.places.lock();
-            let left = calls.get_mut(place).and_then(Option::take);
-            free.extend(left.is_some().then_some(place));
-            left
-        };
-        // After the lock: it may hold the last count of an argument.
-        drop(left);
-    }
-
-    /// Every call is answered.
-    pub(crate) fn is_empty(&self) -> bool {
-        let Places { calls, free, .. } = &*self.places.lock();
-        calls.len() == free.len()
-    }
-
-    /// A life of the actor has ended; `dead`: the last one.
-    pub(crate) fn life_ended(&self, error: &Error, dead: bool) {
-        let mut calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
-        // Each that is made again goes before all others that wait for the next life: the youngest is put there first.
-        calls.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
-        calls.into_iter().for_each(|(_, call)| call.life_ended(error, dead));
-    }
-}
 
 /// One call.
 pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
@@ -274,7 +214,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             if self.is_answered() {
                 return Poll::Ready(None);
             }
-            let _entered = context::enter_actor(self.cell.id, Mode::Async);
+            let _entered = context::enter_method(&self.cell, Mode::Async);
             body.as_mut().poll(cx).map(Some)
         })
         .await
@@ -321,6 +261,12 @@ impl<T: Actor, I: Invocation<T>> Producer for OpenCall<T, I> {
 }
 
 impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
+    fn awaited(&self) -> (&'static str, Vec<By>) {
+        // The object's own lock is taken after this one is let go.
+        let out = self.out.lock().clone();
+        (self.short_name, out.map(|out| out.awaited_by()).unwrap_or_default())
+    }
+
     fn life_ended(self: Arc<Self>, error: &Error, dead: bool) {
         // Whoever takes the mark decides: the end and the drop of the message may come at once.
         if !dead && !self.lost.swap(false, Ordering::AcqRel) {
@@ -372,7 +318,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         let invocation = self.begin_in_turn()?;
         let codec = invocation.codec();
         let begun = {
-            let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
+            let _entered = context::enter_method(&self.cell, Mode::SyncOnUserThread);
             hold.run(|| invocation.exclusive(actor, ctx), Begun::has_run)
         };
         self.finish(begun, codec)
@@ -387,7 +333,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         let invocation = self.begin_in_turn()?;
         let codec = invocation.codec();
         let begun = {
-            let _entered = context::enter_actor(self.cell.id, Mode::SyncOnUserThread);
+            let _entered = context::enter_method(&self.cell, Mode::SyncOnUserThread);
             hold.run(|| invocation.shared(actor, ctx), Begun::has_run)
         };
         self.finish(begun, codec)
@@ -409,7 +355,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
     fn on_own_thread(self: Arc<Self>, actor: &T, ctx: &ActorContext<T>) {
         let Some(invocation) = self.begin() else { return };
         let codec = invocation.codec();
-        let _entered = context::enter_actor(self.cell.id, Mode::Sync);
+        let _entered = context::enter_method(&self.cell, Mode::Sync);
         if let Begun::Done(result) = invocation.shared(actor, ctx) {
             self.returned(result, codec);
         }

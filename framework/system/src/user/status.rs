@@ -61,6 +61,8 @@ pub(crate) struct Cell {
     lease: Mutex<Weak<Lease>>,
     /// Calls without an answer.
     pub(crate) open: OpenCalls,
+    /// Counts how often a body of it was gone on with: what it awaits since the last time is what it waits for.
+    pub(crate) polls: AtomicU64,
     /// It lives in another process, and this one only knows of it.
     imported: OnceLock<Arc<ImportedActor>>,
     /// It is the cluster's, and outlives this process.
@@ -109,6 +111,7 @@ impl Cell {
             death,
             lease,
             open,
+            polls: AtomicU64::new(0),
             imported,
             resident,
             made,

@@ -177,6 +177,7 @@ impl<A: Actor> kit::Actor for Away<A> {
         let (host, there) = match (origin, imported) {
             (_, Some(imported)) => {
                 let (link, export) = (Arc::clone(&imported.link), imported.export);
+                ctx.addr().probe().is_borrowed_from(link.peer.clone());
                 let number = number();
                 let over = watches(&link, export, (number, ctx.addr()), None);
                 let is_worker =
@@ -188,7 +189,8 @@ impl<A: Actor> kit::Actor for Away<A> {
             (Origin::Begun(begun), _) => begin(ctx, (&cell, life), &begun).await?,
             (Origin::Imported(_) | Origin::Made(_), None) => return Err(ended()),
         };
-        if let Host::Peer(_) = host {
+        if let Host::Peer(_) = &host {
+            ctx.addr().probe().is_hosted_by(Some(there.link.peer.clone()));
             cell.is_up_at(&there.link, life);
         }
         Ok(Self { there, host, ways: None, _actor: PhantomData })

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use raytree::inspect::{ActorState, Answer, Request, Selection, TreeRow};
 use raytree::prelude::*;
 use raytree::{Error, ObjectRef, Result, get_all};
-use raytree_cli::client;
+use raytree_inspector::client;
 
 use super::support::{Cluster, Driver, lives, of, until};
 use super::{Counter, CounterHandle, square, waits};

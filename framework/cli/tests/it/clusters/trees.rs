@@ -15,67 +15,65 @@ fn names(reply: &Reply) -> Vec<String> {
     tree.rows.iter().map(|row| format!("{}{}", "  ".repeat(row.depth as usize), row.name)).collect()
 }
 
+/// The tree of a cluster below `path`, when it is whole; with the program of the test called so.
+fn below(cluster: &Cluster, path: &str) -> Vec<String> {
+    let [reply] = &shown(cluster, &[path])[..] else { panic!("one answer") };
+    names(reply)
+}
+
 #[test]
-fn a_head_and_its_nodes_are_shown_beside_the_programs() {
-    let plan = of(a_head_and_its_nodes_are_shown_beside_the_programs);
+fn a_head_shows_its_nodes_their_workers_and_its_drivers_as_one_tree() {
+    let plan = of(a_head_shows_its_nodes_their_workers_and_its_drivers_as_one_tree);
     let cluster = plan.nodes(1).start();
     let init = cluster.init().inspector(true).inspect_dir(cluster.sockets());
     let driver = cluster.driver_with(init);
-    cluster.socket(cluster.head.pid());
-    cluster.socket(cluster.own_node());
-    cluster.socket(cluster.nodes[0].pid());
-    until("all of them", || shown(&cluster, &[]).len() == 4);
-    let all = shown(&cluster, &[]);
-    let of = |role: &Role| all.iter().filter(move |reply| reply.role == *role).collect::<Vec<_>>();
-    let [head] = of(&Role::Head)[..] else { panic!("one head: {all:?}") };
-    assert_eq!(head.pid, cluster.head.pid());
-    let mut lines = names(head);
-    // Who came first is called first, and a program as its file.
-    lines[6..8].sort();
-    lines[9] = "    PROGRAM".to_owned();
-    assert_eq!(
-        lines,
-        [
-            "raytree",
-            "  sessions",
-            "  gcs",
-            "    membership",
-            "    neighbours",
-            "  node_pool",
-            "    head",
-            "    node-1",
-            "  drivers",
-            "    PROGRAM",
-            "  door",
-            "  own_node",
-            "  inspector",
-        ]
-    );
-    for (name, pid) in [("head", cluster.own_node()), ("node-1", cluster.nodes[0].pid())] {
-        let [node] = of(&Role::Node { name: name.to_owned() })[..] else { panic!("{name}") };
-        assert_eq!(node.pid, pid);
-        let job = format!("    job-{}", cluster.status().jobs[0].job.0);
-        let tree = ["raytree", "  sessions", "  workers", &job, "  uplink", "  inspector"];
-        assert_eq!(names(node), tree);
+    let job = format!("job-{}", cluster.status().jobs[0].job.0);
+    // Each can be looked at a moment after it has begun.
+    until("all of them", || {
+        let all = shown(&cluster, &[]);
+        all.len() == 1
+            && names(&all[0]).iter().filter(|name| name.ends_with("inspector")).count() == 6
+    });
+    let [head] = &shown(&cluster, &[])[..] else { panic!("one answer") };
+    assert_eq!((head.pid, &head.role), (cluster.head.pid(), &Role::Head));
+    let tops: Vec<String> =
+        names(head).into_iter().filter(|name| !name.starts_with("    ")).collect();
+    let expected =
+        ["raytree", "  sessions", "  gcs", "  node_pool", "  drivers", "  door", "  own_node"];
+    assert_eq!(tops, [&expected[..], &["  inspector"]].concat());
+    let worker = [
+        "gcs",
+        "  actor_directory",
+        "node",
+        "  local_scheduler",
+        "  worker",
+        "    actor_host",
+        "  processes",
+        "inspector",
+        "cluster",
+        "  dialer",
+    ];
+    for node in ["head", "node-1"] {
+        let mut expected: Vec<String> =
+            [node, "  sessions", "  workers"].map(str::to_owned).to_vec();
+        expected.push(format!("    {job}"));
+        expected.extend(worker.map(|name| format!("      {name}")));
+        expected.extend(["  uplink".to_owned(), "  inspector".to_owned()]);
+        assert_eq!(below(&cluster, &format!("node_pool/{node}")), expected);
     }
-    let [program] = of(&Role::Program)[..] else { panic!("one program: {all:?}") };
-    assert_eq!(program.pid, std::process::id());
-
-    let (out, err, code) = cluster.raytree(&["tree", "gcs/membership"]);
-    assert_eq!((&*err, code), ("", 0));
-    let first = format!("raytree pid {} head up ", cluster.head.pid());
-    assert!(out.starts_with(&first) && out.contains("\nmembership "), "{out}");
-    let (out, err, code) = cluster.raytree(&["tree", "uplink"]);
-    assert_eq!((&*err, code), ("", 0));
-    let node = format!("raytree pid {} node node-1 up ", cluster.nodes[0].pid());
-    assert!(out.contains(&node) && !out.contains(&first), "{out}");
-    // Who spawned whom is shown of those who know it.
-    let owners = shown(&cluster, &["--owners"]);
-    assert!(owners.len() == 1 && owners[0].role == Role::Program, "{owners:?}");
-    let pid = cluster.head.pid().to_string();
-    let (out, err, code) = cluster.raytree(&["tree", "--owners", "--pid", &pid]);
-    assert_eq!((&*out, code), ("", 1));
-    assert_eq!(err, "raytree: the head has no actors of its users, so nobody owns anybody there\n");
+    // Which processes they are is said where each begins.
+    let Answer::Tree(tree) = &head.answer else { panic!("a tree") };
+    let processes = tree.rows.iter().filter_map(|row| Some((&*row.name, row.process.as_ref()?)));
+    let processes: Vec<(&str, u32)> = processes.map(|(name, own)| (name, own.pid)).collect();
+    for (name, pid) in [
+        ("raytree", cluster.head.pid()),
+        ("head", cluster.own_node()),
+        ("node-1", cluster.nodes[0].pid()),
+    ] {
+        assert!(processes.contains(&(name, pid)), "{name} is {pid} in {processes:?}");
+    }
+    let own = processes.iter().filter(|(_, pid)| *pid == std::process::id()).count();
+    assert_eq!((processes.len(), own), (6, 1), "{processes:?}");
     drop(driver);
     let (head, sockets) = (cluster.socket(cluster.head.pid()), cluster.sockets());
     assert_eq!(cluster.raytree(&["stop"]).2, 0);
@@ -83,6 +81,29 @@ fn a_head_and_its_nodes_are_shown_beside_the_programs() {
     let left = std::fs::read_dir(sockets).expect("a folder").flatten();
     let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_cluster_is_looked_at_by_the_address_of_its_head() {
+    let plan = of(a_cluster_is_looked_at_by_the_address_of_its_head);
+    let cluster = plan.nodes(1).start();
+    let address = cluster.address.to_string();
+    let at = |more: &[&str]| cluster.raytree(&[more, &["--address", &address]].concat());
+    let (out, err, code) = at(&["tree", "node_pool/node-1/workers"]);
+    assert_eq!((&*err, code), ("", 0));
+    assert!(out.contains("\nworkers "), "{out}");
+    let (out, err, code) = at(&["actor", "node_pool/node-1/uplink"]);
+    assert_eq!((&*err, code), ("", 0));
+    assert!(out.starts_with("raytree/node_pool/node-1/uplink\n"), "{out}");
+    let (out, err, code) = at(&["events"]);
+    assert_eq!((&*out, &*err, code), ("nothing has failed\n", "", 0));
+    let (out, err, code) = at(&["tree", "node_pool/nod-1"]);
+    assert_eq!((&*out, code), ("", 1));
+    let wrong = "there is no `raytree/node_pool/nod-1` in the tree; is `node-1` meant?";
+    assert_eq!(err, format!("raytree: {wrong}\n"));
+    let (out, err, code) = at(&["tree", "--owners"]);
+    assert_eq!((&*err, code), ("", 0), "without a driver there are no actors of users");
+    assert!(out.ends_with("no actors\n"), "{out}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
 }
 
 /// On one line and harmless to a terminal: what controls it becomes a space, and spaces do not pile up.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let controls = |c: char| c.is_control() || c.is_whitespace() || is_reordering(c);
     text.split(controls).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
@@ -28,7 +28,7 @@ fn is_reordering(c: char) -> bool {
 }
 
 /// `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -41,7 +41,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// The two largest units: `3d 4h`, `2h 14m`, `2m 3s`, `3s`.
-pub(super) fn uptime(time: Duration) -> String {
+pub(crate) fn uptime(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match (days, hours, minutes) {

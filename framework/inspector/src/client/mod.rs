@@ -1,17 +1,23 @@
-//! Finds the programs, heads and nodes of this user and asks them. Blocking, with a bound on every wait.
+//! The other end of the socket: finds the programs, heads and nodes of this user and asks them, once or again and again.
+//! Blocking, with a bound on every wait.
 
-use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+mod feed;
+mod line;
+
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, fs, io};
 
 use raytree_types::inspect::place::{self, SocketName, UnsafeFolder};
-use raytree_types::inspect::{Answer, Asked, INSPECT_VERSION, Refused, Reply, Request, Versioned};
+use raytree_types::inspect::{
+    Answer, Asked, INSPECT_VERSION, Refused, Reply, Request, Selection, TreeRows, Versioned,
+};
 use raytree_types::limits;
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::geteuid;
+
+pub use feed::{Dial, Feed, SocketDial};
+pub use line::{Line, SocketLine};
 
 /// Why one of them gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +26,15 @@ pub enum AskError {
     /// Nobody listens: what is left of a runtime that is gone.
     #[error("it is gone")]
     Gone,
+    /// It has no socket: it has just begun, or is not to be looked at.
+    #[error("it has no socket")]
+    Shut,
     /// It is stopped, or stuck.
-    #[error("it did not answer within {:?}", limits::INSPECT_ANSWER_WITHIN)]
-    Silent,
+    #[error("it did not answer within {within:?}")]
+    Silent {
+        /// How long it was waited for.
+        within: Duration,
+    },
     /// The socket is somebody else's.
     #[error("it belongs to user {owner}")]
     Stranger {
@@ -92,22 +104,13 @@ pub fn find(folder: &Path) -> Result<Vec<(SocketName, PathBuf)>, FindError> {
     Ok(found)
 }
 
-/// Asks the runtime behind a socket. The file of one that is gone is removed.
+/// Asks the one behind a socket a single thing. The file of one that is gone is removed.
 ///
 /// # Errors
 /// See [`AskError`]; a refusal is an error too.
 pub fn ask(path: &Path, request: Request) -> Result<Reply, AskError> {
-    let stream = open(path)?;
-    stream.set_read_timeout(Some(limits::INSPECT_ANSWER_WITHIN))?;
-    stream.set_write_timeout(Some(limits::INSPECT_ANSWER_WITHIN))?;
-    let mut line = serde_json::to_vec(&Asked::new(request)).map_err(io::Error::from)?;
-    line.push(b'\n');
-    (&stream).write_all(&line).map_err(waited)?;
-    let mut answer = Vec::new();
-    // One byte more tells an answer that is whole from one that was cut.
-    let bound = limits::INSPECT_REPLY_BYTES_MAX as u64 + 1;
-    BufReader::new(stream).take(bound).read_until(b'\n', &mut answer).map_err(waited)?;
-    understand(&answer)
+    let line = SocketLine::open(path)?;
+    Client::new(Box::new(line)).ask(request, limits::INSPECT_ANSWER_WITHIN)
 }
 
 /// For tests: lets the actor at `path` of the physical tree panic. This returns when that is about to happen.
@@ -116,6 +119,64 @@ pub fn ask(path: &Path, request: Request) -> Result<Reply, AskError> {
 /// As for [`ask`].
 pub fn panic_now(socket: &Path, path: &str) -> Result<(), AskError> {
     ask(socket, Request::Panic { path: path.to_owned() }).map(drop)
+}
+
+/// Somebody who can be asked, over one connection, and what it has said of its tree.
+pub struct Client {
+    line: Box<dyn Line>,
+    /// What was asked for, and the answer so far.
+    tree: Option<(Selection, TreeRows)>,
+}
+
+impl Client {
+    /// Asks over this line.
+    #[must_use]
+    pub fn new(line: Box<dyn Line>) -> Self {
+        Self { line, tree: None }
+    }
+
+    /// Asks one thing.
+    ///
+    /// # Errors
+    /// See [`AskError`]; a refusal is an error too. After any other error than a refusal nothing more can be asked here.
+    pub fn ask(&mut self, request: Request, within: Duration) -> Result<Reply, AskError> {
+        let asked = Asked { patience: Some(within), ..Asked::new(request) };
+        let mut line = serde_json::to_vec(&asked).map_err(io::Error::from)?;
+        line.push(b'\n');
+        understand(&self.line.exchange(&line, within)?)
+    }
+
+    /// Asks for a tree, again and again: after the first time only what has changed is sent.
+    ///
+    /// # Errors
+    /// As for [`Client::ask`].
+    pub fn follow(
+        &mut self,
+        selection: &Selection,
+        within: Duration,
+    ) -> Result<(Reply, &TreeRows), AskError> {
+        let known = self.tree.as_ref().filter(|(asked, _)| asked == selection);
+        let since = Some(known.map_or(0, |(_, rows)| rows.seq));
+        let request = Request::Tree(Selection { since, ..selection.clone() });
+        let mut reply = self.ask(request, within)?;
+        let nonsense = |what: &str| AskError::Nonsense(what.to_owned());
+        let rows = match (std::mem::replace(&mut reply.answer, Answer::Hello), self.tree.take()) {
+            (Answer::Tree(rows), _) => rows,
+            (Answer::Changes(changes), Some((_, mut rows))) => {
+                rows.changed(changes).map_err(|misfit| nonsense(&misfit.to_string()))?;
+                rows
+            }
+            _ => return Err(nonsense("it says something else than was asked")),
+        };
+        let (_, rows) = self.tree.insert((selection.clone(), rows));
+        Ok((reply, rows))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
 }
 
 /// Reads an answer.
@@ -134,48 +195,8 @@ pub fn understand(line: &[u8]) -> Result<Reply, AskError> {
     let reply: Reply = serde_json::from_slice(line).map_err(nonsense)?;
     match reply.answer {
         Answer::Refused(refused) => Err(AskError::Refused(refused)),
-        Answer::Hello | Answer::Tree(_) | Answer::Panics => Ok(reply),
+        _ => Ok(reply),
     }
-}
-
-fn waited(error: io::Error) -> AskError {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => AskError::Silent,
-        _ => AskError::Io(error),
-    }
-}
-
-/// Connects without waiting: the line of a runtime that is stopped may be full.
-fn open(path: &Path) -> Result<UnixStream, AskError> {
-    let which = || fs::symlink_metadata(path).ok().map(|is| (is.dev(), is.ino()));
-    let before = which();
-    let address = SocketAddrUnix::new(path).map_err(io::Error::from)?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .map_err(io::Error::from)?;
-    match connect(&socket, &address) {
-        Ok(()) => {}
-        Err(Errno::CONNREFUSED) => {
-            // Unless its owner has just replaced it. Somebody else may have been faster.
-            if which() == before {
-                _ = fs::remove_file(path);
-            }
-            return Err(AskError::Gone);
-        }
-        Err(Errno::NOENT) => return Err(AskError::Gone),
-        Err(Errno::AGAIN) => return Err(AskError::Silent),
-        Err(error) => return Err(AskError::Io(error.into())),
-    }
-    #[cfg(target_os = "linux")]
-    {
-        let peer = rustix::net::sockopt::socket_peercred(&socket).map_err(io::Error::from)?;
-        if peer.uid != geteuid() {
-            return Err(AskError::Stranger { owner: peer.uid.as_raw() });
-        }
-    }
-    let stream = UnixStream::from(socket);
-    stream.set_nonblocking(false)?;
-    Ok(stream)
 }
 
 #[cfg(test)]
@@ -189,17 +210,17 @@ mod tests {
             Err(error) => error.to_string(),
         };
         let head = r#""pid":1,"runtime":2,"program":"a","uptime":{"secs":1,"nanos":0}"#;
-        assert_eq!(said(&format!(r#"{{"version":1,{head},"answer":"hello"}}"#)), "a");
+        assert_eq!(said(&format!(r#"{{"version":2,{head},"answer":"hello"}}"#)), "a");
         assert_eq!(
-            said(r#"{"version":2,"who":"knows"}"#),
-            "it speaks version 2 of the inspector's protocol, this `raytree` version 1"
+            said(r#"{"version":9,"who":"knows"}"#),
+            "it speaks version 9 of the inspector's protocol, this `raytree` version 2"
         );
         let refused = r#""answer":{"refused":{"no_such_path":{"path":"a/b"}}}"#;
         assert_eq!(
-            said(&format!(r#"{{"version":1,{head},{refused}}}"#)),
+            said(&format!(r#"{{"version":2,{head},{refused}}}"#)),
             "there is no `a/b` in the tree"
         );
         assert_eq!(said(""), "its answer makes no sense: it hung up");
-        assert!(said(r#"{"version":1,"answer":"hel"#).starts_with("its answer makes no sense"));
+        assert!(said(r#"{"version":2,"answer":"hel"#).starts_with("its answer makes no sense"));
     }
 }

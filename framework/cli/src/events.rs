@@ -1,0 +1,138 @@
+//! `raytree events`: the supervision log, one line a decision.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread::park_timeout;
+use std::time::Duration;
+
+use raytree_types::inspect::{Answer, Event, EventKind, EventQuery, Events, Request};
+use raytree_types::limits;
+
+use crate::args::EventsArgs;
+use crate::reach::reach;
+use crate::run::{Asked, Code, ask_all, nothing};
+use crate::text::{cut, plain};
+use crate::time::moment;
+use crate::tree::Style;
+
+/// So far the clocks of two machines may be apart.
+const CLOCKS_APART: Duration = Duration::from_secs(10);
+
+/// Prints what failed and what supervisors decided, the newest last.
+///
+/// # Errors
+/// `out` or `err` cannot be written.
+pub fn events(
+    args: &EventsArgs,
+    folder: &Path,
+    style: Style,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    let mut query = match query(args, crate::time::now()) {
+        Ok(query) => query,
+        Err(why) => {
+            writeln!(err, "raytree: {why}")?;
+            return Ok(Code::Nothing);
+        }
+    };
+    let mut seen = Seen::default();
+    loop {
+        let Some(found) = reach(&args.place, folder, err)? else { return Ok(Code::Nothing) };
+        let asked = ask_all(found, &Request::Events(query.clone()), err)?;
+        let Asked { replies, is_partial, place, .. } = asked;
+        if replies.is_empty() && !is_partial {
+            return nothing(args.place.pid, &place, err);
+        }
+        let mut all = Events::default();
+        for reply in replies {
+            let Answer::Events(events) = reply.answer else { continue };
+            all.events.extend(events.events);
+            all.more += events.more;
+            all.dropped += events.dropped;
+            all.missing.extend(events.missing);
+        }
+        all.keep(query.limit);
+        let missing = std::mem::take(&mut all.missing);
+        for one in &missing {
+            writeln!(err, "raytree: {} is missing: {}", one.path, one.why)?;
+        }
+        if !args.follow {
+            print(&all, args.json, style, out)?;
+            let is_whole = !is_partial && missing.is_empty();
+            return Ok(if is_whole { Code::Good } else { Code::Partly });
+        }
+        all.events.retain(|event| seen.is_new(event));
+        // Clocks of other machines may be behind.
+        let newest = all.events.last().map(|event| event.at.saturating_sub(CLOCKS_APART));
+        query.since = newest.or(query.since);
+        for event in &all.events {
+            one(event, args.json, style, out)?;
+        }
+        out.flush()?;
+        park_timeout(limits::EVENTS_FOLLOW_EVERY);
+    }
+}
+
+/// What was printed already: an entry of the last moment is asked for again.
+#[derive(Default)]
+struct Seen(std::collections::HashMap<u32, u64>);
+
+impl Seen {
+    fn is_new(&mut self, event: &Event) -> bool {
+        let last = self.0.entry(event.pid).or_default();
+        let is_new = event.number > *last;
+        *last = event.number.max(*last);
+        is_new
+    }
+}
+
+fn query(args: &EventsArgs, now: Duration) -> Result<EventQuery, String> {
+    let kind = match &args.kind {
+        None => None,
+        Some(name) => Some(EventKind::named(name).ok_or_else(|| {
+            let known = EventKind::ALL.map(EventKind::name).join(", ");
+            format!("there is no kind of event called `{name}`: it is one of {known}")
+        })?),
+    };
+    let since = args.since.as_deref().map(crate::time::span).transpose()?;
+    Ok(EventQuery {
+        whole: true,
+        since: since.map(|ago| now.saturating_sub(ago)),
+        kind,
+        path: args.path.clone(),
+        limit: Some(args.limit),
+    })
+}
+
+fn print(events: &Events, json: bool, style: Style, out: &mut impl Write) -> io::Result<()> {
+    if json {
+        serde_json::to_writer_pretty(&mut *out, events)?;
+        writeln!(out)?;
+        return out.flush();
+    }
+    if events.events.is_empty() {
+        writeln!(out, "nothing has failed")?;
+    }
+    for event in &events.events {
+        one(event, false, style, out)?;
+    }
+    if events.more > 0 {
+        writeln!(out, "… and {} older ones: --limit shows more", events.more)?;
+    }
+    if events.dropped > 0 {
+        writeln!(out, "… and {} that were too old to be kept", events.dropped)?;
+    }
+    out.flush()
+}
+
+/// One line: when, what kind, whom, what.
+fn one(event: &Event, json: bool, style: Style, out: &mut impl Write) -> io::Result<()> {
+    if json {
+        serde_json::to_writer(&mut *out, event)?;
+        return writeln!(out);
+    }
+    let Event { at, kind, path, what, .. } = event;
+    let line = format!("{}  {kind:<7}  {}  {}", moment(*at), plain(path), plain(what));
+    writeln!(out, "{}", cut(&line, style.columns))
+}

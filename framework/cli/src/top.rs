@@ -1,0 +1,197 @@
+//! `raytree top`: the live view of whoever is found.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+use raytree_top::{Demo, Moment, Nodes, Options, Source, Summary, Theme};
+use raytree_types::inspect::{
+    ActorDetail, Answer, EndHow, EndNote, EventQuery, Reply, Request, Role, Selection, Story,
+    TreeRow,
+};
+use raytree_types::limits;
+
+use crate::Code;
+use crate::args::TopArgs;
+use crate::reach::{Where, Whom, reach};
+use crate::run::nothing;
+
+/// Shows the live view until it is quit.
+///
+/// # Errors
+/// The terminal, or `err`, cannot be written.
+pub fn top(args: &TopArgs, folder: &Path, colour: bool, err: &mut impl Write) -> io::Result<Code> {
+    let interval = match crate::time::span(&args.interval) {
+        Ok(interval) => interval,
+        Err(why) => {
+            writeln!(err, "raytree: {why}")?;
+            return Ok(Code::Nothing);
+        }
+    };
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        writeln!(err, "raytree: the live view needs a terminal; `raytree tree` prints it once")?;
+        return Ok(Code::Nothing);
+    }
+    let source: Box<dyn Source + Send> = if args.demo {
+        Box::new(Demo::new(1))
+    } else {
+        let Some(found) = reach(&args.place, folder, err)? else { return Ok(Code::Nothing) };
+        if found.whom.is_empty() {
+            return nothing(args.place.pid, &found.place, err);
+        }
+        Box::new(Live::new(args.place.clone(), folder.to_owned(), found.whom))
+    };
+    let theme = if colour { Theme::colours() } else { Theme::plain() };
+    raytree_top::open(source, &Options::new(crate::time::steady).interval(interval).theme(theme))?;
+    Ok(Code::Good)
+}
+
+/// Everybody who was found, followed.
+struct Live {
+    place: Where,
+    folder: PathBuf,
+    whom: Vec<Whom>,
+}
+
+impl Live {
+    fn new(place: Where, folder: PathBuf, whom: Vec<Whom>) -> Self {
+        Self { place, folder, whom }
+    }
+
+    /// Looks for them again: those who have begun since, and those who hung up.
+    fn again(&mut self) -> Result<(), String> {
+        let mut said = Vec::new();
+        let found =
+            reach(&self.place, &self.folder, &mut said).map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&said).trim_start_matches("raytree: ").trim().to_owned();
+        self.whom = found.ok_or(said)?.whom;
+        if self.whom.is_empty() { Err("nothing runs any more".to_owned()) } else { Ok(()) }
+    }
+
+    /// Which of them a path means, and what it is called there.
+    fn whose<'a>(&mut self, path: &'a str) -> Result<(&mut Whom, &'a str), String> {
+        if self.whom.len() > 1 {
+            let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+            let whom = self.whom.iter_mut().find(|one| called(&one.hello) == first);
+            return whom.map(|one| (one, rest)).ok_or(format!("{first} is not there any more"));
+        }
+        let whom = self.whom.first_mut().ok_or("nothing runs any more")?;
+        Ok((whom, path))
+    }
+
+    fn ask(&mut self, path: &str, about: impl Fn(String) -> Request) -> Result<Answer, String> {
+        let (whom, path) = self.whose(path)?;
+        let which = if path.is_empty() { "raytree" } else { path };
+        whom.ask(about(which.to_owned())).map(|reply| reply.answer).map_err(|why| why.to_string())
+    }
+}
+
+/// What the top row of one of several is called.
+fn called(hello: &Reply) -> String {
+    format!("{}-{}", hello.program, hello.pid)
+}
+
+impl Source for Live {
+    fn look(&mut self) -> Result<Moment, String> {
+        let several = self.whom.len() > 1;
+        let mut moment = Moment::default();
+        let selection = Selection { whole: true, ..Selection::default() };
+        let query =
+            EventQuery { whole: true, limit: Some(limits::TOP_EVENTS), ..EventQuery::default() };
+        let mut refused = None;
+        for one in &mut self.whom {
+            let name = called(&one.hello);
+            let (reply, rows) = match one.client().follow(&selection, limits::TOP_ANSWER_WITHIN) {
+                Ok(seen) => seen,
+                Err(why) => {
+                    refused = Some(why.to_string());
+                    continue;
+                }
+            };
+            moment.captured_at = reply.captured_at;
+            moment.uptime = moment.uptime.max(reply.uptime);
+            moment.more += rows.more;
+            let first = moment.rows.len();
+            moment.rows.extend_from_slice(&rows.rows);
+            if let Some(top) = moment.rows.get_mut(first).filter(|_| several) {
+                top.name.clone_from(&name);
+            }
+            if let Ok(Reply { answer: Answer::Events(events), .. }) =
+                one.client().ask(Request::Events(query.clone()), limits::TOP_ANSWER_WITHIN)
+            {
+                let graft = |path: &str| match path.split_once('/') {
+                    Some((_, rest)) if several => format!("{name}/{rest}"),
+                    Some((_, rest)) => rest.to_owned(),
+                    None => path.to_owned(),
+                };
+                moment.events.extend(events.events.into_iter().map(|mut event| {
+                    event.path = graft(&event.path);
+                    event
+                }));
+            }
+        }
+        if let Some(why) = refused {
+            self.again().map_err(|gone| format!("{gone} ({why})"))?;
+        }
+        moment.summary = Some(summary(&self.whom, &moment.rows));
+        Ok(moment)
+    }
+
+    fn detail(&mut self, path: &str) -> Result<ActorDetail, String> {
+        match self.ask(path, |which| Request::Actor { which })? {
+            Answer::Actor(detail) => Ok(*detail),
+            _ => Err(NONSENSE.to_owned()),
+        }
+    }
+
+    fn why(&mut self, path: &str) -> Result<Story, String> {
+        match self.ask(path, |which| Request::Why { which })? {
+            Answer::Why(story) => Ok(story),
+            _ => Err(NONSENSE.to_owned()),
+        }
+    }
+
+    fn waits(&mut self) -> Result<Vec<Story>, String> {
+        let mut stories = Vec::new();
+        for one in &mut self.whom {
+            let reply = one.ask(Request::Waits).map_err(|why| why.to_string())?;
+            let Answer::Waits(told) = reply.answer else { return Err(NONSENSE.to_owned()) };
+            stories.extend(told);
+        }
+        Ok(stories)
+    }
+
+    fn logs(&mut self, path: &str, _lines: usize) -> Result<Vec<String>, String> {
+        Err(format!("what {path} prints goes to where its program was started"))
+    }
+
+    fn kill(&mut self, path: &str) -> Result<String, String> {
+        let about = |which| Request::End { which, how: EndHow::Kill, confirmed: true };
+        match self.ask(path, about)? {
+            Answer::End(EndNote { path, .. }) => Ok(format!("{path} was killed")),
+            _ => Err(NONSENSE.to_owned()),
+        }
+    }
+}
+
+const NONSENSE: &str = "the answer makes no sense";
+
+/// What is known of a cluster from its tree.
+fn summary(whom: &[Whom], rows: &[TreeRow]) -> Summary {
+    let of_nodes = rows.iter().filter_map(|row| row.process.as_deref());
+    let of_nodes = of_nodes.filter(|own| matches!(own.role, Role::Node { .. }));
+    let nodes = of_nodes.fold(Nodes::default(), |nodes, own| Nodes {
+        up: nodes.up + usize::from(own.stale.is_none()),
+        total: nodes.total + 1,
+    });
+    let head = whom.iter().find(|one| one.hello.role == Role::Head);
+    let address = head.and_then(|one| Some(format!("head {}", one.hello.cluster.as_ref()?)));
+    let alone = || match whom {
+        [one] => format!("{} pid {}", one.hello.program, one.hello.pid),
+        many => format!("{} programs", many.len()),
+    };
+    Summary {
+        address: Some(address.unwrap_or_else(alone)),
+        nodes: (nodes.total > 0).then_some(nodes),
+        ..Summary::default()
+    }
+}

@@ -1,0 +1,356 @@
+//! From a request to its answer, for whoever asks over whatever line. Blocks, on a thread that may.
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use raytree_supervise::{Probe, clock};
+use raytree_types::inspect::{
+    Answer, Asked, EventQuery, Events, INSPECT_VERSION, Missing, ProcessRow, Refused, Reply,
+    Request, Role, Selection, TreeRows, Versioned, Who,
+};
+use raytree_types::limits;
+
+use crate::owners::Forest;
+use crate::whole::{Scene, Seam, Spot, ask_all, passed_on, seams};
+use crate::{Inspected, Owners, ending, process, search, story, waits, walk};
+
+/// What a reply holds besides its rows, generously.
+const HEAD_BYTES: usize = 8 << 10;
+
+/// One conversation: what the client was told last, so that it can be told what has changed.
+#[derive(Debug, Default)]
+pub struct Talk {
+    told: Option<(Selection, TreeRows)>,
+    count: u64,
+}
+
+/// A line for the client, and what is to be done once it was sent.
+#[derive(Debug)]
+pub struct Said {
+    /// The answer, with its line break.
+    pub line: Vec<u8>,
+    panics: Option<Arc<Probe>>,
+}
+
+impl Said {
+    /// An answer that leaves nothing to be done.
+    pub(crate) fn plain(line: Vec<u8>) -> Self {
+        Self { line, panics: None }
+    }
+
+    /// The client has the line.
+    pub fn was_sent(self) {
+        if let Some(probe) = self.panics {
+            probe.panic_now();
+        }
+    }
+}
+
+impl Talk {
+    /// Answers a line; nothing when what is inspected is gone.
+    ///
+    /// # Errors
+    /// None that is known: an answer that cannot be written.
+    pub fn answer(
+        &mut self,
+        inspected: &Weak<dyn Inspected>,
+        line: &[u8],
+    ) -> io::Result<Option<Said>> {
+        let mut panics = None;
+        let answer = match parse(line) {
+            Ok(Asked { request, patience, .. }) => {
+                let patience = patience.unwrap_or(limits::INSPECT_ANSWER_WITHIN);
+                let patience = patience.min(limits::INSPECT_ANSWER_WITHIN);
+                let answered = self.reply(inspected, request, patience, &mut panics);
+                answered.unwrap_or_else(Answer::Refused)
+            }
+            Err(refused) => Answer::Refused(refused),
+        };
+        let Some(reply) = reply(inspected, answer) else { return Ok(None) };
+        let line = encode(&reply)?;
+        // Those that were sent whole are what changes are told from.
+        if let (Answer::Tree(rows), Some((_, told))) = (reply.answer, &mut self.told) {
+            *told = rows;
+        }
+        Ok(Some(Said { line, panics }))
+    }
+
+    fn reply(
+        &mut self,
+        inspected: &Weak<dyn Inspected>,
+        request: Request,
+        patience: Duration,
+        panics: &mut Option<Arc<Probe>>,
+    ) -> Result<Answer, Refused> {
+        let gone = |path: &str| Refused::NoSuchPath { path: path.to_owned(), near: Vec::new() };
+        // What is inspected is held for a moment only: whoever drops it must not wait for a reader.
+        let root =
+            |path: &str| inspected.upgrade().map(|held| held.root()).ok_or_else(|| gone(path));
+        match request {
+            Request::Hello => Ok(Answer::Hello),
+            Request::Tree(selection) => {
+                let rows = rows(inspected, &selection, passed_on(patience))?;
+                Ok(self.tell(selection, rows))
+            }
+            Request::Actor { ref which } => {
+                search::find(&root(which)?, &request, passed_on(patience), |probe| {
+                    Ok(Answer::Actor(Box::new(probe.detail())))
+                })
+            }
+            Request::Why { which } => why(inspected, &root(&which)?, which, passed_on(patience)),
+            Request::Edges => Ok(Answer::Edges(waits::edges(inspected, passed_on(patience)))),
+            Request::Waits => {
+                let edges = waits::edges(inspected, passed_on(patience));
+                Ok(Answer::Waits(waits::stories(&edges)))
+            }
+            Request::End { ref which, how, confirmed } => {
+                search::find(&root(which)?, &request, passed_on(patience), |probe| {
+                    let held = inspected.upgrade().ok_or_else(|| gone(which))?;
+                    ending::end(&*held, probe, how, confirmed).map(Answer::End)
+                })
+            }
+            Request::Events(query) => Ok(Answer::Events(match inspected.upgrade() {
+                Some(held) => events(&held.root(), &query, passed_on(patience)),
+                None => Events::default(),
+            })),
+            Request::Panic { path } => {
+                let root = root(&path)?;
+                let path = walk::from_root(&path, root.name());
+                *panics = Some(walk::find(vec![root], &path)?);
+                Ok(Answer::Panics)
+            }
+        }
+    }
+
+    /// The rows, or what has changed since they were told last.
+    fn tell(&mut self, selection: Selection, mut rows: TreeRows) -> Answer {
+        self.count += 1;
+        rows.seq = self.count;
+        let since = selection.since;
+        let asked = Selection { since: None, ..selection };
+        match (since, &mut self.told) {
+            // Nobody will ask what has changed.
+            (None, _) => {
+                self.told = None;
+                Answer::Tree(rows)
+            }
+            (Some(since), Some((before, told))) if *before == asked && told.seq == since => {
+                let changes = told.changes_to(&rows);
+                *told = rows;
+                Answer::Changes(changes)
+            }
+            (Some(_), _) => {
+                self.told = Some((asked, TreeRows::default()));
+                Answer::Tree(rows)
+            }
+        }
+    }
+}
+
+/// A line that was not even read.
+///
+/// # Errors
+/// As for [`Talk::answer`].
+pub(crate) fn refusal(
+    inspected: &Weak<dyn Inspected>,
+    refused: Refused,
+) -> io::Result<Option<Vec<u8>>> {
+    let reply = reply(inspected, Answer::Refused(refused));
+    reply.map(|reply| encode(&reply)).transpose()
+}
+
+fn parse(line: &[u8]) -> Result<Asked, Refused> {
+    let bad = |error: serde_json::Error| Refused::BadRequest { reason: error.to_string() };
+    let Versioned { version } = serde_json::from_slice(line).map_err(bad)?;
+    if version != INSPECT_VERSION {
+        return Err(Refused::Version { runtime: INSPECT_VERSION, client: version });
+    }
+    serde_json::from_slice(line).map_err(bad)
+}
+
+fn rows(
+    inspected: &Weak<dyn Inspected>,
+    selection: &Selection,
+    within: Duration,
+) -> Result<TreeRows, Refused> {
+    let bytes_max = limits::INSPECT_REPLY_BYTES_MAX - HEAD_BYTES;
+    let Some(held) = inspected.upgrade() else { return Ok(TreeRows::default()) };
+    let (root, own) = (held.root(), own_row(&*held));
+    if selection.owners {
+        let owners = held.owners();
+        drop(held);
+        return owned(&root, owners, own.role, selection, (bytes_max, within));
+    }
+    drop(held);
+    let path = selection.path.as_deref().map(|path| walk::from_root(path, root.name()));
+    let seams = if selection.whole { seams(&root, path.as_deref()) } else { Vec::new() };
+    let scene = Scene::look(&root, own, &seams, within);
+    let top = Spot::Here(root, Arc::clone(&scene));
+    let selection = Selection { path, ..selection.clone() };
+    let mut rows = walk::walk(vec![top], &selection, bytes_max)?;
+    rows.more += scene.more();
+    Ok(rows)
+}
+
+/// How something is, and why: what failed before, what it waits for now, or what it is to be placed on.
+fn why(
+    inspected: &Weak<dyn Inspected>,
+    root: &Arc<Probe>,
+    which: String,
+    within: Duration,
+) -> Result<Answer, Refused> {
+    let request = Request::Why { which };
+    let Request::Why { which } = &request else { return Err(no_sense()) };
+    if let Some(story) = inspected.upgrade().and_then(|held| held.explains(which)) {
+        return Ok(Answer::Why(story));
+    }
+    let found = search::find(root, &request, within, |probe| {
+        let log = probe.events().map(|log| log.read(&EventQuery::default()));
+        let events = log.unwrap_or_default().events;
+        Ok(Answer::Why(story::of(&probe.detail(), &events, clock::unix_time())))
+    });
+    let found = match found {
+        Err(Refused::NoSuchPath { .. }) => below(root, &request, within).map_or(found, Ok),
+        found => found,
+    };
+    let Answer::Why(mut story) = found? else { return Err(no_sense()) };
+    // Who waits for whom is known in many processes: here those are that are below this one.
+    let who = story.id.map(Who::Actor);
+    let waits = who.and_then(|who| waits::of(&waits::edges(inspected, within), who));
+    if let Some((steps, is_cycle)) = waits {
+        story.is_cycle |= is_cycle;
+        story.now = match (is_cycle, steps.last()) {
+            (true, _) => {
+                "it is in a deadlock, or waits for those who are: this never ends".to_owned()
+            }
+            (false, Some(own)) => format!("it {}", own.what),
+            (false, None) => story.now,
+        };
+        story.steps = [steps, story.steps].concat();
+    }
+    Ok(Answer::Why(story))
+}
+
+/// What has no place in the tree, in one of the processes below.
+fn below(root: &Arc<Probe>, request: &Request, within: Duration) -> Option<Answer> {
+    let asked = ask_all(&seams(root, None), |passage| passage.asks(request, within));
+    asked.into_iter().find_map(|answer| answer.ok().filter(|said| matches!(said, Answer::Why(_))))
+}
+
+fn no_sense() -> Refused {
+    Refused::Unreadable { reason: "the answer makes no sense".to_owned() }
+}
+
+/// Who spawned whom, in this process and in those below it.
+fn owned(
+    root: &Arc<Probe>,
+    owners: Option<Owners>,
+    role: Role,
+    selection: &Selection,
+    (bytes_max, within): (usize, Duration),
+) -> Result<TreeRows, Refused> {
+    // A head has none, and asks its drivers; the workers of its nodes know those of their drivers.
+    let (owners, is_head) = match (owners, role) {
+        (Some(owners), _) if !selection.whole => return owners(selection, bytes_max),
+        (None, role) if !selection.whole || role != Role::Head => {
+            return Err(Refused::NoOwners { who: format!("the {role}") });
+        }
+        (owners, role) => (owners, role == Role::Head),
+    };
+    let everything = Selection { owners: true, ..Selection::default() };
+    let mut forest = Forest::default();
+    let mut more = 0;
+    if let Some(owners) = owners {
+        let own = owners(&everything, bytes_max)?;
+        forest.add(&own.rows);
+        more += own.more;
+    }
+    let mut all = Vec::new();
+    for seen in ask_all(&seams(root, None), |passage| passage.sees(true, within)) {
+        // Nodes have none; of one that does not answer nothing is known.
+        let Ok(sight) = seen else { continue };
+        more += sight.more;
+        if is_head {
+            // Two drivers count their actors alike, and share none.
+            all.extend(sight.rows.iter().cloned());
+        } else {
+            forest.add(&sight.rows);
+        }
+    }
+    all.extend(forest.rows());
+    let mut rows = walk::walk(Spot::tops(all), selection, bytes_max)?;
+    rows.more += more;
+    Ok(rows)
+}
+
+fn own_row(held: &dyn Inspected) -> ProcessRow {
+    let uptime = clock::now().saturating_sub(held.door().began);
+    process::of_this(held.door().role(), process::program(), uptime)
+}
+
+/// What is in the log of this tree, and of those below it.
+fn events(root: &Arc<Probe>, query: &EventQuery, within: Duration) -> Events {
+    let path = query.path.as_deref().map(|path| walk::from_root(path, root.name()));
+    let query = EventQuery { path, ..query.clone() };
+    let mut all = root.events().map_or_else(Events::default, |log| log.read(&query));
+    if !query.whole {
+        return all;
+    }
+    let seams = seams(root, query.path.as_deref());
+    let below = ask_all(&seams, |passage| {
+        // A path may lead through the mirror: what is left of it is said there, and picked here.
+        let limit = query.limit.filter(|_| query.path.is_none());
+        let asked = EventQuery { path: None, limit, ..query.clone() };
+        passage.asks(&Request::Events(asked), within)
+    });
+    for (Seam { mirror, .. }, answer) in seams.iter().zip(below) {
+        let path = mirror.path();
+        match answer {
+            Ok(Answer::Events(events)) => all.join(events, &path, &query),
+            Ok(_) => all.missing.push(Missing { path, why: "it makes no sense".to_owned() }),
+            Err(why) if why.is_shut => {}
+            Err(why) => all.missing.push(Missing { path, why: why.to_string() }),
+        }
+    }
+    all.keep(query.limit);
+    all
+}
+
+/// The answer with its head; none when what is inspected is gone.
+fn reply(inspected: &Weak<dyn Inspected>, answer: Answer) -> Option<Reply> {
+    let held = inspected.upgrade()?;
+    Some(Reply {
+        version: INSPECT_VERSION,
+        pid: std::process::id(),
+        runtime: held.id(),
+        program: process::program(),
+        role: held.door().role(),
+        uptime: clock::now().saturating_sub(held.door().began),
+        captured_at: clock::unix_time(),
+        cluster: held.cluster(),
+        answer,
+    })
+}
+
+fn encode(reply: &Reply) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_request_is_said_to_be_none() {
+        let skew = Refused::Version { runtime: INSPECT_VERSION, client: 99 };
+        let parse = |line: &[u8]| parse(line).map(|asked| asked.request);
+        assert_eq!(parse(br#"{"version":99,"request":{"of":"the future"}}"#), Err(skew));
+        for bad in ["", "hello", "{}", r#"{"version":2}"#, r#"{"version":2,"request":"kill"}"#] {
+            assert!(matches!(parse(bad.as_bytes()), Err(Refused::BadRequest { .. })), "{bad}");
+        }
+        assert_eq!(parse(br#"{"version":2,"request":"hello"}"#), Ok(Request::Hello));
+    }
+}

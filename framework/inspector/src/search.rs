@@ -1,0 +1,177 @@
+//! Finding one actor by its path, its name or its id, in this process or in those below it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use raytree_supervise::Probe;
+use raytree_types::inspect::{Answer, Refused, Request};
+use raytree_types::limits;
+
+use crate::near::near;
+use crate::walk;
+use crate::whole::{Seam, ask_all, seams};
+
+/// What is said of one actor of this process, or by the process that has it.
+///
+/// # Errors
+/// [`Refused::NoSuchPath`] with names that are like it, [`Refused::Ambiguous`].
+pub(crate) fn find(
+    root: &Arc<Probe>,
+    request: &Request,
+    within: Duration,
+    say: impl Fn(&Arc<Probe>) -> Result<Answer, Refused>,
+) -> Result<Answer, Refused> {
+    let which = asked(request);
+    let path = walk::from_root(which, root.name());
+    let missed = match walk::find(vec![Arc::clone(root)], &path) {
+        Ok(probe) => return say(&probe),
+        Err(missed) => missed,
+    };
+    let (named, known) = named(root, which);
+    match &named[..] {
+        [] => {}
+        [one] => return say(one),
+        many => return Err(ambiguous(which, many.iter().map(|probe| probe.path()))),
+    }
+    let seams = seams(root, None);
+    if let Some((seam, rest)) = through(&seams, &path) {
+        return there(seam, &about(request, rest), within);
+    }
+    match whereabouts(&seams, which, within) {
+        Ok(Some((seam, rest))) => there(seam, &about(request, rest), within),
+        Ok(None) => Err(closest(missed, which, &known)),
+        Err(refused) => Err(refused),
+    }
+}
+
+/// About whom it is.
+fn asked(request: &Request) -> &str {
+    match request {
+        Request::Actor { which } | Request::Why { which } | Request::End { which, .. } => which,
+        _ => "",
+    }
+}
+
+/// The same about somebody else.
+fn about(request: &Request, which: String) -> Request {
+    match request {
+        Request::Why { .. } => Request::Why { which },
+        Request::End { how, confirmed, .. } => {
+            Request::End { which, how: *how, confirmed: *confirmed }
+        }
+        _ => Request::Actor { which },
+    }
+}
+
+/// Those in this process with this name or id, and the names of all.
+fn named(root: &Arc<Probe>, which: &str) -> (Vec<Arc<Probe>>, Vec<String>) {
+    let (mut found, mut known) = (Vec::new(), Vec::new());
+    let mut open = vec![Arc::clone(root)];
+    while let Some(probe) = open.pop() {
+        let name = probe.name();
+        let base = name.rsplit_once('#').map_or(name, |(base, _)| base);
+        let is_id = || probe.actor().is_some_and(|id| id.to_string() == which);
+        if (name == which || base == which || is_id()) && !probe.is_borrowed() {
+            found.push(Arc::clone(&probe));
+        }
+        known.push(base.to_owned());
+        open.extend(probe.children().into_iter().rev());
+    }
+    (found, known)
+}
+
+/// The seam through which a path leads, and the rest of it.
+fn through<'a>(seams: &'a [Seam], path: &str) -> Option<(&'a Seam, String)> {
+    seams.iter().find_map(|seam| {
+        let rest = path.strip_prefix(&seam.mirror.path())?.strip_prefix('/')?;
+        Some((seam, rest.to_owned()))
+    })
+}
+
+/// What the process behind a seam says.
+fn there(seam: &Seam, request: &Request, within: Duration) -> Result<Answer, Refused> {
+    let mirror = seam.mirror.path();
+    match seam.passage.asks(request, within) {
+        Ok(Answer::Refused(refused)) => Err(refused),
+        Ok(answer) => Ok(moved(answer, &mirror)),
+        Err(why) => {
+            Err(Refused::Unreadable { reason: format!("{mirror} cannot be looked at: {why}") })
+        }
+    }
+}
+
+/// Where somebody of this name or id is, in all processes below. Of one that lives in one process and stands in for itself in
+/// another, the one who decides on its lives has the word.
+fn whereabouts<'a>(
+    seams: &'a [Seam],
+    which: &str,
+    within: Duration,
+) -> Result<Option<(&'a Seam, String)>, Refused> {
+    let request = Request::Actor { which: which.to_owned() };
+    let answers = ask_all(seams, |passage| passage.asks(&request, within));
+    let mut found = Vec::new();
+    for (seam, answer) in seams.iter().zip(answers) {
+        match answer {
+            Ok(Answer::Refused(why @ Refused::Ambiguous { .. })) => return Err(why),
+            Ok(Answer::Actor(detail)) => found.push((seam, detail)),
+            _ => {}
+        }
+    }
+    if found.len() > 1 && found.iter().any(|(_, detail)| detail.row.host.is_some()) {
+        found.retain(|(_, detail)| detail.row.host.is_some());
+    }
+    if found.len() > 1 {
+        let paths = found.iter().map(|(seam, detail)| grafted(&seam.mirror.path(), &detail.path));
+        return Err(ambiguous(which, paths));
+    }
+    let found = found.pop();
+    Ok(found.map(|(seam, detail)| {
+        let rest = detail.path.split_once('/').map_or("", |(_root, rest)| rest);
+        (seam, rest.to_owned())
+    }))
+}
+
+/// An answer of a process whose mirror is there, in the words of this one.
+fn moved(mut answer: Answer, mirror: &str) -> Answer {
+    let moves = |path: &mut String| *path = grafted(mirror, path);
+    match &mut answer {
+        Answer::Actor(detail) => moves(&mut detail.path),
+        Answer::End(note) => moves(&mut note.path),
+        Answer::Why(story) => {
+            moves(&mut story.about);
+            // Others than places of the tree are called the same everywhere.
+            let places = story.steps.iter_mut().filter(|step| step.who.contains('/'));
+            places.for_each(|step| moves(&mut step.who));
+        }
+        _ => {}
+    }
+    answer
+}
+
+/// A path of a process, as it is called where the mirror of that process stands: the mirror takes the place of its root.
+pub(crate) fn grafted(mirror: &str, path: &str) -> String {
+    match path.split_once('/') {
+        Some((_root, rest)) => format!("{mirror}/{rest}"),
+        None => mirror.to_owned(),
+    }
+}
+
+fn closest(missed: Refused, which: &str, known: &[String]) -> Refused {
+    match missed {
+        Refused::NoSuchPath { path, near: level } if level.is_empty() => {
+            let mut names: Vec<&str> = known.iter().map(String::as_str).collect();
+            names.sort_unstable();
+            names.dedup();
+            let near = near(which, names.into_iter());
+            // Who has meant a name is told so.
+            let path = if which.contains('/') { path } else { which.to_owned() };
+            Refused::NoSuchPath { path, near }
+        }
+        other => other,
+    }
+}
+
+fn ambiguous(which: &str, paths: impl Iterator<Item = String>) -> Refused {
+    let paths = paths.take(limits::INSPECT_NEAR_MAX).collect();
+    Refused::Ambiguous { which: which.to_owned(), paths }
+}

@@ -1,0 +1,159 @@
+//! Who waits for whom, over all processes, as stories: deadlocks first, then the longest chains.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Weak;
+use std::time::Duration;
+
+use raytree_engine::waits::{Edge, circles, stuck};
+use raytree_types::inspect::{Answer, Party, Request, Story, StoryStep, Wait, Who};
+use raytree_types::{JobId, limits};
+
+use crate::Inspected;
+use crate::whole::{ask_all, seams};
+
+/// All of this process and of those below it. One that does not answer is left out: who waits there is not known.
+pub(crate) fn edges(inspected: &Weak<dyn Inspected>, within: Duration) -> Vec<Wait> {
+    let Some(held) = inspected.upgrade() else { return Vec::new() };
+    let (mut all, root) = (held.waits(), held.root());
+    drop(held);
+    let seams = seams(&root, None);
+    for answer in ask_all(&seams, |passage| passage.asks(&Request::Edges, within)) {
+        if let Ok(Answer::Edges(edges)) = answer {
+            all.extend(edges);
+        }
+    }
+    all.truncate(limits::INSPECT_WAITS_MAX);
+    all
+}
+
+type Key = (Option<JobId>, Who);
+
+fn key(party: &Party) -> Key {
+    (party.job, party.who)
+}
+
+/// One story for each deadlock, and one for each chain of those who have waited for a while; in each whoever all the others wait
+/// for comes first.
+pub(crate) fn stories(waits: &[Wait]) -> Vec<Story> {
+    let edges: Vec<Edge<Key>> = waits.iter().map(edge).collect();
+    let stuck = stuck(&edges);
+    let circles = circles(&edges, &stuck);
+    let mut stories: Vec<Story> = circles.iter().map(|circle| deadlock(circle, waits)).collect();
+    let in_circle: BTreeSet<Key> = circles.into_iter().flatten().collect();
+    stories.extend(chains(waits, &in_circle));
+    stories
+}
+
+/// What one waits for, whoever all the others wait for first, and whether that never ends; nothing when it waits for nobody.
+pub(crate) fn of(waits: &[Wait], who: Who) -> Option<(Vec<StoryStep>, bool)> {
+    let is_it = |party: &Party| party.who == who;
+    let begin = waits.iter().find(|wait| is_it(&wait.waiter))?;
+    let edges: Vec<Edge<Key>> = waits.iter().map(edge).collect();
+    let stuck = stuck(&edges);
+    let is_stuck = stuck.contains(&key(&begin.waiter));
+    let (mut steps, mut seen, mut next) = (Vec::new(), BTreeSet::new(), Some(begin));
+    while let Some(wait) = next.filter(|wait| seen.insert(key(&wait.waiter))) {
+        steps.push(step(wait));
+        // Among the stuck the way goes on among them.
+        let target = key(&wait.target);
+        next = waits.iter().find(|wait| key(&wait.waiter) == target);
+    }
+    steps.reverse();
+    Some((steps, is_stuck))
+}
+
+fn edge(wait: &Wait) -> Edge<Key> {
+    let (waiter, target) = (key(&wait.waiter), key(&wait.target));
+    Edge { waiter, target, is_alone: wait.is_alone }
+}
+
+/// The wait of one for the next.
+fn wait_of<'a>(waits: &'a [Wait], waiter: &Key, target: &Key) -> Option<&'a Wait> {
+    waits.iter().find(|wait| key(&wait.waiter) == *waiter && key(&wait.target) == *target)
+}
+
+fn deadlock(circle: &[Key], waits: &[Wait]) -> Story {
+    let next = circle.iter().cycle().skip(1);
+    let own = circle.iter().zip(next).filter_map(|(one, next)| wait_of(waits, one, next));
+    let steps: Vec<StoryStep> = own.map(step).collect();
+    let names: Vec<&str> = steps.iter().map(|step| &*step.who).collect();
+    let first = names.first().copied().unwrap_or_default();
+    let about = format!("{} \u{2192} {first}", names.join(" \u{2192} "));
+    let now =
+        "each waits for an answer of the next, and none takes up anything else: this never ends";
+    Story { about, id: None, now: now.to_owned(), steps, is_cycle: true }
+}
+
+fn step(wait: &Wait) -> StoryStep {
+    StoryStep {
+        who: wait.waiter.to_string(),
+        what: format!("waits for {} of {}", wait.what, wait.target),
+        age: wait.age,
+        goes_on: true,
+        place: None,
+    }
+}
+
+/// From each one for whom nobody waits along the longest waits to the one at the end, who waits for nobody.
+fn chains(waits: &[Wait], in_circle: &BTreeSet<Key>) -> Vec<Story> {
+    let long = |wait: &&Wait| wait.age.is_some_and(|age| age >= limits::WAIT_IS_LONG);
+    let mut next: BTreeMap<Key, &Wait> = BTreeMap::new();
+    for wait in waits.iter().filter(long) {
+        next.entry(key(&wait.waiter)).or_insert(wait);
+    }
+    let awaited: BTreeSet<Key> = next.values().map(|wait| key(&wait.target)).collect();
+    let begins = next.keys().filter(|one| !awaited.contains(*one) && !in_circle.contains(*one));
+    let chain = |begin: &Key| {
+        let (mut steps, mut one, mut seen) = (Vec::new(), *begin, BTreeSet::new());
+        while let Some(wait) = next.get(&one).filter(|_| seen.insert(one)) {
+            steps.push(step(wait));
+            one = key(&wait.target);
+            if in_circle.contains(&one) {
+                break;
+            }
+        }
+        steps.reverse();
+        let about = next.get(begin).map(|wait| wait.waiter.to_string()).unwrap_or_default();
+        let ends = if in_circle.contains(&one) { ", into a deadlock" } else { "" };
+        let now = format!("waits, over {} steps{ends}", steps.len());
+        Story { about, id: None, now, steps, is_cycle: false }
+    };
+    begins.take(limits::INSPECT_CHAINS_MAX).map(chain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use raytree_types::{ActorIds, RuntimeId};
+
+    use super::*;
+
+    #[test]
+    fn a_deadlock_is_named_before_those_who_wait_for_it() {
+        let ids = ActorIds::new(RuntimeId::given(1));
+        let all: Vec<Party> = ["fork-1", "fork-2", "guest", "cook", "salt"]
+            .map(|label| Party { job: None, who: Who::Actor(ids.next()), label: label.to_owned() })
+            .to_vec();
+        let wait = |waiter: usize, target: usize, seconds| Wait {
+            waiter: all[waiter].clone(),
+            target: all[target].clone(),
+            what: "take".to_owned(),
+            age: Some(Duration::from_secs(seconds)),
+            is_alone: true,
+        };
+        let waits = [wait(1, 0, 9), wait(0, 1, 9), wait(2, 0, 8), wait(3, 4, 5), wait(4, 3, 0)];
+        let told = stories(&waits[..4]);
+        let lines: Vec<String> =
+            told.iter().map(|story| format!("{} {}", story.about, story.is_cycle)).collect();
+        assert_eq!(
+            lines,
+            [
+                "fork-1 (actor-1-1) \u{2192} fork-2 (actor-1-2) \u{2192} fork-1 (actor-1-1) true",
+                "guest (actor-1-3) false",
+                "cook (actor-1-4) false",
+            ]
+        );
+        assert_eq!(told[1].now, "waits, over 1 steps, into a deadlock");
+        assert_eq!(told[2].steps[0].what, "waits for take of salt (actor-1-5)");
+        assert_eq!(stories(&waits).len(), 3, "a second circle, and the guest");
+    }
+}

@@ -1,0 +1,81 @@
+//! The calls to one actor that have no answer yet, whatever their types.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use raytree_types::Error;
+
+use crate::task::context::By;
+
+/// A call of any kind, as the actor's cell sees it.
+pub(crate) trait Open: Send + Sync {
+    /// A life has ended: one that was lost with it is answered, or made again.
+    fn life_ended(self: Arc<Self>, error: &Error, dead: bool);
+
+    /// What is called, and the actors whose methods wait for the answer now.
+    fn awaited(&self) -> (&'static str, Vec<By>);
+}
+
+/// The calls to one actor that have no answer yet, each in a place of its own.
+#[derive(Default)]
+pub(crate) struct OpenCalls {
+    places: Mutex<Places>,
+}
+
+#[derive(Default)]
+struct Places {
+    /// With the number of its arrival.
+    calls: Vec<Option<(u64, Arc<dyn Open>)>>,
+    free: Vec<usize>,
+    arrived: u64,
+}
+
+impl OpenCalls {
+    pub(super) fn enter(&self, call: Arc<dyn Open>) -> usize {
+        let Places { calls, free, arrived } = &mut *self.places.lock();
+        *arrived += 1;
+        let entry = Some((*arrived, call));
+        match free.pop() {
+            Some(place) => {
+                calls[place] = entry;
+                place
+            }
+            None => {
+                calls.push(entry);
+                calls.len() - 1
+            }
+        }
+    }
+
+    pub(super) fn leave(&self, place: usize) {
+        let left = {
+            let Places { calls, free, .. } = &mut *self.places.lock();
+            let left = calls.get_mut(place).and_then(Option::take);
+            free.extend(left.is_some().then_some(place));
+            left
+        };
+        // After the lock: it may hold the last count of an argument.
+        drop(left);
+    }
+
+    /// Every call is answered.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Places { calls, free, .. } = &*self.places.lock();
+        calls.len() == free.len()
+    }
+
+    /// For each call that methods of actors wait for: what is called, and by whom.
+    pub(crate) fn awaited(&self) -> Vec<(&'static str, Vec<By>)> {
+        let calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
+        let awaited = calls.iter().map(|(_, call)| call.awaited());
+        awaited.filter(|(_, by)| !by.is_empty()).collect()
+    }
+
+    /// A life of the actor has ended; `dead`: the last one.
+    pub(crate) fn life_ended(&self, error: &Error, dead: bool) {
+        let mut calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
+        // Each that is made again goes before all others that wait for the next life: the youngest is put there first.
+        calls.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
+        calls.into_iter().for_each(|(_, call)| call.life_ended(error, dead));
+    }
+}

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use raytree_types::inspect::{Answer, EndHow, EndNote, Request};
+use raytree_types::inspect::{Answer, EndHow, EndNote, Reply, Request};
 
 use crate::Code;
 use crate::args::EndArgs;
-use crate::one::ask_one;
+use crate::one::{Only, only};
 use crate::text::plain;
 
 /// Ends an actor, or says what would be lost.
@@ -21,12 +21,25 @@ pub fn end(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    let ask = |confirmed| Request::End { which: args.which.clone(), how, confirmed };
-    let note = match ask_one(&args.place, folder, &ask(args.yes), err)? {
-        Ok(Answer::End(note)) => note,
-        Ok(_) => return Ok(Code::Partly),
+    let ask = |which: &str, confirmed| Request::End { which: which.to_owned(), how, confirmed };
+    // Several may have one of this name: nothing is done before it is clear who is meant.
+    let Only { mut whom, answer } = match only(&args.place, folder, &ask(&args.which, false), err)?
+    {
+        Ok(only) => only,
         Err(code) => return Ok(code),
     };
+    let Answer::End(mut note) = answer else { return Ok(Code::Partly) };
+    if args.yes {
+        // That very one, by its path.
+        match whom.ask(ask(&note.path, true)) {
+            Ok(Reply { answer: Answer::End(done), .. }) => note = done,
+            Ok(_) => return Ok(Code::Partly),
+            Err(error) => {
+                writeln!(err, "raytree: {error}")?;
+                return Ok(Code::Partly);
+            }
+        }
+    }
     let EndNote { path, lost, is_done } = note;
     let path = plain(&path);
     let (done, would) = match how {

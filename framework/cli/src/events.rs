@@ -1,5 +1,6 @@
 //! `raytree events`: the supervision log, one line a decision.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::thread::park_timeout;
@@ -66,6 +67,7 @@ pub fn events(
         // Clocks of other machines may be behind.
         let newest = all.events.last().map(|event| event.at.saturating_sub(CLOCKS_APART));
         query.since = newest.or(query.since);
+        seen.forget(query.since.unwrap_or_default());
         for event in &all.events {
             one(event, args.json, style, out)?;
         }
@@ -74,16 +76,18 @@ pub fn events(
     }
 }
 
-/// What was printed already: an entry of the last moment is asked for again.
+/// What was printed already: entries of the last moments are asked for again.
 #[derive(Default)]
-struct Seen(std::collections::HashMap<u32, u64>);
+struct Seen(HashSet<(u32, u64, Duration)>);
 
 impl Seen {
     fn is_new(&mut self, event: &Event) -> bool {
-        let last = self.0.entry(event.pid).or_default();
-        let is_new = event.number > *last;
-        *last = event.number.max(*last);
-        is_new
+        self.0.insert((event.pid, event.number, event.at))
+    }
+
+    /// Those before are not asked for any more.
+    fn forget(&mut self, before: Duration) {
+        self.0.retain(|(_, _, at)| *at >= before);
     }
 }
 

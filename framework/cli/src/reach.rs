@@ -64,7 +64,7 @@ pub struct Found {
 pub fn reach(place: &Where, folder: &Path, err: &mut impl Write) -> io::Result<Option<Found>> {
     let config = match config_of(place.address.as_deref()) {
         Ok(config) => Some(config),
-        Err(error) if place.address.is_some() => {
+        Err(error) if place.address.is_some() || is_elsewhere() => {
             writeln!(err, "raytree: {error}")?;
             return Ok(None);
         }
@@ -95,6 +95,12 @@ pub fn reach(place: &Where, folder: &Path, err: &mut impl Write) -> io::Result<O
         }
         (_, pid) => here(pid, folder, err),
     }
+}
+
+/// The environment names a cluster: what runs here is not what is meant, even if the name is wrong.
+fn is_elsewhere() -> bool {
+    let address = std::env::var("RAYTREE_ADDRESS").unwrap_or_default();
+    !(address.is_empty() || address == "local" || address.starts_with("nodes:"))
 }
 
 /// Those of this user on this machine.

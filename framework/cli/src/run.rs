@@ -73,14 +73,8 @@ pub(crate) fn ask_all(found: Found, request: &Request, err: &mut impl Write) -> 
     for mut one in whom {
         match one.ask(request.clone()) {
             Ok(reply) => asked.replies.push(reply),
-            Err(AskError::Gone) => {}
-            // Others may have owners; a path that is nowhere says more.
-            Err(AskError::Refused(refused @ Refused::NoOwners { .. })) => {
-                asked.refused.get_or_insert(refused);
-            }
             Err(AskError::Refused(refused)) => {
-                let says_more = |before: &Refused| near(&refused) > near(before);
-                if asked.refused.as_ref().is_none_or(says_more) {
+                if asked.refused.as_ref().is_none_or(|before| says_more(&refused, before)) {
                     asked.refused = Some(refused);
                 }
             }
@@ -92,6 +86,11 @@ pub(crate) fn ask_all(found: Found, request: &Request, err: &mut impl Write) -> 
         }
     }
     Ok(asked)
+}
+
+/// One refusal helps more than the other: others may have owners, and names that are like it help most.
+pub(crate) fn says_more(refused: &Refused, before: &Refused) -> bool {
+    near(refused) > near(before)
 }
 
 /// How much a refusal helps.

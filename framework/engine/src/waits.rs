@@ -6,8 +6,8 @@
 //! long as any of them may come; and one who waits for all of them is, as soon as only the stuck are left.
 //!
 //! Invariants:
-//! - **WA-1 (never-wrongly):** nobody is called stuck who is waited for by nobody else's fault: as long as one of those it waits
-//!   for gets on, it may get on itself.
+//! - **WA-1 (never-wrongly):** as long as one of those it waits for gets on, nobody is called stuck. What it awaits besides (a
+//!   timer, a channel) is not known here: it may still give up.
 //! - **WA-2 (named):** every circle that is named consists of stuck ones, each waiting for the next.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,14 +4,16 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use raytree_supervise::{Probe, clock};
 use raytree_types::inspect::{
     Answer, Asked, EventQuery, Events, INSPECT_VERSION, Missing, ProcessRow, Refused, Reply,
-    Request, Role, Selection, TreeRows, Versioned, Who,
+    Request, Role, Selection, Story, TreeRows, Versioned, Who,
 };
 use raytree_types::limits;
 
 use crate::owners::Forest;
+use crate::waits::Fate;
 use crate::whole::{Scene, Seam, Spot, ask_all, passed_on, seams};
 use crate::{Inspected, Owners, ending, process, search, story, waits, walk};
 
@@ -23,31 +25,45 @@ const HEAD_BYTES: usize = 8 << 10;
 pub struct Talk {
     told: Option<(Selection, TreeRows)>,
     count: u64,
+    is_local: bool,
 }
 
 /// A line for the client, and what is to be done once it was sent.
-#[derive(Debug)]
 pub struct Said {
     /// The answer, with its line break.
     pub line: Vec<u8>,
-    panics: Option<Arc<Probe>>,
+    then: Option<Act>,
+}
+
+/// What is done once the client has its answer: it may end the one who answers.
+pub(crate) type Act = Box<dyn FnOnce() + Send>;
+
+impl std::fmt::Debug for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Said").field("bytes", &self.line.len()).finish_non_exhaustive()
+    }
 }
 
 impl Said {
     /// An answer that leaves nothing to be done.
     pub(crate) fn plain(line: Vec<u8>) -> Self {
-        Self { line, panics: None }
+        Self { line, then: None }
     }
 
     /// The client has the line.
     pub fn was_sent(self) {
-        if let Some(probe) = self.panics {
-            probe.panic_now();
+        if let Some(act) = self.then {
+            act();
         }
     }
 }
 
 impl Talk {
+    /// With a process of the same user on the same machine.
+    pub(crate) fn local() -> Self {
+        Self { is_local: true, ..Self::default() }
+    }
+
     /// Answers a line; nothing when what is inspected is gone.
     ///
     /// # Errors
@@ -57,12 +73,12 @@ impl Talk {
         inspected: &Weak<dyn Inspected>,
         line: &[u8],
     ) -> io::Result<Option<Said>> {
-        let mut panics = None;
+        let mut then = None;
         let answer = match parse(line) {
             Ok(Asked { request, patience, .. }) => {
                 let patience = patience.unwrap_or(limits::INSPECT_ANSWER_WITHIN);
                 let patience = patience.min(limits::INSPECT_ANSWER_WITHIN);
-                let answered = self.reply(inspected, request, patience, &mut panics);
+                let answered = self.reply(inspected, request, patience, &mut then);
                 answered.unwrap_or_else(Answer::Refused)
             }
             Err(refused) => Answer::Refused(refused),
@@ -73,7 +89,7 @@ impl Talk {
         if let (Answer::Tree(rows), Some((_, told))) = (reply.answer, &mut self.told) {
             *told = rows;
         }
-        Ok(Some(Said { line, panics }))
+        Ok(Some(Said { line, then }))
     }
 
     fn reply(
@@ -81,7 +97,7 @@ impl Talk {
         inspected: &Weak<dyn Inspected>,
         request: Request,
         patience: Duration,
-        panics: &mut Option<Arc<Probe>>,
+        then: &mut Option<Act>,
     ) -> Result<Answer, Refused> {
         let gone = |path: &str| Refused::NoSuchPath { path: path.to_owned(), near: Vec::new() };
         // What is inspected is held for a moment only: whoever drops it must not wait for a reader.
@@ -101,14 +117,19 @@ impl Talk {
             Request::Why { which } => why(inspected, &root(&which)?, which, passed_on(patience)),
             Request::Edges => Ok(Answer::Edges(waits::edges(inspected, passed_on(patience)))),
             Request::Waits => {
-                let edges = waits::edges(inspected, passed_on(patience));
+                let edges = waits::at_once(inspected, passed_on(patience));
                 Ok(Answer::Waits(waits::stories(&edges)))
             }
             Request::End { ref which, how, confirmed } => {
-                search::find(&root(which)?, &request, passed_on(patience), |probe| {
+                let act = Mutex::new(None);
+                let found = search::find(&root(which)?, &request, passed_on(patience), |probe| {
                     let held = inspected.upgrade().ok_or_else(|| gone(which))?;
-                    ending::end(&*held, probe, how, confirmed).map(Answer::End)
-                })
+                    let (note, done) = ending::end(&*held, probe, how, confirmed)?;
+                    *act.lock() = done;
+                    Ok(Answer::End(note))
+                });
+                *then = act.into_inner();
+                found
             }
             Request::Events(query) => Ok(Answer::Events(match inspected.upgrade() {
                 Some(held) => events(&held.root(), &query, passed_on(patience)),
@@ -117,7 +138,12 @@ impl Talk {
             Request::Panic { path } => {
                 let root = root(&path)?;
                 let path = walk::from_root(&path, root.name());
-                *panics = Some(walk::find(vec![root], &path)?);
+                if !self.is_local {
+                    let reason = "it is for the user of that machine alone".to_owned();
+                    return Err(Refused::BadRequest { reason });
+                }
+                let probe = walk::find(vec![root], &path)?;
+                *then = Some(Box::new(move || probe.panic_now()));
                 Ok(Answer::Panics)
             }
         }
@@ -137,8 +163,13 @@ impl Talk {
             }
             (Some(since), Some((before, told))) if *before == asked && told.seq == since => {
                 let changes = told.changes_to(&rows);
-                *told = rows;
-                Answer::Changes(changes)
+                let is_short = changes.rows() <= rows.rows.len() / 2;
+                if is_short {
+                    *told = rows;
+                    Answer::Changes(changes)
+                } else {
+                    Answer::Tree(rows)
+                }
             }
             (Some(_), _) => {
                 self.told = Some((asked, TreeRows::default()));
@@ -200,15 +231,16 @@ fn why(
     which: String,
     within: Duration,
 ) -> Result<Answer, Refused> {
-    let request = Request::Why { which };
-    let Request::Why { which } = &request else { return Err(no_sense()) };
-    if let Some(story) = inspected.upgrade().and_then(|held| held.explains(which)) {
+    let request = Request::Why { which: which.clone() };
+    if let Some(story) = inspected.upgrade().and_then(|held| held.explains(&which)) {
         return Ok(Answer::Why(story));
     }
+    let job = inspected.upgrade().and_then(|held| held.job());
     let found = search::find(root, &request, within, |probe| {
         let log = probe.events().map(|log| log.read(&EventQuery::default()));
         let events = log.unwrap_or_default().events;
-        Ok(Answer::Why(story::of(&probe.detail(), &events, clock::unix_time())))
+        let story = story::of(&probe.detail(), &events, clock::unix_time());
+        Ok(Answer::Why(Story { job, ..story }))
     });
     let found = match found {
         Err(Refused::NoSuchPath { .. }) => below(root, &request, within).map_or(found, Ok),
@@ -217,15 +249,14 @@ fn why(
     let Answer::Why(mut story) = found? else { return Err(no_sense()) };
     // Who waits for whom is known in many processes: here those are that are below this one.
     let who = story.id.map(Who::Actor);
-    let waits = who.and_then(|who| waits::of(&waits::edges(inspected, within), who));
-    if let Some((steps, is_cycle)) = waits {
-        story.is_cycle |= is_cycle;
-        story.now = match (is_cycle, steps.last()) {
-            (true, _) => {
-                "it is in a deadlock, or waits for those who are: this never ends".to_owned()
-            }
-            (false, Some(own)) => format!("it {}", own.what),
-            (false, None) => story.now,
+    let waits = who.and_then(|who| waits::of(&waits::at_once(inspected, within), story.job, who));
+    if let Some((steps, fate)) = waits {
+        story.is_cycle |= fate == Fate::Circle;
+        story.now = match (fate, steps.last()) {
+            (Fate::Circle, _) => "it is in a deadlock, until somebody there gives up".to_owned(),
+            (Fate::Behind, Some(own)) => format!("it {}, behind a deadlock", own.what),
+            (Fate::Waits, Some(own)) => format!("it {}", own.what),
+            (_, None) => story.now,
         };
         story.steps = [steps, story.steps].concat();
     }

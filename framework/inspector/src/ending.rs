@@ -8,11 +8,12 @@ use raytree_types::Restart;
 use raytree_types::inspect::{ActorDetail, EndHow, EndNote, Refused};
 
 use crate::Inspected;
+use crate::answer::Act;
 
 /// Names of actors that are said; how many more there are is said, too.
 const NAMED_MAX: usize = 5;
 
-/// Ends an actor of this process, or says what would be lost.
+/// What is lost with an actor of this process, and, if it is to end, what ends it.
 ///
 /// # Errors
 /// [`Refused::NotEnded`].
@@ -21,11 +22,11 @@ pub(crate) fn end(
     probe: &Arc<Probe>,
     how: EndHow,
     confirmed: bool,
-) -> Result<EndNote, Refused> {
+) -> Result<(EndNote, Option<Act>), Refused> {
     let detail = probe.detail();
     let path = detail.path.clone();
     let refuse = |reason: String| Refused::NotEnded { path: path.clone(), reason };
-    let (lost, act): (_, Box<dyn FnOnce() + Send>) = match how {
+    let (lost, act): (_, Act) = match how {
         EndHow::Restart => {
             next_life(&detail).map_err(refuse)?;
             let probe = Arc::clone(probe);
@@ -49,9 +50,8 @@ pub(crate) fn end(
     };
     if confirmed {
         probe.note(format!("told to end by an operator: {how:?}"));
-        act();
     }
-    Ok(EndNote { path, lost, is_done: confirmed })
+    Ok((EndNote { path, lost, is_done: confirmed }, confirmed.then_some(act)))
 }
 
 /// Whether another life would follow.

@@ -25,7 +25,7 @@ use std::sync::{Arc, Weak};
 
 use raytree_supervise::{Addr, ChildSpec, Probe, Root, SupervisorMsg};
 use raytree_types::inspect::{Refused, Selection, Story, TreeRows, Wait};
-use raytree_types::{ActorId, RuntimeId, limits};
+use raytree_types::{ActorId, JobId, RuntimeId, limits};
 
 use actor::Inspector;
 pub use answer::{Said, Talk};
@@ -50,6 +50,11 @@ pub trait Inspected: Send + Sync + 'static {
 
     /// The story of something that has no place in the tree, by its id or name: an actor that waits for resources.
     fn explains(&self, _which: &str) -> Option<Story> {
+        None
+    }
+
+    /// The job that it works for, on a cluster.
+    fn job(&self) -> Option<JobId> {
         None
     }
 

@@ -37,7 +37,8 @@ pub(crate) fn find(
     if let Some((seam, rest)) = through(&seams, &path) {
         return there(seam, &about(request, rest), within);
     }
-    match whereabouts(&seams, which, within) {
+    let acts = matches!(request, Request::End { .. });
+    match whereabouts(&seams, which, within, acts) {
         Ok(Some((seam, rest))) => there(seam, &about(request, rest), within),
         Ok(None) => Err(closest(missed, which, &known)),
         Err(refused) => Err(refused),
@@ -106,16 +107,23 @@ fn whereabouts<'a>(
     seams: &'a [Seam],
     which: &str,
     within: Duration,
+    acts: bool,
 ) -> Result<Option<(&'a Seam, String)>, Refused> {
     let request = Request::Actor { which: which.to_owned() };
     let answers = ask_all(seams, |passage| passage.asks(&request, within));
-    let mut found = Vec::new();
+    let (mut found, mut silent) = (Vec::new(), Vec::new());
     for (seam, answer) in seams.iter().zip(answers) {
         match answer {
             Ok(Answer::Refused(why @ Refused::Ambiguous { .. })) => return Err(why),
             Ok(Answer::Actor(detail)) => found.push((seam, detail)),
+            Err(why) if !why.is_shut => silent.push(format!("{}: {why}", seam.mirror.path())),
             _ => {}
         }
+    }
+    // It may be there; and nobody is ended who is not surely the one that is meant.
+    if !silent.is_empty() && (found.is_empty() || acts) {
+        let reason = format!("`{which}` may be where nobody answers: {}", silent.join(", "));
+        return Err(Refused::Unreadable { reason });
     }
     if found.len() > 1 && found.iter().any(|(_, detail)| detail.row.host.is_some()) {
         found.retain(|(_, detail)| detail.row.host.is_some());

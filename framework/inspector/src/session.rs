@@ -24,7 +24,7 @@ async fn converse(client: UnixStream, inspected: &Weak<dyn Inspected>) -> io::Re
     let own = client.peer_cred().is_ok_and(|peer| peer.uid() == geteuid().as_raw());
     let (reader, mut writer) = client.into_split();
     let mut reader = BufReader::with_capacity(limits::INSPECT_REQUEST_BYTES_MAX, reader);
-    let mut talk = Talk::default();
+    let mut talk = Talk::local();
     loop {
         let read = timeout(limits::INSPECT_READ_WITHIN, read_line(&mut reader)).await??;
         let last_word = match read {
@@ -61,7 +61,7 @@ async fn answer(
         Ok(answered) => answered,
         Err(panic) => {
             let line = refusal(&held, Refused::Unreadable { reason: panic.to_string() })?;
-            Ok((Talk::default(), line.map(Said::plain)))
+            Ok((Talk::local(), line.map(Said::plain)))
         }
     }
 }

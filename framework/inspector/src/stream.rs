@@ -1,11 +1,12 @@
 //! The same conversation over a connection between machines: who is looked at dials, who looks asks.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read};
 use std::sync::Weak;
 use std::time::Duration;
 
+use raytree_supervise::clock;
 use raytree_types::limits;
-use raytree_wire::{FrameError, ReadHalf, Stream, WriteHalf, read_frame, write_frame};
+use raytree_wire::{FrameError, GivesUp, ReadHalf, Stream, WriteHalf, read_frame, write_frame};
 
 use crate::Inspected;
 use crate::answer::Talk;
@@ -16,7 +17,7 @@ use crate::client::{AskError, Line};
 pub struct StreamLine {
     /// Kept together, and given up together.
     halves: (ReadHalf, WriteHalf),
-    gives_up: raytree_wire::GivesUp,
+    gives_up: GivesUp,
 }
 
 impl StreamLine {
@@ -30,12 +31,32 @@ impl StreamLine {
 
 impl Line for StreamLine {
     fn exchange(&mut self, line: &[u8], within: Duration) -> Result<Vec<u8>, AskError> {
-        self.gives_up.after(within.max(Duration::from_millis(1)))?;
+        let by = clock::now() + within;
         let (reads, writes) = &mut self.halves;
         let broke = |error| broke(error, within);
+        self.gives_up.after(within.max(Duration::from_millis(1)))?;
         write_frame(writes, line, limits::INSPECT_REQUEST_BYTES_MAX).map_err(broke)?;
-        let answer = read_frame(reads, limits::INSPECT_REPLY_BYTES_MAX).map_err(broke)?;
-        answer.ok_or(AskError::Gone)
+        let mut reads = Until { reads, gives_up: &self.gives_up, by };
+        let answer = read_frame(&mut reads, limits::INSPECT_REPLY_BYTES_MAX).map_err(broke)?;
+        answer.ok_or(AskError::HungUp)
+    }
+}
+
+/// Reads until then, however many pieces come.
+struct Until<'a> {
+    reads: &'a mut ReadHalf,
+    gives_up: &'a GivesUp,
+    by: Duration,
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = self.by.saturating_sub(clock::now());
+        if left.is_zero() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.gives_up.after(left.max(Duration::from_millis(1)))?;
+        self.reads.read(bytes)
     }
 }
 

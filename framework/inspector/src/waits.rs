@@ -1,4 +1,4 @@
-//! Who waits for whom, over all processes, as stories: deadlocks first, then the longest chains.
+//! Who waits for whom, over all processes, as stories: deadlocks first, then who has waited longest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Weak;
@@ -11,7 +11,8 @@ use raytree_types::{JobId, limits};
 use crate::Inspected;
 use crate::whole::{ask_all, seams};
 
-/// All of this process and of those below it. One that does not answer is left out: who waits there is not known.
+/// All of this process and of those below it, as each of them is when it is asked. One that does not answer is left out: who
+/// waits there is not known.
 pub(crate) fn edges(inspected: &Weak<dyn Inspected>, within: Duration) -> Vec<Wait> {
     let Some(held) = inspected.upgrade() else { return Vec::new() };
     let (mut all, root) = (held.waits(), held.root());
@@ -22,8 +23,33 @@ pub(crate) fn edges(inspected: &Weak<dyn Inspected>, within: Duration) -> Vec<Wa
             all.extend(edges);
         }
     }
-    all.truncate(limits::INSPECT_WAITS_MAX);
+    cut(&mut all);
     all
+}
+
+/// Of one whose waits are not all shown it is not known what else it waits for.
+fn cut(waits: &mut Vec<Wait>) {
+    if waits.len() <= limits::INSPECT_WAITS_MAX {
+        return;
+    }
+    let cut = waits.split_off(limits::INSPECT_WAITS_MAX);
+    let cut: BTreeSet<Key> = cut.iter().map(|wait| key(&wait.waiter)).collect();
+    waits.iter_mut().filter(|wait| cut.contains(&key(&wait.waiter))).for_each(|wait| {
+        wait.is_alone = false;
+    });
+}
+
+/// Those that hold at the same time. Processes are read one after the other, so all are read twice: one who has not been gone on
+/// with between its two reads has waited for the same all the while.
+pub(crate) fn at_once(inspected: &Weak<dyn Inspected>, within: Duration) -> Vec<Wait> {
+    let first = edges(inspected, within / 2);
+    let mut then = edges(inspected, within / 2);
+    let of = |wait: &Wait| (key(&wait.waiter), key(&wait.target), wait.poll);
+    let before: BTreeSet<_> = first.iter().filter(|wait| wait.is_alone).map(of).collect();
+    for wait in &mut then {
+        wait.is_alone &= before.contains(&of(wait));
+    }
+    then
 }
 
 type Key = (Option<JobId>, Who);
@@ -44,22 +70,37 @@ pub(crate) fn stories(waits: &[Wait]) -> Vec<Story> {
     stories
 }
 
-/// What one waits for, whoever all the others wait for first, and whether that never ends; nothing when it waits for nobody.
-pub(crate) fn of(waits: &[Wait], who: Who) -> Option<(Vec<StoryStep>, bool)> {
-    let is_it = |party: &Party| party.who == who;
-    let begin = waits.iter().find(|wait| is_it(&wait.waiter))?;
+/// What one waits for, whoever all the others wait for first, and whether it is part of a deadlock; nothing when it waits for
+/// nobody.
+pub(crate) fn of(waits: &[Wait], job: Option<JobId>, who: Who) -> Option<(Vec<StoryStep>, Fate)> {
+    let begin = waits.iter().find(|wait| key(&wait.waiter) == (job, who))?;
     let edges: Vec<Edge<Key>> = waits.iter().map(edge).collect();
     let stuck = stuck(&edges);
-    let is_stuck = stuck.contains(&key(&begin.waiter));
+    let own = key(&begin.waiter);
+    let fate = match stuck.contains(&own) {
+        true if circles(&edges, &stuck).iter().any(|circle| circle.contains(&own)) => Fate::Circle,
+        true => Fate::Behind,
+        false => Fate::Waits,
+    };
     let (mut steps, mut seen, mut next) = (Vec::new(), BTreeSet::new(), Some(begin));
     while let Some(wait) = next.filter(|wait| seen.insert(key(&wait.waiter))) {
         steps.push(step(wait));
-        // Among the stuck the way goes on among them.
         let target = key(&wait.target);
         next = waits.iter().find(|wait| key(&wait.waiter) == target);
     }
     steps.reverse();
-    Some((steps, is_stuck))
+    Some((steps, fate))
+}
+
+/// What becomes of one who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It gets its answer, as far as is known.
+    Waits,
+    /// It waits for those of a circle.
+    Behind,
+    /// It is part of a circle.
+    Circle,
 }
 
 fn edge(wait: &Wait) -> Edge<Key> {
@@ -79,9 +120,8 @@ fn deadlock(circle: &[Key], waits: &[Wait]) -> Story {
     let names: Vec<&str> = steps.iter().map(|step| &*step.who).collect();
     let first = names.first().copied().unwrap_or_default();
     let about = format!("{} \u{2192} {first}", names.join(" \u{2192} "));
-    let now =
-        "each waits for an answer of the next, and none takes up anything else: this never ends";
-    Story { about, id: None, now: now.to_owned(), steps, is_cycle: true }
+    let now = "each waits for an answer of the next, and none takes up anything else: this lasts until one of them gives up";
+    Story { about, id: None, job: None, now: now.to_owned(), steps, is_cycle: true }
 }
 
 fn step(wait: &Wait) -> StoryStep {
@@ -94,12 +134,15 @@ fn step(wait: &Wait) -> StoryStep {
     }
 }
 
-/// From each one for whom nobody waits along the longest waits to the one at the end, who waits for nobody.
+/// From each one for whom nobody waits, along the longest waits, to the one at the end, who waits for nobody.
 fn chains(waits: &[Wait], in_circle: &BTreeSet<Key>) -> Vec<Story> {
     let long = |wait: &&Wait| wait.age.is_some_and(|age| age >= limits::WAIT_IS_LONG);
     let mut next: BTreeMap<Key, &Wait> = BTreeMap::new();
     for wait in waits.iter().filter(long) {
-        next.entry(key(&wait.waiter)).or_insert(wait);
+        let longest = next.entry(key(&wait.waiter)).or_insert(wait);
+        if wait.age > longest.age {
+            *longest = wait;
+        }
     }
     let awaited: BTreeSet<Key> = next.values().map(|wait| key(&wait.target)).collect();
     let begins = next.keys().filter(|one| !awaited.contains(*one) && !in_circle.contains(*one));
@@ -115,10 +158,15 @@ fn chains(waits: &[Wait], in_circle: &BTreeSet<Key>) -> Vec<Story> {
         steps.reverse();
         let about = next.get(begin).map(|wait| wait.waiter.to_string()).unwrap_or_default();
         let ends = if in_circle.contains(&one) { ", into a deadlock" } else { "" };
-        let now = format!("waits, over {} steps{ends}", steps.len());
-        Story { about, id: None, now, steps, is_cycle: false }
+        let now = match steps.len() {
+            1 => format!("waits{ends}"),
+            many => format!("waits, over {many} steps{ends}"),
+        };
+        Story { about, id: None, job: None, now, steps, is_cycle: false }
     };
-    begins.take(limits::INSPECT_CHAINS_MAX).map(chain).collect()
+    let mut begins: Vec<&Key> = begins.collect();
+    begins.sort_by_key(|one| std::cmp::Reverse(next.get(*one).and_then(|wait| wait.age)));
+    begins.into_iter().take(limits::INSPECT_CHAINS_MAX).map(chain).collect()
 }
 
 #[cfg(test)]
@@ -139,6 +187,7 @@ mod tests {
             what: "take".to_owned(),
             age: Some(Duration::from_secs(seconds)),
             is_alone: true,
+            poll: 1,
         };
         let waits = [wait(1, 0, 9), wait(0, 1, 9), wait(2, 0, 8), wait(3, 4, 5), wait(4, 3, 0)];
         let told = stories(&waits[..4]);
@@ -152,7 +201,7 @@ mod tests {
                 "cook (actor-1-4) false",
             ]
         );
-        assert_eq!(told[1].now, "waits, over 1 steps, into a deadlock");
+        assert_eq!(told[1].now, "waits, into a deadlock");
         assert_eq!(told[2].steps[0].what, "waits for take of salt (actor-1-5)");
         assert_eq!(stories(&waits).len(), 3, "a second circle, and the guest");
     }

@@ -72,7 +72,39 @@ pub(crate) fn passed_on(patience: Duration) -> Duration {
 pub(crate) struct Scene {
     root: usize,
     process: ProcessRow,
-    sights: HashMap<usize, Result<Sight, NoWay>>,
+    sights: HashMap<usize, Result<(Sight, Arc<Grown>), NoWay>>,
+}
+
+/// Rows that know where what is below them ends.
+pub(crate) struct Grown {
+    rows: Arc<Vec<TreeRow>>,
+    ends: Vec<usize>,
+}
+
+impl Grown {
+    fn of(rows: Arc<Vec<TreeRow>>) -> Arc<Self> {
+        let mut ends = vec![rows.len(); rows.len()];
+        // Those that have not ended yet, the deepest last.
+        let mut open: Vec<usize> = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            while let Some(last) = open.pop_if(|last| rows[*last].depth >= row.depth) {
+                ends[last] = at;
+            }
+            open.push(at);
+        }
+        Arc::new(Self { rows, ends })
+    }
+
+    /// From this row on: it, and those that follow it beside it.
+    fn beside(self: &Arc<Self>, first: usize, end: usize) -> Vec<Spot> {
+        let next = |at: &usize| Some(self.ends[*at]).filter(|next| *next < end);
+        let places = std::iter::successors(Some(first).filter(|first| *first < end), next);
+        places.map(|at| Spot::There(Arc::clone(self), at)).collect()
+    }
+
+    fn below(self: &Arc<Self>, at: usize) -> Vec<Spot> {
+        self.ends.get(at).map_or_else(Vec::new, |end| self.beside(at + 1, *end))
+    }
 }
 
 /// Which probe it is, among those that are held.
@@ -88,17 +120,21 @@ impl Scene {
         seams: &[Seam],
         within: Duration,
     ) -> Arc<Self> {
-        let seen = ask_all(seams, |passage| passage.sees(false, within));
+        let seen = ask_all(seams, |passage| {
+            let sight = passage.sees(false, within)?;
+            let grown = Grown::of(Arc::clone(&sight.rows));
+            Ok((sight, grown))
+        });
         let sights = seams.iter().map(|seam| mark(&seam.mirror)).zip(seen).collect();
         Arc::new(Self { root: mark(root), process, sights })
     }
 
     /// Rows that others could not send, in all.
     pub(crate) fn more(&self) -> u64 {
-        self.sights.values().flatten().map(|sight| sight.more).sum()
+        self.sights.values().flatten().map(|(sight, _)| sight.more).sum()
     }
 
-    fn sight(&self, probe: &Arc<Probe>) -> Option<&Result<Sight, NoWay>> {
+    fn sight(&self, probe: &Arc<Probe>) -> Option<&Result<(Sight, Arc<Grown>), NoWay>> {
         self.sights.get(&mark(probe))
     }
 }
@@ -109,15 +145,14 @@ pub(crate) enum Spot {
     /// In this process.
     Here(Arc<Probe>, Arc<Scene>),
     /// In another one: the row at this place of what it shows.
-    There(Arc<Vec<TreeRow>>, usize),
+    There(Arc<Grown>, usize),
 }
 
 impl Spot {
     /// The top rows of a forest.
     pub(crate) fn tops(rows: Vec<TreeRow>) -> Vec<Self> {
-        let rows = Arc::new(rows);
-        let tops = rows.iter().enumerate().filter(|(_, row)| row.depth == 0);
-        tops.map(|(place, _)| Self::There(Arc::clone(&rows), place)).collect()
+        let end = rows.len();
+        Grown::of(Arc::new(rows)).beside(0, end)
     }
 }
 
@@ -125,7 +160,7 @@ impl Branch for Spot {
     fn name(&self) -> &str {
         match self {
             Self::Here(probe, _) => probe.name(),
-            Self::There(rows, at) => &rows[*at].name,
+            Self::There(grown, at) => &grown.rows[*at].name,
         }
     }
 
@@ -137,7 +172,7 @@ impl Branch for Spot {
                     row.process = Some(Box::new(scene.process.clone()));
                 }
                 match scene.sight(probe) {
-                    Some(Ok(sight)) => stands_for(&mut row, sight),
+                    Some(Ok((sight, _))) => stands_for(&mut row, sight),
                     Some(Err(why)) if !why.is_shut => {
                         remark(&mut row, format!("cannot be looked at: {why}"));
                     }
@@ -145,7 +180,7 @@ impl Branch for Spot {
                 }
                 row
             }
-            Self::There(rows, at) => TreeRow { depth, ..rows[*at].clone() },
+            Self::There(grown, at) => TreeRow { depth, ..grown.rows[*at].clone() },
         }
     }
 
@@ -155,28 +190,21 @@ impl Branch for Spot {
                 let own = probe.children().into_iter();
                 let own = own.map(|child| Self::Here(child, Arc::clone(scene)));
                 let there = match scene.sight(probe) {
-                    Some(Ok(sight)) => below(&sight.rows, 0),
+                    Some(Ok((_, grown))) => grown.below(0),
                     _ => Vec::new(),
                 };
                 own.chain(there).collect()
             }
-            Self::There(rows, at) => below(rows, *at),
+            Self::There(grown, at) => grown.below(*at),
         }
     }
 
     fn hidden(&self) -> u64 {
         match self {
             Self::Here(..) => 0,
-            Self::There(rows, at) => rows[*at].hidden,
+            Self::There(grown, at) => grown.rows[*at].hidden,
         }
     }
-}
-
-fn below(rows: &Arc<Vec<TreeRow>>, at: usize) -> Vec<Spot> {
-    let Some(own) = rows.get(at) else { return Vec::new() };
-    let after = rows.iter().enumerate().skip(at + 1).take_while(|(_, row)| row.depth > own.depth);
-    let children = after.filter(|(_, row)| row.depth == own.depth + 1);
-    children.map(|(place, _)| Spot::There(Arc::clone(rows), place)).collect()
 }
 
 /// A mirror's row with what is known of the root of its process.
@@ -207,4 +235,34 @@ fn remark(row: &mut TreeRow, said: String) {
         Some(before) => format!("{before}; {said}"),
         None => said,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use raytree_types::inspect::Selection;
+
+    use super::*;
+    use crate::walk::walk;
+
+    fn shown(depths: &[u32]) -> Vec<u32> {
+        let rows = depths.iter().map(|depth| TreeRow::named(*depth, "a")).collect();
+        let all = Selection::default();
+        let rows = walk(Spot::tops(rows), &all, usize::MAX).map(|rows| rows.rows);
+        rows.unwrap_or_default().iter().map(|row| row.depth).collect()
+    }
+
+    #[test]
+    fn rows_of_another_process_keep_their_order_and_depth() {
+        let forest = [0, 1, 2, 2, 1, 0, 0, 1, 2, 3, 1];
+        assert_eq!(shown(&forest), forest);
+        assert_eq!(shown(&[]), [0; 0]);
+        // One that leaves a level out is nobody's child there, and not lost.
+        assert_eq!(shown(&[0, 2, 1]), [0, 1, 1]);
+    }
+
+    #[test]
+    fn a_chain_of_any_depth_is_read_in_one_pass() {
+        let chain: Vec<u32> = (0..100_000).collect();
+        assert_eq!(shown(&chain), chain);
+    }
 }

@@ -32,9 +32,10 @@ impl EventLog {
         what: impl Into<String>,
         cause: Option<&Cause>,
     ) {
-        let at = clock::unix_time();
         let (what, cause) = (short(what.into()), cause.map(short_cause));
         let mut kept = self.kept.lock();
+        // In the order of their numbers, also when the clock is set back.
+        let at = clock::unix_time().max(kept.events.back().map(|last| last.at).unwrap_or_default());
         if kept.events.len() == limits::EVENTS_KEPT {
             kept.events.pop_front();
         }

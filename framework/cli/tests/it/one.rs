@@ -228,3 +228,25 @@ fn the_live_view_wants_a_terminal() {
     }
     assert_eq!(place.raytree(&["top", "--interval", "soon"]).2, 2);
 }
+
+#[test]
+fn of_two_that_are_called_alike_none_is_ended_before_it_is_said_which() {
+    let place = Place::new();
+    let runtimes = [place.start(), place.start()];
+    let tops = runtimes.each_ref().map(|runtime| family(runtime, "scores"));
+    for arguments in [&["kill", "scores", "--yes"], &["restart", "scores", "--yes"]] {
+        let (out, err, code) = place.raytree(arguments);
+        assert_eq!((&*out, code), ("", 1));
+        assert!(err.starts_with("raytree: several have one, say --pid or its id: it-"), "{err}");
+    }
+    let (out, err, code) = place.raytree(&["kill", &tops[1].id().to_string(), "--yes"]);
+    assert_eq!((&*err, code), ("", 0));
+    assert!(out.contains("scores#1 was killed"), "{out}");
+    let exit = runtimes[1].block_on(tops[1].exited()).expect("it has ended");
+    assert!(exit.kind.to_string().contains("killed by an operator"), "{exit}");
+    assert_eq!(
+        (tops[0].probe().restarts(), tops[0].probe().state()),
+        (0, raytree::inspect::ActorState::Running)
+    );
+    runtimes.into_iter().for_each(raytree::Runtime::shutdown);
+}

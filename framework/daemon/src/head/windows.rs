@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -17,7 +16,6 @@ use raytree_wire::Stream;
 /// Those who were asked to dial and have not yet; and what the head shows itself.
 #[derive(Default)]
 pub(crate) struct Windows {
-    next: AtomicU64,
     awaited: Mutex<HashMap<u64, SyncSender<Option<Stream>>>>,
     /// The head, once it can be looked at.
     pub(crate) own: OnceLock<Weak<dyn Inspected>>,
@@ -34,7 +32,8 @@ impl Windows {
 
     /// Somebody has dialed; without a stream it is not to be looked at.
     pub(crate) fn arrived(&self, ticket: u64, stream: Option<Stream>) {
-        if let Some(waits) = self.awaited.lock().remove(&ticket) {
+        let waits = self.awaited.lock().remove(&ticket);
+        if let Some(waits) = waits {
             // Who has waited may have given up.
             _ = waits.try_send(stream);
         }
@@ -55,7 +54,8 @@ struct Window {
 
 impl Dial for Window {
     fn dial(&self, within: Duration) -> Result<Box<dyn Line>, AskError> {
-        let ticket = self.windows.next.fetch_add(1, Ordering::Relaxed);
+        // Nobody else is to guess it.
+        let ticket = crate::number()?;
         let (waits, arrived) = sync_channel(1);
         self.windows.awaited.lock().insert(ticket, waits);
         let stream = if (self.ask)(ticket) { arrived.recv_timeout(within).ok() } else { None };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use raytree_supervise::{NoWay, Passage, Sight, clock};
 use raytree_types::inspect::place;
 use raytree_types::inspect::{Answer, Request, Selection, TreeRow};
@@ -73,39 +73,59 @@ impl Feed {
         Self::new(SocketDial { pid, folder })
     }
 
-    /// Asks over the connection that is there, or a new one: the other side hangs up on who has not asked for a while.
+    /// Asks over the connection that is there, or a new one: the other side hangs up on who has not asked for a while. What does
+    /// something is asked once, over a new one.
     fn with<T>(
         &self,
         state: &mut State,
-        within: Duration,
+        by: Duration,
+        is_harmless: bool,
         ask: impl Fn(&mut Client, Duration) -> Result<T, AskError>,
     ) -> Result<T, AskError> {
-        let within = if state.is_silent { within / limits::INSPECT_SILENT_PART } else { within };
-        let mut asked = Err(AskError::Gone);
-        for is_new in [false, true] {
-            let mut client = match state.client.take() {
-                Some(client) => client,
-                None => Client::new(self.dial.dial(within)?),
+        let all = left(by);
+        let part = if state.is_silent { all / limits::INSPECT_SILENT_PART } else { all };
+        let by = clock::now() + part;
+        let mut known = state.client.take().filter(|_| is_harmless);
+        let asked = loop {
+            let was_known = known.is_some();
+            let client = match known.take() {
+                Some(client) => Ok(client),
+                None => self.dial.dial(left(by)).map(Client::new),
             };
-            asked = ask(&mut client, within);
-            if matches!(asked, Ok(_) | Err(AskError::Refused(_))) {
-                state.client = Some(client);
-                break;
+            let asked = client.and_then(|mut client| {
+                let asked = ask(&mut client, left(by));
+                if matches!(asked, Ok(_) | Err(AskError::Refused(_))) {
+                    state.client = Some(client);
+                }
+                asked
+            });
+            let again = was_known
+                && !matches!(asked, Ok(_) | Err(AskError::Refused(_) | AskError::Silent { .. }));
+            if !again {
+                break asked;
             }
-            if is_new || matches!(asked, Err(AskError::Silent { .. })) {
-                break;
-            }
-        }
+        };
         state.is_silent = matches!(asked, Err(AskError::Silent { .. }));
         asked
     }
+
+    /// Others who look through this one now are waited for, and no longer than for an answer.
+    fn locked(&self, by: Duration) -> Result<MutexGuard<'_, State>, NoWay> {
+        let busy = || NoWay::because("others look at it, and it is slow to answer");
+        self.state.try_lock_for(left(by)).ok_or_else(busy)
+    }
+}
+
+fn left(by: Duration) -> Duration {
+    by.saturating_sub(clock::now())
 }
 
 impl Passage for Feed {
     fn sees(&self, owners: bool, within: Duration) -> Result<Sight, NoWay> {
         let selection = Selection { owners, whole: true, ..Selection::default() };
-        let mut state = self.state.lock();
-        let seen = self.with(&mut state, within, |client, within| {
+        let by = clock::now() + within;
+        let mut state = self.locked(by)?;
+        let seen = self.with(&mut state, by, true, |client, within| {
             let (_, rows) = client.follow(&selection, within)?;
             Ok((Arc::new(rows.rows.clone()), rows.more))
         });
@@ -129,8 +149,10 @@ impl Passage for Feed {
     }
 
     fn asks(&self, request: &Request, within: Duration) -> Result<Answer, NoWay> {
-        let mut state = self.state.lock();
-        let asked = self.with(&mut state, within, |client, within| {
+        let by = clock::now() + within;
+        let mut state = self.locked(by)?;
+        let is_harmless = !matches!(request, Request::End { .. } | Request::Panic { .. });
+        let asked = self.with(&mut state, by, is_harmless, |client, within| {
             client.ask(request.clone(), within).map(|reply| reply.answer)
         });
         match asked {

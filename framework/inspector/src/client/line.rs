@@ -1,12 +1,13 @@
 //! One connection: a line goes there, a line comes back.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use raytree_supervise::clock;
 use raytree_types::limits;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
@@ -41,19 +42,38 @@ impl SocketLine {
 
 impl Line for SocketLine {
     fn exchange(&mut self, line: &[u8], within: Duration) -> Result<Vec<u8>, AskError> {
-        let stream = self.stream.get_mut();
-        // A time of nothing is refused by the system.
-        let within = within.max(Duration::from_millis(1));
-        stream.set_read_timeout(Some(within))?;
-        stream.set_write_timeout(Some(within))?;
         let waited = |error| waited(error, within);
+        let by = clock::now() + within;
+        let stream = self.stream.get_mut();
+        stream.set_write_timeout(Some(at_least(within)))?;
         stream.write_all(line).map_err(waited)?;
         let mut answer = Vec::new();
-        // One byte more tells an answer that is whole from one that was cut.
-        let bound = limits::INSPECT_REPLY_BYTES_MAX as u64 + 1;
-        (&mut self.stream).take(bound).read_until(b'\n', &mut answer).map_err(waited)?;
-        Ok(answer)
+        loop {
+            let left = by.saturating_sub(clock::now());
+            // Of the whole answer, and not of each piece of it.
+            if left.is_zero() {
+                return Err(AskError::Silent { within });
+            }
+            self.stream.get_ref().set_read_timeout(Some(at_least(left)))?;
+            let some = match self.stream.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                some => some.map_err(waited)?,
+            };
+            let end = some.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+            let taken = end.unwrap_or(some.len());
+            answer.extend_from_slice(&some[..taken]);
+            self.stream.consume(taken);
+            // One that is cut there is read as what it is: no answer.
+            if end.is_some() || taken == 0 || answer.len() > limits::INSPECT_REPLY_BYTES_MAX {
+                return Ok(answer);
+            }
+        }
     }
+}
+
+/// A time of nothing is refused by the system.
+fn at_least(time: Duration) -> Duration {
+    time.max(Duration::from_millis(1))
 }
 
 fn waited(error: io::Error, within: Duration) -> AskError {

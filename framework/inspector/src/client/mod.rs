@@ -29,6 +29,9 @@ pub enum AskError {
     /// It has no socket: it has just begun, or is not to be looked at.
     #[error("it has no socket")]
     Shut,
+    /// It ended the connection.
+    #[error("it hung up: it ends, or too many look at it already")]
+    HungUp,
     /// It is stopped, or stuck.
     #[error("it did not answer within {within:?}")]
     Silent {

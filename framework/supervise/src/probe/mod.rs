@@ -51,7 +51,7 @@ pub struct Probe {
     /// Nanoseconds spent on messages that are done.
     busy: AtomicU64,
     restarts: AtomicU32,
-    /// When its next life begins, in nanoseconds of the clock; 0 while none is waited for.
+    /// When its next life begins, or its last one began, in nanoseconds of the clock; 0 before its first restart.
     due: AtomicU64,
     state: AtomicU8,
     current: Mutex<Option<(&'static str, Duration)>>,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use raytree_inspector::{Door, End, Inspected, Owners, walk};
 use raytree_supervise::Probe;
-use raytree_types::{ActorId, RuntimeId};
+use raytree_types::{ActorId, JobId, RuntimeId};
 
 use raytree_types::inspect::{Story, Wait};
 
@@ -36,6 +36,10 @@ impl Inspected for Shared {
 
     fn explains(&self, which: &str) -> Option<Story> {
         pending::story(self, which)
+    }
+
+    fn job(&self) -> Option<JobId> {
+        waits::job(self)
     }
 
     fn waits(&self) -> Vec<Wait> {

@@ -45,7 +45,7 @@ pub(super) fn story(runtime: &Shared, which: &str) -> Option<Story> {
         steps.insert(0, step("held by", held));
     }
     let now = format!("it waits for {wants}");
-    Some(Story { about, id: Some(cell.id), now, steps, is_cycle: false })
+    Some(Story { about, id: Some(cell.id), job: None, now, steps, is_cycle: false })
 }
 
 /// The amounts of what is wanted.

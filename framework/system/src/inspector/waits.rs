@@ -23,15 +23,16 @@ pub(super) fn of(runtime: &Shared) -> Vec<Wait> {
                 what: what.to_owned(),
                 age: waiter.probe.busy_for(),
                 is_alone: waiter.options.concurrency() == 1 && is_now(&waiter, by),
+                poll: by.poll,
             }));
         }
     }
     waits
 }
 
-/// It has awaited this when it was gone on with last.
+/// It has awaited this when it was gone on with last, and is not done with it.
 fn is_now(waiter: &Cell, by: By) -> bool {
-    by.poll == Some(waiter.polls.load(Ordering::Relaxed))
+    waiter.probe.busy_for().is_some() && by.poll == waiter.polls.load(Ordering::Relaxed)
 }
 
 fn party(cell: &Cell, job: Option<JobId>) -> Party {
@@ -39,7 +40,7 @@ fn party(cell: &Cell, job: Option<JobId>) -> Party {
 }
 
 /// The job that this process works for.
-fn job(runtime: &Shared) -> Option<JobId> {
+pub(super) fn job(runtime: &Shared) -> Option<JobId> {
     let as_driver = || runtime.driver.get().and_then(|driver| driver.job());
     runtime.neighbours.get().map(|own| own.job()).or_else(as_driver)
 }

@@ -227,7 +227,7 @@ impl<T> ObjectCell<T> {
 
     /// The same, for one who waits for something else, too.
     pub(crate) fn poll_beside(&self, cx: &Context<'_>) -> Poll<()> {
-        self.poll_as(cx, |waker| Waiter::Waker(waker, None, By::now()))
+        self.poll_as(cx, |waker| Waiter::Waker(waker, None, None))
     }
 
     fn poll_as(&self, cx: &Context<'_>, waiter: fn(Waker) -> Waiter) -> Poll<()> {

@@ -54,17 +54,10 @@ pub(crate) fn enter(task: Option<Arc<dyn Runnable>>, mode: Mode) -> Entered {
     Entered(CURRENT.replace(Some(Scope { task, actor: None, mode, depth })))
 }
 
-/// This thread now runs a method of `actor`.
-pub(crate) fn enter_actor(actor: ActorId, mode: Mode) -> Entered {
+/// This thread now goes on with code of this actor: a method, a hook, its constructor.
+pub(crate) fn enter_actor(cell: &Cell, mode: Mode) -> Entered {
     let depth = depth() + 1;
-    let by = By { actor, poll: None };
-    Entered(CURRENT.replace(Some(Scope { task: None, actor: Some(by), mode, depth })))
-}
-
-/// This thread now goes on with a method of this actor.
-pub(crate) fn enter_method(cell: &Cell, mode: Mode) -> Entered {
-    let depth = depth() + 1;
-    let poll = Some(cell.polls.fetch_add(1, Ordering::Relaxed) + 1);
+    let poll = cell.polls.fetch_add(1, Ordering::Relaxed) + 1;
     let by = By { actor: cell.id, poll };
     Entered(CURRENT.replace(Some(Scope { task: None, actor: Some(by), mode, depth })))
 }
@@ -73,8 +66,8 @@ pub(crate) fn enter_method(cell: &Cell, mode: Mode) -> Entered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct By {
     pub(crate) actor: ActorId,
-    /// Which of its polls it was; none where they are not counted.
-    pub(crate) poll: Option<u64>,
+    /// Which of its polls it was.
+    pub(crate) poll: u64,
 }
 
 impl By {
@@ -85,7 +78,7 @@ impl By {
 }
 
 /// What `body` does is done by `actor`: its constructor, its hooks, and the handlers of hand-written actors.
-pub(crate) async fn in_actor<T>(actor: ActorId, body: impl Future<Output = T>) -> T {
+pub(crate) async fn in_actor<T>(actor: &Cell, body: impl Future<Output = T>) -> T {
     let mut body = pin!(body);
     poll_fn(|cx| {
         let _entered = enter_actor(actor, Mode::Async);
@@ -96,7 +89,7 @@ pub(crate) async fn in_actor<T>(actor: ActorId, body: impl Future<Output = T>) -
 
 /// Runs synchronous code of an actor, which may wait: a constructor or a hook that is not async.
 pub fn synchronous<A: Actor, T>(ctx: &ActorContext<A>, body: impl FnOnce() -> T) -> T {
-    let _entered = enter_actor(ctx.id(), Mode::SyncOnUserThread);
+    let _entered = enter_actor(&ctx.cell, Mode::SyncOnUserThread);
     let pace = Pace::of::<A>("its constructor and hooks");
     Hold::at_once(&ctx.cell, Some(pace)).run(body, |_| true)
 }

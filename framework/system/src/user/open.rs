@@ -214,7 +214,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             if self.is_answered() {
                 return Poll::Ready(None);
             }
-            let _entered = context::enter_method(&self.cell, Mode::Async);
+            let _entered = context::enter_actor(&self.cell, Mode::Async);
             body.as_mut().poll(cx).map(Some)
         })
         .await
@@ -318,7 +318,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         let invocation = self.begin_in_turn()?;
         let codec = invocation.codec();
         let begun = {
-            let _entered = context::enter_method(&self.cell, Mode::SyncOnUserThread);
+            let _entered = context::enter_actor(&self.cell, Mode::SyncOnUserThread);
             hold.run(|| invocation.exclusive(actor, ctx), Begun::has_run)
         };
         self.finish(begun, codec)
@@ -333,7 +333,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         let invocation = self.begin_in_turn()?;
         let codec = invocation.codec();
         let begun = {
-            let _entered = context::enter_method(&self.cell, Mode::SyncOnUserThread);
+            let _entered = context::enter_actor(&self.cell, Mode::SyncOnUserThread);
             hold.run(|| invocation.shared(actor, ctx), Begun::has_run)
         };
         self.finish(begun, codec)
@@ -355,7 +355,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
     fn on_own_thread(self: Arc<Self>, actor: &T, ctx: &ActorContext<T>) {
         let Some(invocation) = self.begin() else { return };
         let codec = invocation.codec();
-        let _entered = context::enter_method(&self.cell, Mode::Sync);
+        let _entered = context::enter_actor(&self.cell, Mode::Sync);
         if let Begun::Done(result) = invocation.shared(actor, ctx) {
             self.returned(result, codec);
         }

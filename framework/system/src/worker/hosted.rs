@@ -67,7 +67,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
             wish: Arc::new(Mutex::new(None)),
         };
         let given = (*args).clone();
-        let started = in_actor(cell.id, async { A::start(given, &mine).await }).await;
+        let started = in_actor(&cell, async { A::start(given, &mine).await }).await;
         let actor = started.map_err(|error| Failure::of(cause_of(error)))?;
         let hosted = Self {
             actor: Arc::new(actor),
@@ -104,7 +104,7 @@ impl<A: Actor> kit::Actor for Hosted<A> {
         burst::end_turn();
         // An overlapping handler that never returns is ended by the stop's deadline.
         if let Ok((actor, ctx)) = self.alone().await {
-            in_actor(ctx.id(), actor.stopped(ctx)).await;
+            in_actor(&ctx.cell, actor.stopped(ctx)).await;
         }
     }
 }
@@ -112,26 +112,27 @@ impl<A: Actor> kit::Actor for Hosted<A> {
 impl<A: Actor> Hosted<A> {
     async fn call(&mut self, job: Box<dyn CallJob<A>>) -> Result<(), Failure> {
         let (actor, ctx) = self.alone().await?;
-        in_actor(ctx.id(), job.run(actor, ctx)).await;
+        in_actor(&ctx.cell, job.run(actor, ctx)).await;
         Ok(())
     }
 
     async fn child_exited(&mut self, exit: Exit) -> Result<(), Failure> {
         let (actor, ctx) = self.alone().await?;
-        in_actor(ctx.id(), actor.child_exited(exit, ctx)).await;
+        in_actor(&ctx.cell, actor.child_exited(exit, ctx)).await;
         Ok(())
     }
 
     async fn query(&mut self, ctx: &Context<HostedMsg<A>>, job: Box<dyn QueryJob<A>>) {
         if self.width == 1 {
-            in_actor(self.ctx.id(), job.run(&self.actor, &self.ctx)).await;
+            in_actor(&self.ctx.cell, job.run(&self.actor, &self.ctx)).await;
             return;
         }
         // The semaphore is never closed.
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return };
         let wish = Arc::clone(&self.ctx.wish);
         let body = job.run_shared(Arc::clone(&self.actor), self.ctx.clone());
-        let mut body = Box::pin(in_actor(self.ctx.id(), body));
+        let cell = Arc::clone(&self.ctx.cell);
+        let mut body = Box::pin(async move { in_actor(&cell, body).await });
         // The first step is taken here: handlers begin in order (HA-2), and a short one needs no task.
         if poll_fn(|cx| Poll::Ready(body.as_mut().poll(cx))).await.is_pending() {
             ctx.pipe(async move {

@@ -53,7 +53,7 @@ pub(super) fn why(row: &TreeRow, path: &str) -> Story {
         ActorState::Restarting => "waits for its next life".to_owned(),
         state => format!("is {state}, {} so far", text::many(row.restarts.into(), "restart")),
     };
-    Story { about: path.to_owned(), id: row.id, now, steps, is_cycle: false }
+    Story { about: path.to_owned(), id: row.id, job: None, now, steps, is_cycle: false }
 }
 
 /// Two that wait for each other, and one that waits for a task.
@@ -70,6 +70,7 @@ pub(super) fn waits(age: Duration) -> Vec<Story> {
         Story {
             about: "learner#2".to_owned(),
             id: None,
+            job: None,
             now: "waits for a task".to_owned(),
             steps: vec![
                 step(
@@ -85,6 +86,7 @@ pub(super) fn waits(age: Duration) -> Vec<Story> {
         Story {
             about: "left_fork#a".to_owned(),
             id: None,
+            job: None,
             now: "waits for itself".to_owned(),
             steps: vec![
                 step("left_fork#a", "waits for `take` of right_fork#b", age, "forks.rs:31:14"),

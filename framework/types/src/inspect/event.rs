@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Cause;
-use crate::ids::ActorId;
+use crate::ids::{ActorId, JobId};
 use crate::limits;
 
 /// One entry of the supervision log: something failed, or a supervisor decided something.
@@ -169,6 +169,9 @@ pub struct Story {
     /// Which actor that is, where it is one of users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<ActorId>,
+    /// The job that it is part of, on a cluster: programs count their actors alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
     /// How that is now, in one sentence.
     pub now: String,
     /// The root cause first. Empty when nothing is wrong.

@@ -246,6 +246,15 @@ impl TreeRows {
     }
 }
 
+impl TreeChanges {
+    /// Rows that are sent with them.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        let rows = |edit: &Edit| if let Edit::Put(rows) = edit { rows.len() } else { 0 };
+        self.edits.iter().map(rows).sum()
+    }
+}
+
 /// How many old rows are gone, or how many new ones have come, before both lists go on with the same place.
 fn realign(old: &[TreeRow], new: &[TreeRow]) -> (usize, usize) {
     let (Some(here), Some(there)) = (old.first(), new.first()) else { return (0, 0) };

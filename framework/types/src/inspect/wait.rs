@@ -18,8 +18,10 @@ pub struct Wait {
     pub what: String,
     /// For how long the waiter has been at what it does now: it has waited no longer than that.
     pub age: Option<Duration>,
-    /// The waiter does nothing else meanwhile, and takes nothing else up.
+    /// The waiter takes nothing else up meanwhile, and this is what it awaited when it was gone on with last.
     pub is_alone: bool,
+    /// How often the waiter had been gone on with then: as long as that is the same, it waits for the same.
+    pub poll: u64,
 }
 
 /// One who waits, or is waited for.

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use raytree_types::inspect::Selection;
 
 use crate::reach::Where;
+use crate::table::View;
 
 /// Starts clusters, and looks at the supervision trees that run on this machine.
 #[derive(Clone, Debug, PartialEq, Parser)]
@@ -41,6 +42,13 @@ pub enum Command {
     Stop(StopArgs),
     /// Say how a cluster is.
     Status(StatusArgs),
+    /// List the nodes of a cluster.
+    Nodes(ListArgs),
+    /// List the jobs of a cluster: the programs that use it.
+    Jobs(ListArgs),
+    /// Say that there are no placement groups yet.
+    #[command(hide = true)]
+    Groups(ListArgs),
 }
 
 /// What is started, and how.
@@ -112,6 +120,20 @@ pub struct StatusArgs {
     /// The answer as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Of which cluster, and which rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit code: 0; 2 when the head cannot be reached, or there is no such column.
+On a pipe nothing is cut: columns are two spaces or more apart, and an empty one is `-`.")]
+pub struct ListArgs {
+    /// Where the head listens
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// Which rows
+    #[command(flatten)]
+    pub view: View,
 }
 
 /// Which settings, and what is laid over them.

@@ -8,6 +8,7 @@
 //! - [`reach`]: whom a command asks, a head or whatever runs here.
 //! - [`tree`]: from answers to lines of text, pure.
 //! - [`run()`]: joins the three.
+//! - [`table`]: lists of records, the same options for all.
 //! - [`explain()`]: error codes.
 //! - [`config()`]: settings, and where each comes from.
 //! - [`start()`], [`stop()`], [`status()`]: the heads and nodes of this machine, and how a cluster is.
@@ -18,13 +19,15 @@ mod config;
 mod end;
 mod events;
 mod explain;
+mod lists;
 pub mod local;
+mod near;
 mod one;
 pub mod reach;
 mod run;
 mod start;
 mod status;
-mod table;
+pub mod table;
 mod text;
 mod time;
 mod top;
@@ -36,6 +39,7 @@ pub use config::config;
 pub use end::end;
 pub use events::events;
 pub use explain::explain;
+pub use lists::{NotYet, groups, jobs, nodes};
 pub use run::{Code, run};
 pub use start::{start, stop};
 pub use status::status;

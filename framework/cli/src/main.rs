@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
-use raytree_cli::{actor, config, end, events, explain, run, start, status, stop, top, why};
+use raytree_cli::{
+    actor, config, end, events, explain, groups, jobs, nodes, run, start, status, stop, top, why,
+};
 use raytree_config::{Config, LoadFrom};
 use raytree_daemon::ROLE_VARIABLE;
 use raytree_types::inspect::{EndHow, place};
@@ -52,6 +54,9 @@ fn main() -> ExitCode {
         }
         Command::Stop(args) => stop(&args, &folder, &mut out, &mut err),
         Command::Status(args) => status(&args, &folder, style(), &mut out, &mut err),
+        Command::Nodes(args) => nodes(&args, &folder, style(), &mut out, &mut err),
+        Command::Jobs(args) => jobs(&args, &folder, style(), &mut out, &mut err),
+        Command::Groups(_) => groups(&mut err),
         Command::Config(args) => config(&args, LoadFrom::process(), style(), &mut out, &mut err),
     };
     match ended {

@@ -11,7 +11,7 @@ use raytree_types::{Cause, Resources};
 use crate::Code;
 use crate::args::StatusArgs;
 use crate::start::{address_of, config_of};
-use crate::table::table;
+use crate::table::{amount, table};
 use crate::tree::Style;
 
 /// Asks the head, and prints what it says.
@@ -25,15 +25,7 @@ pub fn status(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    let asked = config_of(args.address.as_deref()).map_err(|error| error.to_string());
-    let asked = asked.and_then(|config| {
-        let address = address_of(&config, folder).ok_or_else(|| {
-            "no cluster is known here: say --address, or set RAYTREE_ADDRESS".to_owned()
-        })?;
-        let head = resolve(&address).map_err(|error| error.to_string())?;
-        ask(&config, head).map_err(|error| Cause::of_error(&error, "AskError").to_string())
-    });
-    let status = match asked {
+    let status = match ask_head(args.address.as_deref(), folder) {
         Ok(status) => status,
         Err(why) => {
             writeln!(err, "raytree: {why}")?;
@@ -47,6 +39,19 @@ pub fn status(
         print(&status, style, out)?;
     }
     Ok(if status.is_healthy() { Code::Good } else { Code::Partly })
+}
+
+/// What the head of the cluster that is meant says of it.
+///
+/// # Errors
+/// A sentence: no cluster is meant, or its head gives no answer.
+pub(crate) fn ask_head(address: Option<&str>, folder: &Path) -> Result<ClusterStatus, String> {
+    let config = config_of(address).map_err(|error| error.to_string())?;
+    let address = address_of(&config, folder).ok_or_else(|| {
+        "no cluster is known here: say --address, or set RAYTREE_ADDRESS".to_owned()
+    })?;
+    let head = resolve(&address).map_err(|error| error.to_string())?;
+    ask(&config, head).map_err(|error| Cause::of_error(&error, "AskError").to_string())
 }
 
 /// The cluster as text.
@@ -101,11 +106,7 @@ fn print(status: &ClusterStatus, style: Style, out: &mut impl Write) -> io::Resu
 }
 
 /// `3 of 4 CPU, 0 of 1 GPU`
-fn share(free: &Resources, total: &Resources) -> String {
-    let amount = |thousandths: u64| {
-        let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
+pub(crate) fn share(free: &Resources, total: &Resources) -> String {
     let parts = total.iter().filter(|(_, all)| *all > 0);
     let parts: Vec<_> = parts
         .map(|(name, all)| format!("{} of {} {name}", amount(free.thousandths(name)), amount(all)))

@@ -82,6 +82,9 @@ pub const EVENTS_KEPT: usize = 4096;
 /// Errors below the first that an entry of the supervision log keeps of a cause.
 pub const EVENT_CHAIN_MAX: usize = 8;
 
+/// Rows of a list that a command shows if nobody says more, as many as Ray's: what is longer nobody reads to its end.
+pub const LIST_ROWS: usize = 100;
+
 /// Restarts of one inspector over its whole existence. It has a budget of its own, so that whatever ails it ends nobody
 /// else; with the longest back-off this is more than an hour.
 pub const INSPECT_RESTARTS_MAX: u32 = 1000;

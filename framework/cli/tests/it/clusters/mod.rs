@@ -8,6 +8,7 @@ mod drivers;
 mod hosts;
 mod kills;
 mod links;
+mod lists;
 mod panics;
 mod storms;
 mod support;

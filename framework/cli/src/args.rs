@@ -1,14 +1,28 @@
 //! What can be written on the command line.
 
-use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use raytree_types::inspect::Selection;
 
 use crate::reach::Where;
 use crate::table::View;
 
-/// Starts clusters, and looks at the supervision trees that run on this machine.
+/// Start clusters, and look at everything that runs in them as one supervision tree.
 #[derive(Clone, Debug, PartialEq, Parser)]
-#[command(name = "raytree", version)]
+#[command(
+    name = "raytree",
+    version,
+    after_help = "\
+Exit codes of every command:
+  0  it was done, and all is well
+  1  it was done in part, or not done, or what was asked about is not well
+  2  nothing could be done: nothing runs, nobody can be reached, or the command line is wrong
+
+Results go to standard output, everything else to standard error. On a pipe there are no colours and no box drawing.
+`raytree COMMAND --help` says more of each command."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -18,77 +32,85 @@ pub struct Cli {
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Command {
-    /// Print the supervision tree of every program, head and node of this user.
+    /// Print the supervision tree: who supervises whom, and how each one is.
     Tree(TreeArgs),
-    /// Show the live tree: rates, queues, failures, why, events, waits.
+    /// Watch the supervision tree live: rates, queues, failures, events, who waits for whom.
     Top(TopArgs),
-    /// Print all there is to say of one actor: mailbox, policy, last ends, flight recorder.
+    /// Print all that is known of one actor: mailbox, policy, last ends, flight recorder.
     Actor(OneArgs),
-    /// Say why an actor is as it is: the root cause first, then what became of it.
+    /// Explain why an actor is as it is: the root cause first, then what followed from it.
     Why(OneArgs),
-    /// Print what failed and what supervisors decided.
+    /// Print the supervision log: what failed, and what each supervisor decided.
     Events(EventsArgs),
-    /// End an actor of users for good, and what it owns.
+    /// End an actor for good, and the actors that it owns.
     Kill(EndArgs),
-    /// End the present life of an actor: its supervisor starts the next one.
+    /// End the present life of an actor, so that its supervisor starts the next one.
     Restart(EndArgs),
-    /// Explain an error code, or list them all.
+    /// Explain an error code, or list all of them.
     Explain(ExplainArgs),
-    /// Print the settings of a cluster, and where each comes from.
+    /// Print the settings that count here, and where each of them comes from.
     Config(ConfigArgs),
-    /// Start the head of a cluster here, or a node that joins one.
+    /// Start the head of a cluster on this machine, or a node that joins one.
     Start(StartArgs),
-    /// Stop the heads and nodes of this machine.
+    /// Stop the heads and nodes that run on this machine.
     Stop(StopArgs),
-    /// Say how a cluster is.
+    /// Print how a cluster is: its nodes, jobs and detached actors, and what is wrong.
     Status(StatusArgs),
     /// List the nodes of a cluster.
     Nodes(ListArgs),
-    /// List the jobs of a cluster: the programs that use it.
+    /// List the jobs of a cluster, which are the programs that use it.
     Jobs(ListArgs),
     /// Say that there are no placement groups yet.
     #[command(hide = true)]
     Groups(ListArgs),
+    /// Print what a shell needs to complete this command line.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command into a folder.
+    Man(ManArgs),
 }
 
 /// What is started, and how.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["head", "join"])), after_help = "\
-Exit code: 0; 1 when one has ended by a failure, or a node because it lost its head or its place; 2 when nothing could be started.
+Exit codes:
+  0  it runs in the background, or with --block has ended in order
+  1  with --block: it has ended by a failure, or as a node because it lost its head or its place
+  2  nothing could be started
+
 Without --block it is started in the background, and this command returns when it is ready. Every machine of a cluster needs
 the same token: copy the file that `raytree config cluster.token_file` names. What goes between machines is encrypted.")]
 pub struct StartArgs {
-    /// The head of a new cluster, and a node on this machine
+    /// Start the head of a new cluster, and a node beside it
     #[arg(long)]
     pub head: bool,
-    /// A node that joins the head which listens there
+    /// Start a node that joins the cluster whose head listens there
     #[arg(long, value_name = "HOST:PORT")]
     pub join: Option<String>,
-    /// The address of this machine, by which others reach it; only this machine does by default
+    /// The address of this machine by which others reach it [default: one that only this machine reaches]
     #[arg(long, value_name = "IP")]
     pub host: Option<String>,
-    /// The port of the head; a free one by default
-    #[arg(long)]
+    /// The port on which the head listens [default: any that is free]
+    #[arg(long, conflicts_with = "join")]
     pub port: Option<u16>,
-    /// What the node is called
+    /// The name of the node [default: the name of the host, with the process]
     #[arg(long)]
     pub name: Option<String>,
-    /// CPUs of the node that may be handed out
-    #[arg(long)]
+    /// The CPUs that the node may hand out [default: all that it has]
+    #[arg(long, value_parser = amount)]
     pub cpus: Option<f64>,
-    /// GPUs of the node that may be handed out
-    #[arg(long)]
+    /// The GPUs that the node may hand out [default: none]
+    #[arg(long, value_parser = amount)]
     pub gpus: Option<f64>,
-    /// The head alone, without a node
-    #[arg(long, requires = "head")]
+    /// Start the head without a node
+    #[arg(long, conflicts_with = "join")]
     pub no_node: bool,
     /// Stay in the foreground until it ends
     #[arg(long)]
     pub block: bool,
-    /// This file of settings instead
+    /// Read the settings from this file, and from no other
     #[arg(long, value_name = "PATH")]
     pub file: Option<String>,
-    /// A setting that has the last word, e.g. liveness.isolation_grace=10s
+    /// A setting that has the last word, e.g. liveness.isolation_grace=10s; may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// How it is started in the background
@@ -98,26 +120,34 @@ pub struct StartArgs {
 
 /// How they are stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
-#[command(after_help = "Exit code: 0; 1 when one had to be killed; 2 when there was none.")]
+#[command(after_help = "\
+Exit codes:
+  0  all were stopped in order
+  1  one had to be killed
+  2  there was none, or they cannot be looked for")]
 pub struct StopArgs {
-    /// Kill them at once
+    /// Kill them at once, instead of in order
     #[arg(long)]
     pub force: bool,
-    /// Seconds that each may take to end in order
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    /// How many seconds each may take to end in order, before it is killed
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = whole::<u64>)]
     pub within: u64,
 }
 
 /// Which cluster, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0 healthy; 1 degraded: a node is not up, or there is none; 2 the head cannot be reached.
+Exit codes:
+  0  healthy: every node is up
+  1  degraded: a node is not up, or there is none
+  2  the head cannot be reached
+
 The cluster is that of --address, else of RAYTREE_ADDRESS or the settings, else the one of this machine.")]
 pub struct StatusArgs {
-    /// Where the head listens
+    /// The cluster whose head listens there
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
-    /// The answer as JSON
+    /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -125,8 +155,12 @@ pub struct StatusArgs {
 /// Of which cluster, and which rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0; 2 when the head cannot be reached, or there is no such column.
-On a pipe nothing is cut: columns are two spaces or more apart, and an empty one is `-`.")]
+Exit codes:
+  0  the list was printed, however long it is
+  2  the head cannot be reached, or there is no such column
+
+On a pipe nothing is cut: columns are two spaces or more apart, and an empty one is `-`. Times and amounts are compared as
+--where reads them: 5m, 64KiB, 1.5.")]
 pub struct ListArgs {
     /// Where the head listens
     #[arg(long, value_name = "HOST:PORT")]
@@ -136,22 +170,67 @@ pub struct ListArgs {
     pub view: View,
 }
 
+/// For which shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit codes:
+  0  it was printed
+  2  there is no such shell
+
+  bash  raytree completions bash > ~/.local/share/bash-completion/completions/raytree
+  zsh   raytree completions zsh > DIR/_raytree, where DIR is one of $fpath
+  fish  raytree completions fish > ~/.config/fish/completions/raytree.fish")]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: ShellName,
+}
+
+/// A shell that can complete command lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShellName {
+    /// The Bourne Again shell.
+    #[value(help = None)]
+    Bash,
+    /// The Z shell.
+    #[value(help = None)]
+    Zsh,
+    /// The friendly interactive shell.
+    #[value(help = None)]
+    Fish,
+}
+
+/// Where the manual goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit codes:
+  0  it was printed, or written
+  2  the folder cannot be written
+
+To read it: raytree man | man -l -")]
+pub struct ManArgs {
+    /// The folder that gets raytree.1 and a page for each command; it has to exist
+    pub dir: Option<PathBuf>,
+}
+
 /// Which settings, and what is laid over them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0; 2 when there is no such setting, or one is not as it has to be.
+Exit codes:
+  0  the settings were printed
+  2  there is no such setting, or one is not as it has to be
+
 A setting is a default, or stands in ./raytree.toml (else $XDG_CONFIG_HOME/raytree/config.toml), in the environment, or here:
 each has more to say than the one before. docs/configuration.md explains them all.")]
 pub struct ConfigArgs {
     /// A setting or a section, e.g. cluster.port or liveness; without it all are listed
     pub key: Option<String>,
-    /// This file instead
+    /// Read the settings from this file, and from no other
     #[arg(long, value_name = "PATH")]
     pub file: Option<String>,
-    /// A setting that has the last word, e.g. cluster.port=6380
+    /// A setting that has the last word, e.g. cluster.port=6380; may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// All there is to say of each, as one JSON array
+    /// Print all that is known of each as one JSON array
     #[arg(long)]
     pub json: bool,
 }
@@ -159,15 +238,19 @@ pub struct ConfigArgs {
 /// Which actor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0; 1 when there is no such actor, or several; 2 when nothing runs.
+Exit codes:
+  0  it was found
+  1  there is no such actor, there are several, or somebody who may have it did not answer
+  2  nothing runs, or the head cannot be reached
+
 Without --address it is looked for in everything of this user that runs on this machine, and in the processes below.")]
 pub struct OneArgs {
-    /// Its path in the tree, its name, or its id, e.g. node/worker/actor_host/scores, scores or actor-1-2a
+    /// The actor: its path in the tree, its name, or its id, e.g. node/worker/actor_host/scores, scores or actor-1-2a
     pub which: String,
     /// Where to look
     #[command(flatten)]
     pub place: Where,
-    /// The answer as JSON
+    /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -175,16 +258,19 @@ pub struct OneArgs {
 /// What is looked at, and how often.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0 when it was quit; 2 when nothing runs, or there is no terminal.
+Exit codes:
+  0  it was quit
+  2  nothing runs, the head cannot be reached, or there is no terminal
+
 Keys are shown with `?`. NO_COLOR leaves colours out; whatever they say is said by a sign or a word, too.")]
 pub struct TopArgs {
     /// Where to look
     #[command(flatten)]
     pub place: Where,
-    /// The time between two looks, 100ms or more
+    /// The time between two looks, 100ms or more, e.g. 500ms or 2s
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pub interval: String,
-    /// A cluster that is made up, and needs none
+    /// Show a cluster that is made up; nothing needs to run
     #[arg(long, conflicts_with_all = ["address", "pid"])]
     pub demo: bool,
 }
@@ -192,15 +278,19 @@ pub struct TopArgs {
 /// Which actor is to end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0 when it was done; 1 when it was not; 2 when nothing runs.
+Exit codes:
+  0  it was done
+  1  it was not done: --yes is missing, there is no such actor, there are several, or it may not be ended so
+  2  nothing runs, or the head cannot be reached
+
 Without --yes nothing is done: it is said what would be lost.")]
 pub struct EndArgs {
-    /// Its path in the tree, its name, or its id, e.g. node/worker/actor_host/scores, scores or actor-1-2a
+    /// The actor: its path in the tree, its name, or its id, e.g. node/worker/actor_host/scores, scores or actor-1-2a
     pub which: String,
     /// Where to look
     #[command(flatten)]
     pub place: Where,
-    /// Do it
+    /// Do it, instead of saying what would be lost
     #[arg(long)]
     pub yes: bool,
 }
@@ -208,10 +298,14 @@ pub struct EndArgs {
 /// Which entries of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0; 1 when somebody did not answer; 2 when nothing runs.
+Exit codes:
+  0  everything was printed
+  1  somebody did not answer, so that a part is missing
+  2  nothing runs, or the head cannot be reached
+
 Times are UTC. Each process keeps its last 4,096 entries.")]
 pub struct EventsArgs {
-    /// Only what happened here and below, e.g. node/worker
+    /// Only what happened at this path of the tree and below it, e.g. node/worker
     pub path: Option<String>,
     /// Where to look
     #[command(flatten)]
@@ -219,23 +313,26 @@ pub struct EventsArgs {
     /// Go on printing what happens, until it is interrupted
     #[arg(long, short)]
     pub follow: bool,
-    /// Only what happened so long ago or later: 500ms, 30s, 5m, 2h, 1d
+    /// Only what happened within this time, e.g. 500ms, 30s, 5m, 2h or 1d
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Only of this kind: failed, restart, up, ended, gave-up or warning
     #[arg(long)]
     pub kind: Option<String>,
-    /// At most so many, the newest
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    /// At most so many entries, the newest
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = whole::<usize>)]
     pub limit: usize,
-    /// As JSON; with --follow one line each
+    /// Print the entries as JSON; with --follow one line each
     #[arg(long)]
     pub json: bool,
 }
 
 /// Which error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-#[command(after_help = "Exit code: 0; 2 when there is no such code.")]
+#[command(after_help = "\
+Exit codes:
+  0  it was explained
+  2  there is no such code")]
 pub struct ExplainArgs {
     /// A code or its name, e.g. RT0012 or Timeout; without it all are listed
     pub code: Option<String>,
@@ -244,26 +341,40 @@ pub struct ExplainArgs {
 /// Which trees, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
-Exit code: 0; 1 when one did not answer, or nobody has anything at PATH; 2 when nothing runs.
-They are found in $RAYTREE_INSPECT_DIR, else $XDG_RUNTIME_DIR/raytree, else raytree-<uid> among the temporary files.")]
+Exit codes:
+  0  everything was printed
+  1  somebody did not answer, or nobody has anything at PATH
+  2  nothing runs, or the head cannot be reached
+
+What runs on this machine is found in $RAYTREE_INSPECT_DIR, else $XDG_RUNTIME_DIR/raytree, else raytree-<uid> among the
+temporary files.")]
 pub struct TreeArgs {
-    /// Only what is here and below, e.g. node/worker/actor_host
+    /// Only what is at this path of the tree and below it, e.g. node/worker/actor_host
     pub path: Option<String>,
-    /// Who spawned whom, instead of who supervises whom; programs alone know that
+    /// Show who owns whom, instead of who supervises whom; programs alone know that
     #[arg(long)]
     pub owners: bool,
-    /// The answers as one JSON array
+    /// Print the answers as one JSON array
     #[arg(long)]
     pub json: bool,
     /// Where to look
     #[command(flatten)]
     pub place: Where,
-    /// Levels below the first to show; what is deeper is counted
-    #[arg(long, value_name = "N")]
+    /// At most so many levels below the first; what is deeper is counted
+    #[arg(long, value_name = "N", value_parser = whole::<u32>)]
     pub depth: Option<u32>,
     /// Only what has failed, restarts or was restarted, and what stands above it
     #[arg(long)]
     pub failed: bool,
+}
+
+/// A whole number, or a sentence that helps whoever wrote something else.
+pub(crate) fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "it is a whole number, e.g. 10".to_owned())
+}
+
+fn amount(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "it is a number, e.g. 4 or 0.5".to_owned())
 }
 
 impl TreeArgs {

@@ -8,7 +8,8 @@ use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{
-    actor, config, end, events, explain, groups, jobs, nodes, run, start, status, stop, top, why,
+    actor, completions, config, end, events, explain, groups, jobs, man, nodes, run, start, status,
+    stop, top, why,
 };
 use raytree_config::{Config, LoadFrom};
 use raytree_daemon::ROLE_VARIABLE;
@@ -57,6 +58,8 @@ fn main() -> ExitCode {
         Command::Nodes(args) => nodes(&args, &folder, style(), &mut out, &mut err),
         Command::Jobs(args) => jobs(&args, &folder, style(), &mut out, &mut err),
         Command::Groups(_) => groups(&mut err),
+        Command::Completions(args) => completions(args, &mut out),
+        Command::Man(args) => man(&args, &mut out, &mut err),
         Command::Config(args) => config(&args, LoadFrom::process(), style(), &mut out, &mut err),
     };
     match ended {

@@ -10,16 +10,17 @@ use raytree_inspector::client::{AskError, Client, SocketLine, find};
 use raytree_types::inspect::{Reply, Request, Role};
 use raytree_types::{Cause, limits};
 
+use crate::args::whole;
 use crate::start::config_of;
 
 /// Where to look.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct Where {
-    /// The cluster whose head listens there; else that of RAYTREE_ADDRESS, else what runs on this machine
+    /// The cluster whose head listens there [default: that of RAYTREE_ADDRESS, else what runs on this machine]
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "pid")]
     pub address: Option<String>,
-    /// This process alone, and those below it
-    #[arg(long)]
+    /// Only this process of this machine, and those below it
+    #[arg(long, value_parser = whole::<u32>)]
     pub pid: Option<u32>,
 }
 

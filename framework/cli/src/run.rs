@@ -10,14 +10,14 @@ use crate::args::TreeArgs;
 use crate::reach::{Found, reach};
 use crate::tree::{self, Style};
 
-/// How it ended.
+/// How a command ended: its exit code, which means the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// Everything was shown.
+    /// It was done, and all is well.
     Good = 0,
-    /// Something was not: a runtime that did not answer, a path that is not there.
+    /// It was done in part, or not done, or what was asked about is not well.
     Partly = 1,
-    /// Nothing runs, or there is no such code.
+    /// Nothing could be done: nothing runs, nobody can be reached, or the command line is wrong.
     Nothing = 2,
 }
 

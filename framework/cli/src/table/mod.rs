@@ -18,6 +18,7 @@ use raytree_types::limits;
 use serde::Serialize;
 
 use crate::Code;
+use crate::args::whole;
 use crate::text::{cut, grouped, plain, width};
 use crate::tree::Style;
 pub(crate) use cell::{Cell, amount};
@@ -29,16 +30,16 @@ const BETWEEN: &str = "  ";
 /// Which rows of a list, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct View {
-    /// Only rows in which this is so, e.g. state=up or state!=up; given more than once, all of it
+    /// Only rows in which this holds, e.g. state=up or state!=up; if given more than once, all of it
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     pub conditions: Vec<String>,
-    /// In the order of this column; the largest first with a minus before it, e.g. -age
+    /// Sort by this column; with a minus before it the largest first, e.g. -age
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     pub sort: Option<String>,
     /// At most so many rows
-    #[arg(long, value_name = "N", default_value_t = limits::LIST_ROWS)]
+    #[arg(long, value_name = "N", default_value_t = limits::LIST_ROWS, value_parser = whole::<usize>)]
     pub limit: usize,
-    /// The records as JSON, with all that is known of each
+    /// Print the records as JSON, with all that is known of each
     #[arg(long)]
     pub json: bool,
 }

@@ -109,17 +109,6 @@ fn a_panic_of_the_inspector_is_survived_and_shown() {
 }
 
 #[test]
-fn help_tells_the_exit_codes() {
-    let place = Place::new();
-    let (out, _, code) = place.raytree(&["tree", "--help"]);
-    assert_eq!(code, 0);
-    assert!(out.contains("2 when nothing runs"), "{out}");
-    let (_, err, code) = place.raytree(&["tree", "--dept"]);
-    assert_eq!(code, 2);
-    assert!(err.contains("--depth"), "{err}");
-}
-
-#[test]
 fn codes_are_explained_without_a_runtime() {
     let place = Place::new();
     let (out, err, code) = place.raytree(&["explain", "rt0012"]);
@@ -130,4 +119,32 @@ fn codes_are_explained_without_a_runtime() {
     let (out, err, code) = place.raytree(&["explain", "RT9999"]);
     let unknown = "raytree: there is no code `RT9999`: `raytree explain` lists those there are\n";
     assert_eq!((&*out, &*err, code), ("", unknown, 2));
+}
+
+#[test]
+fn a_wrong_command_line_is_code_2_and_help_is_code_0() {
+    let place = Place::new();
+    for line in [
+        &["tre"][..],
+        &["tree", "--dept"],
+        &["tree", "--depth", "two"],
+        &[],
+        &["start"],
+        &["kill", "--yes"],
+    ] {
+        let (out, err, code) = place.raytree(line);
+        assert_eq!((&*out, code), ("", 2), "{line:?}");
+        assert!(err.contains("--help"), "{err}");
+    }
+    for line in [&["--help"][..], &["help", "tree"], &["nodes", "--help"], &["--version"]] {
+        let (out, err, code) = place.raytree(line);
+        assert_eq!((&*err, code), ("", 0), "{line:?}");
+        assert!(!out.is_empty());
+    }
+    let (script, err, code) = place.raytree(&["completions", "bash"]);
+    assert_eq!((&*err, code), ("", 0));
+    assert!(script.contains("complete -F _raytree"), "{script}");
+    let (page, err, code) = place.raytree(&["man"]);
+    assert_eq!((&*err, code), ("", 0));
+    assert!(page.contains(".SH SYNOPSIS"), "{page}");
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use raytree_types::inspect::Selection;
 
+use crate::doctor::DoctorArgs;
 use crate::reach::Where;
 use crate::table::View;
 
@@ -42,6 +43,8 @@ pub enum Command {
     Why(OneArgs),
     /// Print the supervision log: what failed, and what each supervisor decided.
     Events(EventsArgs),
+    /// Examine every system actor and what else may be wrong, and say what to do about it.
+    Doctor(DoctorArgs),
     /// End an actor for good, and the actors that it owns.
     Kill(EndArgs),
     /// End the present life of an actor, so that its supervisor starts the next one.

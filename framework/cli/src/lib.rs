@@ -16,6 +16,7 @@
 mod actor;
 pub mod args;
 mod config;
+mod doctor;
 mod end;
 mod events;
 mod explain;
@@ -37,6 +38,7 @@ mod why;
 
 pub use actor::actor;
 pub use config::config;
+pub use doctor::{DoctorArgs, doctor};
 pub use end::end;
 pub use events::events;
 pub use explain::explain;

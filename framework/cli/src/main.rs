@@ -8,8 +8,8 @@ use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{
-    actor, completions, config, end, events, explain, groups, jobs, man, nodes, run, start, status,
-    stop, top, why,
+    actor, completions, config, doctor, end, events, explain, groups, jobs, man, nodes, run, start,
+    status, stop, top, why,
 };
 use raytree_config::{Config, LoadFrom};
 use raytree_daemon::ROLE_VARIABLE;
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Actor(args) => actor(&args, &folder, style(), &mut out, &mut err),
         Command::Why(args) => why(&args, &folder, style(), &mut out, &mut err),
         Command::Events(args) => events(&args, &folder, style(), &mut out, &mut err),
+        Command::Doctor(args) => doctor(&args, &folder, style(), &mut out, &mut err),
         Command::Kill(args) => end(&args, EndHow::Kill, &folder, &mut out, &mut err),
         Command::Restart(args) => end(&args, EndHow::Restart, &folder, &mut out, &mut err),
         Command::Explain(args) => explain(&args, style(), &mut out, &mut err),

@@ -15,7 +15,7 @@ use raytree_types::limits;
 use crate::owners::Forest;
 use crate::waits::Fate;
 use crate::whole::{Scene, Seam, Spot, ask_all, passed_on, seams};
-use crate::{Inspected, Owners, ending, process, search, story, waits, walk};
+use crate::{Inspected, Owners, checkup, ending, process, search, story, waits, walk};
 
 /// What a reply holds besides its rows, generously.
 const HEAD_BYTES: usize = 8 << 10;
@@ -116,6 +116,7 @@ impl Talk {
             }
             Request::Why { which } => why(inspected, &root(&which)?, which, passed_on(patience)),
             Request::Edges => Ok(Answer::Edges(waits::edges(inspected, passed_on(patience)))),
+            Request::Checkup => Ok(Answer::Checkup(checkup::of(inspected, passed_on(patience)))),
             Request::Waits => {
                 let edges = waits::at_once(inspected, passed_on(patience));
                 Ok(Answer::Waits(waits::stories(&edges)))

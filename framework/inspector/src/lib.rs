@@ -6,6 +6,7 @@
 
 mod actor;
 mod answer;
+mod checkup;
 pub mod client;
 mod door;
 mod ending;
@@ -61,6 +62,11 @@ pub trait Inspected: Send + Sync + 'static {
     /// Which actors wait for answers of which.
     fn waits(&self) -> Vec<Wait> {
         Vec::new()
+    }
+
+    /// How many abandoned threads it has, and how many are too many; none where no code of users runs.
+    fn abandoned(&self) -> Option<(u64, u64)> {
+        None
     }
 
     /// How an actor of users is ended for good, if it is this process that decides on its lives.

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::actor::Message;
 use crate::envelope::{Body, Credit, Envelope, Guard, Reply};
+use crate::ping::Ping;
 use crate::probe::{Kind, Probe};
 
 /// The address of an actor, for its whole existence. Cloning is cheap; all clones are the same address.
@@ -123,10 +124,9 @@ impl<M: Message> Addr<M> {
         });
         let (waker, closer) = (Arc::downgrade(&inner), Arc::downgrade(&inner));
         probe.body.connect(
-            move || {
+            move |ping| {
                 if let Some(inner) = waker.upgrade() {
-                    let guard = Guard::new(&inner.probe, None);
-                    inner.deliver(Envelope { body: Body::Wake, guard });
+                    inner.wake(ping);
                 }
             },
             move |last| {
@@ -334,6 +334,20 @@ impl<M: Send + 'static> Addr<M> {
 }
 
 impl<M: Send + 'static> Inner<M> {
+    /// Sends what the adapter answers, and not the actor.
+    fn wake(&self, ping: Option<Box<Ping>>) {
+        let guard = Guard::new(&self.probe, None);
+        let Some(ping) = ping else {
+            self.deliver(Envelope { body: Body::Wake, guard });
+            return;
+        };
+        let envelope = Envelope { body: Body::Ping(ping), guard };
+        // It is not parked (PG-1): where no life is up it is dropped, and so whoever asks is told.
+        if let Route::Live(actor, _) = &*self.route.read() {
+            _ = actor.cast(envelope);
+        }
+    }
+
     /// Gives the envelope back when there will be no life to handle it.
     fn deliver(&self, envelope: Envelope<M>) -> Option<Envelope<M>> {
         let (envelope, tried) = {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::ping::Ping;
 use crate::probe::Probe;
 
 /// The right to have one message waiting or handled. Given back when it is dropped.
@@ -22,6 +23,8 @@ pub(crate) enum Body<M> {
     Message(M),
     /// Nothing: look at your probe.
     Wake,
+    /// Nothing: say that its turn has come.
+    Ping(Box<Ping>),
 }
 
 /// Counts one queued message while it lives.

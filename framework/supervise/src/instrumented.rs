@@ -161,6 +161,10 @@ impl<A: Actor> Running<A> {
             Body::Message(message) => message,
             Body::Wake if probe.body.takes_panic() => return Err(told_to_panic("idle")),
             Body::Wake => return Ok(()),
+            Body::Ping(ping) => {
+                ping.answer();
+                return Ok(());
+            }
         };
         let label = message.label();
         if probe.body.takes_panic() {

@@ -122,6 +122,26 @@ fn codes_are_explained_without_a_runtime() {
 }
 
 #[test]
+fn what_is_left_of_the_dead_is_told_by_the_doctor_and_a_folder_that_is_open_is_not_looked_at() {
+    let place = Place::new();
+    assert_eq!(place.raytree(&["doctor"]).2, 2, "nothing runs");
+    let runtime = place.start();
+    // No process has such a number.
+    drop(UnixListener::bind(place.path().join("999999999-1.sock")).expect("a socket"));
+    let (out, _, code) = place.raytree(&["doctor", "--json"]);
+    assert!(code < 2, "{out}");
+    assert!(out.contains("1 were left by processes that are gone"), "{out}");
+    let (out, _, _) = place.raytree(&["doctor", "--json"]);
+    assert!(!out.contains("were left by"), "they were removed: {out}");
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).expect("ours");
+    let (out, err, code) = place.raytree(&["doctor"]);
+    assert_eq!((&*out, code), ("", 2));
+    assert!(err.contains("is not looked at"), "{err}");
+    fs::set_permissions(place.path(), Permissions::from_mode(0o700)).expect("ours");
+    runtime.shutdown();
+}
+
+#[test]
 fn a_wrong_command_line_is_code_2_and_help_is_code_0() {
     let place = Place::new();
     for line in [

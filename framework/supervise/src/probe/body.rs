@@ -1,13 +1,18 @@
 //! The life that fills a probe now, and how to reach it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use ractor::ActorCell;
 use raytree_types::{Cause, ExitKind};
 
 use crate::life::{self, LifeEnd, Part};
+use crate::ping::Ping;
+
+/// Sends what the adapter answers, a ping where there is one.
+type Wake = Box<dyn Fn(Option<Box<Ping>>) + Send + Sync>;
 
 /// The life that fills a probe now.
 #[derive(Default)]
@@ -22,7 +27,9 @@ pub(crate) struct Body {
     /// Work that it piped has panicked: looked at before each message.
     work_failed: AtomicBool,
     work_cause: Mutex<Option<Cause>>,
-    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    wake: OnceLock<Wake>,
+    /// When the ping that waits in the mailbox was sent, in nanoseconds of the clock and never 0; 0 when none does.
+    pinged: AtomicU64,
     close: OnceLock<Box<dyn Fn(ExitKind) + Send + Sync>>,
     /// How the life failed, where it said so itself.
     failure: Mutex<Option<ExitKind>>,
@@ -32,7 +39,7 @@ impl Body {
     /// How to reach the mailbox and how to close it. Set once, with the address, which outlives every life.
     pub(crate) fn connect(
         &self,
-        wake: impl Fn() + Send + Sync + 'static,
+        wake: impl Fn(Option<Box<Ping>>) + Send + Sync + 'static,
         close: impl Fn(ExitKind) + Send + Sync + 'static,
     ) {
         _ = self.wake.set(Box::new(wake));
@@ -55,8 +62,32 @@ impl Body {
     pub(super) fn panic_now(&self) {
         self.panic_now.store(true, Ordering::SeqCst);
         if let Some(wake) = self.wake.get() {
-            wake();
+            wake(None);
         }
+    }
+
+    /// True for the one who may ping now: no other ping waits there.
+    pub(crate) fn may_ping(&self, now: Duration) -> bool {
+        let now = super::nanoseconds(now).max(1);
+        self.pinged.compare_exchange(0, now, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Sends the ping of the one who may.
+    pub(crate) fn ping(&self, ping: Box<Ping>) {
+        if let Some(wake) = self.wake.get() {
+            wake(Some(ping));
+        }
+    }
+
+    /// It was answered, or its mailbox is gone.
+    pub(crate) fn ping_is_over(&self) {
+        self.pinged.store(0, Ordering::Release);
+    }
+
+    /// Since when a ping waits there.
+    pub(crate) fn pinged_at(&self) -> Option<Duration> {
+        let at = self.pinged.load(Ordering::Acquire);
+        (at > 0).then_some(Duration::from_nanos(at))
     }
 
     pub(crate) fn failed(&self, kind: &ExitKind) {
@@ -114,7 +145,7 @@ impl Body {
         *self.work_cause.lock() = Some(cause);
         self.work_failed.store(true, Ordering::SeqCst);
         if let Some(wake) = self.wake.get() {
-            wake();
+            wake(None);
         }
     }
 

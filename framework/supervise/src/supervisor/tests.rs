@@ -1,5 +1,6 @@
 //! The kit at work on ractor.
 
 mod addresses;
+mod pings;
 mod strategies;
 mod support;

@@ -46,6 +46,10 @@ impl Inspected for Shared {
         waits::of(self)
     }
 
+    fn abandoned(&self) -> Option<(u64, u64)> {
+        Some(self.abandoned.count())
+    }
+
     fn ends(&self, id: ActorId) -> Option<End> {
         let cell = self.table.cell(id)?;
         // Others have given the ids of those that live here for them; residents are the head's.

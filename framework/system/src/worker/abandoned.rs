@@ -22,6 +22,7 @@ use crate::user::status::Cell;
 /// See the [module documentation](self).
 pub(crate) struct Watch {
     book: Mutex<Abandoned>,
+    threads_max: usize,
     /// How a process leaves that another one replaces.
     leave: OnceLock<Leave>,
     /// The word of too many was said.
@@ -36,7 +37,13 @@ impl Watch {
         let settings =
             Settings { grace: limits::ABANDONED_AFTER, threads_max, cpu: total.thousandths(CPU) };
         let book = Mutex::new(Abandoned::new(settings));
-        Self { book, leave: OnceLock::new(), is_said: AtomicBool::new(false) }
+        Self { book, threads_max, leave: OnceLock::new(), is_said: AtomicBool::new(false) }
+    }
+
+    /// How many there are now, and with how many more than that it is replaced.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        let count = self.book.lock().threads(clock::now()).count;
+        (count as u64, self.threads_max as u64)
     }
 
     /// With too many this process is replaced: `leave` is called once then, and must hand on and return.

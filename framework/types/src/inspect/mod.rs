@@ -2,6 +2,7 @@
 //!
 //! [`place`] says where somebody can be asked, [`protocol`] what, the records here what it answers.
 
+mod checkup;
 mod cluster;
 mod detail;
 mod event;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitKind;
 
+pub use checkup::{ActorCheck, Ahead, Checkup, Lag, ProcessCheck};
 pub use cluster::{ClusterStatus, DetachedStatus, JobStatus, NodePhase, NodeStatus};
 pub use detail::{ActorDetail, EndHow, EndNote, PolicyDetail};
 pub use event::{Event, EventKind, EventQuery, Events, Missing, Story, StoryStep};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::INSPECT_VERSION;
+use super::checkup::Checkup;
 use super::detail::{ActorDetail, EndHow, EndNote};
 use super::event::{EventQuery, Events, Story};
 use super::tree::{Selection, TreeChanges, TreeRows};
@@ -66,6 +67,8 @@ pub enum Request {
     Waits,
     /// Who waits for whom in this process and in those below it, as it is.
     Edges,
+    /// How are your system actors, and those of the processes below you? Each is sent a message.
+    Checkup,
     /// End a life of an actor, or the actor.
     End {
         /// Which: its path, its name or its id.
@@ -162,6 +165,8 @@ pub enum Answer {
     Waits(Vec<Story>),
     /// To [`Request::Edges`].
     Edges(Vec<Wait>),
+    /// To [`Request::Checkup`].
+    Checkup(Checkup),
     /// To [`Request::End`].
     End(EndNote),
     /// To [`Request::Panic`]: said before it is done, as whoever answers may be the one.

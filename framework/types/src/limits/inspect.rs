@@ -82,6 +82,20 @@ pub const EVENTS_KEPT: usize = 4096;
 /// Errors below the first that an entry of the supervision log keeps of a cause.
 pub const EVENT_CHAIN_MAX: usize = 8;
 
+/// How long a system actor may take to answer a ping when it is examined: it handles messages in microseconds, so one that does not
+/// answer in this time is stuck.
+pub const PING_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often a ping is tried again while another one waits in the same mailbox.
+pub const PING_AGAIN: Duration = Duration::from_millis(10);
+
+/// A system actor whose mailbox is further behind than this is slow: a message to it takes as long as a beat.
+pub const PING_SLOW: Duration = Duration::from_millis(100);
+
+/// Clocks of two machines that are further apart than this are a finding: events of several machines are shown in the order of
+/// their times, and nobody would see cause and effect in theirs.
+pub const CLOCKS_APART_MAX: Duration = Duration::from_secs(1);
+
 /// Rows of a list that a command shows if nobody says more, as many as Ray's: what is longer nobody reads to its end.
 pub const LIST_ROWS: usize = 100;
 

@@ -3,6 +3,7 @@
 mod commands;
 mod detached;
 mod direct;
+mod doctor;
 mod doors;
 mod drivers;
 mod hosts;

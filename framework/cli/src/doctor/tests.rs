@@ -244,11 +244,16 @@ fn what_others_may_enter_and_who_cannot_be_asked_is_a_finding() {
     );
 }
 
-#[test]
-fn it_is_told_with_what_to_do() {
+/// A head of which one actor is 340 ms behind.
+fn one_behind() -> ProcessCheck {
     let mut process = process("raytree", Role::Head);
     process.actors.push(check("uplink", Lag::Answered(MILLI * 340)));
-    let checkups = of(process);
+    process
+}
+
+#[test]
+fn it_is_told_with_what_to_do() {
+    let checkups = of(one_behind());
     let found = findings(&Facts { checkups: &checkups, ..well() });
     let told = |verbose| {
         let mut out = Vec::new();
@@ -272,6 +277,12 @@ fn it_is_told_with_what_to_do() {
         1 of 2 system actors in 1 process passed, the slowest in 340 ms
     "#]]
     .assert_eq(&told(true));
+}
+
+#[test]
+fn it_is_told_to_programs_with_a_version() {
+    let checkups = of(one_behind());
+    let found = findings(&Facts { checkups: &checkups, ..well() });
     let said = Said { version: VERSION, grade: Grade::Slow, findings: &found, checkups: &checkups };
     let json = serde_json::to_string_pretty(&said).expect("JSON");
     expect![[r#"

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use raytree_types::inspect::Selection;
 
+use crate::context::ContextArgs;
 use crate::doctor::DoctorArgs;
 use crate::reach::Where;
 use crate::table::View;
@@ -20,6 +21,9 @@ Exit codes of every command:
   0  it was done, and all is well
   1  it was done in part, or not done, or what was asked about is not well
   2  nothing could be done: nothing runs, nobody can be reached, or the command line is wrong
+
+Which cluster is meant, the first of these: --address, --context, RAYTREE_ADDRESS, RAYTREE_CONTEXT, the context in use, the
+settings; else what runs on this machine.
 
 Results go to standard output, everything else to standard error. On a pipe there are no colours and no box drawing.
 `raytree COMMAND --help` says more of each command."
@@ -53,6 +57,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print the settings that count here, and where each of them comes from.
     Config(ConfigArgs),
+    /// List clusters under their names, and choose the one that commands mean.
+    Context(ContextArgs),
     /// Start the head of a cluster on this machine, or a node that joins one.
     Start(StartArgs),
     /// Stop the heads and nodes that run on this machine.
@@ -145,11 +151,15 @@ Exit codes:
   1  degraded: a node is not up, or there is none
   2  the head cannot be reached
 
-The cluster is that of --address, else of RAYTREE_ADDRESS or the settings, else the one of this machine.")]
+The cluster is that of --address, --context, RAYTREE_ADDRESS, RAYTREE_CONTEXT, the context in use or the settings, the first of
+these that there is; else the one of this machine.")]
 pub struct StatusArgs {
     /// The cluster whose head listens there
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "context")]
     pub address: Option<String>,
+    /// The cluster of this context: see raytree context
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
@@ -165,9 +175,12 @@ Exit codes:
 On a pipe nothing is cut: columns are two spaces or more apart, and an empty one is `-`. Times and amounts are compared as
 --where reads them: 5m, 64KiB, 1.5.")]
 pub struct ListArgs {
-    /// Where the head listens
-    #[arg(long, value_name = "HOST:PORT")]
+    /// The cluster whose head listens there
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "context")]
     pub address: Option<String>,
+    /// The cluster of this context: see raytree context
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// Which rows
     #[command(flatten)]
     pub view: View,
@@ -223,13 +236,17 @@ Exit codes:
   2  there is no such setting, or one is not as it has to be
 
 A setting is a default, or stands in ./raytree.toml (else $XDG_CONFIG_HOME/raytree/config.toml), in the environment, or here:
-each has more to say than the one before. docs/configuration.md explains them all.")]
+each has more to say than the one before. The context in use lies over the file, one that --context names over the
+environment, too. docs/configuration.md explains them all.")]
 pub struct ConfigArgs {
     /// A setting or a section, e.g. cluster.port or liveness; without it all are listed
     pub key: Option<String>,
     /// Read the settings from this file, and from no other
     #[arg(long, value_name = "PATH")]
     pub file: Option<String>,
+    /// As for a command of this context: see raytree context
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// A setting that has the last word, e.g. cluster.port=6380; may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -274,7 +291,7 @@ pub struct TopArgs {
     #[arg(long, value_name = "TIME", default_value = "1s")]
     pub interval: String,
     /// Show a cluster that is made up; nothing needs to run
-    #[arg(long, conflicts_with_all = ["address", "pid"])]
+    #[arg(long, conflicts_with_all = ["address", "context", "pid"])]
     pub demo: bool,
 }
 

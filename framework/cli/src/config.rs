@@ -4,12 +4,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use raytree_config::{Config, LoadFrom, Setting, split_argument};
-use raytree_types::Result;
+use serde::Serialize;
 
 use crate::Code;
 use crate::args::ConfigArgs;
+use crate::context::{Chosen, ConfigError, chosen};
 use crate::explain::{COLUMNS_MAX, wrap};
-use crate::text::{cut, width};
+use crate::text::cut;
 use crate::tree::Style;
 
 /// Prints all settings, one a line, or all there is to say of one.
@@ -23,18 +24,22 @@ pub fn config(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    let settings = match load(args, from) {
-        Ok(settings) => settings,
+    let (settings, context) = match load(args, from) {
+        Ok(loaded) => loaded,
         Err(error) => {
             writeln!(err, "raytree: {error}")?;
             return Ok(Code::Nothing);
         }
     };
+    let context = match &args.key {
+        Some(key) if key != "context" => None,
+        _ => Some(context),
+    };
     let asked: Vec<_> = match &args.key {
         None => settings.iter().collect(),
         Some(key) => settings.iter().filter(|setting| is_in(setting.key, key)).collect(),
     };
-    if asked.is_empty() {
+    if asked.is_empty() && context.is_none() {
         let key = args.key.as_deref().unwrap_or_default();
         writeln!(
             err,
@@ -43,22 +48,55 @@ pub fn config(
         return Ok(Code::Nothing);
     }
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &asked)?;
+        let entries =
+            context.iter().map(Entry::Context).chain(asked.into_iter().map(Entry::Setting));
+        serde_json::to_writer_pretty(&mut *out, &entries.collect::<Vec<_>>())?;
         writeln!(out)?;
     } else if let ([one], Some(_)) = (asked.as_slice(), &args.key) {
         whole(one, style, out)?;
     } else {
-        table(&asked, style, out)?;
+        table(context.as_ref(), &asked, style, out)?;
     }
     Ok(Code::Good)
 }
 
-fn load(args: &ConfigArgs, mut from: LoadFrom) -> Result<Vec<Setting>> {
+/// Which context counts, and who says so.
+#[derive(Debug, Serialize)]
+struct InUse {
+    /// Always `context`.
+    key: &'static str,
+    /// Its name; empty for none.
+    value: String,
+    /// Who has chosen it; empty for none.
+    origin: String,
+}
+
+/// A row.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Context(&'a InUse),
+    Setting(&'a Setting),
+}
+
+fn load(args: &ConfigArgs, mut from: LoadFrom) -> Result<(Vec<Setting>, InUse), ConfigError> {
+    let chosen = match (&args.file, &args.context) {
+        // From this file and from no other: what the user's own says does not count.
+        (Some(_), None) => Chosen::Nothing,
+        (_, context) => chosen(&from, context.as_deref())?,
+    };
+    let value = chosen.name().unwrap_or_default().to_owned();
+    let origin = match (chosen.by(), &chosen) {
+        (Some(by), _) => by.to_string(),
+        (None, Chosen::Address) => "an address of the environment wins".to_owned(),
+        (None, _) => "no context is in use".to_owned(),
+    };
+    from.context = chosen.into_settings();
     from.file = args.file.clone().map(PathBuf::from).or(from.file);
     for argument in &args.set {
         from.arguments.push(split_argument(argument)?);
     }
-    Ok(Config::load(from)?.explain())
+    Ok((Config::load(from)?.explain(), InUse { key: "context", value, origin }))
 }
 
 /// `cluster.port` is that setting, `cluster` all of that section.
@@ -66,20 +104,20 @@ fn is_in(key: &str, asked: &str) -> bool {
     key.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-fn table(settings: &[&Setting], style: Style, out: &mut impl Write) -> io::Result<()> {
-    let value = |setting: &Setting| {
-        if setting.value.is_empty() { "-".to_owned() } else { setting.value.clone() }
-    };
-    let keys = settings.iter().map(|setting| width(setting.key)).max().unwrap_or_default();
-    let values = settings.iter().map(|setting| width(&value(setting))).max().unwrap_or_default();
-    for (key, value, origin) in [("SETTING".to_owned(), "VALUE".to_owned(), "FROM".to_owned())]
-        .into_iter()
-        .chain(settings.iter().map(|one| (one.key.to_owned(), value(one), one.origin.to_string())))
-    {
-        let line = format!("{key:<keys$}  {value:<values$}  {origin}");
-        writeln!(out, "{}", cut(line.trim_end(), style.columns))?;
-    }
-    Ok(())
+fn table(
+    context: Option<&InUse>,
+    settings: &[&Setting],
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let value = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let context = context.map(|one| [one.key.to_owned(), value(&one.value), one.origin.clone()]);
+    let settings = settings.iter().map(|one| {
+        let origin = one.origin.to_string();
+        [one.key.to_owned(), value(&one.value), origin]
+    });
+    let rows = context.into_iter().chain(settings).collect();
+    crate::table::table(["SETTING", "VALUE", "FROM"], rows, style, out)
 }
 
 fn whole(setting: &Setting, style: Style, out: &mut impl Write) -> io::Result<()> {
@@ -197,6 +235,61 @@ mod tests {
     }
 
     #[test]
+    fn where_a_context_counts_it_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("c.toml");
+        let text =
+            "current = 'lab'\n[contexts.lab]\naddress = 'lab.example.org:1'\ntoken_file = '/lab'\n";
+        std::fs::write(&path, text).expect("a file");
+        let from = || LoadFrom::default().variable("RAYTREE_CONFIG", &path);
+        let all = |args: &ConfigArgs, from| {
+            let text = told(args, from);
+            let rows = text.lines().filter(|row| {
+                ["context", "cluster.address", "cluster.token_file"]
+                    .iter()
+                    .any(|key| row.starts_with(key))
+            });
+            let words = rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" "));
+            words.collect::<Vec<_>>()
+        };
+        let args = ConfigArgs::default();
+        let current = [
+            "context lab `current` of the file",
+            "cluster.address lab.example.org:1 the context lab",
+            "cluster.token_file /lab the context lab",
+        ];
+        assert_eq!(all(&args, from()), current);
+        let elsewhere = from().variable("RAYTREE_ADDRESS", "job:1");
+        let address = [
+            "context - an address of the environment wins",
+            "cluster.address job:1 the environment variable RAYTREE_ADDRESS",
+            "cluster.token_file - the defaults",
+        ];
+        assert_eq!(all(&args, elsewhere.clone()), address);
+        let named = ConfigArgs { context: Some("lab".to_owned()), ..ConfigArgs::default() };
+        assert_eq!(all(&named, elsewhere)[1], "cluster.address lab.example.org:1 the context lab");
+        let local = from().variable("RAYTREE_CONTEXT", "local");
+        assert_eq!(
+            all(&args, local)[..2],
+            ["context local RAYTREE_CONTEXT", "cluster.address - the context local"]
+        );
+        check(
+            &one("context"),
+            from(),
+            expect![[r#"
+            SETTING  VALUE  FROM
+            context  lab    `current` of the file
+            code 0
+        "#]],
+        );
+        let unknown = ConfigArgs { context: Some("lap".to_owned()), ..ConfigArgs::default() };
+        assert!(
+            told(&unknown, from())
+                .starts_with("raytree: there is no context `lap`, did you mean `lab`?")
+        );
+    }
+
+    #[test]
     fn everything_is_there_as_json_too() {
         let all = ConfigArgs { json: true, ..ConfigArgs::default() };
         let text = told(&all, LoadFrom::default());
@@ -204,6 +297,9 @@ mod tests {
         let settings: Vec<serde_json::Value> = serde_json::from_str(json).expect("JSON");
         let lines = told(&ConfigArgs::default(), LoadFrom::default());
         assert_eq!(settings.len() + 2, lines.lines().count());
-        assert!(settings.iter().all(|one| one["key"].is_string() && one["origin"] == "default"));
+        assert_eq!(settings[0]["key"], "context");
+        assert!(
+            settings[1..].iter().all(|one| one["key"].is_string() && one["origin"] == "default")
+        );
     }
 }

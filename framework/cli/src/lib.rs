@@ -16,6 +16,7 @@
 mod actor;
 pub mod args;
 mod config;
+mod context;
 mod doctor;
 mod end;
 mod events;
@@ -38,6 +39,7 @@ mod why;
 
 pub use actor::actor;
 pub use config::config;
+pub use context::{ConfigError, ContextAction, ContextArgs, ContextError, context};
 pub use doctor::{DoctorArgs, doctor};
 pub use end::end;
 pub use events::events;

@@ -68,7 +68,7 @@ pub fn nodes(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    match ask_head(args.address.as_deref(), folder) {
+    match ask_head(args.address.as_deref(), args.context.as_deref(), folder) {
         Ok(status) => list(&status.nodes, 0, &args.view, ("no nodes", style), out, err),
         Err(why) => unreachable(&why, err),
     }
@@ -85,7 +85,7 @@ pub fn jobs(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    match ask_head(args.address.as_deref(), folder) {
+    match ask_head(args.address.as_deref(), args.context.as_deref(), folder) {
         Ok(status) => list(&status.jobs, 0, &args.view, ("no jobs", style), out, err),
         Err(why) => unreachable(&why, err),
     }

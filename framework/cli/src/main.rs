@@ -8,8 +8,8 @@ use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{
-    actor, completions, config, doctor, end, events, explain, groups, jobs, man, nodes, run, start,
-    status, stop, top, why,
+    actor, completions, config, context, doctor, end, events, explain, groups, jobs, man, nodes,
+    run, start, status, stop, top, why,
 };
 use raytree_config::{Config, LoadFrom};
 use raytree_daemon::ROLE_VARIABLE;
@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Kill(args) => end(&args, EndHow::Kill, &folder, &mut out, &mut err),
         Command::Restart(args) => end(&args, EndHow::Restart, &folder, &mut out, &mut err),
         Command::Explain(args) => explain(&args, style(), &mut out, &mut err),
+        Command::Context(args) => context(&args, style(), &mut out, &mut err),
         Command::Start(args) => {
             log();
             start(&args, &folder, &mut out, &mut err)

@@ -11,14 +11,17 @@ use raytree_types::inspect::{Reply, Request, Role};
 use raytree_types::{Cause, limits};
 
 use crate::args::whole;
-use crate::start::config_of;
+use crate::context::{ConfigError, config_of};
 
 /// Where to look.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct Where {
-    /// The cluster whose head listens there [default: that of RAYTREE_ADDRESS, else what runs on this machine]
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "pid")]
+    /// The cluster whose head listens there [default: the one in use, else what runs on this machine]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["context", "pid"])]
     pub address: Option<String>,
+    /// The cluster of this context: see raytree context
+    #[arg(long, value_name = "NAME", conflicts_with = "pid")]
+    pub context: Option<String>,
     /// Only this process of this machine, and those below it
     #[arg(long, value_parser = whole::<u32>)]
     pub pid: Option<u32>,
@@ -63,9 +66,12 @@ pub struct Found {
 /// # Errors
 /// `err` cannot be written.
 pub fn reach(place: &Where, folder: &Path, err: &mut impl Write) -> io::Result<Option<Found>> {
-    let config = match config_of(place.address.as_deref()) {
+    let (address, context) = (place.address.as_deref(), place.context.as_deref());
+    let config = match config_of(address, context) {
         Ok(config) => Some(config),
-        Err(error) if place.address.is_some() || is_elsewhere() => {
+        // One process of this machine is meant, whatever stands in files.
+        Err(_) if place.pid.is_some() => None,
+        Err(error) if address.or(context).is_some() || is_elsewhere(&error) => {
             writeln!(err, "raytree: {error}")?;
             return Ok(None);
         }
@@ -98,8 +104,11 @@ pub fn reach(place: &Where, folder: &Path, err: &mut impl Write) -> io::Result<O
     }
 }
 
-/// The environment names a cluster: what runs here is not what is meant, even if the name is wrong.
-fn is_elsewhere() -> bool {
+/// The environment or a context names a cluster: what runs here is not what is meant, even if the name is wrong.
+fn is_elsewhere(error: &ConfigError) -> bool {
+    if matches!(error, ConfigError::Context(_)) {
+        return true;
+    }
     let address = std::env::var("RAYTREE_ADDRESS").unwrap_or_default();
     !(address.is_empty() || address == "local" || address.starts_with("nodes:"))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use raytree_config::{Config, HostPort, LoadFrom, split_argument};
 use raytree_daemon::{Ending, resolve, run_head, run_node};
-use raytree_types::{Error, Result};
+use raytree_types::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -284,17 +284,5 @@ pub(crate) fn address_of(config: &Config, folder: &Path) -> Option<HostPort> {
     said.or_else(|| {
         let known = daemons(folder).ok()?.into_iter().last()?;
         known.daemon.head.to_string().parse().ok()
-    })
-}
-
-/// The settings of a command that asks a cluster.
-///
-/// # Errors
-/// [`Error::BadOption`].
-pub(crate) fn config_of(address: Option<&str>) -> std::result::Result<Config, Error> {
-    let from = LoadFrom::process();
-    Config::load(match address {
-        Some(address) => from.argument("cluster.address", address),
-        None => from,
     })
 }

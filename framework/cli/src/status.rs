@@ -4,13 +4,15 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use raytree_config::{Config, HostPort};
 use raytree_daemon::{resolve, status as ask};
 use raytree_types::inspect::{ClusterStatus, NodePhase};
 use raytree_types::{Cause, Resources};
 
 use crate::Code;
 use crate::args::StatusArgs;
-use crate::start::{address_of, config_of};
+use crate::context::config_of;
+use crate::start::address_of;
 use crate::table::{amount, table};
 use crate::tree::Style;
 
@@ -25,7 +27,7 @@ pub fn status(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<Code> {
-    let status = match ask_head(args.address.as_deref(), folder) {
+    let status = match ask_head(args.address.as_deref(), args.context.as_deref(), folder) {
         Ok(status) => status,
         Err(why) => {
             writeln!(err, "raytree: {why}")?;
@@ -45,13 +47,25 @@ pub fn status(
 ///
 /// # Errors
 /// A sentence: no cluster is meant, or its head gives no answer.
-pub(crate) fn ask_head(address: Option<&str>, folder: &Path) -> Result<ClusterStatus, String> {
-    let config = config_of(address).map_err(|error| error.to_string())?;
+pub(crate) fn ask_head(
+    address: Option<&str>,
+    context: Option<&str>,
+    folder: &Path,
+) -> Result<ClusterStatus, String> {
+    let config = config_of(address, context).map_err(|error| error.to_string())?;
     let address = address_of(&config, folder).ok_or_else(|| {
-        "no cluster is known here: say --address, or set RAYTREE_ADDRESS".to_owned()
+        "no cluster is known here: say --address or --context, or set RAYTREE_ADDRESS".to_owned()
     })?;
-    let head = resolve(&address).map_err(|error| error.to_string())?;
-    ask(&config, head).map_err(|error| Cause::of_error(&error, "AskError").to_string())
+    ask_at(&config, &address)
+}
+
+/// What the head that listens there says of its cluster.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn ask_at(config: &Config, head: &HostPort) -> Result<ClusterStatus, String> {
+    let head = resolve(head).map_err(|error| error.to_string())?;
+    ask(config, head).map_err(|error| Cause::of_error(&error, "AskError").to_string())
 }
 
 /// The cluster as text.

@@ -19,6 +19,8 @@ pub enum Origin {
     Default,
     /// This file.
     File(PathBuf),
+    /// This context of the user's own file, chosen for a command; one that an argument names lies over the environment.
+    Context(String),
     /// This variable of the environment.
     Environment(String),
     /// An argument.
@@ -30,6 +32,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("the defaults"),
             Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::Context(name) => write!(f, "the context {name}"),
             Self::Environment(name) => write!(f, "the environment variable {name}"),
             Self::Argument => f.write_str("an argument"),
         }

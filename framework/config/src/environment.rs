@@ -27,6 +27,14 @@ pub struct OtherVariable {
 
 /// The variables that begin with `RAYTREE_` and are not settings. All others are, or are refused.
 pub const OTHERS: &[OtherVariable] = &[
+    OtherVariable {
+        name: "RAYTREE_CONFIG",
+        purpose: "the user's own configuration file, which then has to exist",
+    },
+    OtherVariable {
+        name: "RAYTREE_CONTEXT",
+        purpose: "which context the `raytree` command uses: see `raytree context --help`",
+    },
     OtherVariable { name: "RAYTREE_GOLDEN", purpose: "the folder of golden files, in tests" },
     OtherVariable { name: "RAYTREE_LOG", purpose: "what is logged" },
     OtherVariable {

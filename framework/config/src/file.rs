@@ -33,16 +33,32 @@ pub(crate) fn read(
     if let Some(path) = named {
         let text = text_of(path)?;
         let text = text.ok_or_else(|| unreadable(path, "there is no such file"))?;
-        return layer(path, &text, surroundings).map(Some);
+        return layer(path, &text, surroundings, true).map(Some);
     }
-    let places = [folder.map(|folder| folder.join(NAME)), surroundings.config_file()];
-    for path in places.into_iter().flatten() {
-        if let Some(text) = text_of(&path)? {
-            return layer(&path, &text, surroundings).map(Some);
-        }
+    if let Some(path) = folder.map(|folder| folder.join(NAME))
+        && let Some(text) = text_of(&path)?
+    {
+        return layer(&path, &text, surroundings, false).map(Some);
     }
-    Ok(None)
+    let own = own(surroundings)?.filter(|(_, text)| !text.is_empty());
+    own.map(|(path, text)| layer(&path, &text, surroundings, true)).transpose()
 }
+
+/// The user's own file and its text, which is empty where there is no such file.
+///
+/// # Errors
+/// [`Error::BadOption`]: it cannot be read, or the environment names it and it does not exist.
+pub(crate) fn own(surroundings: &Surroundings) -> Result<Option<(PathBuf, String)>> {
+    let Some(path) = surroundings.config_file() else { return Ok(None) };
+    let text = text_of(&path)?;
+    if text.is_none() && surroundings.is_config_named() {
+        return Err(unreadable(&path, "there is no such file, and RAYTREE_CONFIG names it"));
+    }
+    Ok(Some((path, text.unwrap_or_default())))
+}
+
+/// What the user's own file has beside settings: contexts of the command line.
+const NO_SETTINGS: [&str; 2] = ["current", "contexts"];
 
 fn unreadable(path: &Path, reason: &str) -> Error {
     Error::BadOption {
@@ -74,7 +90,12 @@ fn text_of(path: &Path) -> Result<Option<String>> {
     })
 }
 
-fn layer(path: &Path, text: &str, surroundings: &Surroundings) -> Result<Layer> {
+fn layer(
+    path: &Path,
+    text: &str,
+    surroundings: &Surroundings,
+    may_have_contexts: bool,
+) -> Result<Layer> {
     let data = Figment::from(Toml::string(text)).data();
     let mut data = data.map_err(|error| unreadable(path, &one_line(&error.kind.to_string())))?;
     let mut reader = Reader {
@@ -84,6 +105,9 @@ fn layer(path: &Path, text: &str, surroundings: &Surroundings) -> Result<Layer> 
         home: surroundings.home(),
     };
     for (key, value) in data.remove(&Profile::Default).unwrap_or_default() {
+        if may_have_contexts && NO_SETTINGS.contains(&&*key) {
+            continue;
+        }
         reader.add(&key, value)?;
     }
     Ok(reader.layer)

@@ -121,6 +121,7 @@ impl Provider for Layer {
         match &self.origin {
             Origin::Default => Metadata::named("default"),
             Origin::File(path) => Metadata::from("file", path.as_path()),
+            Origin::Context(name) => Metadata::from("context", name.clone()),
             Origin::Environment(name) => Metadata::from("environment", name.clone()),
             Origin::Argument => Metadata::named("argument"),
         }
@@ -143,6 +144,7 @@ impl Provider for Layer {
 fn origin_of(metadata: &Metadata) -> Origin {
     match (&*metadata.name, &metadata.source) {
         ("file", Some(Source::File(path))) => Origin::File(path.clone()),
+        ("context", Some(Source::Custom(name))) => Origin::Context(name.clone()),
         ("environment", Some(Source::Custom(name))) => Origin::Environment(name.clone()),
         ("argument", _) => Origin::Argument,
         _ => Origin::Default,

@@ -46,7 +46,7 @@ mod written;
 
 pub use config::{Config, Origin, Setting};
 pub use environment::{OTHERS, OtherVariable};
-pub use load::{LoadFrom, split_argument};
+pub use load::{ContextSettings, LoadFrom, split_argument};
 pub use settings::{Calls, Cluster, Inspector, Liveness, Node};
 pub use surroundings::Machine;
 pub use value::{Amount, ByteCount, HostPort};

@@ -26,12 +26,27 @@ pub struct LoadFrom {
     pub file: Option<PathBuf>,
     /// The working folder, where `raytree.toml` may lie. Default: none.
     pub folder: Option<PathBuf>,
+    /// A context. Default: none.
+    pub context: Option<ContextSettings>,
     /// The environment: names and values. Default: empty.
     pub environment: Vec<(OsString, OsString)>,
     /// Keys and values, such as `cluster.port` and `1`. Default: none.
     pub arguments: Vec<(String, String)>,
     /// Machine and process. Default: unknown.
     pub machine: Machine,
+}
+
+/// Settings that count together, under a name: a cluster of several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContextSettings {
+    /// Its name.
+    pub name: String,
+    /// What relative paths in it are relative to. Default: the working folder.
+    pub folder: Option<PathBuf>,
+    /// Keys and values. Default: none.
+    pub settings: Vec<(String, String)>,
+    /// It lies over the environment; else over the file alone.
+    pub over_environment: bool,
 }
 
 impl LoadFrom {
@@ -45,10 +60,21 @@ impl LoadFrom {
         Self {
             file: None,
             folder: env::current_dir().ok(),
+            context: None,
             environment: env::vars_os().filter(|(name, _)| matters(name)).collect(),
             arguments: Vec::new(),
             machine: Machine::here(),
         }
+    }
+
+    /// The user's own configuration file and its text: `$RAYTREE_CONFIG`, else `raytree/config.toml` in `$XDG_CONFIG_HOME` or
+    /// `~/.config`. The text is empty where there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::BadOption`]: it cannot be read, or the environment names it and it does not exist.
+    pub fn user_file(&self) -> Result<Option<(PathBuf, String)>> {
+        let of = |name: &str| variable(&self.environment, name);
+        file::own(&Surroundings::read(self.machine.clone(), of)?)
     }
 
     /// With this configuration file, which has to exist.
@@ -68,6 +94,12 @@ impl LoadFrom {
         self.arguments.push((key.into(), value.into()));
         self
     }
+}
+
+/// A variable that is not empty.
+fn variable<'a>(environment: &'a [(OsString, OsString)], name: &str) -> Option<&'a OsStr> {
+    let known = environment.iter().find(|(known, _)| known == name);
+    known.map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
 }
 
 impl Machine {
@@ -104,19 +136,24 @@ pub fn split_argument(argument: &str) -> Result<(String, String)> {
     Ok((parts.0.to_owned(), parts.1.to_owned()))
 }
 
+fn layer_of(context: &ContextSettings, home: Option<&str>) -> Result<Layer> {
+    let mut layer = Layer::new(Origin::Context(context.name.clone()));
+    for (key, text) in &context.settings {
+        layer.add_key(key, text, Place { folder: context.folder.as_deref(), home })?;
+    }
+    Ok(layer)
+}
+
 impl Config {
-    /// Loads the settings: defaults < file < environment < arguments. The only thing it reads by itself is the file.
+    /// Loads the settings: defaults < file < environment < arguments, and a context over the file or over the environment. The only thing it reads by itself is the file.
     ///
     /// # Errors
     /// [`Error::BadOption`] for the first thing, layer by layer from the lowest, that is not as it has to be: a file that
     /// was named and does not exist, cannot be read or is not TOML; a name that is no setting; a value that cannot be
     /// read, lies out of its range or is given twice; and values that do not go together.
     pub fn load(from: LoadFrom) -> Result<Self> {
-        let LoadFrom { file, folder, environment, arguments, machine } = from;
-        let surroundings = Surroundings::read(machine, |name| {
-            let known = environment.iter().find(|(known, _)| known == name);
-            known.map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
-        })?;
+        let LoadFrom { file, folder, context, environment, arguments, machine } = from;
+        let surroundings = Surroundings::read(machine, |name| variable(&environment, name))?;
         let home = surroundings.home();
 
         let mut lowest = Layer::new(Origin::Default);
@@ -127,6 +164,9 @@ impl Config {
             defaults.push(text);
         }
         let file = file::read(file.as_deref(), folder.as_deref(), &surroundings)?;
+        let over_environment = context.as_ref().is_some_and(|context| context.over_environment);
+        let context = context.map(|context| layer_of(&context, home)).transpose()?;
+        let (below, above) = if over_environment { (None, context) } else { (context, None) };
         let environment = environment::read(&environment, home)?;
         let last_words = environment::last_words(&environment);
         let mut highest = Layer::new(Origin::Argument);
@@ -134,7 +174,7 @@ impl Config {
             highest.add_key(key, text, Place { folder: None, home })?;
         }
 
-        let lower = [lowest].into_iter().chain(file).chain(environment);
+        let lower = [lowest].into_iter().chain(file).chain(below).chain(environment).chain(above);
         Self::of(merged(lower.chain([highest]).chain(last_words))?, defaults)
     }
 }

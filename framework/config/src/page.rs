@@ -16,8 +16,11 @@ Every setting has a default. Over the defaults lie, each over the one before: th
 not exist is refused with the nearest one that does, a value with what it may be and where it was found.
 
 - **File:** the one that was named, which has to exist; else `raytree.toml` in the working folder; else
-  `raytree/config.toml` in `$XDG_CONFIG_HOME` or `~/.config`. It is TOML, with a table for each section. Relative paths in
-  it are relative to its folder.
+  the user's own, `$RAYTREE_CONFIG` or else `raytree/config.toml` in `$XDG_CONFIG_HOME` or `~/.config`. It is TOML, with a
+  table for each section. Relative paths in it are relative to its folder.
+- **Contexts:** clusters under names, for the `raytree` command alone: `current` and `[contexts.NAME]` of the user's own file. Which
+  cluster a command means is the first of `--address`, `--context`, `RAYTREE_ADDRESS`, `RAYTREE_CONTEXT`, `current`, and
+  `cluster.address` of the settings. The token of a context counts with its address, or not at all.
 - **Environment:** `RAYTREE_CLUSTER__PORT=7000` sets `cluster.port`: capitals, and two underscores for the dot. A few
   settings have short names beside that. Empty variables do not count.
 - **Arguments:** `cluster.port=7000`. An empty value takes back what a lower layer gave, where *none* is a value.

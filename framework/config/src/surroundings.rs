@@ -17,12 +17,17 @@ pub struct Machine {
     pub cpus: usize,
 }
 
+/// The variable that names the user's own configuration file.
+const CONFIG_VARIABLE: &str = "RAYTREE_CONFIG";
+
 /// [`Machine`], and the user's folders.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     machine: Machine,
     home: Option<String>,
     config: Option<String>,
+    /// The user's own configuration file, where the environment names it.
+    config_file: Option<PathBuf>,
     cache: Option<String>,
     run: Option<String>,
 }
@@ -52,6 +57,7 @@ impl Surroundings {
             config: folder("XDG_CONFIG_HOME")?.or_else(|| under(".config")),
             cache: folder("XDG_CACHE_HOME")?.or_else(|| under(".cache")),
             run: folder("XDG_RUNTIME_DIR")?,
+            config_file: variable(CONFIG_VARIABLE).map(PathBuf::from),
             machine,
             home,
         })
@@ -64,7 +70,14 @@ impl Surroundings {
 
     /// Where the user's own configuration file is, if there is one.
     pub(crate) fn config_file(&self) -> Option<PathBuf> {
-        self.config.as_ref().map(|folder| Path::new(folder).join("raytree").join("config.toml"))
+        let named = self.config_file.clone();
+        let in_folder = |folder| Path::new(folder).join("raytree").join("config.toml");
+        named.or_else(|| self.config.as_ref().map(in_folder))
+    }
+
+    /// The environment names it, so that it has to exist.
+    pub(crate) fn is_config_named(&self) -> bool {
+        self.config_file.is_some()
     }
 
     /// `host-4711`, cut to the length of a name.

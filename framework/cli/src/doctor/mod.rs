@@ -12,14 +12,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use raytree_types::inspect::{Answer, Checkup, Reply, Request, Role};
+use raytree_config::HostPort;
+use raytree_types::inspect::{Answer, Checkup, ClusterStatus, Reply, Request, Role};
 use serde::Serialize;
 
 use crate::Code;
+use crate::context::config_of;
 use crate::reach::{Found, Where, reach};
 use crate::run::{Asked, ask_all, nothing};
-use crate::start::config_of;
-use crate::status::ask_head;
+use crate::status::ask_at;
 use crate::text::{cut, grouped, plain};
 use crate::time::{ago, now};
 use crate::tree::Style;
@@ -95,7 +96,7 @@ pub fn doctor(
     let checkups = checkups(replies, asked_at, had_at);
     let facts = Facts {
         checkups: &checkups,
-        clusters: &clusters.iter().map(|head| ask_head(Some(head), folder)).collect::<Vec<_>>(),
+        clusters: &clusters.iter().map(|head| status_of(args, head)).collect::<Vec<_>>(),
         silent: &silent,
         leftovers,
         places: &places,
@@ -119,6 +120,13 @@ pub fn doctor(
 fn heads(found: &Found) -> Vec<String> {
     let heads = found.whom.iter().filter(|one| one.hello.role == Role::Head);
     heads.filter_map(|one| one.hello.cluster.clone()).collect()
+}
+
+/// What a head says of its cluster, by the settings with which it was found.
+fn status_of(args: &DoctorArgs, head: &str) -> Result<ClusterStatus, String> {
+    let (address, context) = (args.place.address.as_deref(), args.place.context.as_deref());
+    let config = config_of(address, context).map_err(|error| error.to_string())?;
+    ask_at(&config, &head.parse::<HostPort>()?)
 }
 
 /// What was said, without who says it.
@@ -153,7 +161,7 @@ fn leftovers(folder: &Path) -> u64 {
 
 /// Folders and files that are to be their user's alone.
 fn places(args: &DoctorArgs, folder: &Path) -> Vec<Place> {
-    let config = config_of(args.place.address.as_deref()).ok();
+    let config = config_of(args.place.address.as_deref(), args.place.context.as_deref()).ok();
     let own = |what, path: PathBuf| {
         let is = fs::symlink_metadata(&path).ok()?;
         let (owner, mode) = (is.uid(), is.mode() & 0o7777);

@@ -65,6 +65,10 @@ fn what_is_wrong_with_a_command_line_is_said_with_code_2() {
         &["stop", "--within", "soon"],
         &["nodes", "--wher", "state=up"],
         &["nodes", "--limit", "-1"],
+        &["status", "--address", "a:1", "--context", "b"],
+        &["context"],
+        &["context", "use"],
+        &["context", "sue", "a"],
         &["completions"],
         &["completions", "tcsh"],
     ] {

@@ -78,6 +78,38 @@ fn toml_values_may_have_their_own_types() {
 }
 
 #[test]
+fn a_context_lies_over_the_file_or_over_the_environment() {
+    let folder = Folder::with("named.toml", "cluster.address = \"file:1\"");
+    let with = |over_environment| {
+        let settings = [("cluster.address", "lab:2"), ("cluster.token_file", "lab.token")];
+        let settings = settings.map(|(key, text)| (key.to_owned(), text.to_owned())).to_vec();
+        let context = raytree_config::ContextSettings {
+            name: "lab".to_owned(),
+            folder: Some("/c".into()),
+            settings,
+            over_environment,
+        };
+        let from = LoadFrom::default().file(folder.path("named.toml"));
+        LoadFrom { context: Some(context), ..from }
+    };
+    let address = |from: LoadFrom| {
+        let config = Config::load(from).unwrap();
+        let origin = config.origin("cluster.address").cloned().unwrap();
+        (config.text("cluster.address").unwrap().to_owned(), origin.to_string())
+    };
+    let said = |address: &str, origin: &str| (address.to_owned(), origin.to_owned());
+    assert_eq!(address(with(false)), said("lab:2", "the context lab"));
+    let token = Config::load(with(false)).unwrap().cluster().token_file.clone();
+    assert_eq!(token, Some("/c/lab.token".into()), "relative to its own folder");
+    let variable = |from: LoadFrom| from.variable("RAYTREE_ADDRESS", "variable:3");
+    let below = address(variable(with(false)));
+    assert_eq!(below, said("variable:3", "the environment variable RAYTREE_ADDRESS"));
+    assert_eq!(address(variable(with(true))), said("lab:2", "the context lab"));
+    let argument = with(true).argument("cluster.address", "argument:4");
+    assert_eq!(address(argument), said("argument:4", "an argument"));
+}
+
+#[test]
 fn the_file_is_the_named_one_or_that_of_the_folder_or_the_users_own() {
     let folder = Folder::with("named.toml", "cluster.port = 1");
     folder.write("here/raytree.toml", "cluster.port = 2");
@@ -95,6 +127,20 @@ fn the_file_is_the_named_one_or_that_of_the_folder_or_the_users_own() {
     let elsewhere = LoadFrom { folder: Some(folder.path("")), ..here.clone() };
     assert_eq!(port(elsewhere), 3, "a folder without a file leaves the user's own");
     assert_eq!(port(LoadFrom::default()), 0);
+
+    folder.write("own.toml", "current = 'a'\ncluster.port = 5\n[contexts.a]\naddress = 'a:1'");
+    let own = |file: &str| here.clone().variable("RAYTREE_CONFIG", folder.path(file));
+    let alone = |file: &str| LoadFrom { folder: None, ..own(file) };
+    assert_eq!(port(alone("own.toml")), 5, "contexts are no settings");
+    assert_eq!(
+        port(own("own.toml")),
+        2,
+        "it is the user's own, and that of the folder comes first"
+    );
+    let missing = refusal(alone("missing.toml"));
+    assert!(missing.contains("RAYTREE_CONFIG names it"), "{missing}");
+    folder.write("here/raytree.toml", "current = 'a'");
+    assert!(refusal(here.clone()).contains("current"), "contexts are the user's own");
 
     let missing = refusal(here.file(folder.path("missing.toml")));
     assert!(missing.contains("missing.toml") && missing.contains("no such file"), "{missing}");

@@ -1,6 +1,7 @@
 //! Clusters of several processes: `raytree start`, and programs that use what it has started.
 
 mod commands;
+mod contexts;
 mod detached;
 mod direct;
 mod doctor;

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use raytree::inspect::{ClusterStatus, NodePhase};
 use raytree::{Init, Runtime};
 use raytree_config::{Config, LoadFrom};
-use raytree_daemon::{resolve, run_head, run_node};
+use raytree_daemon::{HeadPlaces, resolve, run_head, run_node};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -71,8 +71,9 @@ pub(crate) struct Cluster {
 
 /// What a child does as a head.
 pub(crate) fn head() -> Result<()> {
-    let ready = |address| _ = writeln!(std::io::stdout(), "{address}");
-    Ok(run_head(&Config::load(LoadFrom::process())?, true, ready)?)
+    let ready = |places: HeadPlaces| _ = writeln!(std::io::stdout(), "{}", places.address);
+    let from = LoadFrom::process().argument("dashboard.enabled", "false");
+    Ok(run_head(&Config::load(from)?, true, ready)?)
 }
 
 /// What a child does as a node.

@@ -29,6 +29,8 @@ fn config(home: &Path, more: &[(&str, &str)]) -> Config {
     let from = from.argument("cluster.token_file", own("config/raytree/token"));
     let from = from.argument("node.cache_dir", own("cache"));
     let from = from.argument("inspector.folder", own("sockets"));
+    // No fixed port in a test.
+    let from = from.argument("dashboard.enabled", "false");
     Config::load(more.iter().fold(from, |from, (key, value)| from.argument(*key, *value))).unwrap()
 }
 
@@ -38,7 +40,8 @@ impl Cluster {
         let own = config(home.path(), &[]);
         let (tell, told) = sync_channel(1);
         let config_of_head = own.clone();
-        let run = move || run_head(&config_of_head, false, |at| tell.send(at).unwrap()).unwrap();
+        let run =
+            move || run_head(&config_of_head, false, |at| tell.send(at.address).unwrap()).unwrap();
         let head = spawn(run);
         let address = told.recv().unwrap();
         let nodes = (1..=nodes).map(|number| {

@@ -76,6 +76,8 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page, or write one for each command into a folder.
     Man(ManArgs),
+    /// Print a link that opens the dashboard of a cluster in a browser, once.
+    Dashboard(DashboardArgs),
 }
 
 /// What is started, and how.
@@ -110,6 +112,9 @@ pub struct StartArgs {
     /// The GPUs that the node may hand out [default: none]
     #[arg(long, value_parser = amount)]
     pub gpus: Option<f64>,
+    /// The port of the dashboard, or off [default: 8265, or one of the next that is free]
+    #[arg(long, value_name = "PORT|off", conflicts_with = "join")]
+    pub dashboard_port: Option<String>,
     /// Start the head without a node
     #[arg(long, conflicts_with = "join")]
     pub no_node: bool,
@@ -226,6 +231,30 @@ To read it: raytree man | man -l -")]
 pub struct ManArgs {
     /// The folder that gets raytree.1 and a page for each command; it has to exist
     pub dir: Option<PathBuf>,
+}
+
+/// Whose dashboard, and what for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit codes:
+  0  it was printed
+  2  the head cannot be reached, or has no dashboard
+
+A link opens the dashboard once, within ten minutes. The dashboard of another machine is reached through a tunnel, such as
+ssh -L 8265:127.0.0.1:8265 MACHINE. Scripts show the token: curl -H \"Authorization: Bearer $(raytree dashboard --token)\" URL.")]
+pub struct DashboardArgs {
+    /// The cluster whose head listens there
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "context")]
+    pub address: Option<String>,
+    /// The cluster of this context: see raytree context
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Print the token for scripts instead
+    #[arg(long, conflicts_with = "json")]
+    pub token: bool,
+    /// Print address, link and token as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which settings, and what is laid over them.

@@ -12,11 +12,13 @@
 //! - [`explain()`]: error codes.
 //! - [`config()`]: settings, and where each comes from.
 //! - [`start()`], [`stop()`], [`status()`]: the heads and nodes of this machine, and how a cluster is.
+//! - [`dashboard()`]: how it is shown in a browser.
 
 mod actor;
 pub mod args;
 mod config;
 mod context;
+mod dashboard;
 mod doctor;
 mod end;
 mod events;
@@ -40,6 +42,7 @@ mod why;
 pub use actor::actor;
 pub use config::config;
 pub use context::{ConfigError, ContextAction, ContextArgs, ContextError, context};
+pub use dashboard::dashboard;
 pub use doctor::{DoctorArgs, doctor};
 pub use end::end;
 pub use events::events;

@@ -8,8 +8,8 @@ use clap::Parser;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{
-    actor, completions, config, context, doctor, end, events, explain, groups, jobs, man, nodes,
-    run, start, status, stop, top, why,
+    actor, completions, config, context, dashboard, doctor, end, events, explain, groups, jobs,
+    man, nodes, run, start, status, stop, top, why,
 };
 use raytree_config::{Config, LoadFrom};
 use raytree_daemon::ROLE_VARIABLE;
@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         Command::Groups(_) => groups(&mut err),
         Command::Completions(args) => completions(args, &mut out),
         Command::Man(args) => man(&args, &mut out, &mut err),
+        Command::Dashboard(args) => dashboard(&args, &folder, &mut out, &mut err),
         Command::Config(args) => config(&args, LoadFrom::process(), style(), &mut out, &mut err),
     };
     match ended {

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use raytree_config::{Config, HostPort, LoadFrom, split_argument};
-use raytree_daemon::{Ending, resolve, run_head, run_node};
+use raytree_daemon::{Ending, HeadPlaces, resolve, run_head, run_node};
 use raytree_types::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::fcntl_dupfd_cloexec;
@@ -61,6 +61,10 @@ fn config(args: &StartArgs) -> Result<Config> {
     let gpus = args.gpus.map(|gpus| ("node.gpus", gpus.to_string()));
     let head = args.join.clone().map(|head| ("cluster.address", head));
     said.extend([bind, port, name, cpus, gpus, head].into_iter().flatten());
+    said.extend(args.dashboard_port.clone().map(|port| match &*port {
+        "off" => ("dashboard.enabled", "false".to_owned()),
+        _ => ("dashboard.port", port),
+    }));
     for (key, value) in said {
         from = from.argument(key, value);
     }
@@ -132,11 +136,11 @@ fn here(
     let known = |kind, head| announce(config, folder, kind, head);
     let (mut kept, mut was_ready) = (None, false);
     if args.head {
-        let ended = run_head(config, !args.no_node, |address| {
+        let ended = run_head(config, !args.no_node, |places| {
             was_ready = true;
-            kept = known(Kind::Head, address);
+            kept = known(Kind::Head, places.address);
             // Whoever started it may have left.
-            _ = ready(args.detached, out, &head_is_ready(address));
+            _ = ready(args.detached, out, &head_is_ready(&places));
         });
         drop(kept);
         return match ended {
@@ -189,11 +193,14 @@ fn head(config: &Config) -> std::result::Result<SocketAddr, String> {
     resolve(address).map_err(|error| error.to_string())
 }
 
-fn head_is_ready(address: SocketAddr) -> String {
+fn head_is_ready(places: &HeadPlaces) -> String {
+    let address = places.address;
+    let link = places.dashboard.as_deref();
+    let link = link.map_or_else(String::new, |link| format!("\nseen in a browser, once:  {link}"));
     format!(
         "the head listens on {address}\n\
          other machines join it:   raytree start --join {address}\n\
-         programs use it:          RAYTREE_ADDRESS={address}\n\
+         programs use it:          RAYTREE_ADDRESS={address}{link}\n\
          both need the same token: raytree config cluster.token_file"
     )
 }

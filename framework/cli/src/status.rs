@@ -76,7 +76,11 @@ fn print(status: &ClusterStatus, style: Style, out: &mut impl Write) -> io::Resu
     let up = status.nodes.iter().filter(|node| node.phase == NodePhase::Up).count();
     let (address, pid) = (&status.address, status.pid);
     writeln!(out, "head {address} (pid {pid}), up for {}", age(status.uptime))?;
-    writeln!(out, "{up} of {} nodes up, {} jobs\n", status.nodes.len(), status.jobs.len())?;
+    writeln!(out, "{up} of {} nodes up, {} jobs", status.nodes.len(), status.jobs.len())?;
+    if let Some(dashboard) = &status.dashboard {
+        writeln!(out, "dashboard {} (raytree dashboard lets you in)", dashboard.url)?;
+    }
+    writeln!(out)?;
     let nodes = status.nodes.iter().map(|node| {
         [
             node.name.clone(),
@@ -187,6 +191,7 @@ mod tests {
             }],
             detached: vec![detached(1, Some("scores"), Some("a")), detached(2, None, None)],
             detached_count: 3,
+            dashboard: None,
         };
         assert!(!status.is_healthy());
         let mut out = Vec::new();

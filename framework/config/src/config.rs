@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::load::LoadFrom;
 use crate::relations;
-use crate::settings::{Calls, Cluster, Inspector, Liveness, Node, TABLE};
+use crate::settings::{Calls, Cluster, Dashboard, Inspector, Liveness, Metrics, Node, TABLE};
 
 /// Where the value of a setting comes from; a later one has more to say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,6 +74,8 @@ pub struct Config {
     node: Node,
     calls: Calls,
     inspector: Inspector,
+    dashboard: Dashboard,
+    metrics: Metrics,
     /// Text and origin of each setting, in the order of the table.
     given: Vec<(String, Origin)>,
     /// The default of each setting, in the order of the table.
@@ -92,8 +94,10 @@ impl Config {
         };
         let (cluster, liveness) = (Cluster::read(text)?, Liveness::read(text)?);
         let (node, calls) = (Node::read(text)?, Calls::read(text)?);
-        let inspector = Inspector::read(text)?;
-        let config = Self { cluster, liveness, node, calls, inspector, given, defaults };
+        let (inspector, dashboard) = (Inspector::read(text)?, Dashboard::read(text)?);
+        let metrics = Metrics::read(text)?;
+        let config =
+            Self { cluster, liveness, node, calls, inspector, dashboard, metrics, given, defaults };
         relations::check(&config)?;
         Ok(config)
     }
@@ -126,6 +130,18 @@ impl Config {
     #[must_use]
     pub fn inspector(&self) -> &Inspector {
         &self.inspector
+    }
+
+    /// The page on which a head shows its cluster in a browser.
+    #[must_use]
+    pub fn dashboard(&self) -> &Dashboard {
+        &self.dashboard
+    }
+
+    /// Numbers for Prometheus, which heads and nodes offer.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Where the value of a setting comes from; none if there is no such setting.

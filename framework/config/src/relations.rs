@@ -110,6 +110,12 @@ fn security(config: &Config) -> Result<()> {
         let reason = "others have to know by which address they reach it: say that one";
         return Err(refused(config, "cluster.bind", reason));
     }
+    let dashboard = config.dashboard();
+    if !dashboard.host.to_canonical().is_loopback() && !dashboard.insecure {
+        let reason = "others could read along: leave it on a loopback address and go there through a tunnel, or say \
+                      dashboard.insecure=true";
+        return Err(refused(config, "dashboard.host", reason));
+    }
     Ok(())
 }
 

@@ -111,6 +111,31 @@ settings! {
             found by Surroundings::inspect_folder,
             "path", "1 to 4096 bytes, or empty", short "RAYTREE_INSPECT_DIR" means str::to_owned;
     }
+
+    /// The page on which a head shows its cluster in a browser.
+    dashboard: Dashboard {
+        /// Whether the head has one.
+        enabled: bool = "true", "switch", "true or false";
+        /// The address on which it listens. It speaks plain HTTP, so any but a loopback address needs `dashboard.insecure`.
+        host: IpAddr = "127.0.0.1", "IP address", "any IPv4 or IPv6 address";
+        /// The port on which it listens; 0 lets the operating system choose a free one. The default is given up for one of the
+        /// next ports when it is taken; a port that was said is not, and then the head does not start.
+        port: u16 = "8265", "port", "0 to 65535";
+        /// Listens also where others can reach the address: whoever is on the way reads what is shown, and can look in with
+        /// what he has read. Better leave it on a loopback address and go there through a tunnel.
+        insecure: bool = "false", "switch", "true or false";
+    }
+
+    /// Numbers for Prometheus, which heads and nodes offer.
+    metrics: Metrics {
+        /// Whether heads and nodes have a port from which they are read.
+        enabled: bool = "true", "switch", "true or false";
+        /// The address on which they listen. Whoever reaches it may read the numbers; it changes nothing.
+        host: IpAddr = "127.0.0.1", "IP address", "any IPv4 or IPv6 address";
+        /// The port; 0 lets the operating system choose a free one, which the head tells to who asks
+        /// `/api/prometheus/targets` on its dashboard.
+        port: u16 = "0", "port", "0 to 65535";
+    }
 }
 
 /// Only `1` is on, as ever.
@@ -184,7 +209,7 @@ mod tests {
                 number.checked_sub(1).map_or("-1".to_owned(), |below| format!("{below}{unit}"));
             assert!(takes(&below).is_err(), "{} below {low}", entry.key);
         }
-        assert_eq!(ordered, 13);
+        assert_eq!(ordered, 15);
     }
 
     #[test]

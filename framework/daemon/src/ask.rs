@@ -1,5 +1,6 @@
 //! Asking a head from outside: how the cluster is, and to end it.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
@@ -12,6 +13,7 @@ use raytree_wire::{DialError, FrameError, Hello, Plane, Stream, dial, read_frame
 use serde::Deserialize;
 
 use crate::StartError;
+use crate::head::dashboard;
 use crate::place::Secrets;
 
 /// Why a head gave no answer.
@@ -32,6 +34,9 @@ pub enum AskError {
     /// It cannot be reached, or does not know this token.
     #[error(transparent)]
     Dial(#[from] DialError),
+    /// It has no dashboard.
+    #[error("it has no dashboard: it was switched off (dashboard.enabled), or found no free port")]
+    NoDashboard,
     /// It is there, and says nothing: it is stopped, or stuck.
     #[error("it did not answer within {:?}", limits::HEAD_ANSWERS_WITHIN)]
     Silent,
@@ -84,6 +89,36 @@ pub fn status(config: &Config, head: SocketAddr) -> Result<ClusterStatus, AskErr
         return Err(AskError::Version { theirs: version });
     }
     serde_json::from_slice(&answer).map_err(nonsense)
+}
+
+/// How a dashboard is entered.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entrance {
+    /// Where it is.
+    pub url: String,
+    /// A link that opens it once, within [`DASHBOARD_CODE_HOLDS`](limits::DASHBOARD_CODE_HOLDS).
+    pub link: String,
+    /// The token for scripts: `Authorization: Bearer <token>`.
+    pub token: String,
+}
+
+/// How the dashboard of this head is entered.
+///
+/// # Errors
+/// [`AskError`]; [`AskError::NoDashboard`] when it has none.
+pub fn entrance(config: &Config, head: SocketAddr) -> Result<Entrance, AskError> {
+    let status = status(config, head)?.dashboard.ok_or(AskError::NoDashboard)?;
+    let key = dashboard::key(&Secrets::towards(config, head.ip())?.token);
+    let link = dashboard::link(&key, &status)?;
+    Ok(Entrance { url: status.url, link, token: key.bearer() })
+}
+
+impl fmt::Debug for Entrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What lets somebody in is in no log.
+        f.debug_struct("Entrance").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// Asks the head to end its cluster: drivers, nodes and itself. Returns when it has heard it.

@@ -33,7 +33,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-pub use ask::{AskError, inspect, resolve, status, stop};
+pub use ask::{AskError, Entrance, entrance, inspect, resolve, status, stop};
 use head::Head;
 use node::{Node, Summons};
 
@@ -63,6 +63,16 @@ pub enum StartError {
         bind: IpAddr,
         /// Where its head is.
         head: IpAddr,
+    },
+    /// The port of the dashboard cannot be opened.
+    #[error(
+        "the dashboard cannot listen on {address}: {source}; say another --dashboard-port, or off"
+    )]
+    Dashboard {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
     },
     /// The operating system would not.
     #[error("the operating system refused it: {0}")]
@@ -103,6 +113,16 @@ pub enum Ending {
     Failed(String),
 }
 
+/// Where a head listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeadPlaces {
+    /// For nodes and programs.
+    pub address: SocketAddr,
+    /// A link that opens its dashboard once; none when it has none.
+    pub dashboard: Option<String>,
+}
+
 /// Runs a head until it is asked to end, by a signal or over its port, or has failed. `ready` hears where it listens.
 ///
 /// With a node, this program is started again for it: its `main` begins with [`take_role`].
@@ -112,14 +132,15 @@ pub enum Ending {
 pub fn run_head(
     config: &Config,
     with_node: bool,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(HeadPlaces),
 ) -> Result<(), StartError> {
     on_runtime(async {
         let mut signals = Signals::new()?;
         let mut head = Head::start(config, with_node).await?;
         if let Some(address) = head.address() {
             tracing::info!(%address, "the head listens");
-            ready(address);
+            let dashboard = head.dashboard().map(str::to_owned);
+            ready(HeadPlaces { address, dashboard });
         }
         let why = tokio::select! {
             why = head.wanted() => why,

@@ -1,10 +1,12 @@
 //! The bounds of the system, each with the reason for its size. What reaches one gets a typed error, not growth.
 
+mod http;
 mod inspect;
 mod top;
 
 use std::time::Duration;
 
+pub use http::*;
 pub use inspect::*;
 pub use top::*;
 

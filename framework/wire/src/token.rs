@@ -97,6 +97,13 @@ impl Token {
         digits
     }
 
+    /// A secret for another purpose: it follows from the token, and says nothing of it. Nothing that is said on a connection
+    /// is one.
+    #[must_use]
+    pub fn secret_for(&self, purpose: &str) -> [u8; 32] {
+        self.proof(&[b"raytree: a secret for another purpose: ", purpose.as_bytes()])
+    }
+
     /// What only one who knows the token can say of `parts`, one after the other.
     pub(crate) fn proof(&self, parts: &[&[u8]]) -> [u8; PROOF_BYTES] {
         self.keyed(parts).finalize().into_bytes().into()

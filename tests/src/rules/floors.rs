@@ -5,7 +5,7 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 16] = [
+pub const FRAMEWORK: [(&str, u8); 17] = [
     ("raytree-types", 0),
     ("raytree-config", 1),
     ("raytree-engine", 1),
@@ -17,6 +17,7 @@ pub const FRAMEWORK: [(&str, u8); 16] = [
     ("raytree-inspector", 2),
     ("raytree-system", 3),
     ("raytree-daemon", 3),
+    ("raytree-dashboard", 3),
     ("raytree-top", 3),
     ("raytree", 4),
     ("raytree-macros", 4),
@@ -31,7 +32,8 @@ const LIBRARIES: u8 = 5;
 const TOP: u8 = 6;
 
 /// The only edges within one floor.
-const SAME_FLOOR: [(&str, &str); 7] = [
+const SAME_FLOOR: [(&str, &str); 8] = [
+    ("raytree-daemon", "raytree-dashboard"),
     ("raytree-inspector", "raytree-supervise"),
     ("raytree-process", "raytree-supervise"),
     ("raytree", "raytree-macros"),

@@ -23,6 +23,7 @@ use raytree_engine::membership::{
 use raytree_process::Neighbour;
 use raytree_process::cluster::{Answered, Offer, Template, Times, ToDriver, ToNode, Worker};
 use raytree_supervise::{Addr, SupervisorMsg, clock};
+use raytree_types::inspect::DashboardStatus;
 use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
 
 use super::driver::DriverMsg;
@@ -47,6 +48,8 @@ pub(crate) struct Cluster {
     pub(crate) windows: Arc<Windows>,
     /// Where the head listens, once it does.
     pub(crate) address: OnceLock<SocketAddr>,
+    /// Where it is shown in a browser, if it is.
+    pub(crate) dashboard: OnceLock<DashboardStatus>,
     pub(crate) node_pool: Addr<SupervisorMsg>,
     pub(crate) drivers: Addr<SupervisorMsg>,
     pub(crate) neighbours: Addr<NeighboursMsg>,
@@ -103,6 +106,7 @@ impl Cluster {
             began: now,
             windows: Arc::default(),
             address: OnceLock::new(),
+            dashboard: OnceLock::new(),
             node_pool: Addr::system::<raytree_supervise::Supervisor>("node_pool"),
             drivers: Addr::system::<raytree_supervise::Supervisor>("drivers"),
             neighbours: Addr::system::<Neighbours>("neighbours"),

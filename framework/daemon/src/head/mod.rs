@@ -13,6 +13,7 @@
 //! │  └─ train            the connection with a program, and its job
 //! ├─ door                the port
 //! ├─ own_node            (mirror) the process of the node on this machine
+//! ├─ dashboard           the same in a browser
 //! └─ inspector           answers those who look from outside
 //! ```
 //!
@@ -21,6 +22,7 @@
 
 mod beats;
 pub(crate) mod cluster;
+pub(crate) mod dashboard;
 mod door;
 mod driver;
 mod membership;
@@ -48,6 +50,7 @@ use crate::session::Sessions;
 use crate::shown::{Sight, Window};
 use crate::{StartError, place};
 use cluster::Cluster;
+use dashboard::{Opened, key, link};
 use door::{Door, House, Places};
 use membership::Membership;
 use neighbours::Neighbours;
@@ -59,6 +62,7 @@ pub(crate) struct Head {
     root: Root,
     stop: mpsc::Receiver<()>,
     nodes_end_within: Duration,
+    link: Option<String>,
     _window: Window,
 }
 
@@ -69,6 +73,7 @@ impl Head {
         let secrets = Secrets::of_head(config)?;
         let node = config.node();
         let folder = node.cache_dir.clone().ok_or(StartError::NoFolder)?;
+        let opened = Opened::open(config, &secrets.token).await?;
         let programs = Programs::new(&folder, node.executable_cache_bytes.bytes());
         let cluster = Cluster::new(settings, programs);
         let (stop, stopped) = mpsc::channel(1);
@@ -100,11 +105,18 @@ impl Head {
         let window = Window::of(&root, &Sight::of(Role::Head, config), listens_at);
         // Set once, here.
         _ = cluster.windows.own.set(window.inspected());
+        let link = opened.as_ref().map(|opened| link(&key(&secrets.token), &opened.status));
+        let link = link.transpose()?;
+        if let Some(opened) = opened {
+            _ = cluster.dashboard.set(opened.status.clone());
+            opened.serve(&root, &cluster);
+        }
         let head = Self {
             cluster,
             root,
             stop: stopped,
             nodes_end_within: place::node_ends_within(config),
+            link,
             _window: window,
         };
         head.listens().await?;
@@ -131,6 +143,11 @@ impl Head {
     /// Where it listens.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.cluster.address.get().copied()
+    }
+
+    /// A link that opens its dashboard once, if it has one.
+    pub(crate) fn dashboard(&self) -> Option<&str> {
+        self.link.as_deref()
     }
 
     /// Waits until somebody wants the cluster to end, or its tree has ended.

@@ -19,7 +19,7 @@ pub(super) fn tell(cluster: &Arc<Cluster>, stream: Stream) {
     _ = writes.finish();
 }
 
-fn of(cluster: &Cluster) -> ClusterStatus {
+pub(super) fn of(cluster: &Cluster) -> ClusterStatus {
     let nodes = cluster.nodes().into_iter().map(|row| {
         let offer = row.offer;
         NodeStatus {
@@ -55,5 +55,6 @@ fn of(cluster: &Cluster) -> ClusterStatus {
         jobs: jobs.collect(),
         detached,
         detached_count,
+        dashboard: cluster.dashboard.get().cloned(),
     }
 }

@@ -29,6 +29,18 @@ pub struct ClusterStatus {
     /// How many of them there are.
     #[serde(default)]
     pub detached_count: usize,
+    /// Where it is shown in a browser, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dashboard: Option<DashboardStatus>,
+}
+
+/// Where a cluster is shown in a browser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DashboardStatus {
+    /// Its address, e.g. `http://127.0.0.1:8265`.
+    pub url: String,
+    /// A word of this life of the head: a one-time link is made for it.
+    pub epoch: String,
 }
 
 impl ClusterStatus {

@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use crate::exit::ExitKind;
 
 pub use checkup::{ActorCheck, Ahead, Checkup, Lag, ProcessCheck};
-pub use cluster::{ClusterStatus, DetachedStatus, JobStatus, NodePhase, NodeStatus};
+pub use cluster::{
+    ClusterStatus, DashboardStatus, DetachedStatus, JobStatus, NodePhase, NodeStatus,
+};
 pub use detail::{ActorDetail, EndHow, EndNote, PolicyDetail};
 pub use event::{Event, EventKind, EventQuery, Events, Missing, Story, StoryStep};
 pub use protocol::{Answer, Asked, Refused, Reply, Request, Role, Versioned};

@@ -158,7 +158,8 @@ fn in_the_background_it_returns_when_it_is_ready() {
     assert_eq!((&*err, code), ("", 0));
     let second = out.lines().next().and_then(|line| line.rsplit(' ').next());
     let second = second.expect("an address").to_owned();
-    assert_eq!(out.lines().count(), 4, "{out}");
+    assert_eq!(out.lines().count(), 5, "{out}");
+    assert!(out.contains("\nseen in a browser, once:  http://127.0.0.1:"), "{out}");
     until("its own node", || cluster.raytree(&["status", "--address", &second]).2 == 0);
     let (out, err, code) = cluster.raytree(&["stop"]);
     assert_eq!((&*err, code, out.lines().count()), ("", 0, 3), "{out}");

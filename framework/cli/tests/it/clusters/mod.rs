@@ -2,6 +2,7 @@
 
 mod commands;
 mod contexts;
+mod dashboards;
 mod detached;
 mod direct;
 mod doctor;

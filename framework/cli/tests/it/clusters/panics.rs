@@ -229,7 +229,8 @@ fn every_system_actor_of_a_head_panics_and_its_cluster_stays() {
     let (head, log) = (cluster.head.pid(), cluster.head.log_file());
     let log = Box::new(move || fs::read_to_string(&log).unwrap_or_default());
     let daemon = Daemon { socket: cluster.socket(head), log };
-    let least = ["gcs/membership", "gcs/neighbours", "node_pool/node-1", "own_node", "door"];
+    let least =
+        ["gcs/membership", "gcs/neighbours", "node_pool/node-1", "own_node", "door", "dashboard"];
     everybody_panics(&cluster, &daemon, &least);
     // Above the root there is nobody.
     let (own, node) = (cluster.own_node(), cluster.nodes[0].pid());

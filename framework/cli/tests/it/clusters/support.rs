@@ -122,6 +122,8 @@ fn at_home(command: &mut Command, folder: &TempDir) {
     command.env("XDG_CONFIG_HOME", own("config")).env("XDG_CACHE_HOME", own("cache"));
     command.env("RAYTREE_INSPECT_DIR", own("inspect")).env("HOME", folder.path());
     command.env_remove("RAYTREE_ADDRESS").env_remove("COLUMNS");
+    // No fixed port in a test, unless it says one.
+    command.env("RAYTREE_DASHBOARD__PORT", "0");
 }
 
 impl Daemon {

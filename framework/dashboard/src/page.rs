@@ -11,9 +11,31 @@ use crate::router::Desk;
 
 const HTML: &str = "text/html; charset=utf-8";
 
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
 /// All files, by name, with their types.
-const ASSETS: &[(&str, &str, &str)] =
-    &[("style.css", "text/css; charset=utf-8", include_str!("../assets/style.css"))];
+const ASSETS: &[(&str, &str, &str)] = &[
+    ("actors.js", JS, include_str!("../assets/actors.js")),
+    ("app.js", JS, include_str!("../assets/app.js")),
+    ("cluster.js", JS, include_str!("../assets/cluster.js")),
+    ("detail.js", JS, include_str!("../assets/detail.js")),
+    ("events.js", JS, include_str!("../assets/events.js")),
+    ("icon.svg", SVG, include_str!("../assets/icon.svg")),
+    ("jobs.js", JS, include_str!("../assets/jobs.js")),
+    ("nodes.js", JS, include_str!("../assets/nodes.js")),
+    ("outline.js", JS, include_str!("../assets/outline.js")),
+    ("store.js", JS, include_str!("../assets/store.js")),
+    ("style.css", CSS, include_str!("../assets/style.css")),
+    ("table.js", JS, include_str!("../assets/table.js")),
+    ("timeline.js", JS, include_str!("../assets/timeline.js")),
+    ("tree.js", JS, include_str!("../assets/tree.js")),
+    ("treemap.js", JS, include_str!("../assets/treemap.js")),
+    ("ui.js", JS, include_str!("../assets/ui.js")),
+    ("views.css", CSS, include_str!("../assets/views.css")),
+    ("waits.js", JS, include_str!("../assets/waits.js")),
+];
 
 /// `/`: the page, or how to be let in.
 pub(crate) async fn index(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
@@ -84,4 +106,40 @@ fn document(title: &str, head: &str, body: &str) -> String {
          <link rel=\"stylesheet\" href=\"/assets/style.css\">{head}</head>\
          <body class=\"door\"><main>{body}</main></body></html>"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_that_the_page_names_is_there_and_nothing_is_fetched_from_elsewhere() {
+        let files = ASSETS.iter().map(|(name, _, text)| (*name, *text));
+        for (name, text) in files.chain([("index.html", include_str!("../assets/index.html"))]) {
+            let mut named = Vec::new();
+            named.extend(
+                text.split("/assets/").skip(1).filter_map(|rest| rest.split(['"', '\'']).next()),
+            );
+            named.extend(text.split("from './").skip(1).filter_map(|rest| rest.split('\'').next()));
+            for other in named {
+                let is_there = ASSETS.iter().any(|(own, ..)| *own == other);
+                assert!(is_there, "{name} names {other}");
+            }
+            let foreign = text.replace("http://www.w3.org/2000/svg", "");
+            for elsewhere in ["http://", "https://", "@import", "url(", "eval(", "innerHTML"] {
+                assert!(!foreign.contains(elsewhere), "{name} has {elsewhere}");
+            }
+            assert!(text.lines().count() < 500, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_refusal_is_text_and_no_markup() {
+        assert_eq!(
+            code_spans("say `raytree dashboard` now"),
+            "say <code>raytree dashboard</code> now"
+        );
+        let page = document("a", "", "b");
+        assert!(page.starts_with("<!doctype html>") && !page.contains("<script"));
+    }
 }

@@ -1,0 +1,52 @@
+// Every actor, as a list that is searched, filtered and sorted.
+
+import { h, num, span, secs, percent, stateTag, meter, tag } from './ui.js';
+import { store } from './store.js';
+import { draw, go } from './app.js';
+import { table, seen } from './table.js';
+import { roleName } from './nodes.js';
+
+const state = { sort: '', down: false };
+const STATES = ['running', 'pending', 'starting', 'restarting', 'stopping', 'failed', 'trouble'];
+
+const home = (row) => (row.host ? `${row.host}, seen from ${row.home ? roleName(row.home) : '?'}` : row.home ? roleName(row.home) : '');
+
+const columns = [
+  { id: 'name', label: 'Name', width: 'minmax(150px,2.2fr)', sort: (row) => row.name, cell: (row) => [h('b', {}, row.name), row.healed ? tag('healed', 'ok') : null] },
+  { id: 'state', label: 'State', width: '118px', sort: (row) => row.state, cell: (row) => stateTag(row.state, row.mood || undefined) },
+  { id: 'type', label: 'Type', width: 'minmax(90px,1.2fr)', hide: 'narrow', sort: (row) => row.type_name, cell: (row) => h('span', { class: 'mono' }, row.type_name) },
+  { id: 'home', label: 'Where', width: 'minmax(120px,1.5fr)', hide: 'narrow', sort: home, cell: home },
+  { id: 'queue', label: 'Queue', num: true, width: '104px', sort: (row) => row.queued, cell: (row) => [row.queued ? num(row.queued) : h('span', { class: 'muted' }, '0'), row.queue_limit ? meter(row.queued, row.queue_limit, `${num(row.queued)} of ${num(row.queue_limit)}`) : null] },
+  { id: 'rate', label: 'Msg/s', num: true, width: '76px', sort: (row) => row.rate, cell: (row) => (row.rate ? num(row.rate) : h('span', { class: 'muted' }, '0')) },
+  { id: 'busy', label: 'Busy', num: true, width: '66px', hide: 'narrow', sort: (row) => row.share, cell: (row) => (row.share > 0.0005 ? percent(Math.min(1, row.share)) : h('span', { class: 'muted' }, '0 %')) },
+  { id: 'handled', label: 'Handled', num: true, width: '92px', hide: 'narrow', sort: (row) => row.handled, cell: (row) => num(row.handled) },
+  { id: 'restarts', label: 'Restarts', num: true, width: '84px', hide: 'narrow', sort: (row) => row.restarts, cell: (row) => (row.restarts ? h('b', {}, num(row.restarts)) : h('span', { class: 'muted' }, '0')) },
+  { id: 'now', label: 'Handles', width: 'minmax(70px,1fr)', hide: 'medium', cell: (row) => (row.current ? [h('span', { class: 'mono' }, row.current), h('span', { class: 'muted' }, ` ${span(secs(row.busy_for))}`)] : row.last_cause && row.mood === 'bad' ? h('span', { class: 'bad' }, row.last_cause) : '') },
+];
+
+const has = (text, part) => text.toLowerCase().includes(part);
+
+export function view(params) {
+  const name = (params.get('name') ?? '').toLowerCase().trim();
+  const wanted = params.get('state') ?? '';
+  const system = params.has('system');
+  const elsewhere = params.has('elsewhere');
+  const words = name.split(/\s+/).filter(Boolean);
+  const own = store.rows.filter((row) => (row.id || system) && (!row.host || elsewhere || row.mood)
+    && words.every((word) => has(row.path, word) || has(row.type_name, word) || has(home(row), word)));
+  const counts = {};
+  own.forEach((row) => { counts[row.state] = (counts[row.state] ?? 0) + 1; if (row.mood) counts.trouble = (counts.trouble ?? 0) + 1; });
+  const rows = wanted ? own.filter((row) => (wanted === 'trouble' ? row.mood : row.state === wanted)) : own;
+  const shown = seen(columns, params);
+  return [h('h1', { class: 'sr' }, 'Actors'),
+    h('div', { class: 'bar', key: 'bar' },
+      h('input', { type: 'search', placeholder: 'Name, type or place   /', 'aria-label': 'Filter by name, type or place', value: params.get('name') ?? '', oninput: (event) => { state.top = 0; go({ name: event.target.value }); } }),
+      h('div', { class: 'chips', role: 'group', 'aria-label': 'Filter by state' }, STATES.filter((id) => counts[id] || id === wanted).map((id) =>
+        h('button', { key: id, class: `chip ${id === wanted ? 'on' : ''}`, 'aria-pressed': String(id === wanted), onclick: () => go({ state: id === wanted ? null : id }) }, id === 'trouble' ? 'needs attention' : id, h('span', { class: 'count' }, num(counts[id] ?? 0))))),
+      h('label', { class: 'check' }, h('input', { type: 'checkbox', checked: system, onchange: () => go({ system: system ? null : '1' }) }), 'system actors'),
+      h('label', { class: 'check', title: 'An actor that lives in another process has a stand-in in each process that calls it' }, h('input', { type: 'checkbox', checked: elsewhere, onchange: () => go({ elsewhere: elsewhere ? null : '1' }) }), 'stand-ins'),
+      h('span', { class: 'muted total' }, `${num(rows.length)} shown`)),
+    table({ state, columns: shown, rows, keyOf: (row) => row.path, label: 'Actors', again: draw, moodOf: (row) => row.mood,
+      onOpen: (row) => go({ actor: row.path }), isOpen: (row) => row.path === params.get('actor'),
+      emptyText: name || wanted ? 'No actor fits.' : system ? 'No actors.' : 'No program has an actor now. System actors are shown with the switch above.' })];
+}

@@ -135,6 +135,7 @@ mod tests {
             free: Resources::none().custom("CPU", 1.5),
             total,
             version: "0.1.0".to_owned(),
+            metrics: None,
         }
     }
 

@@ -160,6 +160,7 @@ mod tests {
             total,
             free: Resources::none().custom("CPU", free),
             version: "0.1.0".to_owned(),
+            metrics: None,
         }
     }
 
@@ -192,6 +193,7 @@ mod tests {
             detached: vec![detached(1, Some("scores"), Some("a")), detached(2, None, None)],
             detached_count: 3,
             dashboard: None,
+            metrics: None,
         };
         assert!(!status.is_healthy());
         let mut out = Vec::new();

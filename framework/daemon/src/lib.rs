@@ -12,9 +12,11 @@
 
 mod ask;
 mod head;
+mod measured;
 mod names;
 mod node;
 mod place;
+mod ports;
 mod programs;
 pub mod session;
 mod shown;

@@ -192,6 +192,7 @@ mod tests {
             detached: Vec::new(),
             detached_count: 0,
             dashboard: None,
+            metrics: None,
         };
         let at = Duration::from_secs(seq);
         Moment { at, rows: TreeRows { seq, rows, more: 0 }, status, seen: at }

@@ -1,16 +1,18 @@
 //! The addresses of the dashboard, and what every request has to pass.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use parking_lot::Mutex;
 use raytree_supervise::clock;
 use raytree_types::limits;
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
@@ -19,6 +21,7 @@ use crate::ask::Asker;
 use crate::guard::{self, From};
 use crate::live::Live;
 use crate::login::{self, shown};
+use crate::metrics::TARGET_LABELS;
 use crate::{Source, page};
 
 /// What the lives of a dashboard share: a restarted server goes on where the last one was.
@@ -50,7 +53,7 @@ pub fn dashboard(source: Arc<dyn Source>, entry: Entry) -> Router {
         cookie: format!("raytree_{}", entry.port),
     });
     let known = from_fn_with_state(Arc::clone(&desk), is_known);
-    let asked = api::routes().route_layer(known);
+    let asked = api::routes().route("/api/prometheus/targets", get(targets)).route_layer(known);
     Router::new()
         .merge(asked)
         .route("/", get(page::index))
@@ -117,6 +120,24 @@ impl Desk {
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         self.access.lock().admits(shown(headers, &self.cookie), clock::now())
     }
+}
+
+/// `/api/prometheus/targets`: all whose numbers can be read, as HTTP service discovery wants them.
+async fn targets(State(desk): State<Arc<Desk>>) -> Result<Response, ApiError> {
+    #[derive(Serialize)]
+    struct Target {
+        targets: [String; 1],
+        labels: BTreeMap<&'static str, String>,
+    }
+    let status = desk.asker.aside(|source| Ok(source.status())).await?;
+    let head = status.metrics.map(|at| (at, "head".to_owned()));
+    let nodes = status.nodes.into_iter().filter_map(|node| Some((node.metrics?, node.name)));
+    let cluster = &status.address;
+    let target = |(at, name): (String, String)| {
+        let labels = TARGET_LABELS.into_iter().zip([cluster.clone(), name]).collect();
+        Target { targets: [at], labels }
+    };
+    api::json(StatusCode::OK, &head.into_iter().chain(nodes).map(target).collect::<Vec<_>>())
 }
 
 /// `/api/healthz`: for probes, which know no token.

@@ -263,6 +263,9 @@ pub struct Offer {
     pub version: String,
     /// Where its process is found by a head of the same host; none when nobody is to look for it.
     pub whereabouts: Option<Whereabouts>,
+    /// Where its numbers for Prometheus are read.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Where the process of a node is, and which connection is its own.

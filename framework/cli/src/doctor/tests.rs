@@ -42,6 +42,7 @@ fn node(name: &str, phase: NodePhase, version: &str) -> NodeStatus {
         total: Resources::none(),
         free: Resources::none(),
         version: version.to_owned(),
+        metrics: None,
     }
 }
 
@@ -55,6 +56,8 @@ fn cluster(nodes: Vec<NodeStatus>) -> ClusterStatus {
         jobs: Vec::new(),
         detached: Vec::new(),
         detached_count: 0,
+        dashboard: None,
+        metrics: None,
     }
 }
 

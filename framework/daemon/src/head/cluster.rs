@@ -50,6 +50,8 @@ pub(crate) struct Cluster {
     pub(crate) address: OnceLock<SocketAddr>,
     /// Where it is shown in a browser, if it is.
     pub(crate) dashboard: OnceLock<DashboardStatus>,
+    /// Where its numbers are read.
+    pub(crate) metrics: OnceLock<SocketAddr>,
     pub(crate) node_pool: Addr<SupervisorMsg>,
     pub(crate) drivers: Addr<SupervisorMsg>,
     pub(crate) neighbours: Addr<NeighboursMsg>,
@@ -107,6 +109,7 @@ impl Cluster {
             windows: Arc::default(),
             address: OnceLock::new(),
             dashboard: OnceLock::new(),
+            metrics: OnceLock::new(),
             node_pool: Addr::system::<raytree_supervise::Supervisor>("node_pool"),
             drivers: Addr::system::<raytree_supervise::Supervisor>("drivers"),
             neighbours: Addr::system::<Neighbours>("neighbours"),

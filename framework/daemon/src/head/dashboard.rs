@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use raytree_config::{Config, Origin};
 use raytree_dashboard::access::{Access, Key};
-use raytree_dashboard::{Entry, Served, Source, dashboard, random};
+use raytree_dashboard::{Entry, Measured, Served, Source, dashboard, random};
 use raytree_inspector::Inspected;
 use raytree_supervise::{Root, clock};
 use raytree_types::inspect::{ActorState, ClusterStatus, DashboardStatus};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::cluster::Cluster;
 use super::status;
-use crate::StartError;
+use crate::{StartError, ports};
 
 /// For what the secret is that follows from the token of the cluster.
 const PURPOSE: &str = "dashboard";
@@ -31,7 +31,7 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// As the settings say; none where they are against it, or no port is free that may be taken.
-    pub(crate) async fn open(config: &Config, token: &Token) -> Result<Option<Self>, StartError> {
+    pub(crate) fn open(config: &Config, token: &Token) -> Result<Option<Self>, StartError> {
         let settings = config.dashboard();
         if !settings.enabled {
             return Ok(None);
@@ -39,7 +39,7 @@ impl Opened {
         let is_default = config.origin("dashboard.port") == Some(&Origin::Default);
         let tried = if is_default { limits::DASHBOARD_PORTS_TRIED } else { 1 };
         let wanted = SocketAddr::new(settings.host, settings.port);
-        let listener = match bind(wanted, tried).await {
+        let listener = match ports::open(wanted, tried) {
             Ok(listener) => listener,
             Err(source) if is_default && source.kind() == ErrorKind::AddrInUse => {
                 let last = settings.port.saturating_add(tried - 1);
@@ -70,21 +70,6 @@ impl Opened {
     }
 }
 
-/// The first of so many ports from there on that is free.
-async fn bind(wanted: SocketAddr, tried: u16) -> io::Result<TcpListener> {
-    let mut address = wanted;
-    for at in 1.. {
-        match TcpListener::bind(address).await {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && at < tried => {
-                let Some(next) = address.port().checked_add(1) else { return Err(error) };
-                address.set_port(next);
-            }
-            bound => return bound,
-        }
-    }
-    Err(ErrorKind::AddrInUse.into())
-}
-
 fn url(address: SocketAddr) -> String {
     let host = match address.ip() {
         // It listens on all; this one leads there from here.
@@ -109,8 +94,18 @@ pub(crate) fn link(key: &Key, status: &DashboardStatus) -> io::Result<String> {
 }
 
 /// The head, as its dashboard sees it.
-struct Shown {
-    cluster: Arc<Cluster>,
+pub(crate) struct Shown {
+    pub(crate) cluster: Arc<Cluster>,
+}
+
+impl Measured for Shown {
+    fn inspected(&self) -> Option<Weak<dyn Inspected>> {
+        self.cluster.windows.own.get().cloned()
+    }
+
+    fn cluster(&self) -> Option<ClusterStatus> {
+        Some(status::of(&self.cluster))
+    }
 }
 
 impl Source for Shown {
@@ -126,7 +121,7 @@ impl Source for Shown {
         if self.cluster.is_ending() {
             return Err("the cluster ends".to_owned());
         }
-        let held = self.inspected().and_then(|inspected| inspected.upgrade());
+        let held = Source::inspected(self).and_then(|inspected| inspected.upgrade());
         let tree = held.ok_or("the head starts, or ends")?.root().snapshot().root;
         let failed = tree.children.iter().find(|child| child.state == ActorState::Failed);
         failed.map_or(Ok(()), |failed| Err(format!("{} of the head has failed", failed.name)))
@@ -155,31 +150,20 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let taken_at = taken.local_addr().expect("bound");
         let said = config(&[("dashboard.port", &taken_at.port().to_string())]);
-        let refused = Opened::open(&said, &token()).await.map(drop).expect_err("taken");
+        let refused = Opened::open(&said, &token()).map(drop).expect_err("taken");
         let text = refused.to_string();
         assert!(
             text.contains(&taken_at.to_string()) && text.contains("--dashboard-port"),
             "{text}"
         );
         let off = config(&[("dashboard.enabled", "false")]);
-        assert!(Opened::open(&off, &token()).await.expect("nothing is opened").is_none());
-    }
-
-    #[tokio::test]
-    async fn a_port_that_is_taken_is_given_up_for_the_next_one_when_nobody_has_said_it() {
-        let first = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = first.local_addr().expect("bound");
-        let found = bind(address, limits::DASHBOARD_PORTS_TRIED).await.expect("a free one");
-        let port = found.local_addr().expect("bound").port();
-        assert!(port > address.port() && port - address.port() < limits::DASHBOARD_PORTS_TRIED);
-        let only = bind(address, 1).await.map(drop).expect_err("it is taken");
-        assert_eq!(only.kind(), ErrorKind::AddrInUse);
+        assert!(Opened::open(&off, &token()).expect("nothing is opened").is_none());
     }
 
     #[tokio::test]
     async fn a_link_leads_to_the_dashboard_and_opens_it_once() {
         let token = token();
-        let opened = Opened::open(&config(&[("dashboard.port", "0")]), &token).await;
+        let opened = Opened::open(&config(&[("dashboard.port", "0")]), &token);
         let mut opened = opened.expect("a port").expect("it is wanted");
         let link = link(&key(&token), &opened.status).expect("random bytes");
         let (url, code) = link.split_once("/login?code=").expect("a link");

@@ -14,6 +14,7 @@
 //! ├─ door                the port
 //! ├─ own_node            (mirror) the process of the node on this machine
 //! ├─ dashboard           the same in a browser
+//! ├─ metrics             numbers for Prometheus
 //! └─ inspector           answers those who look from outside
 //! ```
 //!
@@ -44,6 +45,7 @@ use raytree_types::{Restart, Shutdown, Strategy, limits};
 use raytree_wire::BindTo;
 use tokio::sync::mpsc;
 
+use crate::measured::Gauge;
 use crate::place::Secrets;
 use crate::programs::Programs;
 use crate::session::Sessions;
@@ -73,7 +75,8 @@ impl Head {
         let secrets = Secrets::of_head(config)?;
         let node = config.node();
         let folder = node.cache_dir.clone().ok_or(StartError::NoFolder)?;
-        let opened = Opened::open(config, &secrets.token).await?;
+        let opened = Opened::open(config, &secrets.token)?;
+        let gauge = Gauge::open(config);
         let programs = Programs::new(&folder, node.executable_cache_bytes.bytes());
         let cluster = Cluster::new(settings, programs);
         let (stop, stopped) = mpsc::channel(1);
@@ -110,6 +113,10 @@ impl Head {
         if let Some(opened) = opened {
             _ = cluster.dashboard.set(opened.status.clone());
             opened.serve(&root, &cluster);
+        }
+        if let Some(gauge) = gauge {
+            _ = cluster.metrics.set(gauge.address);
+            gauge.serve(&root, Arc::new(dashboard::Shown { cluster: Arc::clone(&cluster) }));
         }
         let head = Self {
             cluster,

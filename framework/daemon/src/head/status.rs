@@ -36,6 +36,7 @@ pub(super) fn of(cluster: &Cluster) -> ClusterStatus {
             address: offer.as_ref().map(|offer| offer.address.clone()).unwrap_or_default(),
             total: offer.as_ref().map(|offer| offer.total.clone()).unwrap_or_default(),
             free: row.free,
+            metrics: offer.as_ref().and_then(|own| own.metrics).map(|at| at.to_string()),
             version: offer.map(|offer| offer.version).unwrap_or_default(),
         }
     });
@@ -56,5 +57,6 @@ pub(super) fn of(cluster: &Cluster) -> ClusterStatus {
         detached,
         detached_count,
         dashboard: cluster.dashboard.get().cloned(),
+        metrics: cluster.metrics.get().map(ToString::to_string),
     }
 }

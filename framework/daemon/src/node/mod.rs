@@ -7,6 +7,7 @@
 //! ├─ workers
 //! │  ├─ job-1            (mirror) the process that runs the tasks and actors of a job
 //! │  └─ job-2
+//! ├─ metrics             numbers for Prometheus
 //! └─ inspector           answers those who look from outside
 //! ```
 //!
@@ -31,6 +32,7 @@ use raytree_types::{Strategy, limits};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::measured::{Gauge, OfNode};
 use crate::session::Sessions;
 use crate::shown::Window;
 use crate::{Ending, StartError};
@@ -72,8 +74,10 @@ impl Node {
         let (tell, stage) = watch::channel(Stage::Joining);
         let sessions = Addr::system::<Sessions>("sessions");
         let uplink = Addr::system::<Uplink>("uplink");
-        let station =
-            Station::new(config, head, (process, mark), (sessions.clone(), uplink.clone()), tell)?;
+        let gauge = Gauge::open(config);
+        let metrics = gauge.as_ref().map(|gauge| gauge.address);
+        let actors = (sessions.clone(), uplink.clone());
+        let station = Station::new(config, head, (process, mark, metrics), actors, tell)?;
         let ends_within = station.ends_within;
         let pool = station.pool.clone();
         let own = Arc::clone(&station);
@@ -87,6 +91,9 @@ impl Node {
         let window = Window::of(&root, &own.sight, move || Some(head));
         // Set once, here.
         _ = own.shown.set(window.inspected());
+        if let Some(gauge) = gauge {
+            gauge.serve(&root, Arc::new(OfNode(Arc::clone(&own.shown))));
+        }
         Ok(Self { root, stage, uplink, ends_within, _window: window })
     }
 

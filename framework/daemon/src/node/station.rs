@@ -45,7 +45,9 @@ pub(crate) struct Station {
     pub(crate) door: Door,
     /// Whether and where it is looked at; and what is seen then, once its tree is up.
     pub(crate) sight: Sight,
-    pub(crate) shown: OnceLock<Weak<dyn Inspected>>,
+    pub(crate) shown: Arc<OnceLock<Weak<dyn Inspected>>>,
+    /// Where its numbers for Prometheus are read.
+    pub(crate) metrics: Option<SocketAddr>,
     /// Connections over which its head looks at it.
     pub(crate) lookers: Arc<Semaphore>,
     pub(crate) programs: Arc<Programs>,
@@ -91,7 +93,7 @@ impl Station {
     pub(crate) fn new(
         config: &Config,
         head: SocketAddr,
-        (process, mark): (u64, Option<Mark>),
+        (process, mark, metrics): (u64, Option<Mark>, Option<SocketAddr>),
         (sessions, uplink): (Addr<SessionsMsg>, Addr<UplinkMsg>),
         stage: watch::Sender<Stage>,
     ) -> Result<Arc<Self>, StartError> {
@@ -106,7 +108,8 @@ impl Station {
             door: place::door(config, &secrets),
             secrets,
             sight: Sight::of(Role::Node { name: config.cluster().name.clone() }, config),
-            shown: OnceLock::new(),
+            shown: Arc::default(),
+            metrics,
             lookers: Arc::new(Semaphore::new(limits::INSPECT_CONNECTIONS_MAX)),
             programs: Programs::new(&folder, node.executable_cache_bytes.bytes()),
             sessions,
@@ -167,6 +170,7 @@ impl Station {
             ended: self.ended.lock().iter().cloned().collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             whereabouts,
+            metrics: self.metrics,
         }
     }
 

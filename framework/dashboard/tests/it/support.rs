@@ -84,6 +84,7 @@ impl Source for Head {
             total: cpus.clone(),
             free: cpus,
             version: "0.1.0".to_owned(),
+            metrics: Some("127.0.0.1:1".to_owned()),
         };
         let job = JobStatus {
             job: JobId(1),
@@ -102,6 +103,7 @@ impl Source for Head {
             detached: Vec::new(),
             detached_count: 0,
             dashboard: Some(DashboardStatus { url, epoch: EPOCH.to_owned() }),
+            metrics: Some("127.0.0.1:2".to_owned()),
         }
     }
 

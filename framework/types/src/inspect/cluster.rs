@@ -32,6 +32,9 @@ pub struct ClusterStatus {
     /// Where it is shown in a browser, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dashboard: Option<DashboardStatus>,
+    /// Where the head's numbers for Prometheus are read, if they are: `host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
 }
 
 /// Where a cluster is shown in a browser.
@@ -91,6 +94,9 @@ pub struct NodeStatus {
     pub free: Resources,
     /// The raytree version it was built with.
     pub version: String,
+    /// Where its numbers for Prometheus are read, if they are: `host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
 }
 
 /// Where a node is in its life.

@@ -52,6 +52,12 @@ pub const DASHBOARD_SESSION_HOLDS: Duration = Duration::from_secs(12 * 3600);
 /// Browsers that are let in at once; the one that came first makes room.
 pub const DASHBOARD_SESSIONS_MAX: usize = 64;
 
+/// Scrapes of one process's numbers at once: one Prometheus, and its replica.
+pub const METRICS_SCRAPES_MAX: usize = 2;
+
+/// Ports that are tried from the one in the settings on: a head and nodes of one machine may have the same settings.
+pub const METRICS_PORTS_TRIED: u16 = 32;
+
 /// Rows of one answer when nobody says how many, as in Ray.
 pub const API_ROWS_DEFAULT: usize = 100;
 

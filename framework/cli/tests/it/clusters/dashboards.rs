@@ -83,3 +83,32 @@ fn a_head_says_why_it_has_no_dashboard() {
     let (_, err, code) = cluster.raytree(&open);
     assert!(code == 2 && err.contains("dashboard.insecure"), "{err}");
 }
+
+#[test]
+fn numbers_for_prometheus_are_read_from_the_head_and_from_each_node() {
+    let plan = of(numbers_for_prometheus_are_read_from_the_head_and_from_each_node);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let (at, token) = entrance(&cluster);
+    assert_eq!(get(at, "/api/prometheus/targets", "Accept: */*").0, "401");
+    let (status, body) = get(at, "/api/prometheus/targets", &token);
+    assert_eq!(status, "200", "{body}");
+    let targets: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    let numbers = |node: &str| {
+        let all = targets.as_array().expect("a list").iter();
+        let mut own = all.filter(|target| target["labels"]["raytree_node"] == node);
+        let target = own.next().unwrap_or_else(|| panic!("no {node}: {body}"));
+        let at = target["targets"][0].as_str().and_then(|at| at.parse().ok()).expect("an address");
+        let (status, text) = get(at, "/metrics", "Accept: */*");
+        assert_eq!(status, "200", "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        text
+    };
+    let head = numbers("head");
+    assert!(head.contains("\nraytree_cluster_nodes{phase=\"up\"} 1.0\n"), "{head}");
+    assert!(head.contains("\nraytree_process_threads{process=\"head\",role=\"head\","), "{head}");
+    assert!(!head.contains("process=\"node-1\""), "a node speaks for itself: {head}");
+    let node = numbers("node-1");
+    assert!(node.contains("\nraytree_process_threads{process=\"node-1\",role=\"node\","), "{node}");
+    let running = "raytree_actors{process=\"node-1\",kind=\"system\",state=\"running\"} ";
+    assert!(node.contains(running) && !node.contains("raytree_cluster_nodes"), "{node}");
+}

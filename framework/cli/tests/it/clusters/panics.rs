@@ -229,8 +229,15 @@ fn every_system_actor_of_a_head_panics_and_its_cluster_stays() {
     let (head, log) = (cluster.head.pid(), cluster.head.log_file());
     let log = Box::new(move || fs::read_to_string(&log).unwrap_or_default());
     let daemon = Daemon { socket: cluster.socket(head), log };
-    let least =
-        ["gcs/membership", "gcs/neighbours", "node_pool/node-1", "own_node", "door", "dashboard"];
+    let least = [
+        "gcs/membership",
+        "gcs/neighbours",
+        "node_pool/node-1",
+        "own_node",
+        "door",
+        "dashboard",
+        "metrics",
+    ];
     everybody_panics(&cluster, &daemon, &least);
     // Above the root there is nobody.
     let (own, node) = (cluster.own_node(), cluster.nodes[0].pid());
@@ -247,7 +254,7 @@ fn every_system_actor_of_a_node_panics_and_its_cluster_stays() {
     let (node, log) = (cluster.nodes[0].pid(), cluster.nodes[0].log_file());
     let log = Box::new(move || fs::read_to_string(&log).unwrap_or_default());
     let daemon = Daemon { socket: cluster.socket(node), log };
-    everybody_panics(&cluster, &daemon, &["sessions", "workers", "uplink", "inspector"]);
+    everybody_panics(&cluster, &daemon, &["sessions", "workers", "uplink", "inspector", "metrics"]);
     client::panic_now(&daemon.socket, "").expect("it is told");
     assert_eq!(cluster.node("node-1").ends().code(), Some(1));
     cluster.until_up(1);

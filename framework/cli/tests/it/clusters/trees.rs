@@ -40,7 +40,7 @@ fn a_head_shows_its_nodes_their_workers_and_its_drivers_as_one_tree() {
         names(head).into_iter().filter(|name| !name.starts_with("    ")).collect();
     let expected =
         ["raytree", "  sessions", "  gcs", "  node_pool", "  drivers", "  door", "  own_node"];
-    assert_eq!(tops, [&expected[..], &["  inspector", "  dashboard"]].concat());
+    assert_eq!(tops, [&expected[..], &["  inspector", "  dashboard", "  metrics"]].concat());
     let worker = [
         "gcs",
         "  actor_directory",

@@ -16,6 +16,7 @@ fn offer() -> Offer {
         ended: Vec::new(),
         version: String::new(),
         whereabouts: None,
+        metrics: None,
     }
 }
 

@@ -185,7 +185,7 @@ mod tests {
         let status = ClusterStatus {
             version: 1,
             pid: 1,
-            address: "127.0.0.1:1".to_owned(),
+            address: "10.0.0.1:1".to_owned(),
             uptime: Duration::from_secs(seq),
             nodes: Vec::new(),
             jobs: Vec::new(),

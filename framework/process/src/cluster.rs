@@ -218,7 +218,7 @@ pub enum FromNode {
         /// The number of this request.
         ticket: u64,
         /// What it has, and what it runs.
-        offer: Offer,
+        offer: Box<Offer>,
     },
     /// A worker is up.
     WorkerUp {

@@ -146,7 +146,7 @@ impl NodeMirror {
             FromNode::Join { claim, link, ticket, offer } => {
                 let (process, from) = (self.arrival.process, self.arrival.from);
                 let beside = offer.whereabouts.and_then(|own| beside(&own, process, from));
-                let let_in = cluster.joins(process, claim, (link, ticket), offer, beside);
+                let let_in = cluster.joins(process, claim, (link, ticket), *offer, beside);
                 self.member = let_in.or(self.member.take());
             }
             FromNode::WorkerUp { worker, address } => {

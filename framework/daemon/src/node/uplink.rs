@@ -226,7 +226,7 @@ impl Uplink {
     fn follow(&mut self, ctx: &Context<UplinkMsg>, effect: ChildEffect) {
         match effect {
             ChildEffect::Join { claim, link, ticket } if self.is_welcome => {
-                let offer = self.station.offer(self.from);
+                let offer = Box::new(self.station.offer(self.from));
                 self.has_reported = true;
                 self.say(&FromNode::Join { claim, link, ticket, offer });
             }

@@ -56,7 +56,7 @@ fn status() -> ClusterStatus {
     ClusterStatus {
         version: 1,
         pid: 9,
-        address: "127.0.0.1:1".to_owned(),
+        address: "10.0.0.1:1".to_owned(),
         uptime: Duration::from_secs(90),
         nodes: vec![NodeStatus {
             name: "node \"1\"".to_owned(),

@@ -59,7 +59,7 @@ impl Inspected for Shown {
     }
 
     fn cluster(&self) -> Option<String> {
-        Some("127.0.0.1:6380".to_owned())
+        Some("10.0.0.1:6380".to_owned())
     }
 
     fn owners(&self) -> Option<Owners> {
@@ -84,7 +84,7 @@ impl Source for Head {
             total: cpus.clone(),
             free: cpus,
             version: "0.1.0".to_owned(),
-            metrics: Some("127.0.0.1:1".to_owned()),
+            metrics: Some("10.0.0.1:1".to_owned()),
         };
         let job = JobStatus {
             job: JobId(1),
@@ -92,18 +92,18 @@ impl Source for Head {
             age: Duration::from_secs(5),
             workers: 1,
         };
-        let url = "http://127.0.0.1:8265".to_owned();
+        let url = "http://10.0.0.1:8265".to_owned();
         ClusterStatus {
             version: ClusterStatus::VERSION,
             pid: 8,
-            address: "127.0.0.1:6380".to_owned(),
+            address: "10.0.0.1:6380".to_owned(),
             uptime: Duration::from_secs(60),
             nodes: vec![node],
             jobs: vec![job],
             detached: Vec::new(),
             detached_count: 0,
             dashboard: Some(DashboardStatus { url, epoch: EPOCH.to_owned() }),
-            metrics: Some("127.0.0.1:2".to_owned()),
+            metrics: Some("10.0.0.1:2".to_owned()),
         }
     }
 

@@ -166,8 +166,8 @@ mod tests {
         let opened = Opened::open(&config(&[("dashboard.port", "0")]), &token);
         let mut opened = opened.expect("a port").expect("it is wanted");
         let link = link(&key(&token), &opened.status).expect("random bytes");
-        let (url, code) = link.split_once("/login?code=").expect("a link");
-        assert_eq!(url, format!("http://{}", opened.address));
+        let (at, code) = link.split_once("/login?code=").expect("a link");
+        assert_eq!(at, format!("http://{}", opened.address));
         let now = (clock::now(), clock::unix_time());
         assert_eq!(opened.access.opens(code, "a", now), Ok(()));
         assert!(opened.access.opens(code, "b", now).is_err());

@@ -11,17 +11,20 @@ const STATES = ['running', 'pending', 'starting', 'restarting', 'stopping', 'fai
 
 const home = (row) => (row.host ? `${row.host}, seen from ${row.home ? roleName(row.home) : '?'}` : row.home ? roleName(row.home) : '');
 
+const isNarrow = innerWidth < 720;
+const rate = (x) => num(x < 10 ? Math.round(x * 10) / 10 : Math.round(x));
+
 const columns = [
-  { id: 'name', label: 'Name', width: 'minmax(150px,2.2fr)', sort: (row) => row.name, cell: (row) => [h('b', {}, row.name), row.healed ? tag('healed', 'ok') : null] },
-  { id: 'state', label: 'State', width: '118px', sort: (row) => row.state, cell: (row) => stateTag(row.state, row.mood || undefined) },
-  { id: 'type', label: 'Type', width: 'minmax(90px,1.2fr)', hide: 'narrow', sort: (row) => row.type_name, cell: (row) => h('span', { class: 'mono' }, row.type_name) },
+  { id: 'name', label: 'Name', width: isNarrow ? 'minmax(96px,1fr)' : 'minmax(136px,1.7fr)', sort: (row) => row.name, cell: (row) => [h('b', {}, row.name), row.healed ? tag('healed', 'ok') : null] },
+  { id: 'state', label: 'State', width: isNarrow ? '102px' : '118px', sort: (row) => row.state, cell: (row) => stateTag(row.state, row.mood || undefined) },
+  { id: 'type', label: 'Type', width: 'minmax(84px,1fr)', hide: 'narrow', sort: (row) => row.type_name, cell: (row) => h('span', { class: 'mono' }, row.type_name) },
   { id: 'home', label: 'Where', width: 'minmax(120px,1.5fr)', hide: 'narrow', sort: home, cell: home },
-  { id: 'queue', label: 'Queue', num: true, width: '104px', sort: (row) => row.queued, cell: (row) => [row.queued ? num(row.queued) : h('span', { class: 'muted' }, '0'), row.queue_limit ? meter(row.queued, row.queue_limit, `${num(row.queued)} of ${num(row.queue_limit)}`) : null] },
-  { id: 'rate', label: 'Msg/s', num: true, width: '76px', sort: (row) => row.rate, cell: (row) => (row.rate ? num(row.rate) : h('span', { class: 'muted' }, '0')) },
-  { id: 'busy', label: 'Busy', num: true, width: '66px', hide: 'narrow', sort: (row) => row.share, cell: (row) => (row.share > 0.0005 ? percent(Math.min(1, row.share)) : h('span', { class: 'muted' }, '0 %')) },
-  { id: 'handled', label: 'Handled', num: true, width: '92px', hide: 'narrow', sort: (row) => row.handled, cell: (row) => num(row.handled) },
-  { id: 'restarts', label: 'Restarts', num: true, width: '84px', hide: 'narrow', sort: (row) => row.restarts, cell: (row) => (row.restarts ? h('b', {}, num(row.restarts)) : h('span', { class: 'muted' }, '0')) },
-  { id: 'now', label: 'Handles', width: 'minmax(70px,1fr)', hide: 'medium', cell: (row) => (row.current ? [h('span', { class: 'mono' }, row.current), h('span', { class: 'muted' }, ` ${span(secs(row.busy_for))}`)] : row.last_cause && row.mood === 'bad' ? h('span', { class: 'bad' }, row.last_cause) : '') },
+  { id: 'queue', label: 'Queue', num: true, width: isNarrow ? '50px' : '92px', sort: (row) => row.queued, cell: (row) => [row.queued ? num(row.queued) : h('span', { class: 'muted' }, '0'), row.queue_limit && !isNarrow ? meter(row.queued, row.queue_limit, `${num(row.queued)} of ${num(row.queue_limit)}`) : null] },
+  { id: 'rate', label: 'Msg/s', num: true, width: isNarrow ? '52px' : '64px', sort: (row) => row.rate, cell: (row) => (row.rate ? rate(row.rate) : h('span', { class: 'muted' }, '0')) },
+  { id: 'busy', label: 'Busy', num: true, width: '58px', hide: 'narrow', sort: (row) => row.share, cell: (row) => (row.share > 0.0005 ? percent(Math.min(1, row.share)) : h('span', { class: 'muted' }, '0 %')) },
+  { id: 'handled', label: 'Handled', num: true, width: '78px', hide: 'narrow', sort: (row) => row.handled, cell: (row) => num(row.handled) },
+  { id: 'restarts', label: 'Restarts', num: true, width: '72px', hide: 'narrow', sort: (row) => row.restarts, cell: (row) => (row.restarts ? h('b', {}, num(row.restarts)) : h('span', { class: 'muted' }, '0')) },
+  { id: 'now', label: 'Handles', width: 'minmax(120px,1.4fr)', hide: 'medium', cell: (row) => (row.current ? [h('span', { class: 'mono' }, row.current), h('span', { class: 'muted' }, ` ${span(secs(row.busy_for))}`)] : row.last_cause && row.mood === 'bad' ? h('span', { class: 'bad' }, row.last_cause) : '') },
 ];
 
 const has = (text, part) => text.toLowerCase().includes(part);

@@ -1,6 +1,6 @@
 // The frame: where one is, what is always seen, and which view is drawn into it.
 
-import { h, morph, span, clock } from './ui.js';
+import { h, morph, num, span, clock } from './ui.js';
 import { store, onChange, connect, now } from './store.js';
 import { drawer } from './detail.js';
 import * as cluster from './cluster.js';
@@ -39,8 +39,8 @@ export function go(changes, view = place().view) {
 function nav(current) {
   const counts = { actors: store.totals.actors, nodes: store.status?.nodes.length, jobs: store.status?.jobs.length };
   return h('nav', { 'aria-label': 'Views' }, VIEWS.map(([id, label], i) =>
-    h('a', { href: `#/${id}`, key: id, class: id === current ? 'here' : '', 'aria-current': id === current ? 'page' : null, title: `${label} (${i + 1})` },
-      label, counts[id] ? h('span', { class: 'count' }, counts[id]) : null,
+    h('a', { href: `#/${id}`, key: id, class: id === current ? 'here' : '', 'aria-current': id === current ? 'page' : null, title: i < 9 ? `${label} (${i + 1})` : label },
+      label, counts[id] ? h('span', { class: 'count' }, num(counts[id])) : null,
       id === 'tree' && store.troubles.some((row) => row.mood === 'bad') && h('span', { class: 'dot bad', title: 'something has failed' }, '✗'))));
 }
 
@@ -93,6 +93,7 @@ function locked() {
 
 let isDrawn = null;
 let last = null;
+let seen = null;
 function frame() {
   if (store.link === 'out') return locked();
   const { view, params } = place();
@@ -115,6 +116,8 @@ export function draw() {
   isDrawn ??= requestAnimationFrame(() => {
     isDrawn = null;
     morph(document.getElementById('app'), frame());
+    if (seen !== last) document.querySelector('nav a.here')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+    seen = last;
   });
 }
 

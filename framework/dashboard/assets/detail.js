@@ -36,7 +36,7 @@ export function drawer(path) {
     h('header', {}, h('h2', {}, name), h('button', { class: 'quiet', onclick: () => go({ actor: null }), 'aria-label': 'Close' }, '✕')),
     h('div', { class: 'scroll', key: path }, h('p', { class: 'crumbs mono' }, crumbs(path)),
       row ? now_(row) : h('p', { class: 'muted' }, 'It is not in the tree any more.'),
-      poll.error ? h('p', { class: 'bad' }, poll.error.message) : poll.data ? rest(poll.data) : h('p', { class: 'muted' }, 'One moment …')));
+      poll.error ? h('p', { class: 'bad' }, poll.error.message) : poll.data ? rest(poll.data, name.replace(/~\d+$/, '')) : h('p', { class: 'muted' }, 'One moment …')));
 }
 
 function crumbs(path) {
@@ -68,15 +68,15 @@ const home = (row) => {
   return [row.host ? `${row.host}, by way of ` : '', name, h('span', { class: 'muted' }, row.home ? ` pid ${row.home.process.pid}` : '')];
 };
 
-function rest({ detail, story, events }) {
+function rest({ detail, story, events }, name) {
   return [story && storyOf(story), policy(detail), recorder(detail), h('h3', { key: 'e' }, 'What supervisors decided'),
     events.length ? h('ol', { class: 'log', key: 'el' }, [...events].reverse().map((event) => h('li', { class: event.kind },
-      h('time', {}, clock(secs(event.at))), h('b', {}, event.kind.replace('_', ' ')), h('span', {}, event.what)))) : h('p', { class: 'muted', key: 'en' }, 'Nothing is in the log.')];
+      h('time', {}, clock(secs(event.at))), h('b', {}, event.kind.replace('_', ' ')), h('span', {}, event.path.split('/').pop() === name ? null : h('span', { class: 'mono' }, `${event.path.split('/').pop()} `), event.what)))) : h('p', { class: 'muted', key: 'en' }, 'Nothing is in the log.')];
 }
 
 /** Why something is as it is, the root cause first. */
 export function storyOf(story, isBare = false) {
-  if (!story.steps.length) return h('p', { class: 'muted', key: 'why' }, `Nothing is wrong: ${story.now}.`);
+  if (!story.steps.length) return h('p', { class: 'muted well', key: 'why' }, `Nothing is wrong: ${story.now}.`);
   return h('div', { class: `story ${story.is_cycle ? 'bad' : ''}`, key: 'why' }, isBare && !story.is_cycle ? null : h('h3', {}, story.is_cycle ? 'Deadlock' : 'Why'), isBare ? null : h('p', { class: 'now' }, story.now),
     h('ol', {}, story.steps.map((step) => h('li', {}, h('b', { class: 'mono' }, step.who), ' ', step.what,
       step.age ? h('span', { class: 'muted' }, step.goes_on ? `, for ${span(secs(step.age))}` : `, ${span(secs(step.age))} ago`) : null,

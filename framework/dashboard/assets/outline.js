@@ -37,7 +37,7 @@ export function outline({ focus, find, params, onOpen }) {
     { id: 'state', label: 'State', width: '118px', cell: (row) => (row.mood ? stateTag(row.process?.stale ? 'old' : row.state, row.mood) : row.worst ? stateTag('child down', row.worst) : stateTag(row.state)) },
     { id: 'strategy', label: 'Strategy', width: '110px', hide: 'narrow', cell: (row) => h('span', { class: 'muted' }, row.process ? roleName(row) : row.strategy ?? row.type_name) },
     { id: 'queue', label: 'Queue', num: true, width: '64px', hide: 'narrow', cell: (row) => (row.queued ? num(row.queued) : h('span', { class: 'muted' }, '0')) },
-    { id: 'rate', label: 'Msg/s', num: true, width: '66px', hide: 'narrow', cell: (row) => (row.rate ? num(row.rate) : h('span', { class: 'muted' }, '0')) },
+    { id: 'rate', label: 'Msg/s', num: true, width: '66px', hide: 'narrow', cell: (row) => (row.rate ? num(row.rate < 10 ? Math.round(row.rate * 10) / 10 : Math.round(row.rate)) : h('span', { class: 'muted' }, '0')) },
     { id: 'busy', label: 'Busy', num: true, width: '60px', hide: 'narrow', cell: (row) => (row.share > 0.0005 ? percent(Math.min(1, row.share)) : h('span', { class: 'muted' }, '0 %')) },
     { id: 'restarts', label: '↻', num: true, width: '38px', cell: (row) => (row.restarts ? h('b', {}, num(row.restarts)) : h('span', { class: 'muted' }, '0')) },
   ].filter((column) => !column.hide || innerWidth >= 720);

@@ -68,8 +68,8 @@ function map(params, hits) {
 function curve(from, to) {
   const x = from.x + from.width;
   if (from.y === to.y) return `M${x},${from.y} H${to.x}`;
-  const bend = to.x - 19;
-  return `M${x},${from.y} H${bend - 7} Q${bend},${from.y} ${bend},${from.y + 7} V${to.y - 7} Q${bend},${to.y} ${bend + 7},${to.y} H${to.x}`;
+  const bend = to.x - 14;
+  return `M${x},${from.y} H${bend - 6} Q${bend},${from.y} ${bend},${from.y + 6} V${to.y - 6} Q${bend},${to.y} ${bend + 6},${to.y} H${to.x}`;
 }
 
 function legend() {
@@ -112,7 +112,7 @@ function zoom(by, at) {
 }
 
 /** As much as can be read: all of its width if that is not too small, from the top on. */
-function fitTo(width, height, least = 0.62) {
+function fitTo(width, height, least = 0.66) {
   const own = box();
   eye.zoom = Math.min(1.15, Math.max(least, Math.min((own.width - 40) / width, (own.height - 48) / height, 1.15)));
   if (least > 0.5) eye.zoom = Math.max(eye.zoom, Math.min(1, (own.width - 40) / width));
@@ -133,6 +133,7 @@ function show(row) {
   const node = layout(store.rows).nodes.find((own) => own.row === row);
   if (node) {
     const own = box();
+    eye.zoom = Math.max(eye.zoom, 0.9);
     eye.x = own.width / 2 - (node.x + node.width / 2) * eye.zoom;
     eye.y = own.height / 2 - node.y * eye.zoom;
   }

@@ -2,7 +2,7 @@
 
 /** Pixels of a row, and between two columns. */
 export const ROW = 37;
-const GAP = 38;
+const GAP = 28;
 
 /** So many children are drawn before the others, if all is well with them, become one line. */
 const CHILDREN = 14;

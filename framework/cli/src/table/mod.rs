@@ -1,7 +1,7 @@
 //! Rows under headings, as every command prints them, and lists of records: which of them, in which order, as text or as JSON.
 //!
-//! A record that is listed is a [`Row`]: it names its columns and fills them with [`Cell`]s. Everything else is the same for
-//! every list ([`list`]): `--where`, `--sort`, `--limit`, `--json`.
+//! A record that is listed is a `Row`: it names its columns and fills them with `Cell`s. Everything else is the same for
+//! every list (`list`): `--where`, `--sort`, `--limit`, `--json`.
 //!
 //! - **TB-1 (stable):** on a pipe nothing is cut; columns are two spaces or more apart, no cell has two spaces in a row, and
 //!   an empty one is `-`.

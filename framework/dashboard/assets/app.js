@@ -1,7 +1,7 @@
 // The frame: where one is, what is always seen, and which view is drawn into it.
 
 import { h, morph, num, span, clock } from './ui.js';
-import { store, onChange, connect, now } from './store.js';
+import { store, onChange, connect, leave, now } from './store.js';
 import { drawer } from './detail.js';
 import * as cluster from './cluster.js';
 import * as nodes from './nodes.js';
@@ -75,15 +75,14 @@ function header() {
     h('span', { class: 'muted up' }, store.status ? `up ${span(Math.floor(secsUp()))}` : ''),
     h('span', { class: `beat ${store.link}`, title: store.at ? `as of ${clock(store.at)}` : '' }, store.link === 'live' ? 'live' : store.lostSince ? `since ${clock(store.lostSince)}` : ''),
     h('button', { class: 'quiet', onclick: () => setTheme(next), 'aria-label': `Colours: ${THEMES[theme()][1]}; change to ${THEMES[next][1]}`, title: `Colours: ${THEMES[theme()][1]}` }, THEMES[theme()][0]),
-    h('button', { class: 'quiet', onclick: leave, title: 'End this session' }, h('span', { class: 'small' }, 'log out')));
+    h('button', { class: 'quiet', onclick: logOut, title: 'End this session' }, h('span', { class: 'small' }, 'log out')));
 }
 
 const secsUp = () => (store.status ? store.status.uptime.secs + Math.max(0, now() - store.statusAt) : 0);
 
-async function leave() {
+async function logOut() {
   await fetch('/logout', { method: 'POST' });
-  store.link = 'out';
-  draw();
+  leave();
 }
 
 function locked() {

@@ -82,5 +82,5 @@ const processes = () => store.rows.filter((row) => row.process).sort((a, b) => (
 function trouble(row) {
   const why = row.remark ?? (row.process?.stale ? `silent for ${span(secs(row.process.stale))}` : row.mood && row.queue_limit && row.queued / row.queue_limit >= 0.5 ? `queue ${num(row.queued)} of ${num(row.queue_limit)}` : row.last_cause);
   return h('li', { class: row.mood, key: row.path }, h('a', { href: `#/cluster?actor=${encodeURIComponent(row.path)}` },
-    stateTag(row.process?.stale ? 'old' : row.state, row.mood), h('b', {}, row.name), h('span', { class: 'muted why' }, why ?? `since ${clock(row.since)}`)));
+    stateTag(row.process?.stale ? 'old' : row.state, row.mood), h('b', {}, row.name), h('span', { class: 'muted why' }, why ?? (row.since ? `since ${clock(row.since)}` : ''))));
 }

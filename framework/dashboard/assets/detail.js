@@ -3,6 +3,7 @@
 import { h, secs, span, num, percent, clock, ago, stateTag, meter, actorId, tag, bytes } from './ui.js';
 import { store, ask, Poll, now } from './store.js';
 import { draw, go } from './app.js';
+import { roleName } from './nodes.js';
 
 let poll = null;
 let which = null;
@@ -50,7 +51,7 @@ const pair = (label, ...value) => h('div', { class: 'pair' }, h('dt', {}, label)
 function now_(row) {
   const full = row.queue_limit > 0 ? `${num(row.queued)} of ${num(row.queue_limit)}` : num(row.queued);
   return h('dl', { class: 'pairs' },
-    pair('state', stateTag(row.state), row.healed ? tag('healed', 'ok') : null, h('span', { class: 'muted' }, ` since ${clock(row.since)}`)),
+    pair('state', stateTag(row.state), row.healed ? tag('healed', 'ok') : null, row.since ? h('span', { class: 'muted' }, ` since ${clock(row.since)}`) : null),
     row.remark && pair('remark', h('span', { class: 'warn' }, row.remark)),
     row.type_name && pair('type', h('span', { class: 'mono' }, row.type_name), row.id ? h('span', { class: 'muted mono' }, ` ${actorId(row.id)}`) : null),
     row.strategy && pair('strategy', row.strategy),
@@ -64,7 +65,7 @@ function now_(row) {
 
 const home = (row) => {
   const role = row.home?.process?.role;
-  const name = !role ? '' : typeof role === 'string' ? role : `${Object.keys(role)[0]} ${Object.values(role)[0].name}`;
+  const name = role ? roleName(row.home) : '';
   return [row.host ? `${row.host}, by way of ` : '', name, h('span', { class: 'muted' }, row.home ? ` pid ${row.home.process.pid}` : '')];
 };
 

@@ -67,7 +67,8 @@ function derive(rows, before, passed) {
     row.mood = mood(row, row.process);
     row.healed = row.mood === 'bad' || row.mood === 'warn' ? 0 : was?.mood === 'bad' ? store.at : was?.healed ?? 0;
     if (store.at - row.healed > HEALED_FOR) row.healed = 0;
-    row.since = was && was.state === row.state ? was.since : store.at;
+    // When the page was opened everybody had been so for a while.
+    row.since = was ? (was.state === row.state ? was.since : store.at) : passed > 0 ? store.at : null;
     byPath.set(path, row);
     if (parent) parent.kids.push(row);
     open[row.depth] = row;
@@ -146,6 +147,13 @@ function lost(why) {
   changed();
 }
 
+/** The session is over: nothing more is asked. */
+export function leave() {
+  source?.close();
+  store.link = 'out';
+  changed();
+}
+
 /** Listens to the head, and goes on listening. */
 export function connect() {
   source?.close();
@@ -165,6 +173,7 @@ export function connect() {
   source.addEventListener('cluster', (event) => heard(event, (status) => { store.status = status; store.statusAt = now(); }));
   source.addEventListener('silent', (event) => { store.link = 'silent'; store.why = JSON.parse(event.data); changed(); });
   source.addEventListener('ends', () => lost('the head ends'));
+  source.addEventListener('out', leave);
   source.onerror = async () => {
     source.close();
     lost('the head does not answer');

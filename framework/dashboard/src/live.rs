@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Bytes;
 use parking_lot::Mutex;
@@ -79,6 +79,8 @@ impl Live {
 /// One who is told.
 struct Viewer {
     desk: Arc<Desk>,
+    /// What it has shown to be let in: that has to hold as long as it looks.
+    shows: HeaderMap,
     ticks: Interval,
     told: Option<Arc<Moment>>,
     place: Option<OwnedSemaphorePermit>,
@@ -95,12 +97,20 @@ impl Drop for Viewer {
 }
 
 /// `/api/v1/stream`
-pub(crate) async fn stream(State(desk): State<Arc<Desk>>) -> Result<Response, ApiError> {
+pub(crate) async fn stream(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let place = Arc::clone(&desk.viewers).try_acquire_owned();
     let place = place.map_err(|_| ApiError::TooManyViewers)?;
     let mut ticks = interval(limits::DASHBOARD_LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let viewer = Viewer { desk, ticks, told: None, place: Some(place), is_over: false };
+    let entry = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+        let is_entry = *name == header::AUTHORIZATION || *name == header::COOKIE;
+        is_entry.then(|| (name.clone(), value.clone()))
+    };
+    let shows = headers.iter().filter_map(entry).collect();
+    let viewer = Viewer { desk, shows, ticks, told: None, place: Some(place), is_over: false };
     let stream = futures_util::stream::unfold(viewer, next);
     let headers =
         [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
@@ -112,6 +122,11 @@ async fn next(mut viewer: Viewer) -> Option<(Result<Bytes, Infallible>, Viewer)>
         return None;
     }
     viewer.ticks.tick().await;
+    if !viewer.desk.admits(&viewer.shows) {
+        viewer.is_over = true;
+        let text = event("out", &"the session has ended").unwrap_or_default();
+        return Some((Ok(Bytes::from(text)), viewer));
+    }
     let (desk, told) = (Arc::clone(&viewer.desk), viewer.told.clone());
     let turn = viewer.desk.live.turn.lock().await;
     let looked = viewer.desk.asker.aside(move |source| {

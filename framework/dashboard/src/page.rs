@@ -80,13 +80,24 @@ pub(crate) fn enter() -> Response {
 
 /// Says why nobody is let in, and how one is.
 pub(crate) fn refused(why: &ApiError) -> Response {
-    let why = why.to_string().replace('&', "&amp;").replace('<', "&lt;");
+    let why = match why {
+        ApiError::Unknown => "You are not logged in.".to_owned(),
+        why => sentence(&why.to_string()).replace('&', "&amp;").replace('<', "&lt;"),
+    };
     let body = format!(
-        "<h1>raytree</h1><p>{}</p><p>A link that opens this dashboard once is printed by</p><pre>raytree dashboard</pre>",
+        "<h1>{}</h1><p>A link that opens this dashboard once is printed by</p><pre>raytree dashboard</pre>\
+         <p class=\"muted\">Scripts show a token: <code>raytree dashboard --token</code></p>",
         code_spans(&why)
     );
     let page = document("Not let in", "", &body);
     (StatusCode::UNAUTHORIZED, [(header::CONTENT_TYPE, HTML)], page).into_response()
+}
+
+/// With a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
 /// What stands between back quotes is typed.
@@ -103,7 +114,7 @@ fn document(title: &str, head: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} · raytree</title>\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <link rel=\"stylesheet\" href=\"/assets/style.css\">{head}</head>\
+         <link rel=\"icon\" href=\"/assets/icon.svg\"><link rel=\"stylesheet\" href=\"/assets/style.css\">{head}</head>\
          <body class=\"door\"><main>{body}</main></body></html>"
     )
 }

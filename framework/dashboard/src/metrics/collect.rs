@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use raytree_types::inspect::{ClusterStatus, NodePhase, ProcessRow, Role, TreeRow};
+use raytree_types::inspect::{ActorState, ClusterStatus, NodePhase, ProcessRow, Role, TreeRow};
 
 use super::table::{self, Metric};
 use super::tally::{Counts, Group, Tally};
@@ -46,11 +46,11 @@ impl Samples {
                 self.process(process, own);
             }
             let group = (process.clone(), if row.id.is_some() { "user" } else { "system" });
-            // A stand-in is its owner's word on one that is counted where it lives.
-            if row.host.is_some() {
-                continue;
+            // Where it lives it is counted; one that has no life now is known to its stand-in alone, as are its restarts.
+            let own = now.entry(group.clone()).or_default();
+            if row.host.is_none() || is_lifeless(row.state) {
+                own.see(row);
             }
-            now.entry(group.clone()).or_default().see(row);
             counted.push((path.clone(), group, row));
         }
         for ((process, kind), own) in now {
@@ -116,6 +116,10 @@ impl Samples {
         let restarts: u64 = status.detached.iter().map(|own| u64::from(own.restarts)).sum();
         self.put(&table::DETACHED_RESTARTS, Vec::new(), restarts as f64);
     }
+}
+
+fn is_lifeless(state: ActorState) -> bool {
+    matches!(state, ActorState::Pending | ActorState::Restarting | ActorState::Failed)
 }
 
 const PHASES: [NodePhase; 6] = [

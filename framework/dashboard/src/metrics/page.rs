@@ -23,8 +23,8 @@ a whole. Nothing is measured between two scrapes. [grafana/raytree.json](grafana
 them.
 
 `process` is what a process is to its cluster: `head`, a node's name, `job-1 on node-1`, or the name of a program. `kind` is
-`user` or `system`. An actor counts where it lives, not where it has a stand-in. Counters of actors are summed up as they are
-scraped: what an actor has counted after the last scrape before its end is lost.
+`user` or `system`. An actor counts where it lives; its restarts, and itself while it has no life, where its supervisor is.
+Counters of actors are summed up as they are scraped: what an actor has counted after the last scrape before its end is lost.
 
 | metric | kind | labels | from | means |
 |---|---|---|---|---|

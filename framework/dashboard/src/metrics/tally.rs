@@ -16,12 +16,12 @@ pub(crate) struct Counts {
 
 impl Counts {
     fn of(row: &TreeRow) -> Self {
-        Self {
-            handled: row.handled,
-            refused: row.refused,
-            restarts: u64::from(row.restarts),
-            busy: row.busy,
+        let restarts = u64::from(row.restarts);
+        if row.host.is_some() {
+            // What it has handled is counted where it lives, and its restarts where they are decided.
+            return Self { restarts, ..Self::default() };
         }
+        Self { handled: row.handled, refused: row.refused, restarts, busy: row.busy }
     }
 
     /// What has come since it was `before`; all of it, where it is another's that has the same place.

@@ -47,7 +47,14 @@ fn rows() -> Vec<TreeRow> {
             id: Some(ids.next()),
             host: Some("node-2".to_owned()),
             handled: 99,
+            restarts: 2,
             ..TreeRow::named(2, "far")
+        },
+        TreeRow {
+            id: Some(ids.next()),
+            host: Some("node-2".to_owned()),
+            state: ActorState::Restarting,
+            ..TreeRow::named(2, "farther")
         },
     ]
 }
@@ -115,7 +122,7 @@ fn what_is_exported_is_text_for_prometheus() {
         # HELP raytree_actors Actors, by state
         # TYPE raytree_actors gauge
         raytree_actors{process="job-1 on node-1",kind="system",state="running"} 1.0
-        raytree_actors{process="job-1 on node-1",kind="user",state="restarting"} 1.0
+        raytree_actors{process="job-1 on node-1",kind="user",state="restarting"} 2.0
         raytree_actors{process="node-1",kind="system",state="running"} 1.0
         # HELP raytree_actor_queued_messages Messages in the mailboxes of all its actors
         # TYPE raytree_actor_queued_messages gauge
@@ -150,7 +157,7 @@ fn what_is_exported_is_text_for_prometheus() {
         # HELP raytree_actor_restarts Restarts of actors by their supervisors
         # TYPE raytree_actor_restarts counter
         raytree_actor_restarts_total{process="job-1 on node-1",kind="system"} 0.0
-        raytree_actor_restarts_total{process="job-1 on node-1",kind="user"} 1.0
+        raytree_actor_restarts_total{process="job-1 on node-1",kind="user"} 3.0
         raytree_actor_restarts_total{process="node-1",kind="system"} 0.0
     "##]].assert_eq(&of("raytree_actor"));
     expect![[r##"

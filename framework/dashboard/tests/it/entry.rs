@@ -75,3 +75,19 @@ fn a_viewer_is_told_the_tree_and_then_what_changes() {
     assert!(changes.contains("\"from\":1,\"seq\":2,"), "{changes}");
     assert!(changes.contains("{\"keep\":"), "{changes}");
 }
+
+#[test]
+fn who_logs_out_sees_nothing_more() {
+    let board = Board::start();
+    let cookie = enter(&board, &board.code(1));
+    let mut stream = TcpStream::connect(board.address).unwrap();
+    let host = board.address;
+    let head = format!("Host: {host}\r\n{cookie}\r\nConnection: close");
+    write!(stream, "GET /api/v1/stream HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    lines.find(|line| line == "event: tree").expect("it begins");
+    assert_eq!(board.ask("POST", "/logout", &[&cookie]).status, 204);
+    lines.find(|line| line == "event: out").expect("it is told so");
+    let rest: Vec<_> = lines.take(8).filter(|line| line.starts_with("event: ")).collect();
+    assert!(rest.is_empty(), "{rest:?}");
+}

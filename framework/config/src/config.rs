@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::load::LoadFrom;
 use crate::relations;
-use crate::settings::{Calls, Cluster, Dashboard, Inspector, Liveness, Metrics, Node, TABLE};
+use crate::settings::{Calls, Cluster, Dashboard, Inspector, Liveness, Logs, Metrics, Node, TABLE};
 
 /// Where the value of a setting comes from; a later one has more to say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,6 +76,7 @@ pub struct Config {
     inspector: Inspector,
     dashboard: Dashboard,
     metrics: Metrics,
+    logs: Logs,
     /// Text and origin of each setting, in the order of the table.
     given: Vec<(String, Origin)>,
     /// The default of each setting, in the order of the table.
@@ -95,9 +96,19 @@ impl Config {
         let (cluster, liveness) = (Cluster::read(text)?, Liveness::read(text)?);
         let (node, calls) = (Node::read(text)?, Calls::read(text)?);
         let (inspector, dashboard) = (Inspector::read(text)?, Dashboard::read(text)?);
-        let metrics = Metrics::read(text)?;
-        let config =
-            Self { cluster, liveness, node, calls, inspector, dashboard, metrics, given, defaults };
+        let (metrics, logs) = (Metrics::read(text)?, Logs::read(text)?);
+        let config = Self {
+            cluster,
+            liveness,
+            node,
+            calls,
+            inspector,
+            dashboard,
+            metrics,
+            logs,
+            given,
+            defaults,
+        };
         relations::check(&config)?;
         Ok(config)
     }
@@ -142,6 +153,12 @@ impl Config {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What processes write to their standard output and error.
+    #[must_use]
+    pub fn logs(&self) -> &Logs {
+        &self.logs
     }
 
     /// Where the value of a setting comes from; none if there is no such setting.

@@ -136,6 +136,20 @@ settings! {
         /// `/api/prometheus/targets` on its dashboard.
         port: u16 = "0", "port", "0 to 65535";
     }
+
+    /// What processes write to their standard output and error.
+    logs: Logs {
+        /// Where the files are kept: in `raytree-<uid>/session-<when>-<pid>/logs` below this folder. Without one, below that
+        /// for temporary files.
+        folder: Option<PathBuf> = "", "path", "1 to 4096 bytes, or empty";
+        /// How large one file becomes before the next one begins.
+        rotate_bytes: ByteCount = "100MiB", "bytes", "4KiB to 1TiB";
+        /// How many files of one output there are at most, the one that is written included. Each process has two outputs.
+        rotate_files: u32 = "5", "files", "1 to 1000";
+        /// Whether a program prints what its nodes, workers and isolated processes write. What it says itself
+        /// (`init().log_to_driver(..)`) wins.
+        to_driver: bool = "true", "switch", "true or false";
+    }
 }
 
 /// Only `1` is on, as ever.

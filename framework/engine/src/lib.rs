@@ -7,6 +7,7 @@
 pub mod abandoned;
 pub mod delivery;
 pub mod jobs;
+pub mod logs;
 pub mod membership;
 pub mod placement;
 pub mod residents;

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use raytree_engine::membership::{JoinAnswer, Place};
-use raytree_types::{Cause, Incarnation, JobId, ProcessIncarnation, Resources};
+use raytree_types::{Cause, Incarnation, JobId, LogLines, ProcessIncarnation, Resources};
 use serde::{Deserialize, Serialize};
 
 use crate::Marked;
@@ -172,6 +172,9 @@ pub struct Terms {
     pub strict: bool,
     /// Where names are unique.
     pub namespace: String,
+    /// Whether the driver wants to hear what they write.
+    #[serde(default)]
+    pub log_to_driver: bool,
 }
 
 /// What a worker is told of itself by its node.
@@ -240,6 +243,13 @@ pub enum FromNode {
     Declined {
         /// Which.
         worker: Worker,
+    },
+    /// What a worker has written.
+    Lines {
+        /// Which.
+        worker: Worker,
+        /// The lines.
+        lines: LogLines,
     },
     /// It begins to end, in order: nothing new is to be started there.
     Ending,
@@ -415,6 +425,8 @@ pub enum ToDriver {
         /// To say then.
         ticket: u64,
     },
+    /// What a worker of its has written.
+    Lines(LogLines),
     /// Nothing has happened for a while, and it is still there.
     Beat,
     /// The cluster ends, or this job does.

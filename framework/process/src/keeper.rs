@@ -16,8 +16,9 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
+use std::time::Duration;
 
 use raytree_supervise::panics;
 use raytree_types::{Incarnation, limits};
@@ -30,6 +31,7 @@ use rustix::process::{
 
 use crate::assignment::{Assignment, ROLE_VARIABLE};
 use crate::frame::{BadFrame, FRAME_BYTES, FromChild, Say as _, ToChild};
+use crate::logs::{Ends, Pump, Written};
 use crate::process::{Line, Process, ProcessEnd, Spec};
 
 /// What is heard of a child.
@@ -76,6 +78,8 @@ pub struct Keeper {
     orders: SyncSender<Order>,
     bell: Arc<OwnedFd>,
     alive: Weak<()>,
+    /// Takes what children write, from the first on that is heard.
+    pump: Arc<OnceLock<Pump>>,
 }
 
 struct Order {
@@ -97,12 +101,20 @@ impl Keeper {
         let rung = Arc::clone(&bell);
         let life = Arc::new(());
         let alive = Arc::downgrade(&life);
-        let round = Round { watch, orders: taken, bell: rung, children: HashMap::new(), next: 0 };
+        let pump = Arc::<OnceLock<Pump>>::default();
+        let round = Round {
+            watch,
+            orders: taken,
+            bell: rung,
+            children: HashMap::new(),
+            next: 0,
+            pump: Arc::clone(&pump),
+        };
         thread::Builder::new().name("raytree-keeper".to_owned()).spawn(move || {
             round.run();
             drop(life);
         })?;
-        Ok(Self { orders, bell, alive })
+        Ok(Self { orders, bell, alive, pump })
     }
 
     /// Its thread is there: it can start children.
@@ -120,6 +132,13 @@ impl Keeper {
         self.orders.send(Order { spec, observer, done }).map_err(|_| SpawnError::Gone)?;
         ring(&self.bell);
         wait.recv().map_err(|_| SpawnError::Gone)?
+    }
+
+    /// Waits until all that children have written by now is kept and told, at most so long.
+    pub fn settle_logs(&self, within: Duration) {
+        if let Some(pump) = self.pump.get() {
+            pump.settle(within);
+        }
     }
 }
 
@@ -166,15 +185,17 @@ struct Round {
     bell: Arc<OwnedFd>,
     children: HashMap<u64, Kept>,
     next: u64,
+    pump: Arc<OnceLock<Pump>>,
 }
 
 impl Round {
     fn run(mut self) {
         self.rounds();
         // Those too that have not arranged their own death yet; and whoever waits for one is told.
-        for mut kept in std::mem::take(&mut self.children).into_values() {
+        for (number, mut kept) in std::mem::take(&mut self.children) {
             _ = kept.child.kill();
             let end = kept.child.wait().map_or(ProcessEnd::Unknown, ProcessEnd::of);
+            self.has_written_all(number);
             kept.tell(Event::Exited(end));
         }
     }
@@ -250,12 +271,19 @@ impl Round {
         if let Some(directory) = &spec.directory {
             command.current_dir(directory);
         }
+        let taken = self.takes_output(spec, &mut command)?;
         let mut child = command.spawn()?;
         // It holds the child's end of the line, and would keep it open.
         drop(command);
         match self.keep(&mut child, socket) {
             Ok((number, handle, line)) => {
                 let (id, incarnation) = (child.id(), spec.incarnation);
+                if let (Some(ends), Some(capture), Some(pump)) =
+                    (taken, spec.capture.clone(), self.pump.get())
+                {
+                    let name = spec.name.clone();
+                    pump.take(Written { number, name, pid: id, ends, capture });
+                }
                 let process = Process {
                     id,
                     incarnation,
@@ -271,6 +299,27 @@ impl Round {
                 _ = child.wait();
                 Err(error)
             }
+        }
+    }
+
+    /// Where a child is to write whose output is taken.
+    fn takes_output(&self, spec: &Spec, command: &mut Command) -> std::io::Result<Option<Ends>> {
+        if spec.capture.is_none() {
+            return Ok(None);
+        }
+        if self.pump.get().is_none() {
+            // Nobody else sets it.
+            _ = self.pump.set(Pump::start()?);
+        }
+        let (ends, [out, err]) = Ends::make()?;
+        command.stdout(out).stderr(err);
+        Ok(Some(ends))
+    }
+
+    /// A child that has ended writes nothing more.
+    fn has_written_all(&self, number: u64) {
+        if let Some(pump) = self.pump.get() {
+            pump.ended(number);
         }
     }
 
@@ -339,6 +388,7 @@ impl Round {
             Err(_) => ProcessEnd::Unknown,
         };
         let Some(mut kept) = self.children.remove(&number) else { return };
+        self.has_written_all(number);
         _ = epoll::delete(&self.watch, &kept.handle);
         if kept.hears {
             _ = epoll::delete(&self.watch, &kept.line.socket);

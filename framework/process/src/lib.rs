@@ -18,6 +18,7 @@ pub mod cluster;
 mod frame;
 mod keeper;
 mod link;
+pub mod logs;
 mod neighbour;
 mod process;
 pub mod program;

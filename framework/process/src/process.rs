@@ -20,6 +20,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::frame::{Say as _, ToChild};
 use crate::link::BEAT_THREAD;
+use crate::logs::Capture;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Spec {
     pub incarnation: Incarnation,
     /// The time between two beats, whole milliseconds, at least one.
     pub beat_every: Duration,
+    /// What becomes of what it writes; none for where this process writes itself.
+    pub capture: Option<Capture>,
 }
 
 /// How a process has ended.

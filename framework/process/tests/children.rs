@@ -37,6 +37,7 @@ fn spec(role: &str, details: &str) -> Spec {
         details: details.to_owned(),
         incarnation: SECOND,
         beat_every: Duration::from_millis(10),
+        capture: None,
     }
 }
 

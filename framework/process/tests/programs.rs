@@ -171,6 +171,7 @@ fn a_fetched_program_is_started_as_a_worker() {
         details: format!("{:#}", entry.id()),
         incarnation: Incarnation { placement: 1, restart: 0 },
         beat_every: Duration::from_millis(10),
+        capture: None,
     };
     let keeper = Keeper::start().expect("a thread");
     let (tell, events) = sync_channel(100_000);

@@ -22,6 +22,7 @@ mod gcs;
 mod inspector;
 mod isolated;
 mod link;
+mod logs;
 mod node;
 mod object;
 mod runtime;

@@ -2,12 +2,14 @@
 
 mod http;
 mod inspect;
+mod logs;
 mod top;
 
 use std::time::Duration;
 
 pub use http::*;
 pub use inspect::*;
+pub use logs::*;
 pub use top::*;
 
 /// Messages a system actor accepts before senders are refused. Far above any healthy queue (they drain in

@@ -8,6 +8,8 @@
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
@@ -55,6 +57,8 @@ pub enum SayError {
 /// A connection over which messages `Out` go. Dropped, what was said before still goes out, and then its end.
 pub struct Messages<Out> {
     out: SyncSender<Vec<u8>>,
+    /// How many of them wait.
+    waiting: Arc<AtomicUsize>,
     closer: Closer,
     max: usize,
     says: PhantomData<fn(Out)>,
@@ -75,13 +79,15 @@ impl<Out: Serialize> Messages<Out> {
         let (reads, writes) = stream.split();
         let (out, said) = sync_channel(limits::WIRE_MESSAGES_WAITING_MAX);
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
-        thread("raytree-says").spawn(move || write(writes, &said, max))?;
+        let waiting = Arc::<AtomicUsize>::default();
+        let counts = Arc::clone(&waiting);
+        thread("raytree-says").spawn(move || write(writes, &said, &counts, max))?;
         let started = thread("raytree-hears").spawn(move || read(reads, max, heard));
         if let Err(error) = started {
             closer.shutdown();
             return Err(error);
         }
-        Ok(Self { out, closer, max, says: PhantomData })
+        Ok(Self { out, waiting, closer, max, says: PhantomData })
     }
 
     /// Says something, after all that was said before.
@@ -94,10 +100,20 @@ impl<Out: Serialize> Messages<Out> {
         if text.len() > self.max {
             return Err(SayError::TooLarge { bytes: text.len(), max: self.max });
         }
-        self.out.try_send(text).map_err(|refused| match refused {
-            TrySendError::Full(_) => SayError::Crowded,
-            TrySendError::Disconnected(_) => SayError::Over,
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        self.out.try_send(text).map_err(|refused| {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            match refused {
+                TrySendError::Full(_) => SayError::Crowded,
+                TrySendError::Disconnected(_) => SayError::Over,
+            }
         })
+    }
+
+    /// Less than half of those that may wait do: there is room also for what may as well not be said.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) < limits::WIRE_MESSAGES_WAITING_MAX / 2
     }
 
     /// Ends it at once; what is under way may be lost. Both sides hear [`Said::Over`].
@@ -112,9 +128,10 @@ impl<Out> fmt::Debug for Messages<Out> {
     }
 }
 
-fn write(mut writes: WriteHalf, said: &Receiver<Vec<u8>>, max: usize) {
+fn write(mut writes: WriteHalf, said: &Receiver<Vec<u8>>, waiting: &AtomicUsize, max: usize) {
     let closer = writes.closer();
     for text in said {
+        waiting.fetch_sub(1, Ordering::AcqRel);
         if write_frame(&mut writes, &text, max).is_err() {
             // The reader sees the end, and says so.
             closer.shutdown();

@@ -43,14 +43,14 @@ fn unknown_keys_are_refused_with_the_nearest_known_name() {
         &expect![[r#"
             bad value cluster.prot for the name of a setting: there is no such setting: did you mean cluster.port? (from an argument)
             bad value strict for the name of a setting: there is no such setting: did you mean calls.strict? (from an argument)
-            bad value zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector, dashboard, metrics (from an argument)
+            bad value zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector, dashboard, metrics, logs (from an argument)
             bad value cluster for the name of a setting: it is a section, not a setting: write cluster.<name> (from an argument)
             bad value node.resources.disk for the name of a setting: it is no setting of its own: write node.resources=<name>=<amount>,.. (from an argument)
             bad value clutser.port for the name of a setting: there is no such setting: did you mean cluster.port? (from the file FILE)
             bad value liveness.beat for the name of a setting: there is no such setting: did you mean liveness.beat_every? (from the file FILE)
-            bad value zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector, dashboard, metrics (from the file FILE)
+            bad value zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector, dashboard, metrics, logs (from the file FILE)
             bad value a table for cluster.port: it is one value (from the file FILE)
-            bad value zebra.zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector, dashboard, metrics (from the file FILE)
+            bad value zebra.zebra for the name of a setting: there is no such setting; the sections are cluster, liveness, node, calls, inspector, dashboard, metrics, logs (from the file FILE)
             bad value cluster.tls for the name of a setting: there is no such setting: did you mean cluster.tls_key? (from the file FILE)
             bad value cluster for the name of a setting: it is a section, not a setting: write cluster.<name> (from the file FILE)
         "#]],

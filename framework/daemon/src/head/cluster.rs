@@ -24,7 +24,7 @@ use raytree_process::Neighbour;
 use raytree_process::cluster::{Answered, Offer, Template, Times, ToDriver, ToNode, Worker};
 use raytree_supervise::{Addr, SupervisorMsg, clock};
 use raytree_types::inspect::DashboardStatus;
-use raytree_types::{Cause, JobId, ProcessIncarnation, Resources};
+use raytree_types::{Cause, JobId, LogLines, ProcessIncarnation, Resources};
 
 use super::driver::DriverMsg;
 use super::mirror::MirrorMsg;
@@ -364,6 +364,14 @@ impl Cluster {
         // It is deaf: nothing is to be told.
         drop(self.residents.lock().leaves(job));
         self.booked(&mut book, jobs::Input::Close { job, at_once: false });
+    }
+
+    /// What a worker of a job has written.
+    pub(crate) fn lines(&self, job: JobId, lines: LogLines) {
+        if let Some(own) = self.jobs.lock().get(&job) {
+            // Refused when it has left, or hears too much: they are in the files.
+            _ = own.driver.try_send(DriverMsg::Tell(Box::new(ToDriver::Lines(lines))));
+        }
     }
 
     /// A worker of a driver cannot be reached by it.

@@ -113,6 +113,12 @@ impl Actor for Driver {
                 }
             },
             DriverMsg::Looked(wanted) => self.open(ctx, wanted),
+            // Those that find no room are in the files.
+            DriverMsg::Tell(what)
+                if matches!(*what, ToDriver::Lines(_)) && !self.line.has_room() =>
+            {
+                Ok(())
+            }
             DriverMsg::Tell(what) => {
                 self.say(&what)?;
                 if let ToDriver::Refused { .. } = *what {
@@ -260,7 +266,8 @@ mod tests {
     #[test]
     fn hd_2_what_every_worker_is_told_is_bounded() {
         let manifest = Program::of_this_process().and_then(Program::manifest).expect("a manifest");
-        let terms = Terms { threads: None, strict: false, namespace: String::new() };
+        let terms =
+            Terms { threads: None, strict: false, namespace: String::new(), log_to_driver: false };
         let args = vec!["x".repeat(60 << 10)];
         let mut template = Template { manifest, args, host: Host::default(), pid: 0, terms };
         assert_eq!(check_size(&template, None), Ok(()));

@@ -161,6 +161,10 @@ impl NodeMirror {
                 let worker = self.may_speak_of(&worker)?;
                 cluster.book(jobs::Input::Declined { worker });
             }
+            FromNode::Lines { worker, lines } => {
+                self.may_speak_of(&worker)?;
+                cluster.lines(worker.job, lines);
+            }
             FromNode::Ending => {
                 // Nothing new is started there from now on.
                 if let Some(member) = self.member.clone() {

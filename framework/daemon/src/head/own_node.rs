@@ -6,20 +6,21 @@
 //! - **Tells:** the cluster, that the process has surely ended; otherwise the node speaks for itself over its session. While the
 //!   cluster ends, nobody is started any more.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_config::Config;
 use raytree_engine::membership::{ExitStatus, Judge, Name};
+use raytree_process::logs::{Capture, Session};
 use raytree_process::{Event, Keeper, Process, ProcessEnd, SpawnError, Spec, Ward, Word};
 use raytree_supervise::{Actor, Context, Failure, clock};
 use raytree_types::{Incarnation, ProcessIncarnation, limits};
 use tokio::sync::watch;
 
 use super::cluster::Cluster;
-use crate::node::{ROLE, Summons};
+use crate::node::{ROLE, Summons, lines};
 use crate::place;
 
 /// What this mirror can be told.
@@ -41,6 +42,9 @@ pub(crate) struct Plan {
     end_within: Duration,
     /// The number of the newest process.
     process: AtomicU64,
+    /// Where what it writes is kept, from its first life on; none where nothing can be.
+    session: OnceLock<Option<Arc<Session>>>,
+    logs: Config,
     judge: Arc<Mutex<Judge>>,
     /// Whether the process of the newest life has ended.
     over: Mutex<watch::Receiver<bool>>,
@@ -55,6 +59,8 @@ impl Plan {
             settings: config.arguments(),
             end_within: place::node_ends_within(config) + limits::NODE_END_WITHIN,
             process: AtomicU64::new(0),
+            session: OnceLock::new(),
+            logs: config.clone(),
             judge: Arc::new(Mutex::new(judge)),
             over: Mutex::new(watch::channel(true).1),
         }
@@ -72,17 +78,23 @@ impl Plan {
         self.process.store(process, Ordering::Relaxed);
         let summons = Summons { head, process, settings: self.settings.clone() };
         let placement = u32::try_from(ward.member().incarnation.0).unwrap_or(u32::MAX);
+        // Whoever started the head reads there what it has to say.
+        let session = self.session.get_or_init(|| lines::session(&self.logs).map(Arc::new));
+        let capture =
+            session.clone().map(|session| Capture { session, tell: None, is_echoed: true });
+        let told = session.as_ref().map(|session| session.for_child(None, true));
         Ok(Spec {
             program: "/proc/self/exe".into(),
             arg0: std::env::args_os().next(),
             args: Vec::new(),
-            environment: Vec::new(),
+            environment: told.into_iter().collect(),
             directory: None,
             role: ROLE.to_owned(),
             name: self.name.to_string(),
             details: serde_json::to_string(&summons)?,
             incarnation: Incarnation { placement, restart: 0 },
             beat_every: limits::BEAT_EVERY,
+            capture,
         })
     }
 }

@@ -17,6 +17,7 @@
 
 mod beats;
 mod dial;
+pub(crate) mod lines;
 mod station;
 mod uplink;
 mod worker;

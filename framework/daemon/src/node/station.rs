@@ -18,6 +18,7 @@ use raytree_types::{Cause, Resources, Restart, Shutdown, limits};
 use tokio::sync::{Semaphore, watch};
 
 use super::beats::Progress;
+use super::lines::Kept;
 use super::uplink::UplinkMsg;
 use super::worker::{Posted, WorkerMirror, WorkerMsg};
 use crate::place::{self, Secrets};
@@ -55,6 +56,8 @@ pub(crate) struct Station {
     pub(crate) uplink: Addr<UplinkMsg>,
     pub(crate) pool: Addr<SupervisorMsg>,
     pub(crate) keeper: Keeper,
+    /// How what workers write is kept.
+    pub(crate) logs: Kept,
     /// By what it judges its workers.
     pub(crate) settings: Settings,
     pub(crate) worker_start_within: Duration,
@@ -116,6 +119,7 @@ impl Station {
             uplink,
             pool: Addr::system::<Supervisor>("workers"),
             keeper: Keeper::start()?,
+            logs: Kept::new(config, mark.is_none()),
             settings: place::settings(config)?,
             worker_start_within: node.worker_start_within,
             abandoned_max: node.abandoned_threads_max as usize,

@@ -25,6 +25,7 @@ use raytree_wire::Stream;
 
 use super::beats;
 use super::dial::Undialed;
+use super::lines::UnderWay;
 use super::station::{Stage, Station, lease_of};
 use crate::Ending;
 use crate::session::{self, Session, SessionEvent, Side};
@@ -40,6 +41,8 @@ pub(crate) enum UplinkMsg {
     Follows(Box<ChildEffect>),
     /// The head is to be told.
     Say(Box<FromNode>),
+    /// The head is to be told what a worker has written, if there is room.
+    Lines(Box<(FromNode, UnderWay)>),
     /// Timer: the head is dialed for the first time, again.
     Dial,
     /// The node is to end in order.
@@ -107,6 +110,7 @@ impl Actor for Uplink {
             UplinkMsg::Heard(..) => {}
             UplinkMsg::Follows(effect) => self.follow(ctx, *effect),
             UplinkMsg::Say(what) => self.say(&what),
+            UplinkMsg::Lines(lines) => self.say_lines(&lines.0),
             UplinkMsg::Dial => self.dial(ctx),
             UplinkMsg::End => self.end(ctx),
             UplinkMsg::Look => self.look(ctx),
@@ -260,6 +264,15 @@ impl Uplink {
             // What the head has missed, the next session's report says.
             tracing::warn!(%error, "the head could not be told");
             session.close();
+        }
+    }
+
+    /// What is not said is in the files.
+    fn say_lines(&self, lines: &FromNode) {
+        let is_heard = self.is_welcome && self.has_reported;
+        if let Some(session) = self.session.as_ref().filter(|own| is_heard && own.has_room()) {
+            // Refused when the session is over, which is heard as well.
+            _ = session.say(lines);
         }
     }
 

@@ -223,21 +223,27 @@ impl WorkerMirror {
             abandoned_max: station.abandoned_max,
             door: station.door.clone(),
         };
+        let to_driver = template.terms.log_to_driver && residence.is_none();
+        let capture = station.logs.captures(station, worker, to_driver);
+        let session = capture.as_ref().map(|capture| &capture.session);
+        let told = session.map(|session| session.for_child(session.node(), to_driver));
+        let alone = ("RAYTREE_ADDRESS".into(), "local".into());
         Ok(Spec {
             program: program.path(),
             arg0: Some(template.manifest.name.clone().into()),
             args: template.args.iter().map(Into::into).collect(),
             // A runtime that one of its tasks starts is its own affair.
-            environment: vec![
-                ("RAYTREE_ADDRESS".into(), "local".into()),
-                station.sight.door.for_children(),
-            ],
+            environment: [alone, station.sight.door.for_children()]
+                .into_iter()
+                .chain(told)
+                .collect(),
             directory: None,
             role: ROLE.to_owned(),
             name: worker.to_string(),
             details: serde_json::to_string(&posting)?,
             incarnation: Incarnation { placement: worker.life, restart: 0 },
             beat_every: limits::BEAT_EVERY,
+            capture,
         })
     }
 

@@ -100,6 +100,12 @@ impl<Out: Serialize> Session<Out> {
 }
 
 impl<Out> Session<Out> {
+    /// Less than half of what may be unheard is: there is room also for what may as well not be said.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.held.0.has_room()
+    }
+
     /// Ends the session on both sides: both hear [`SessionEvent::Lost`]. What is under way may be lost.
     pub fn close(&self) {
         self.held.0.end(&SessionEnd::Closed);

@@ -80,6 +80,11 @@ impl Outgoing {
         if saying.send(letter) { Ok(()) } else { Err(SayError::Lost { peer: peer() }) }
     }
 
+    /// There is room also for what may as well not be said.
+    pub(super) fn has_room(&self) -> bool {
+        self.saying.lock().unheard.has_room()
+    }
+
     /// Tells the peer how far this side is. Their number is bounded by what the peer may say.
     pub(super) fn tell_heard(&self, amount: Amount) {
         // One that cannot be told any more interests nobody.

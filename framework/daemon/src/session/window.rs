@@ -56,6 +56,12 @@ impl Unheard {
         Ok(())
     }
 
+    /// Less than half of either bound is unheard: there is room also for what may as well not be said.
+    pub(super) fn has_room(&self) -> bool {
+        let unheard = self.said.without(self.heard).unwrap_or_default();
+        unheard.messages < MESSAGES_MAX / 2 && unheard.bytes < BYTES_MAX / 2
+    }
+
     /// The other side is so far. False when it cannot be: it was less far before, or that much was never said.
     #[must_use]
     pub(super) fn is_heard(&mut self, heard: Amount) -> bool {

@@ -210,13 +210,15 @@ impl Drop for NodeMirror {
 fn spec(node: &Node, member: &Member) -> Result<Spec, Failure> {
     let runtime =
         node.runtime.upgrade().ok_or_else(|| Failure::message("the runtime has ended"))?;
+    let (capture, session) = runtime.logs.captures(Some(node.name()));
+    let alone = ("RAYTREE_ADDRESS".into(), "local".into());
     Ok(Spec {
         // This very program, also when its file was replaced meanwhile.
         program: "/proc/self/exe".into(),
         arg0: std::env::args_os().next(),
         args: runtime.again.clone(),
         // A runtime that one of its tasks starts has no nodes of its own.
-        environment: vec![("RAYTREE_ADDRESS".into(), "local".into()), runtime.door.for_children()],
+        environment: [alone, runtime.door.for_children()].into_iter().chain(session).collect(),
         directory: None,
         role: serve::NODE.to_owned(),
         name: node.name().to_owned(),
@@ -227,5 +229,6 @@ fn spec(node: &Node, member: &Member) -> Result<Spec, Failure> {
         })?,
         incarnation: incarnation(member.incarnation),
         beat_every: limits::BEAT_EVERY,
+        capture,
     })
 }

@@ -108,7 +108,8 @@ impl Head {
 
     fn said(&self, ctx: &Context<HeadMsg>, said: ToDriver) {
         match said {
-            ToDriver::Beat => {}
+            // Lines do not come so far.
+            ToDriver::Beat | ToDriver::Lines(_) => {}
             ToDriver::Look { ticket } => self.driver.lets_look(ticket),
             ToDriver::Resident { ticket, news } => self.driver.residents.hear(ticket, *news),
             ToDriver::Lacks => self.store(ctx),

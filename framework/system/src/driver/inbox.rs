@@ -39,6 +39,11 @@ impl Inbox {
         heard.said.push_back(said);
     }
 
+    /// The head was heard, with something that is not handled here.
+    pub(super) fn is_heard(&self) {
+        self.said.lock().last = clock::now();
+    }
+
     /// The oldest, which stays until it [is done](Inbox::is_done).
     pub(super) fn first(&self) -> Option<Said<ToDriver>> {
         self.said.lock().said.front().cloned()

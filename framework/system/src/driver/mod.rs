@@ -32,11 +32,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_config::{Config, HostPort};
-use raytree_process::cluster::{FromDriver, Greeting, Host, Template, Terms, Worker};
+use raytree_process::cluster::{FromDriver, Greeting, Host, Template, Terms, ToDriver, Worker};
 use raytree_process::program::Program;
 use raytree_supervise::{Addr, ChildSpec, SupervisorSpec, clock};
-use raytree_types::{Error, JobId, Resources, Result, Strategy, limits};
-use raytree_wire::{Hello, Messages, Plane, Stream, Tls, Token, dial};
+use raytree_types::{Error, JobId, LogLines, Resources, Result, Strategy, limits};
+use raytree_wire::{Hello, Messages, Plane, Said, Stream, Tls, Token, dial};
 use tokio::sync::Semaphore;
 
 use crate::runtime::Shared;
@@ -124,6 +124,10 @@ impl Driver {
         let own = Arc::downgrade(&driver);
         let heard = move |said| {
             let Some(driver) = own.upgrade() else { return };
+            let said = match said {
+                Said::Message(ToDriver::Lines(lines)) => return driver.prints(lines),
+                other => other,
+            };
             driver.inbox.takes(said);
             // Refused when the runtime has ended.
             _ = driver.addr.cast(HeadMsg::Heard);
@@ -248,6 +252,14 @@ impl Driver {
     /// Where the head listens.
     pub(crate) fn head(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What a worker has written; the head was heard with it.
+    fn prints(&self, lines: LogLines) {
+        self.inbox.is_heard();
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.logs.hears(lines);
+        }
     }
 
     /// The runtime ends, in order: the head closes the job.

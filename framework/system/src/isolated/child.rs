@@ -166,6 +166,7 @@ impl Wanted<'_> {
         let details = serde_json::to_string(&Details { threads, namespace });
         // A runtime that its code starts has no nodes, unless that code says so.
         let alone = ("RAYTREE_ADDRESS".into(), "local".into());
+        let (capture, session) = runtime.logs.captures(None);
         let environment = self.isolation.environment.iter();
         let environment = environment.map(|(key, value)| (key.into(), value.into()));
         Ok(Spec {
@@ -175,6 +176,7 @@ impl Wanted<'_> {
             args: runtime.again.clone(),
             environment: [alone, runtime.door.for_children()]
                 .into_iter()
+                .chain(session)
                 .chain(environment)
                 .collect(),
             directory: self.isolation.directory.clone(),
@@ -183,6 +185,7 @@ impl Wanted<'_> {
             details: details.map_err(|error| Cause::message(error.to_string()))?,
             incarnation: self.incarnation,
             beat_every: limits::BEAT_EVERY,
+            capture,
         })
     }
 }

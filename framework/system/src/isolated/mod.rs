@@ -36,18 +36,27 @@ pub(crate) fn spec() -> SupervisorSpec {
     SupervisorSpec::new(Strategy::OneForOne).independent()
 }
 
+static KEEPER: Mutex<Option<&'static Keeper>> = Mutex::new(None);
+
 /// The thread that starts this process's children, from the first one on. One that has ended is replaced.
 ///
 /// # Errors
 /// A sentence.
 pub(crate) fn keeper() -> Result<&'static Keeper, String> {
-    static KEEPER: Mutex<Option<&'static Keeper>> = Mutex::new(None);
     let mut kept = KEEPER.lock();
     if let Some(keeper) = kept.filter(|keeper| keeper.is_alive()) {
         return Ok(keeper);
     }
     let keeper = Keeper::start().map_err(|error| format!("no process can be started: {error}"))?;
     Ok(*kept.insert(Box::leak(Box::new(keeper))))
+}
+
+/// Waits until what this process's children have written by now is kept and told.
+pub(crate) fn settle_logs() {
+    let keeper = *KEEPER.lock();
+    if let Some(keeper) = keeper {
+        keeper.settle_logs(limits::LOG_SETTLES_WITHIN);
+    }
 }
 
 /// A function that runs in a process of its own.

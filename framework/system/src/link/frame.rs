@@ -5,7 +5,7 @@ use std::fmt;
 use raytree_process::cluster::Worker;
 use raytree_types::codec::Encoded;
 use raytree_types::{
-    AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, TaskOptions,
+    AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, LogLines, TaskOptions,
 };
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -42,6 +42,8 @@ pub(super) enum Frame {
     Unpassed { numbers: Vec<u64> },
     /// A neighbour cannot be reached while calls there have no answer.
     Unreachable { worker: Worker },
+    /// What a process below the one who says it has written.
+    Lines(LogLines),
     /// A neighbour has surely ended, and all that it has passed was handed on.
     Ended { worker: Worker },
 }

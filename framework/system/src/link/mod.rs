@@ -34,6 +34,7 @@ mod channel;
 mod export;
 mod frame;
 mod import;
+mod logs;
 mod neighbour;
 mod outgoing;
 mod relay;
@@ -226,6 +227,7 @@ impl Link {
             Frame::Unpassed { numbers } => self.unpassed(&numbers),
             Frame::Unreachable { worker } => self.is_unreachable(worker),
             Frame::Ended { worker } => self.has_ended(&worker),
+            Frame::Lines(lines) => self.hears_lines(lines),
             Frame::Exited { export, exit } => {
                 let mut tables = self.tables.lock();
                 match tables.watched.remove(&export) {

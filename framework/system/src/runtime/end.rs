@@ -1,5 +1,6 @@
 //! How a runtime ends: in order, or because something it cannot do without is gone; and that everybody who waits is told.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use raytree_supervise::clock;
@@ -41,6 +42,9 @@ impl Shared {
                     // An error is that dropping a value has panicked.
                     _ = self.user.spawn_blocking(move || driver.end_lines(&cause)).await;
                 }
+                let logs = Arc::clone(&self.logs);
+                // An error means that the thread was torn down.
+                _ = self.system.spawn_blocking(move || logs.settle()).await;
                 self.ended("it was shut down");
             })
             .await;

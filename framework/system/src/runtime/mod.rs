@@ -36,6 +36,7 @@ use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held};
 use crate::link::{Births, Link};
+use crate::logs::Logs;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::task::block::Lent;
@@ -110,6 +111,7 @@ pub(crate) struct Shared {
     pub(crate) namespace: String,
     pub(crate) here: Here,
     pub(crate) door: Arc<Door>,
+    pub(crate) logs: Arc<Logs>,
     pub(crate) user: Handle,
     pub(crate) system: Handle,
     pub(crate) root: OnceLock<Root>,

@@ -27,6 +27,7 @@ use crate::cluster::node::{Details, Node};
 use crate::cluster::peers::Peers;
 use crate::cluster::role::{self, Part};
 use crate::gcs::table::ActorTable;
+use crate::logs::{self, Logs};
 use crate::node::ledger::Ledger;
 use crate::task::registry;
 use crate::task::table::TaskTable;
@@ -50,6 +51,7 @@ pub struct Init {
     inspect_dir: Option<PathBuf>,
     address: Option<String>,
     settings: Vec<(String, String)>,
+    log_to_driver: Option<bool>,
     node: Option<Details>,
     /// What this process is called by the one that has started it, and has said all that is to be said.
     part: Option<String>,
@@ -156,6 +158,14 @@ impl Init {
         self
     }
 
+    /// Whether this program prints what its nodes, workers and isolated processes write to their standard output and error,
+    /// each line with the name of its process. Lines that several of them write within five seconds stand once, with how often
+    /// they came. The files of the session have all of them either way. Default: the setting `logs.to_driver`, which is on.
+    pub fn log_to_driver(mut self, on: bool) -> Self {
+        self.log_to_driver = Some(on);
+        self
+    }
+
     /// The arguments with which this program is started again for a process of a task's own. Default: those of this process.
     /// They have to lead it here: what comes before runs there, too.
     #[doc(hidden)]
@@ -247,7 +257,8 @@ impl Init {
             namespace,
             abandoned_max,
         };
-        boot((id, is_node), (placed, wants), is_to_be, (actors_max, again), door)
+        let logs = config.map(|config| logs::Plan::of(config, self.log_to_driver));
+        boot((id, is_node), (placed, wants), is_to_be, (actors_max, again), (door, logs))
     }
 }
 
@@ -276,7 +287,7 @@ fn boot(
     (placed, wants): (Option<(Where, Config)>, Option<Resources>),
     is_to_be: Details,
     (actors_max, again): (usize, Vec<OsString>),
-    door: Door,
+    (door, logs): (Door, Option<logs::Plan>),
 ) -> Result<Runtime> {
     let place = placed.as_ref().map_or(&Where::Here, |(place, _)| place);
     let (nodes, is_alone) = (place.own_nodes(), matches!(place, Where::Here));
@@ -319,6 +330,7 @@ fn boot(
         namespace,
         here: Arc::clone(&here),
         door,
+        logs: Logs::new(logs, life),
         user: user_handle,
         system: system_handle,
         root: OnceLock::new(),
@@ -343,11 +355,15 @@ fn boot(
     };
     wait.recv_timeout(limits::START_WITHIN).map_err(late)?;
     wait_for(&there, nodes.len())?;
-    let Details { strict, namespace, .. } = for_nodes;
-    join(&shared, Terms { threads: None, strict, namespace }, wants, is_ready.as_ref())?;
+    join(&shared, terms(&shared, for_nodes), wants, is_ready.as_ref())?;
     ambient::offer_default(&shared);
     inspector::start(&shared);
     Ok(Runtime::first(shared))
+}
+
+/// What the runtimes of workers are told.
+fn terms(shared: &Shared, Details { strict, namespace, .. }: Details) -> Terms {
+    Terms { threads: None, strict, namespace, log_to_driver: shared.logs.to_driver() }
 }
 
 /// Nobody is behind them yet.

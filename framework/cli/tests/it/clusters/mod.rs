@@ -12,6 +12,7 @@ mod hosts;
 mod kills;
 mod links;
 mod lists;
+mod logs;
 mod panics;
 mod storms;
 mod support;

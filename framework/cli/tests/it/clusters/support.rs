@@ -121,6 +121,7 @@ fn at_home(command: &mut Command, folder: &TempDir) {
     command.current_dir(folder.path()).stdin(Stdio::null());
     command.env("XDG_CONFIG_HOME", own("config")).env("XDG_CACHE_HOME", own("cache"));
     command.env("RAYTREE_INSPECT_DIR", own("inspect")).env("HOME", folder.path());
+    command.env("RAYTREE_LOGS__FOLDER", own("logs"));
     command.env_remove("RAYTREE_ADDRESS").env_remove("COLUMNS");
     // No fixed port in a test, unless it says one.
     command.env("RAYTREE_DASHBOARD__PORT", "0");
@@ -348,12 +349,18 @@ impl Program {
 
     /// What it says next.
     pub(crate) fn says(&mut self) -> String {
+        let line = self.line(|line| line.contains(SAYS));
+        line.split_once(SAYS).map(|(_, said)| said.to_owned()).expect("it was asked for")
+    }
+
+    /// The next line of this kind that it prints.
+    pub(crate) fn line(&mut self, is_it: impl Fn(&str) -> bool) -> String {
         loop {
             let mut line = String::new();
             let read = self.out.read_line(&mut line).expect("text");
             assert!(read > 0, "it ended and said nothing");
-            if let Some((_, said)) = line.split_once(SAYS) {
-                return said.trim_end().to_owned();
+            if is_it(line.trim_end()) {
+                return line.trim_end().to_owned();
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod actors;
 mod crowds;
+mod logs;
 mod losses;
 mod nested;
 mod objects;

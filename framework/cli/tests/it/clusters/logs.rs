@@ -1,0 +1,53 @@
+//! What workers write reaches the driver, and stays in files of their node.
+
+use raytree::prelude::*;
+
+use super::support::of;
+
+/// Writes a line on both outputs.
+#[remote]
+fn writes(line: String) -> u32 {
+    println!("{line}");
+    eprintln!("{line} again");
+    std::process::id()
+}
+
+/// A program whose task writes; it ends with its input. Nothing when it is run as a test.
+#[test]
+fn has_a_worker_that_writes() {
+    let is_program = std::env::var_os("RAYTREE_TEST_PROGRAM").is_some();
+    if std::env::var_os("RAYTREE_ROLE").is_none() && !is_program {
+        return;
+    }
+    let runtime = raytree::init().threads(2).start().expect("a runtime");
+    let pid = runtime.block_on(async { writes::remote("from far away".to_owned()).await });
+    pid.expect("a task");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).expect("an input");
+    runtime.shutdown();
+}
+
+#[test]
+fn what_a_worker_writes_is_printed_by_its_driver_and_kept_by_its_node() {
+    let plan = of(what_a_worker_writes_is_printed_by_its_driver_and_kept_by_its_node);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let mut program = cluster.program(has_a_worker_that_writes, 1);
+    let printed = program.line(|line| line.ends_with("from far away"));
+    let said = printed.strip_prefix("(job-1 pid=").and_then(|rest| rest.split_once(','));
+    let (pid, rest) = said.unwrap_or_else(|| panic!("{printed}"));
+    assert_eq!(rest, " node=node-1) from far away");
+    program.ends();
+    let kept = walk(&cluster.folder.path().join("logs"));
+    let name = format!("job-1_on_node-1-{pid}.err");
+    let file = kept.iter().find(|path| path.file_name().is_some_and(|own| *own == *name));
+    let file = file.unwrap_or_else(|| panic!("no {name} in {kept:?}"));
+    let text = std::fs::read_to_string(file).expect("a file");
+    assert!(text.lines().any(|line| line == "from far away again"), "{text}");
+}
+
+/// All files below a folder.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let below = |path: std::path::PathBuf| if path.is_dir() { walk(&path) } else { vec![path] };
+    entries.flat_map(|entry| below(entry.path())).collect()
+}

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::file::remove;
 
 /// The environment variable by which a process knows the session of the one that has started it.
-pub const SESSION_VARIABLE: &str = "RAYTREE_SESSION";
+pub const SESSION_VARIABLE: &str = "RAYTREE_ROLE_SESSION";
 
 /// How the name of a session begins.
 const PREFIX: &str = "session-";

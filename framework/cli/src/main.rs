@@ -9,7 +9,7 @@ use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{
     actor, completions, config, context, dashboard, doctor, end, events, explain, groups, jobs,
-    man, nodes, run, start, status, stop, top, why,
+    logs, man, nodes, run, start, status, stop, top, why,
 };
 use raytree_config::{Config, LoadFrom};
 use raytree_daemon::ROLE_VARIABLE;
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor(&args, &folder, style(), &mut out, &mut err),
         Command::Kill(args) => end(&args, EndHow::Kill, &folder, &mut out, &mut err),
         Command::Restart(args) => end(&args, EndHow::Restart, &folder, &mut out, &mut err),
+        Command::Logs(args) => logs(&args, &folder, style(), &mut out, &mut err),
         Command::Explain(args) => explain(&args, style(), &mut out, &mut err),
         Command::Context(args) => context(&args, style(), &mut out, &mut err),
         Command::Start(args) => {

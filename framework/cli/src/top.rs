@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use raytree_top::{Demo, Moment, Nodes, Options, Source, Summary, Theme};
 use raytree_types::inspect::{
-    ActorDetail, Answer, EndHow, EndNote, EventQuery, Reply, Request, Role, Selection, Story,
-    TreeRow,
+    ActorDetail, Answer, EndHow, EndNote, EventQuery, LogQuery, Reply, Request, Role, Selection,
+    Story, TreeRow,
 };
-use raytree_types::limits;
+use raytree_types::{LogLine, limits};
 
 use crate::Code;
 use crate::args::TopArgs;
@@ -160,8 +160,15 @@ impl Source for Live {
         Ok(stories)
     }
 
-    fn logs(&mut self, path: &str, _lines: usize) -> Result<Vec<String>, String> {
-        Err(format!("what {path} prints goes to where its program was started"))
+    fn logs(&mut self, path: &str, lines: usize) -> Result<Vec<String>, String> {
+        let about = |which| Request::Logs(LogQuery { tail: lines, ..LogQuery::of(which) });
+        match self.ask(path, about)? {
+            Answer::Logs(text) => {
+                let line = |line: LogLine| format!("{}  {}", line.output, line.text);
+                Ok(text.lines.into_iter().map(line).collect())
+            }
+            _ => Err(NONSENSE.to_owned()),
+        }
     }
 
     fn kill(&mut self, path: &str) -> Result<String, String> {

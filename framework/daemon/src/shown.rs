@@ -1,13 +1,14 @@
 //! What a head or a node shows of itself to those who look from outside: its tree. It has no actors of its users.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use raytree_config::Config;
 use raytree_inspector::{Door, Inspected, Owners};
+use raytree_process::logs::{Session, Whose, answer};
 use raytree_supervise::{Probe, Root};
 use raytree_types::RuntimeId;
-use raytree_types::inspect::{Role, place};
+use raytree_types::inspect::{LogQuery, LogText, Refused, Role, place};
 
 /// See the [module documentation](self).
 struct Shown {
@@ -16,6 +17,7 @@ struct Shown {
     root: Root,
     /// Where the head listens, once that is known.
     cluster: Box<dyn Fn() -> Option<SocketAddr> + Send + Sync>,
+    kept: Arc<OnceLock<Arc<Session>>>,
 }
 
 impl Inspected for Shown {
@@ -35,6 +37,25 @@ impl Inspected for Shown {
         (self.cluster)().map(|address| address.to_string())
     }
 
+    fn log(
+        &self,
+        whose: raytree_inspector::Whose<'_>,
+        query: &LogQuery,
+    ) -> Result<LogText, Refused> {
+        let name;
+        let whose = match whose {
+            raytree_inspector::Whose::Own => Whose::Pid(std::process::id()),
+            raytree_inspector::Whose::Pid(pid) => Whose::Pid(pid),
+            // Workers are called after their job and their node.
+            raytree_inspector::Whose::Child(job) => {
+                let node = self.kept.get().and_then(|session| session.node());
+                name = format!("{job} on {}", node.unwrap_or_default());
+                Whose::Named(&name)
+            }
+        };
+        answer(self.kept.get().map(|session| &**session), whose, query)
+    }
+
     fn owners(&self) -> Option<Owners> {
         None
     }
@@ -45,6 +66,8 @@ impl Inspected for Shown {
 pub(crate) struct Sight {
     id: RuntimeId,
     pub(crate) door: Arc<Door>,
+    /// Where what its processes write is kept, once that is known.
+    pub(crate) kept: Arc<OnceLock<Arc<Session>>>,
 }
 
 impl Sight {
@@ -54,7 +77,7 @@ impl Sight {
         let is_wanted = settings.enabled && place::switched_on();
         let id = RuntimeId::next();
         let wanted = is_wanted.then(|| settings.folder.clone());
-        Self { id, door: Arc::new(Door::new(id, role, wanted)) }
+        Self { id, door: Arc::new(Door::new(id, role, wanted)), kept: Arc::default() }
     }
 }
 
@@ -68,8 +91,8 @@ impl Window {
         sight: &Sight,
         cluster: impl Fn() -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
-        let Sight { id, door } = sight.clone();
-        let shown = Shown { id, door, root: root.clone(), cluster: Box::new(cluster) };
+        let Sight { id, door, kept } = sight.clone();
+        let shown = Shown { id, door, root: root.clone(), cluster: Box::new(cluster), kept };
         let shown = Arc::new(shown);
         raytree_inspector::start(root, &shown);
         Self(shown)

@@ -15,7 +15,7 @@ use raytree_types::limits;
 use crate::owners::Forest;
 use crate::waits::Fate;
 use crate::whole::{Scene, Seam, Spot, ask_all, passed_on, seams};
-use crate::{Inspected, Owners, checkup, ending, process, search, story, waits, walk};
+use crate::{Inspected, Owners, checkup, ending, logs, process, search, story, waits, walk};
 
 /// What a reply holds besides its rows, generously.
 const HEAD_BYTES: usize = 8 << 10;
@@ -120,6 +120,11 @@ impl Talk {
             Request::Waits => {
                 let edges = waits::at_once(inspected, passed_on(patience));
                 Ok(Answer::Waits(waits::stories(&edges)))
+            }
+            Request::Logs(query) => {
+                let within = passed_on(patience);
+                let text = logs::of(inspected, &root(&query.which)?, &query, within)?;
+                Ok(Answer::Logs(Box::new(text)))
             }
             Request::End { ref which, how, confirmed } => {
                 let act = Mutex::new(None);

@@ -10,6 +10,7 @@ mod checkup;
 pub mod client;
 mod door;
 mod ending;
+mod logs;
 mod near;
 mod owners;
 mod process;
@@ -23,15 +24,17 @@ mod walk;
 mod whole;
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use raytree_supervise::{Addr, ChildSpec, Probe, Root, SupervisorMsg};
-use raytree_types::inspect::{Refused, Selection, Story, TreeRows, Wait};
+use raytree_types::inspect::{LogQuery, LogText, Refused, Selection, Story, TreeRows, Wait};
 use raytree_types::{ActorId, JobId, RuntimeId, limits};
 
 use actor::Inspector;
 pub use answer::{Said, Talk};
 pub use client::Feed;
 pub use door::Door;
+pub use logs::Whose;
 pub use stream::{StreamLine, answer_over};
 pub use walk::{Branch, walk};
 
@@ -74,6 +77,15 @@ pub trait Inspected: Send + Sync + 'static {
         None
     }
 
+    /// What this process, or one that it has started, has written, as far as it is kept.
+    ///
+    /// # Errors
+    /// [`Refused::NoLog`] with the reason.
+    fn log(&self, _whose: Whose<'_>, _query: &LogQuery) -> Result<LogText, Refused> {
+        let who = format!("the {}", self.door().role());
+        Err(Refused::NoLog { who, reason: "it writes to where it was started".to_owned() })
+    }
+
     /// How the logical tree is read; none where no actors of users live.
     fn owners(&self) -> Option<Owners>;
 }
@@ -94,6 +106,20 @@ impl std::fmt::Debug for End {
 
 /// Reads the selected rows of a logical tree, those alone that fit into so many bytes. It must not hold up who made it.
 pub type Owners = Box<dyn FnOnce(&Selection, usize) -> Result<TreeRows, Refused> + Send>;
+
+/// What the process has written in which somebody lives, below what is inspected. Blocks, at most so long.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn read_log(
+    inspected: &Weak<dyn Inspected>,
+    query: &LogQuery,
+    within: Duration,
+) -> Result<LogText, Refused> {
+    let root = inspected.upgrade().map(|held| held.root());
+    let gone = || Refused::NoSuchPath { path: query.which.clone(), near: Vec::new() };
+    logs::of(inspected, &root.ok_or_else(gone)?, query, within)
+}
 
 /// Adds the inspector to a tree that is up, if there is to be one. Returns at once.
 pub fn start<T: Inspected>(root: &Root, inspected: &Arc<T>) {

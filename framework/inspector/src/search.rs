@@ -27,7 +27,7 @@ pub(crate) fn find(
         Ok(probe) => return say(&probe),
         Err(missed) => missed,
     };
-    let (named, known) = named(root, which);
+    let (named, known) = named(root, which, false);
     match &named[..] {
         [] => {}
         [one] => return say(one),
@@ -64,15 +64,19 @@ fn about(request: &Request, which: String) -> Request {
     }
 }
 
-/// Those in this process with this name or id, and the names of all.
-fn named(root: &Arc<Probe>, which: &str) -> (Vec<Arc<Probe>>, Vec<String>) {
+/// Those in this process with this name or id, with or without those that stand for somebody else's; and the names of all.
+pub(crate) fn named(
+    root: &Arc<Probe>,
+    which: &str,
+    borrowed: bool,
+) -> (Vec<Arc<Probe>>, Vec<String>) {
     let (mut found, mut known) = (Vec::new(), Vec::new());
     let mut open = vec![Arc::clone(root)];
     while let Some(probe) = open.pop() {
         let name = probe.name();
         let base = name.rsplit_once('#').map_or(name, |(base, _)| base);
         let is_id = || probe.actor().is_some_and(|id| id.to_string() == which);
-        if (name == which || base == which || is_id()) && !probe.is_borrowed() {
+        if (name == which || base == which || is_id()) && (borrowed || !probe.is_borrowed()) {
             found.push(Arc::clone(&probe));
         }
         known.push(base.to_owned());
@@ -82,7 +86,7 @@ fn named(root: &Arc<Probe>, which: &str) -> (Vec<Arc<Probe>>, Vec<String>) {
 }
 
 /// The seam through which a path leads, and the rest of it.
-fn through<'a>(seams: &'a [Seam], path: &str) -> Option<(&'a Seam, String)> {
+pub(crate) fn through<'a>(seams: &'a [Seam], path: &str) -> Option<(&'a Seam, String)> {
     seams.iter().find_map(|seam| {
         let rest = path.strip_prefix(&seam.mirror.path())?.strip_prefix('/')?;
         Some((seam, rest.to_owned()))
@@ -164,7 +168,7 @@ pub(crate) fn grafted(mirror: &str, path: &str) -> String {
     }
 }
 
-fn closest(missed: Refused, which: &str, known: &[String]) -> Refused {
+pub(crate) fn closest(missed: Refused, which: &str, known: &[String]) -> Refused {
     match missed {
         Refused::NoSuchPath { path, near: level } if level.is_empty() => {
             let mut names: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -179,7 +183,7 @@ fn closest(missed: Refused, which: &str, known: &[String]) -> Refused {
     }
 }
 
-fn ambiguous(which: &str, paths: impl Iterator<Item = String>) -> Refused {
+pub(crate) fn ambiguous(which: &str, paths: impl Iterator<Item = String>) -> Refused {
     let paths = paths.take(limits::INSPECT_NEAR_MAX).collect();
     Refused::Ambiguous { which: which.to_owned(), paths }
 }

@@ -122,6 +122,7 @@
 
 mod attributes;
 mod items;
+pub mod logs;
 mod outcome;
 mod run;
 pub mod testing;

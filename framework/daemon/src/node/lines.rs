@@ -43,6 +43,11 @@ impl Kept {
         Self { session, allowance: Mutex::new(allowance), under_way: Arc::default() }
     }
 
+    /// None where nothing can be kept.
+    pub(crate) fn session(&self) -> Option<Arc<Session>> {
+        self.session.clone()
+    }
+
     /// What becomes of what a worker writes: one of a driver that wants to hear it, or another.
     pub(crate) fn captures(
         &self,

@@ -79,6 +79,10 @@ impl Node {
         let metrics = gauge.as_ref().map(|gauge| gauge.address);
         let actors = (sessions.clone(), uplink.clone());
         let station = Station::new(config, head, (process, mark, metrics), actors, tell)?;
+        if let Some(session) = station.logs.session() {
+            // Set once, here.
+            _ = station.sight.kept.set(session);
+        }
         let ends_within = station.ends_within;
         let pool = station.pool.clone();
         let own = Arc::clone(&station);

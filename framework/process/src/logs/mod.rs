@@ -13,6 +13,7 @@ mod file;
 mod pump;
 mod read;
 mod session;
+mod show;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use raytree_types::LogLines;
 pub(crate) use pump::{Ends, Pump, Written};
 pub use read::{LogPlace, LogRead, after, tail};
 pub use session::{Rotation, SESSION_VARIABLE, Session};
+pub use show::{Whose, answer};
 
 /// Hears the lines of a child. Called on the pump's thread: it must hand them on, or drop them, and return.
 pub type Tell = Arc<dyn Fn(LogLines) + Send + Sync>;

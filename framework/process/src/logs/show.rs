@@ -3,10 +3,29 @@
 use std::fs;
 use std::io;
 
-use raytree_types::inspect::{LogMark, LogQuery, LogText};
+use raytree_types::inspect::{LogMark, LogQuery, LogText, Refused};
 use raytree_types::{LogLine, LogSource, Output, limits};
 
 use super::{LogPlace, Session, after, tail};
+
+/// What a process has written, for whoever asks it of one that keeps this session, or none.
+///
+/// # Errors
+/// [`Refused::NoLog`].
+pub fn answer(
+    session: Option<&Session>,
+    whose: Whose<'_>,
+    query: &LogQuery,
+) -> Result<LogText, Refused> {
+    let who = match whose {
+        Whose::Pid(pid) => format!("process {pid}"),
+        Whose::Named(name) => name.to_owned(),
+    };
+    let none = |reason: String| Refused::NoLog { who: who.clone(), reason };
+    let session = session.ok_or_else(|| none("nothing is kept here".to_owned()))?;
+    let read = session.read(whose, query).map_err(|error| none(error.to_string()))?;
+    read.ok_or_else(|| none("it has written nothing, or that is kept elsewhere".to_owned()))
+}
 
 /// Whose lines are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +43,8 @@ impl Session {
     /// What the operating system said.
     pub fn read(&self, whose: Whose<'_>, query: &LogQuery) -> io::Result<Option<LogText>> {
         let Some(stem) = self.newest(whose)? else { return Ok(None) };
-        let outputs = Output::BOTH.into_iter().filter(|own| query.output.is_none_or(|one| one == *own));
+        let outputs =
+            Output::BOTH.into_iter().filter(|own| query.output.is_none_or(|one| one == *own));
         let since = query.since.as_ref().map(|mark| {
             // Another process has its place: all that it has written is new.
             if mark.files == stem { mark.clone() } else { LogMark::default() }

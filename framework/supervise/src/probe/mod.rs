@@ -197,6 +197,12 @@ impl Probe {
         self.with_extra(host.is_some(), |extra| extra.host = host);
     }
 
+    /// Where somebody lives for whom it stands.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        self.extra.lock().as_ref().and_then(|extra| extra.host.clone())
+    }
+
     /// It stands for an actor of another process, which is reached over there; who looks for that one finds it elsewhere.
     pub fn is_borrowed_from(&self, there: String) {
         self.with_extra(true, |extra| (extra.host, extra.is_borrowed) = (Some(there), true));

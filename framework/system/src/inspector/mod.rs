@@ -8,11 +8,11 @@ mod waits;
 
 use std::sync::Arc;
 
-use raytree_inspector::{Door, End, Inspected, Owners, walk};
+use raytree_inspector::{Door, End, Inspected, Owners, Whose, walk};
 use raytree_supervise::Probe;
 use raytree_types::{ActorId, JobId, RuntimeId};
 
-use raytree_types::inspect::{Story, Wait};
+use raytree_types::inspect::{LogQuery, LogText, Refused, Story, Wait};
 
 use crate::gcs::table::Ending;
 use crate::runtime::Shared;
@@ -71,6 +71,10 @@ impl Inspected for Shared {
             }
         };
         Some(End { takes_along, kill: Box::new(kill) })
+    }
+
+    fn log(&self, whose: Whose<'_>, query: &LogQuery) -> Result<LogText, Refused> {
+        self.logs.read(whose, query)
     }
 
     fn owners(&self) -> Option<Owners> {

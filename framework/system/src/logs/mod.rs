@@ -11,13 +11,15 @@
 mod printer;
 
 use std::path::PathBuf;
+use std::process::id as own_id;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use raytree_config::Config;
 use raytree_engine::logs::{Allowance, Passed};
-use raytree_process::logs::{Capture, Rotation, Session, Tell};
+use raytree_process::logs::{Capture, Rotation, Session, Tell, Whose, answer};
 use raytree_supervise::clock;
+use raytree_types::inspect::{LogQuery, LogText, Refused};
 use raytree_types::{LogLines, limits};
 
 use crate::runtime::life::Life;
@@ -142,6 +144,28 @@ impl Logs {
             }
             None => Err(lines),
         }
+    }
+
+    /// What a process below this one, or this one, has written.
+    ///
+    /// # Errors
+    /// [`Refused::NoLog`].
+    pub(crate) fn read(
+        &self,
+        whose: raytree_inspector::Whose<'_>,
+        query: &LogQuery,
+    ) -> Result<LogText, Refused> {
+        let whose = match whose {
+            raytree_inspector::Whose::Own if self.plan.is_some() => {
+                let reason = "it is the program, and writes to where it was started".to_owned();
+                return Err(Refused::NoLog { who: format!("process {}", own_id()), reason });
+            }
+            raytree_inspector::Whose::Own => Whose::Pid(own_id()),
+            raytree_inspector::Whose::Pid(pid) => Whose::Pid(pid),
+            raytree_inspector::Whose::Child(name) => Whose::Named(name),
+        };
+        let session = self.session.lock().clone().flatten();
+        answer(session.as_deref(), whose, query)
     }
 
     /// What was written by now is printed when this returns, or so much time has passed. Blocks.

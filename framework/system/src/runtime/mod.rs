@@ -20,10 +20,10 @@ use raytree_engine::placement::{Loan, Verdict};
 use raytree_engine::task::Phase;
 use raytree_inspector::Door;
 use raytree_supervise::{Addr, Probe, Root, SupervisorMsg};
-use raytree_types::inspect::TreeSnapshot;
+use raytree_types::inspect::{LogQuery, LogText, Refused, TreeSnapshot};
 use raytree_types::resources::CPU;
 use raytree_types::{
-    ActorId, ActorIds, ActorOptions, Demand, Error, ExitKind, Resources, Result, RuntimeId,
+    ActorId, ActorIds, ActorOptions, Demand, Error, ExitKind, Resources, Result, RuntimeId, limits,
 };
 use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
@@ -218,6 +218,16 @@ impl Runtime {
     #[must_use]
     pub fn node_processes(&self) -> Vec<Option<u32>> {
         self.shared.peers.processes()
+    }
+
+    /// What the process has written in which somebody lives, this one's or one below it. Blocks. See `raytree::logs`.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    #[doc(hidden)]
+    pub fn read_log(&self, query: &LogQuery) -> std::result::Result<LogText, Refused> {
+        let inspected: Weak<dyn raytree_inspector::Inspected> = Arc::downgrade(&self.shared) as _;
+        raytree_inspector::read_log(&inspected, query, limits::INSPECT_ANSWER_WITHIN)
     }
 
     /// All resources there are.

@@ -6,6 +6,7 @@ mod checkup;
 mod cluster;
 mod detail;
 mod event;
+mod logs;
 pub mod place;
 pub mod protocol;
 mod tree;
@@ -24,6 +25,7 @@ pub use cluster::{
 };
 pub use detail::{ActorDetail, EndHow, EndNote, PolicyDetail};
 pub use event::{Event, EventKind, EventQuery, Events, Missing, Story, StoryStep};
+pub use logs::{LogMark, LogQuery, LogText};
 pub use protocol::{Answer, Asked, Refused, Reply, Request, Role, Versioned};
 pub use tree::{Edit, Misfit, ProcessRow, Selection, TreeChanges, TreeRow, TreeRows};
 pub use wait::{Party, Wait, Who};

@@ -12,6 +12,7 @@ use super::INSPECT_VERSION;
 use super::checkup::Checkup;
 use super::detail::{ActorDetail, EndHow, EndNote};
 use super::event::{EventQuery, Events, Story};
+use super::logs::{LogQuery, LogText};
 use super::tree::{Selection, TreeChanges, TreeRows};
 use super::wait::Wait;
 use crate::ids::RuntimeId;
@@ -69,6 +70,8 @@ pub enum Request {
     Edges,
     /// How are your system actors, and those of the processes below you? Each is sent a message.
     Checkup,
+    /// What the process has written in which somebody lives.
+    Logs(LogQuery),
     /// End a life of an actor, or the actor.
     End {
         /// Which: its path, its name or its id.
@@ -167,6 +170,8 @@ pub enum Answer {
     Edges(Vec<Wait>),
     /// To [`Request::Checkup`].
     Checkup(Checkup),
+    /// To [`Request::Logs`].
+    Logs(Box<LogText>),
     /// To [`Request::End`].
     End(EndNote),
     /// To [`Request::Panic`]: said before it is done, as whoever answers may be the one.
@@ -235,6 +240,22 @@ pub enum Refused {
     NoOwners {
         /// Who was asked.
         who: String,
+    },
+    /// Nothing of what it writes is kept.
+    #[error("there is no log of {who}: {reason}")]
+    NoLog {
+        /// The process.
+        who: String,
+        /// Why.
+        reason: String,
+    },
+    /// It stands in for an actor that lives elsewhere, where this process cannot look.
+    #[error("{which} lives on {host}, and is not seen from here: ask the head of the cluster")]
+    LivesElsewhere {
+        /// Its id.
+        which: String,
+        /// Where.
+        host: String,
     },
     /// Reading the tree failed; the runtime goes on.
     #[error("the tree could not be read: {reason}")]

@@ -1,0 +1,106 @@
+//! `raytree logs`: what the process has written in which somebody lives.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread::park_timeout;
+
+use raytree_inspector::client::AskError;
+use raytree_types::inspect::{Answer, LogQuery, LogText, Request};
+use raytree_types::{LogLine, Output, limits};
+
+use crate::args::LogsArgs;
+use crate::one::{Only, only};
+use crate::run::Code;
+use crate::text::plain;
+use crate::tree::Style;
+
+/// Prints the last lines, and with `--follow` what comes after them until it is interrupted.
+///
+/// # Errors
+/// `out` or `err` cannot be written.
+pub fn logs(
+    args: &LogsArgs,
+    folder: &Path,
+    style: Style,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    let output = match (args.out, args.err) {
+        (true, false) => Some(Output::Out),
+        (false, true) => Some(Output::Err),
+        _ => None,
+    };
+    let which = args.which.clone();
+    let mut query = LogQuery { which, tail: args.tail, output, since: None };
+    let mut whom = match only(&args.place, folder, &Request::Logs(query.clone()), err)? {
+        Ok(Only { whom, answer: Answer::Logs(text) }) => {
+            let next = text.next.clone();
+            print(&text, args, style, out, err)?;
+            query.since = Some(next);
+            whom
+        }
+        Ok(_) => return nonsense(err),
+        Err(code) => return Ok(code),
+    };
+    while args.follow {
+        out.flush()?;
+        park_timeout(limits::LOG_FOLLOW_EVERY);
+        match whom.ask(Request::Logs(query.clone())) {
+            Ok(reply) => {
+                let Answer::Logs(text) = reply.answer else { return nonsense(err) };
+                text.lines.iter().try_for_each(|line| one(line, args, style, out))?;
+                query.since = Some(text.next);
+            }
+            // It was asked while another life begins, say; what it writes is there the next time.
+            Err(AskError::Silent { .. }) => {}
+            Err(why) => {
+                writeln!(err, "raytree: {why}")?;
+                return Ok(Code::Partly);
+            }
+        }
+    }
+    Ok(Code::Good)
+}
+
+fn nonsense(err: &mut impl Write) -> io::Result<Code> {
+    writeln!(err, "raytree: the answer makes no sense")?;
+    Ok(Code::Partly)
+}
+
+fn print(
+    text: &LogText,
+    args: &LogsArgs,
+    style: Style,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<()> {
+    if args.json && !args.follow {
+        serde_json::to_writer_pretty(&mut *out, text)?;
+        writeln!(out)?;
+        return out.flush();
+    }
+    text.lines.iter().try_for_each(|line| one(line, args, style, out))?;
+    out.flush()?;
+    if text.lines.is_empty() {
+        writeln!(err, "raytree: {} has written nothing", text.source)?;
+    }
+    if text.is_cut {
+        writeln!(err, "raytree: older lines are in {}, or shown with --tail", text.folder)?;
+    }
+    Ok(())
+}
+
+/// One line: of which output, unless one alone was asked for, and what it says.
+fn one(line: &LogLine, args: &LogsArgs, style: Style, out: &mut impl Write) -> io::Result<()> {
+    if args.json {
+        serde_json::to_writer(&mut *out, line)?;
+        return writeln!(out);
+    }
+    // A pipe gets what was written.
+    let text = if style.lines { plain(&line.text) } else { line.text.clone() };
+    if args.out || args.err {
+        writeln!(out, "{text}")
+    } else {
+        writeln!(out, "{}  {text}", line.output)
+    }
+}

@@ -1,0 +1,193 @@
+//! What the process has written in which somebody lives, wherever that is.
+//!
+//! Each process reads its own files, which lie in the folder of the session that it knows from its parent; of a process that is
+//! gone its parent reads them.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use raytree_supervise::{NoWay, Probe};
+use raytree_types::inspect::{Answer, LogQuery, LogText, Refused, Request};
+
+use crate::Inspected;
+use crate::search::{ambiguous, closest, named, through};
+use crate::walk;
+use crate::whole::{Seam, ask_all, seams};
+
+/// Whose lines a process is to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Its own.
+    Own,
+    /// Those of the newest process of this name that it has started.
+    Child(&'a str),
+    /// Those of the process of this number, of its session.
+    Pid(u32),
+}
+
+/// What is meant, as far as one process knows.
+enum Found {
+    /// Somebody who lives in this process.
+    Here,
+    /// A process that this one has started.
+    Mirror(Arc<Probe>),
+    /// An actor that stands in here for itself: its id, and where it lives.
+    StandIn(String, String),
+}
+
+/// What is to be told of it.
+///
+/// # Errors
+/// [`Refused::NoSuchPath`], [`Refused::Ambiguous`], [`Refused::NoLog`].
+pub(crate) fn of(
+    inspected: &Weak<dyn Inspected>,
+    root: &Arc<Probe>,
+    query: &LogQuery,
+    within: Duration,
+) -> Result<LogText, Refused> {
+    let read = |whose: Whose<'_>| match inspected.upgrade() {
+        Some(held) => held.log(whose, query),
+        None => Err(Refused::NoSuchPath { path: query.which.clone(), near: Vec::new() }),
+    };
+    if query.which.is_empty() {
+        return read(Whose::Own);
+    }
+    let seams = seams(root, None);
+    if let Ok(pid) = query.which.parse() {
+        let own = if pid == std::process::id() { Whose::Own } else { Whose::Pid(pid) };
+        return read(own)
+            .or_else(|refused| everywhere(&seams, query, within).unwrap_or(Err(refused)));
+    }
+    let path = walk::from_root(&query.which, root.name());
+    let found = match walk::find(vec![Arc::clone(root)], &path) {
+        Ok(probe) => Ok(what(&probe, &seams)),
+        Err(missed) => {
+            let (found, known) = named(root, &query.which, true);
+            match meant(&found, &seams) {
+                Some(Some(found)) => Ok(found),
+                Some(None) => {
+                    let paths = found.iter().map(|probe| probe.path());
+                    return Err(ambiguous(&query.which, paths));
+                }
+                None => Err(closest(missed, &query.which, &known)),
+            }
+        }
+    };
+    match found {
+        Ok(Found::Here) => read(Whose::Own),
+        Ok(Found::Mirror(mirror)) => {
+            let seam = seams.iter().find(|seam| Arc::ptr_eq(&seam.mirror, &mirror));
+            let asked = seam.map(|seam| ask(seam, &about(query, ""), within));
+            match asked {
+                Some(Ok(text)) => Ok(text),
+                // Gone, or not to be looked at: its files are here.
+                _ => read(Whose::Child(mirror.name())),
+            }
+        }
+        Ok(Found::StandIn(id, host)) => {
+            let there = everywhere(&seams, &about(query, &id), within);
+            there.unwrap_or(Err(Refused::LivesElsewhere { which: id, host }))
+        }
+        Err(missed) => {
+            if let Some((seam, rest)) = through(&seams, &path) {
+                return ask(seam, &about(query, &rest), within);
+            }
+            match everywhere(&seams, query, within) {
+                // Whoever holds it says where it lives, and that is somewhere else below this process.
+                Some(Err(Refused::LivesElsewhere { which, host })) => {
+                    let there = everywhere(&seams, &about(query, &which), within);
+                    there.unwrap_or(Err(Refused::LivesElsewhere { which, host }))
+                }
+                Some(said) => said,
+                None => Err(missed),
+            }
+        }
+    }
+}
+
+/// The same about somebody else.
+fn about(query: &LogQuery, which: &str) -> LogQuery {
+    LogQuery { which: which.to_owned(), ..query.clone() }
+}
+
+/// What all of those mean that are called alike; nothing when they mean several things, or there is none of them. One that lives
+/// here, or below, is meant before one that only stands in.
+fn meant(found: &[Arc<Probe>], seams: &[Seam]) -> Option<Option<Found>> {
+    let mut meant: Option<Found> = None;
+    for probe in found {
+        let next = what(probe, seams);
+        match (&meant, &next) {
+            (None | Some(Found::StandIn(..)), _) => meant = Some(next),
+            (Some(_), Found::StandIn(..)) => {}
+            (Some(Found::Mirror(one)), Found::Mirror(other)) if Arc::ptr_eq(one, other) => {}
+            (Some(_), _) => return Some(None),
+        }
+    }
+    meant.map(Some)
+}
+
+fn what(probe: &Arc<Probe>, seams: &[Seam]) -> Found {
+    if probe.passage().is_some() {
+        return Found::Mirror(Arc::clone(probe));
+    }
+    let Some(id) = probe.actor() else { return Found::Here };
+    if let Some(host) = probe.host() {
+        return Found::StandIn(id.to_string(), host);
+    }
+    // One in a process of its own: that is called as it is.
+    let base = |name: &str| name.split('#').next().unwrap_or_default().to_owned();
+    let own = seams.iter().find(|seam| {
+        seam.mirror.name() == probe.name() || seam.mirror.name() == base(probe.name())
+    });
+    own.map_or(Found::Here, |seam| Found::Mirror(Arc::clone(&seam.mirror)))
+}
+
+/// What the process behind a seam says.
+fn ask(seam: &Seam, query: &LogQuery, within: Duration) -> Result<LogText, Refused> {
+    heard(seam, seam.passage.asks(&Request::Logs(query.clone()), within))
+}
+
+fn heard(seam: &Seam, answer: Result<Answer, NoWay>) -> Result<LogText, Refused> {
+    match answer {
+        Ok(Answer::Logs(text)) => Ok(*text),
+        Ok(Answer::Refused(refused)) => Err(refused),
+        Ok(_) => Err(Refused::Unreadable { reason: "the answer makes no sense".to_owned() }),
+        Err(why) => {
+            let mirror = seam.mirror.path();
+            Err(Refused::Unreadable { reason: format!("{mirror} cannot be looked at: {why}") })
+        }
+    }
+}
+
+/// What those below say who know of it; of several refusals the one that says most; none when all say that there is no such
+/// thing.
+fn everywhere(
+    seams: &[Seam],
+    query: &LogQuery,
+    within: Duration,
+) -> Option<Result<LogText, Refused>> {
+    let request = Request::Logs(query.clone());
+    let answers = ask_all(seams, |passage| passage.asks(&request, within));
+    let mut refused = None;
+    for (seam, answer) in seams.iter().zip(answers) {
+        // It has just begun, or is not to be looked at.
+        if matches!(&answer, Err(why) if why.is_shut) {
+            continue;
+        }
+        match heard(seam, answer) {
+            Ok(text) => return Some(Ok(text)),
+            Err(why) => {
+                let weight = |refused: &Refused| match refused {
+                    Refused::NoSuchPath { .. } => 0,
+                    Refused::Unreadable { .. } => 1,
+                    Refused::NoLog { .. } => 2,
+                    _ => 3,
+                };
+                if weight(&why) > refused.as_ref().map_or(0, weight) {
+                    refused = Some(why);
+                }
+            }
+        }
+    }
+    refused.map(Err)
+}

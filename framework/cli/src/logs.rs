@@ -10,6 +10,7 @@ use raytree_types::{LogLine, Output, limits};
 
 use crate::args::LogsArgs;
 use crate::one::{Only, only};
+use crate::reach::Whom;
 use crate::run::Code;
 use crate::text::plain;
 use crate::tree::Style;
@@ -32,7 +33,7 @@ pub fn logs(
     };
     let which = args.which.clone();
     let mut query = LogQuery { which, tail: args.tail, output, since: None };
-    let mut whom = match only(&args.place, folder, &Request::Logs(query.clone()), err)? {
+    let whom = match only(&args.place, folder, &Request::Logs(query.clone()), err)? {
         Ok(Only { whom, answer: Answer::Logs(text) }) => {
             let next = text.next.clone();
             print(&text, args, style, out, err)?;
@@ -42,7 +43,19 @@ pub fn logs(
         Ok(_) => return nonsense(err),
         Err(code) => return Ok(code),
     };
-    while args.follow {
+    if args.follow { follow(whom, query, args, style, out, err) } else { Ok(Code::Good) }
+}
+
+/// Prints what comes from now on, until it is interrupted or whoever is asked is gone.
+fn follow(
+    mut whom: Whom,
+    mut query: LogQuery,
+    args: &LogsArgs,
+    style: Style,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    loop {
         out.flush()?;
         park_timeout(limits::LOG_FOLLOW_EVERY);
         match whom.ask(Request::Logs(query.clone())) {
@@ -59,7 +72,6 @@ pub fn logs(
             }
         }
     }
-    Ok(Code::Good)
 }
 
 fn nonsense(err: &mut impl Write) -> io::Result<Code> {

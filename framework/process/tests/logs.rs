@@ -1,5 +1,7 @@
 //! What real processes write: kept, told, bounded.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;

@@ -1,5 +1,7 @@
 //! What processes have written, read from outside by who lives in them.
 
+#![expect(clippy::print_stdout, reason = "what is written is what is tested")]
+
 use std::any::type_name;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -140,7 +142,7 @@ fn what_comes_later_is_followed() {
     assert_eq!(next(), "the first line");
     for line in ["the second", "the third"] {
         let written = scribe.writes(line.to_owned());
-        runtime.block_on(async { written.await }).expect("it lives");
+        runtime.block_on(written).expect("it lives");
         assert_eq!(next(), line);
     }
     child.kill().and_then(|()| child.wait()).expect("it is ours");

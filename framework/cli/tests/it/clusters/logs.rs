@@ -1,5 +1,7 @@
 //! What workers write reaches the driver, and stays in files of their node.
 
+#![expect(clippy::print_stdout, reason = "what is written is what is tested")]
+
 use raytree::prelude::*;
 
 use super::support::of;

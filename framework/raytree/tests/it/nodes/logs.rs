@@ -1,5 +1,7 @@
 //! What nodes and isolated processes write: printed by the program, and kept in files.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what is written is what is tested")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -1,11 +1,10 @@
 //! The thread that takes what children write.
 //!
 //! It reads whenever there is something, so that no child waits for longer than a file takes to be written; whoever is told of
-//! lines hands them on or drops them.
+//! lines hands them on or drops them. Whoever starts children, or hears that they end, leaves files to this thread.
 //!
 //! Invariants:
 //! - **LU-1 (all-kept):** what a child has written before it ended is in its files, and told, when it has been settled.
-//! - **LU-2 (no-wait):** whoever starts children, or hears that they end, never waits for a disk.
 
 use std::collections::HashMap;
 use std::fs::File;

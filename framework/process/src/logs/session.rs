@@ -4,8 +4,8 @@
 //! held for as long as that process lives. The folders of sessions that are over stay, up to a bound.
 //!
 //! Invariants:
-//! - **LS-1 (ours-alone):** files are written in a folder of this user that nobody else may enter, or not at all.
-//! - **LS-2 (bounded):** the sessions that are over, and the files of processes that have ended, are bounded in number; nothing
+//! - **SF-1 (ours-alone):** files are written in a folder of this user that nobody else may enter, or not at all.
+//! - **SF-2 (bounded):** the sessions that are over, and the files of processes that have ended, are bounded in number; nothing
 //!   of one who lives is removed.
 
 use std::collections::VecDeque;
@@ -252,7 +252,7 @@ mod tests {
     const ROTATION: Rotation = Rotation { bytes: 100, files: 2 };
 
     #[test]
-    fn ls_1_a_folder_that_others_may_enter_is_refused() {
+    fn sf_1_a_folder_that_others_may_enter_is_refused() {
         let below = tempfile::tempdir().expect("a folder");
         let session = Session::begin(below.path(), ROTATION, true).expect("a session");
         let mode = |path: &Path| fs::metadata(path).expect("a folder").mode() & 0o777;
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn ls_2_old_sessions_go_and_those_of_the_living_stay() {
+    fn sf_2_old_sessions_go_and_those_of_the_living_stay() {
         let below = tempfile::tempdir().expect("a folder");
         let first = Session::begin(below.path(), ROTATION, true).expect("a session");
         let all = first.folder().parent().and_then(Path::parent).expect("a folder").to_owned();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn ls_2_of_processes_that_have_ended_the_last_ones_keep_their_files() {
+    fn sf_2_of_processes_that_have_ended_the_last_ones_keep_their_files() {
         let below = tempfile::tempdir().expect("a folder");
         let session = Session::begin(below.path(), ROTATION, true).expect("a session");
         for pid in 0..=limits::LOG_ENDED_KEPT as u32 {

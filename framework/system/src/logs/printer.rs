@@ -2,8 +2,8 @@
 //! lines, and nobody's time.
 //!
 //! Invariants:
-//! - **PR-1 (never-waits):** whoever gives lines never waits for the terminal.
-//! - **PR-2 (counted):** what finds no room is dropped, and how much it was is printed next.
+//! - **LP-1 (never-waits):** whoever gives lines never waits for the terminal.
+//! - **LP-2 (counted):** what finds no room is dropped, and how much it was is printed next.
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn pr_1_pr_2_a_terminal_that_stands_still_costs_lines_and_they_are_counted() {
+    fn lp_1_lp_2_a_terminal_that_stands_still_costs_lines_and_they_are_counted() {
         let (printer, lets, told) = gated(1000);
         // However many, and nobody reads.
         for number in 0..1000 {

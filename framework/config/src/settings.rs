@@ -223,7 +223,7 @@ mod tests {
                 number.checked_sub(1).map_or("-1".to_owned(), |below| format!("{below}{unit}"));
             assert!(takes(&below).is_err(), "{} below {low}", entry.key);
         }
-        assert_eq!(ordered, 15);
+        assert_eq!(ordered, 17);
     }
 
     #[test]

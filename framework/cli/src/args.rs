@@ -8,6 +8,7 @@ use raytree_types::inspect::Selection;
 
 use crate::context::ContextArgs;
 use crate::doctor::DoctorArgs;
+use crate::logs::LogsArgs;
 use crate::reach::Where;
 use crate::table::View;
 
@@ -374,39 +375,6 @@ pub struct EventsArgs {
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = whole::<usize>)]
     pub limit: usize,
     /// Print the entries as JSON; with --follow one line each
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Whose lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-#[command(after_help = "\
-Exit codes:
-  0  it was printed
-  1  there is no such thing, nothing of it is kept, or somebody who may have it did not answer
-  2  nothing runs, or the head cannot be reached
-
-Each line begins with `out` or `err`, unless one of them alone is asked for: standard output comes first. A program itself, and
-a head or a node that was started by hand, write to where they were started. A process that has ended is found by its number.")]
-pub struct LogsArgs {
-    /// Who lives there: a path of the tree, the name or the id of an actor, a node, or the number of the process
-    pub which: String,
-    /// Where to look
-    #[command(flatten)]
-    pub place: Where,
-    /// At most so many lines of each output, the last ones
-    #[arg(long, value_name = "N", default_value_t = raytree_types::limits::LOG_TAIL_LINES, value_parser = whole::<usize>)]
-    pub tail: usize,
-    /// Go on printing what it writes, until it is interrupted
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Only what it wrote to standard output
-    #[arg(long, conflicts_with = "err")]
-    pub out: bool,
-    /// Only what it wrote to standard error
-    #[arg(long)]
-    pub err: bool,
-    /// Print the answer as JSON; with --follow one line each
     #[arg(long)]
     pub json: bool,
 }

@@ -73,7 +73,8 @@ impl Session {
         let source = LogSource {
             name: name.to_owned(),
             pid: pid.parse().unwrap_or_default(),
-            node: self.node().map(str::to_owned),
+            // A node's own name says it.
+            node: self.node().filter(|node| *node != name).map(str::to_owned),
         };
         let folder = self.folder().display().to_string();
         Ok(Some(LogText { source, folder, lines, is_cut, next }))

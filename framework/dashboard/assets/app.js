@@ -9,12 +9,14 @@ import * as tree from './tree.js';
 import * as actors from './actors.js';
 import * as jobs from './jobs.js';
 import * as events from './events.js';
+import * as logs from './logs.js';
 import * as waits from './waits.js';
 import * as timeline from './timeline.js';
 
 const VIEWS = [
   ['cluster', 'Cluster', cluster], ['nodes', 'Nodes', nodes], ['tree', 'Tree', tree], ['actors', 'Actors', actors],
-  ['jobs', 'Jobs', jobs], ['events', 'Events', events], ['waits', 'Waits', waits], ['timeline', 'Timeline', timeline],
+  ['jobs', 'Jobs', jobs], ['events', 'Events', events], ['logs', 'Logs', logs],
+  ['waits', 'Waits', waits], ['timeline', 'Timeline', timeline],
 ];
 
 /** Where one is: the view, and what was chosen there. It is the address, so that it can be sent to others. */
@@ -103,11 +105,12 @@ function frame() {
     last = view;
   }
   const open = params.get('actor');
-  return h('div', { id: 'app', class: open ? 'split' : '' }, header(), nav(view),
+  const side = drawer(open) ?? module.side?.(params);
+  return h('div', { id: 'app', class: side ? 'split' : '' }, header(), nav(view),
     store.link === 'lost' && h('p', { class: 'banner bad', role: 'alert' }, `${store.why}: what you see is from ${store.at ? clock(store.at) : 'nowhere yet'}. It is tried again.`),
     store.link === 'silent' && h('p', { class: 'banner warn', role: 'alert' }, store.why),
     h('main', { id: 'main', tabindex: '-1', class: `view-${view}`, key: view }, module.view(params)),
-    drawer(open));
+    side);
 }
 
 /** Draws what there is to see, at the next frame. */
@@ -117,6 +120,7 @@ export function draw() {
     morph(document.getElementById('app'), frame());
     if (seen !== last) document.querySelector('nav a.here')?.scrollIntoView({ block: 'nearest', inline: 'center' });
     seen = last;
+    if (store.link !== 'out') VIEWS.find(([id]) => id === place().view)[2].drawn?.();
   });
 }
 
@@ -127,7 +131,7 @@ document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const isTyping = /INPUT|SELECT|TEXTAREA/.test(event.target.tagName);
   if (event.key === 'Escape') {
-    if (isTyping) event.target.blur(); else go({ actor: null });
+    if (isTyping) event.target.blur(); else go({ actor: null, task: null });
   } else if (isTyping) return;
   else if (event.key === '/') {
     document.querySelector('main input[type=search]')?.focus();

@@ -46,7 +46,7 @@ function crumbs(path) {
     : h('a', { href: '#', onclick: (event) => { event.preventDefault(); go({ actor: parts.slice(0, i + 1).join('/') }); } }, part)]);
 }
 
-const pair = (label, ...value) => h('div', { class: 'pair' }, h('dt', {}, label), h('dd', {}, value));
+export const pair = (label, ...value) => h('div', { class: 'pair' }, h('dt', {}, label), h('dd', {}, value));
 
 function now_(row) {
   const full = row.queue_limit > 0 ? `${num(row.queued)} of ${num(row.queue_limit)}` : num(row.queued);
@@ -101,3 +101,8 @@ function recorder(detail) {
     ? h('ol', { class: 'log', key: 'rl' }, [...detail.recorder].reverse().map((event) => h('li', {}, h('time', {}, clock(secs(event.at), true)), h('span', {}, event.what))))
     : h('p', { class: 'muted', key: 'rn' }, 'Nothing has happened to it.')];
 }
+
+/** The same place, for what is no actor. */
+export const recordDrawer = (title, close, ...parts) => h('aside', { class: 'drawer', key: 'drawer', 'aria-label': title },
+  h('header', {}, h('h2', {}, title), h('button', { class: 'quiet', onclick: close, 'aria-label': 'Close' }, '✕')),
+  h('div', { class: 'scroll' }, parts));

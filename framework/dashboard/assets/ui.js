@@ -129,6 +129,7 @@ export const plural = (n, word) => `${num(n)} ${word}${n === 1 ? '' : 's'}`;
 const STATES = {
   running: ['●', 'ok'], starting: ['○', 'calm'], pending: ['◇', 'warn'], restarting: ['◌', 'bad'], stopping: ['◑', 'calm'],
   stopped: ['□', 'calm'], failed: ['✗', 'bad'], 'child down': ['◐', 'warn'], old: ['?', 'warn'],
+  waiting: ['◔', 'calm'], sent: ['→', 'calm'], queued: ['◇', 'calm'], 'pending arguments': ['◇', 'calm'], cancelled: ['⊘', 'calm'], finished: ['✓', 'ok'], ready: ['●', 'ok'],
   up: ['●', 'ok'], degraded: ['◐', 'warn'], suspect: ['?', 'warn'], fenced: ['✗', 'bad'],
 };
 

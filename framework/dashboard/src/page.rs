@@ -24,6 +24,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("events.js", JS, include_str!("../assets/events.js")),
     ("icon.svg", SVG, include_str!("../assets/icon.svg")),
     ("jobs.js", JS, include_str!("../assets/jobs.js")),
+    ("logs.js", JS, include_str!("../assets/logs.js")),
     ("nodes.js", JS, include_str!("../assets/nodes.js")),
     ("outline.js", JS, include_str!("../assets/outline.js")),
     ("store.js", JS, include_str!("../assets/store.js")),

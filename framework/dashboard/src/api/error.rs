@@ -84,8 +84,10 @@ impl ApiError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoSuchAddress => StatusCode::NOT_FOUND,
             Self::Refused(refused) => match refused {
-                Refused::NoSuchPath { .. } => StatusCode::NOT_FOUND,
-                Refused::Ambiguous { .. } | Refused::NoOwners { .. } => StatusCode::CONFLICT,
+                Refused::NoSuchPath { .. } | Refused::NoLog { .. } => StatusCode::NOT_FOUND,
+                Refused::Ambiguous { .. }
+                | Refused::NoOwners { .. }
+                | Refused::LivesElsewhere { .. } => StatusCode::CONFLICT,
                 Refused::BadRequest { .. } | Refused::TooLong { .. } => StatusCode::BAD_REQUEST,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
@@ -95,6 +97,11 @@ impl ApiError {
             }
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// An answer to another question.
+    pub(super) fn no_sense() -> Self {
+        Self::Failed("the answer makes no sense".to_owned())
     }
 
     /// A word that does not change.

@@ -3,6 +3,7 @@
 
 mod actors;
 mod error;
+mod logs;
 mod query;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::router::Desk;
 pub(crate) const API_VERSION: u32 = 1;
 
 /// All that can be asked, in the order in which it is listed.
-const ENDPOINTS: [(&str, &str); 10] = [
+const ENDPOINTS: [(&str, &str); 11] = [
     ("cluster", "the cluster as a whole: its nodes, jobs and detached actors"),
     ("nodes", "its nodes"),
     ("jobs", "its jobs"),
@@ -37,6 +38,7 @@ const ENDPOINTS: [(&str, &str); 10] = [
     ("actor", "all there is to say of one actor: which"),
     ("why", "why an actor is as it is: which"),
     ("events", "what failed and what supervisors decided: since, kind, path, limit"),
+    ("logs", "what a process has written: which, tail, output"),
     ("waits", "who waits for whom, deadlocks first"),
 ];
 
@@ -59,6 +61,7 @@ fn below() -> Router<Arc<Desk>> {
         .route("/actor", get(actor))
         .route("/why", get(why))
         .route("/events", get(events))
+        .route("/logs", get(logs::logs))
         .route("/waits", get(waits))
         .route("/stream", get(live::stream))
         .fallback(async || ApiError::NoSuchAddress)
@@ -156,6 +159,6 @@ async fn ask(desk: &Desk, request: Request) -> Result<Response, ApiError> {
         Answer::Why(story) => said(&story),
         Answer::Events(events) => said(&events),
         Answer::Waits(stories) => said(&stories),
-        _ => Err(ApiError::Failed("the answer makes no sense".to_owned())),
+        _ => Err(ApiError::no_sense()),
     }
 }

@@ -44,3 +44,16 @@ fn one_actor_and_its_story() {
     let path = "/api/v1/events?kind=restart&path=gcs";
     said(&board, path, &expect_file!["contract/events.json"]);
 }
+
+#[test]
+fn what_a_process_has_written() {
+    let board = Board::start();
+    let path = "/api/v1/logs?which=scores&tail=20&output=err";
+    said(&board, path, &expect_file!["contract/logs.json"]);
+    for wrong in
+        ["/api/v1/logs", "/api/v1/logs?which=a&output=all", "/api/v1/logs?which=a&tail=99999"]
+    {
+        assert_eq!(board.get(wrong).status, 400, "{wrong}");
+    }
+    assert_eq!(board.get("/api/v1/logs?which=nobody").status, 404);
+}

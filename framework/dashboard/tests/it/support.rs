@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use raytree_dashboard::access::{Access, Key};
 use raytree_dashboard::{Entry, Served, Source, dashboard, start};
-use raytree_inspector::{Door, Inspected, Owners};
+use raytree_inspector::{Door, Inspected, Owners, Whose};
 use raytree_supervise::{
     Actor, Addr, ChildSpec, Context, Failure, Probe, Root, Supervisor, SupervisorSpec, clock,
 };
 use raytree_types::inspect::{
-    ActorState, ClusterStatus, DashboardStatus, JobStatus, NodePhase, NodeStatus, Role,
+    ActorState, ClusterStatus, DashboardStatus, JobStatus, LogMark, LogQuery, LogText, NodePhase,
+    NodeStatus, Refused, Role,
 };
+use raytree_types::logs::{LogLine, LogSource, Output};
 use raytree_types::{ActorIds, JobId, Resources, RuntimeId, Strategy};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -64,6 +66,16 @@ impl Inspected for Shown {
 
     fn owners(&self) -> Option<Owners> {
         None
+    }
+
+    fn log(&self, _whose: Whose<'_>, query: &LogQuery) -> Result<LogText, Refused> {
+        let lines =
+            Output::BOTH.into_iter().filter(|own| query.output.is_none_or(|one| one == *own));
+        let lines =
+            lines.map(|output| LogLine { output, text: format!("the last of {}", query.tail) });
+        let source = LogSource { name: "head".to_owned(), pid: std::process::id(), node: None };
+        let (folder, next) = ("/logs".to_owned(), LogMark::default());
+        Ok(LogText { source, folder, lines: lines.collect(), is_cut: true, next })
     }
 }
 

@@ -9,9 +9,9 @@ use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{
     actor, completions, config, context, dashboard, doctor, end, events, explain, groups, jobs,
-    logs, man, nodes, run, start, status, stop, top, why,
+    log, log_format, logs, man, nodes, run, start, status, stop, top, why,
 };
-use raytree_config::{Config, LoadFrom};
+use raytree_config::{Config, LoadFrom, LogFormat};
 use raytree_daemon::ROLE_VARIABLE;
 use raytree_types::inspect::{EndHow, place};
 
@@ -23,7 +23,8 @@ const PIPE_COLUMNS: usize = 1000;
 
 fn main() -> ExitCode {
     if env::var_os(ROLE_VARIABLE).is_some() {
-        log();
+        let settings = Config::load(LoadFrom::process()).ok();
+        say(settings.map(|config| config.logs().format).unwrap_or_default());
     }
     match raytree_daemon::take_role() {
         Ok(None) => {}
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain(&args, style(), &mut out, &mut err),
         Command::Context(args) => context(&args, style(), &mut out, &mut err),
         Command::Start(args) => {
-            log();
+            say(log_format(&args));
             start(&args, &folder, &mut out, &mut err)
         }
         Command::Stop(args) => stop(&args, &folder, &mut out, &mut err),
@@ -78,18 +79,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// What daemons have to say goes to standard error; `RAYTREE_LOG` says how much of it.
-fn log() {
-    use tracing_subscriber::EnvFilter;
-    let said = env::var("RAYTREE_LOG").unwrap_or_default();
-    let filter = if said.is_empty() { "info,ractor_cluster=warn,ractor=warn" } else { &said };
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    // There is none before.
-    _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .try_init();
+/// What daemons have to say goes to standard error; `RAYTREE_LOG` says how much of it, the settings how.
+fn say(format: LogFormat) {
+    log(&env::var("RAYTREE_LOG").unwrap_or_default(), format);
 }
 
 fn style() -> Style {

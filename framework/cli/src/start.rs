@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use raytree_config::{Config, HostPort, LoadFrom, split_argument};
+use raytree_config::{Config, HostPort, LoadFrom, LogFormat, split_argument};
 use raytree_daemon::{Ending, HeadPlaces, resolve, run_head, run_node};
 use raytree_types::Result;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -72,6 +72,13 @@ fn config(args: &StartArgs) -> Result<Config> {
         from.arguments.push(split_argument(argument)?);
     }
     Config::load(from)
+}
+
+/// How it is to write what it has to say.
+#[must_use]
+pub fn log_format(args: &StartArgs) -> LogFormat {
+    // What is wrong with the settings is said when it is started.
+    config(args).map(|config| config.logs().format).unwrap_or_default()
 }
 
 /// In a process of its own, which this one waits for until it is ready.

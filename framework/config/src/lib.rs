@@ -49,4 +49,4 @@ pub use environment::{OTHERS, OtherVariable};
 pub use load::{ContextSettings, LoadFrom, split_argument};
 pub use settings::{Calls, Cluster, Dashboard, Inspector, Liveness, Logs, Metrics, Node};
 pub use surroundings::Machine;
-pub use value::{Amount, ByteCount, HostPort};
+pub use value::{Amount, ByteCount, HostPort, LogFormat};

@@ -11,7 +11,7 @@ use raytree_types::resources::{CPU, GPU};
 
 use crate::surroundings::Surroundings;
 use crate::table::settings;
-use crate::value::{Amount, ByteCount, HostPort};
+use crate::value::{Amount, ByteCount, HostPort, LogFormat};
 
 /// What `RAYTREE_ADDRESS` says of a cluster to join: of a program's own nodes, or of none, nothing.
 fn address(text: &str) -> String {
@@ -146,6 +146,9 @@ settings! {
         rotate_bytes: ByteCount = "100MiB", "bytes", "4KiB to 1TiB";
         /// How many files of one output there are at most, the one that is written included. Each process has two outputs.
         rotate_files: u32 = "5", "files", "1 to 1000";
+        /// How heads and nodes write what they have to say: for people, or one JSON object a line, with the ids of the trace, span,
+        /// task and actor that it happened in.
+        format: LogFormat = "text", "word", "text or json";
         /// Whether a program prints what its nodes, workers and isolated processes write. What it says itself
         /// (`init().log_to_driver(..)`) wins.
         to_driver: bool = "true", "switch", "true or false";

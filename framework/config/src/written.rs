@@ -9,7 +9,7 @@ use raytree_types::limits::check_name;
 use raytree_types::resources::{CPU, GPU};
 
 use crate::limits;
-use crate::value::{Amount, ByteCount, HostPort, read_duration, whole, write_duration};
+use crate::value::{Amount, ByteCount, HostPort, LogFormat, read_duration, whole, write_duration};
 
 /// A type that a setting may have.
 pub(crate) trait Written: Sized {
@@ -49,6 +49,20 @@ impl Written for bool {
             "true" | "on" | "yes" | "1" => Ok(true),
             "false" | "off" | "no" | "0" => Ok(false),
             _ => Err("it is true or false".to_owned()),
+        }
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Written for LogFormat {
+    fn read(text: &str) -> Result<Self, String> {
+        match &*text.trim().to_ascii_lowercase() {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("it is text or json".to_owned()),
         }
     }
 

@@ -133,7 +133,7 @@ pub use raytree_system::{
     Actor, ActorContext, ActorHandle, Arg, BoxError, Call, Ending, Entered, GetAll, Handle, Init,
     IntoArg, IntoRef, Lifecycle, ObjectRef, ObjectStream, Pending, Put, Query, Remote, Runtime,
     Shared, Status, StreamTask, Submit, Task, TaskContext, Value, Wait, Waited, current, get_actor,
-    get_actor_in, get_all, put, registered, wait,
+    get_actor_in, get_all, put, registered, trace, wait,
 };
 pub use raytree_types::{
     AbandonedThreads, ActorId, ActorOptions, Array, Backoff, Bytes, Cause, Error, Exit, ExitKind,

@@ -28,6 +28,7 @@ mod object;
 mod runtime;
 mod sync;
 mod task;
+pub mod trace;
 mod user;
 mod worker;
 

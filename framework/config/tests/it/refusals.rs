@@ -105,6 +105,7 @@ fn bad_values_are_refused_with_what_they_may_be_and_where_they_were_found() {
         argument("node.gpus", "0.0001"),
         argument("node.resources", "GPU=1"),
         argument("calls.strict", "maybe"),
+        argument("logs.format", "xml"),
         variable("RAYTREE_NODE__EXECUTABLE_CACHE_BYTES", "4GB"),
         variable("RAYTREE_ADDRESS", "head"),
         refusal_of_file("cluster.port = -1\n"),
@@ -125,6 +126,7 @@ fn bad_values_are_refused_with_what_they_may_be_and_where_they_were_found() {
         bad value 0.0001 for node.gpus: it is 0 to 1000000000000, in steps of 0.001 (from an argument)
         bad value GPU=1 for node.resources: `GPU` is set by node.gpus (from an argument)
         bad value maybe for calls.strict: it is true or false (from an argument)
+        bad value xml for logs.format: it is text or json (from an argument)
         bad value 4GB for node.executable_cache_bytes: it is a number of bytes with a unit, B, KiB, MiB, GiB or TiB: 64KiB, 1.5GiB (from the environment variable RAYTREE_NODE__EXECUTABLE_CACHE_BYTES)
         bad value head for cluster.address: it is a host and a port from 1 to 65535: head.example.org:7000, [fd00::1]:7000 (from the environment variable RAYTREE_ADDRESS)
         bad value -1 for cluster.port: it is a whole number from 0 to 65535 (from the file FILE)

@@ -6,6 +6,7 @@
 //! - **Tells:** the cluster, that the process has surely ended; otherwise the node speaks for itself over its session. While the
 //!   cluster ends, nobody is started any more.
 
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -71,6 +72,11 @@ impl Plan {
         self.cluster.process_ended(self.process.load(Ordering::Relaxed), status);
     }
 
+    /// It begins to say something before it knows its settings.
+    fn format(&self) -> (OsString, OsString) {
+        ("RAYTREE_LOGS__FORMAT".into(), self.logs.logs().format.to_string().into())
+    }
+
     fn spec(&self, ward: &Ward) -> Result<Spec, Failure> {
         let head = self.cluster.address.get().copied();
         let head = head.ok_or_else(|| Failure::message("the head does not listen yet"))?;
@@ -87,7 +93,7 @@ impl Plan {
             program: "/proc/self/exe".into(),
             arg0: std::env::args_os().next(),
             args: Vec::new(),
-            environment: told.into_iter().collect(),
+            environment: told.into_iter().chain([self.format()]).collect(),
             directory: None,
             role: ROLE.to_owned(),
             name: self.name.to_string(),

@@ -25,6 +25,7 @@ use crate::object::part::Part;
 use crate::runtime::life::Life;
 use crate::task::definition::Info;
 use crate::task::failure::Failure;
+use crate::trace;
 use child::{Child, Linked, Wanted};
 use mirror::Ended;
 
@@ -132,7 +133,10 @@ impl Isolated {
         let what = Ask::Run {
             function: self.info.name.to_owned(),
             signature: self.info.signature.to_owned(),
-            terms: Terms { options: Some(Box::new(TaskOptions::new().cpus(0.0))) },
+            terms: Terms {
+                options: Some(Box::new(TaskOptions::new().cpus(0.0))),
+                trace: trace::current(),
+            },
         };
         let (tells, asked) = oneshot::channel();
         link.ask(what, arguments, Box::new(Told(tells)));

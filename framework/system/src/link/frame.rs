@@ -10,6 +10,8 @@ use raytree_types::{
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::trace::TraceContext;
+
 /// One message. Both sides say and hear the same ones. Calls are numbered by the one who makes them, exports by the one
 /// whose they are.
 #[derive(Debug, Serialize, Deserialize, strum::IntoStaticStr)]
@@ -123,6 +125,8 @@ pub struct CallTerms {
     pub(crate) window: Option<u32>,
     /// How often it may be made again; none for what the options of the actor say.
     pub(crate) retries: Option<u32>,
+    /// Within which it is made.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// On which terms a function runs for another process. Opaque to those who write generated code.
@@ -130,6 +134,8 @@ pub struct CallTerms {
 pub struct Terms {
     /// Its options; none for those of its attribute.
     pub(crate) options: Option<Box<TaskOptions>>,
+    /// Within which it was started.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// A value on its way, with what it refers to in the words of the one who sends it.

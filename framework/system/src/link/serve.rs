@@ -25,6 +25,7 @@ use crate::object::waiter::{Dependent, Waiter};
 use crate::runtime::Shared;
 use crate::task::by_bytes::{Birth, Kin, Way};
 use crate::task::registry;
+use crate::trace;
 
 /// How a result is called by the one who has it: the one who wants it knows whose it is.
 pub(crate) const ITS_RESULT: &str = "its result";
@@ -174,10 +175,12 @@ impl Link {
                 let Way::Function(serve) = registry::way(&function, &signature)? else {
                     return Err(registry::differs(&function, &signature, "no function"));
                 };
+                let _within = trace::enter(terms.trace);
                 self.serve(call, serve(arguments, terms)?);
             }
             Ask::Call { export, method, signature, terms } => {
                 let Some(Held::Actor(actor)) = self.export(export) else { return Err(gone()) };
+                let _within = trace::enter(terms.trace);
                 let called = Called { method, signature, terms };
                 self.serve(call, actor.call(&called, arguments)?);
             }

@@ -170,7 +170,7 @@ impl<M: RemoteMethod> IsMethod for &Of<M> {
         &self,
         actor: &(dyn Any + Send + Sync),
         parts: Vec<Part>,
-        CallTerms { window, retries }: CallTerms,
+        CallTerms { window, retries, .. }: CallTerms,
     ) -> Result<Served> {
         let Some(actor) = actor.downcast_ref::<ActorRef<M::Actor>>() else { return refused() };
         let method = M::method();

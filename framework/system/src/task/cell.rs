@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use raytree_engine::abandoned::{Body, Who};
 use raytree_engine::task::{Effect, Event, Retries, Task};
 use raytree_supervise::{clock, panics};
-use raytree_types::{Error, Result};
+use raytree_types::{Error, Result, TaskId};
 use tokio::task::AbortHandle;
 
 use super::args::{Settled, Subscriber};
@@ -29,6 +29,7 @@ use crate::object::waiter::{Dependent, Waiter};
 use crate::object::{Value, travel};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
+use crate::trace::{self, TraceContext, Traced};
 
 /// What a task does, with its arguments.
 pub(crate) trait Job: Send + Sync + 'static {
@@ -63,6 +64,8 @@ pub(crate) struct TaskCell<J: Job> {
     parent: Option<u64>,
     life: &'static Life,
     plan: PlanRef,
+    /// Within which it was started, where anybody wants to know.
+    trace: Option<Box<TraceContext>>,
     state: AtomicU64,
     waits: AtomicU32,
     job: Mutex<Held<J>>,
@@ -129,6 +132,7 @@ impl<J: Job> TaskCell<J> {
             out: Mutex::new(Some(Arc::clone(&out))),
             ends: Mutex::new(Vec::new()),
             spares: AtomicBool::new(false),
+            trace: trace::outgoing().map(Box::new),
             plan,
         });
         out.made_by(Arc::clone(&task) as Arc<dyn Producer>);
@@ -297,8 +301,12 @@ impl<J: Job> TaskCell<J> {
             return Ran::Over;
         }
         let task = Arc::clone(self) as Arc<dyn Runnable>;
+        let traced = self
+            .trace()
+            .map(|parent| Traced::task(parent, &self.plan.name, TaskId::new(runtime.id, self.id)));
         let begun = {
             let _entered = context::enter(Some(task), Mode::Sync);
+            let _inside = traced.as_ref().map(Traced::enter);
             self.begin_body()
         };
         match begun {
@@ -306,8 +314,13 @@ impl<J: Job> TaskCell<J> {
                 self.ended(runtime, result);
                 Ran::Over
             }
-            Begun::Future(body) => Ran::Async(body),
+            Begun::Future(body) => Ran::Async(trace::follow(traced, body)),
         }
+    }
+
+    /// Within which it was started.
+    pub(super) fn trace(&self) -> Option<TraceContext> {
+        self.trace.as_deref().copied()
     }
 
     /// A body has ended.
@@ -476,6 +489,8 @@ impl<J: Job> Producer for TaskCell<J> {
         if !self.plan.is_plain || !room {
             return;
         }
+        // What waits on this stack has a context of its own.
+        let _outside = trace::enter(None);
         if let Ran::Async(body) = self.run(runtime) {
             Driven::start(self, body, Lease::OfWaiter, runtime);
         }

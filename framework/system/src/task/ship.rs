@@ -14,6 +14,7 @@ use crate::cluster::peer::Seat;
 use crate::link::{Answer, Ask, Landing, Terms};
 use crate::object::part::Part;
 use crate::runtime::Shared;
+use crate::trace::TraceContext;
 
 /// Sends it over the link of its seat. It is begun then: what becomes of it comes back over the link.
 pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Shared>) {
@@ -32,7 +33,7 @@ pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Sha
     let what = Ask::Run {
         function: order.info.name.to_owned(),
         signature: order.info.signature.to_owned(),
-        terms: terms(task.plan_ref()),
+        terms: terms(task.plan_ref(), task.trace()),
     };
     match order.results {
         Results::One(read) => {
@@ -54,10 +55,10 @@ pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Sha
     }
 }
 
-fn terms(plan: &PlanRef) -> Terms {
+fn terms(plan: &PlanRef, trace: Option<TraceContext>) -> Terms {
     match plan {
-        PlanRef::Own(_) => Terms { options: None },
-        PlanRef::Given(plan) => Terms { options: Some(Box::new(plan.options().clone())) },
+        PlanRef::Own(_) => Terms { options: None, trace },
+        PlanRef::Given(plan) => Terms { options: Some(Box::new(plan.options().clone())), trace },
     }
 }
 

@@ -48,7 +48,7 @@ impl<A: Actor> ActorHandle<A> {
     {
         match self.addr.try_credit() {
             Ok(credit) => {
-                self.give(|reply| HostedMsg::Call(Box::new(Job { message, reply, credit })))
+                self.give(|reply| HostedMsg::Call(Box::new(Job::new(message, reply, credit))))
             }
             Err(refused) => Pending::refused(self.cell().clone(), self.refusal(refused)),
         }
@@ -62,7 +62,7 @@ impl<A: Actor> ActorHandle<A> {
     {
         match self.addr.try_credit() {
             Ok(credit) => {
-                self.give(|reply| HostedMsg::Query(Box::new(Job { message, reply, credit })))
+                self.give(|reply| HostedMsg::Query(Box::new(Job::new(message, reply, credit))))
             }
             Err(refused) => Pending::refused(self.cell().clone(), self.refusal(refused)),
         }
@@ -81,7 +81,7 @@ impl<A: Actor> ActorHandle<A> {
         M: Send + 'static,
     {
         let credit = lending(self.addr.credit()).await.map_err(|refused| self.refusal(refused))?;
-        Ok(self.give(|reply| HostedMsg::Call(Box::new(Job { message, reply, credit }))))
+        Ok(self.give(|reply| HostedMsg::Call(Box::new(Job::new(message, reply, credit)))))
     }
 
     /// As [`Self::query`], but waits for room in the mailbox instead of being refused.
@@ -97,7 +97,7 @@ impl<A: Actor> ActorHandle<A> {
         M: Send + 'static,
     {
         let credit = lending(self.addr.credit()).await.map_err(|refused| self.refusal(refused))?;
-        Ok(self.give(|reply| HostedMsg::Query(Box::new(Job { message, reply, credit }))))
+        Ok(self.give(|reply| HostedMsg::Query(Box::new(Job::new(message, reply, credit)))))
     }
 
     /// Its id, the same over all its lives.

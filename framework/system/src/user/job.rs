@@ -8,6 +8,7 @@ use raytree_supervise::{Credit, short_type_name};
 use raytree_types::{Cause, Error, Exit};
 use tokio::sync::oneshot;
 
+use crate::trace::{self, TraceContext, Traced};
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::context::ActorContext;
 use crate::worker::crossing::Passage;
@@ -137,6 +138,20 @@ pub(crate) struct Job<M, R> {
     pub(crate) message: M,
     pub(crate) reply: oneshot::Sender<R>,
     pub(crate) credit: Credit,
+    /// Within which it was made, where anybody wants to know.
+    trace: Option<Box<TraceContext>>,
+}
+
+impl<M, R> Job<M, R> {
+    pub(crate) fn new(message: M, reply: oneshot::Sender<R>, credit: Credit) -> Self {
+        Self { message, reply, credit, trace: trace::outgoing().map(Box::new) }
+    }
+
+    /// The span of its handler, which begins now.
+    fn traced<A: Actor>(&self, ctx: &ActorContext<A>) -> Option<Traced> {
+        let actor = (&*ctx.cell.name, ctx.cell.id);
+        self.trace.as_deref().map(|parent| Traced::call(*parent, short_type_name::<M>(), actor))
+    }
 }
 
 impl<A, M> CallJob<A> for Job<M, A::Reply>
@@ -149,14 +164,16 @@ where
     }
 
     fn run<'a>(self: Box<Self>, actor: &'a mut A, ctx: &'a ActorContext<A>) -> Boxed<'a> {
-        Box::pin(async move {
-            let Self { message, reply, credit } = *self;
+        let traced = self.traced(ctx);
+        let body = async move {
+            let Self { message, reply, credit, .. } = *self;
             let answer = actor.call(message, ctx).await;
             // Whoever has the answer finds room for the next call.
             drop(credit);
             // A caller that no longer waits is not an error.
             _ = reply.send(answer);
-        })
+        };
+        trace::follow(traced, Box::pin(body))
     }
 }
 
@@ -170,21 +187,25 @@ where
     }
 
     fn run<'a>(self: Box<Self>, actor: &'a A, ctx: &'a ActorContext<A>) -> Boxed<'a> {
-        Box::pin(async move {
-            let Self { message, reply, credit } = *self;
+        let traced = self.traced(ctx);
+        let body = async move {
+            let Self { message, reply, credit, .. } = *self;
             let answer = actor.query(message, ctx).await;
             drop(credit);
             _ = reply.send(answer);
-        })
+        };
+        trace::follow(traced, Box::pin(body))
     }
 
     fn run_shared(self: Box<Self>, actor: Arc<A>, ctx: ActorContext<A>) -> Boxed<'static> {
-        Box::pin(async move {
-            let Self { message, reply, credit } = *self;
+        let traced = self.traced(&ctx);
+        let body = async move {
+            let Self { message, reply, credit, .. } = *self;
             let answer = actor.query(message, &ctx).await;
             // Before the answer is out, so that a caller who goes on to `call` finds the actor alone.
             drop((actor, ctx, credit));
             _ = reply.send(answer);
-        })
+        };
+        trace::follow(traced, Box::pin(body))
     }
 }

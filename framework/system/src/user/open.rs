@@ -35,6 +35,7 @@ use crate::runtime::life::Life;
 use crate::task::args::{Settled, Subscriber};
 use crate::task::context::{self, By, Mode};
 use crate::task::failure::Failure;
+use crate::trace::{self, TraceContext, Traced};
 use crate::worker::crossing::Passage;
 use crate::worker::pace::Hold;
 pub(crate) use calls::{Open, OpenCalls};
@@ -74,6 +75,8 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     retries: AtomicU32,
     /// Whoever polls its body is woken when it is cancelled.
     waker: AtomicWaker,
+    /// Within which it was made, where anybody wants to know.
+    trace: Option<Box<TraceContext>>,
     /// Where it runs, when that is in another process.
     pub(super) away: Mutex<Option<(Arc<Link>, u64)>>,
 }
@@ -113,6 +116,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             exits: AtomicU64::new(NOBODYS),
             retries: AtomicU32::new(retries),
             waker: AtomicWaker::new(),
+            trace: trace::outgoing().map(Box::new),
             away: Mutex::new(None),
         });
         out.made_by(Arc::clone(&call) as Arc<dyn Producer>);
@@ -160,6 +164,17 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         // The user's drop.
         _ = panics::catch(|| drop(invocation));
         out.settle(result);
+    }
+
+    /// Within which it was made.
+    pub(super) fn trace(&self) -> Option<TraceContext> {
+        self.trace.as_deref().copied()
+    }
+
+    /// Its span, which begins now.
+    fn traced(&self) -> Option<Traced> {
+        let actor = (&*self.cell.name, self.cell.id);
+        self.trace().map(|parent| Traced::call(parent, self.label, actor))
     }
 
     pub(super) fn is_answered(&self) -> bool {
@@ -316,12 +331,13 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         hold: &Hold,
     ) -> Option<Boxed<'a>> {
         let invocation = self.begin_in_turn()?;
-        let codec = invocation.codec();
+        let (codec, traced) = (invocation.codec(), self.traced());
         let begun = {
             let _entered = context::enter_actor(&self.cell, Mode::SyncOnUserThread);
+            let _inside = traced.as_ref().map(Traced::enter);
             hold.run(|| invocation.exclusive(actor, ctx), Begun::has_run)
         };
-        self.finish(begun, codec)
+        self.finish(begun, codec, traced)
     }
 
     fn shared<'a>(
@@ -331,12 +347,13 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         hold: &Hold,
     ) -> Option<Boxed<'a>> {
         let invocation = self.begin_in_turn()?;
-        let codec = invocation.codec();
+        let (codec, traced) = (invocation.codec(), self.traced());
         let begun = {
             let _entered = context::enter_actor(&self.cell, Mode::SyncOnUserThread);
+            let _inside = traced.as_ref().map(Traced::enter);
             hold.run(|| invocation.shared(actor, ctx), Begun::has_run)
         };
-        self.finish(begun, codec)
+        self.finish(begun, codec, traced)
     }
 
     fn overlapping(
@@ -355,7 +372,9 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
     fn on_own_thread(self: Arc<Self>, actor: &T, ctx: &ActorContext<T>) {
         let Some(invocation) = self.begin() else { return };
         let codec = invocation.codec();
+        let traced = self.traced();
         let _entered = context::enter_actor(&self.cell, Mode::Sync);
+        let _inside = traced.as_ref().map(Traced::enter);
         if let Begun::Done(result) = invocation.shared(actor, ctx) {
             self.returned(result, codec);
         }
@@ -425,17 +444,21 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         self: Arc<Self>,
         begun: Begun<'a, I::Out>,
         codec: raytree_types::codec::Codec,
+        traced: Option<Traced>,
     ) -> Option<Boxed<'a>> {
         match begun {
             Begun::Done(result) => {
                 self.in_turn(|own| own.returned(result, codec));
                 None
             }
-            Begun::Future(body) => Some(Box::pin(async move {
-                if let Some(result) = self.drive(body).await {
-                    self.returned(result, codec);
-                }
-            })),
+            Begun::Future(body) => {
+                let body = trace::follow(traced, body);
+                Some(Box::pin(async move {
+                    if let Some(result) = self.drive(body).await {
+                        self.returned(result, codec);
+                    }
+                }))
+            }
         }
     }
 }

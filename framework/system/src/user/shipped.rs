@@ -45,7 +45,8 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             Passage::Kept { link, export, crossing } => (link, export, None, Sent::Kept(crossing)),
         };
         let (method, signature) = (info.name.to_owned(), info.signature.to_owned());
-        let what = Ask::Call { export, method, signature, terms: CallTerms { window, retries } };
+        let terms = CallTerms { window, retries, trace: self.trace() };
+        let what = Ask::Call { export, method, signature, terms };
         match results {
             Results::One(read) => {
                 let call = Arc::clone(&self);

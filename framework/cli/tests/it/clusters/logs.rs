@@ -4,7 +4,7 @@
 
 use raytree::prelude::*;
 
-use super::support::of;
+use super::support::{of, until};
 
 /// Writes a line on both outputs.
 #[remote]
@@ -45,6 +45,27 @@ fn what_a_worker_writes_is_printed_by_its_driver_and_kept_by_its_node() {
     let file = file.unwrap_or_else(|| panic!("no {name} in {kept:?}"));
     let text = std::fs::read_to_string(file).expect("a file");
     assert!(text.lines().any(|line| line == "from far away again"), "{text}");
+}
+
+#[test]
+fn what_a_head_and_a_node_say_is_one_json_object_a_line_where_that_is_asked_for() {
+    let plan = of(what_a_head_and_a_node_say_is_one_json_object_a_line_where_that_is_asked_for);
+    let mut cluster = plan.set("logs.format=json").start();
+    cluster.join("node-1", &["--set", "logs.format=json"]);
+    let told = std::fs::read(format!("/proc/{}/environ", cluster.own_node())).expect("it lives");
+    let told = String::from_utf8_lossy(&told).into_owned();
+    assert!(told.split('\0').any(|own| own == "RAYTREE_LOGS__FORMAT=json"), "{told:?}");
+    cluster.head.kill();
+    until("what the node says of that", || cluster.node("node-1").log().ends_with('\n'));
+    for said in [cluster.head.log(), cluster.node("node-1").log()] {
+        assert!(!said.is_empty());
+        for line in said.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let record: serde_json::Value = serde_json::from_str(line).expect(line);
+            for field in ["time", "level", "target", "message"] {
+                assert!(record[field].is_string(), "{field} of {line}");
+            }
+        }
+    }
 }
 
 /// All files below a folder.

@@ -7,6 +7,7 @@ mod losses;
 mod nested;
 mod objects;
 mod tasks;
+mod traces;
 
 use raytree::prelude::*;
 use raytree::{Error, Result};

@@ -56,5 +56,5 @@ pub use logs::logs;
 pub use run::{Code, run};
 pub use start::{log_format, start, stop};
 pub use status::status;
-pub use top::top;
+pub use top::{source, top};
 pub use why::why;

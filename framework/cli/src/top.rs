@@ -31,18 +31,32 @@ pub fn top(args: &TopArgs, folder: &Path, colour: bool, err: &mut impl Write) ->
         writeln!(err, "raytree: the live view needs a terminal; `raytree tree` prints it once")?;
         return Ok(Code::Nothing);
     }
-    let source: Box<dyn Source + Send> = if args.demo {
-        Box::new(Demo::new(1))
-    } else {
-        let Some(found) = reach(&args.place, folder, err)? else { return Ok(Code::Nothing) };
-        if found.whom.is_empty() {
-            return nothing(args.place.pid, &found.place, err);
-        }
-        Box::new(Live::new(args.place.clone(), folder.to_owned(), found.whom))
+    let source = match source(args, folder, err)? {
+        Ok(source) => source,
+        Err(code) => return Ok(code),
     };
     let theme = if colour { Theme::colours() } else { Theme::plain() };
     raytree_top::open(source, &Options::new(crate::time::steady).interval(interval).theme(theme))?;
     Ok(Code::Good)
+}
+
+/// What the live view looks at; else how the command ends, after it was said why.
+///
+/// # Errors
+/// `err` cannot be written.
+pub fn source(
+    args: &TopArgs,
+    folder: &Path,
+    err: &mut impl Write,
+) -> io::Result<Result<Box<dyn Source + Send>, Code>> {
+    if args.demo {
+        return Ok(Ok(Box::new(Demo::new(1))));
+    }
+    let Some(found) = reach(&args.place, folder, err)? else { return Ok(Err(Code::Nothing)) };
+    if found.whom.is_empty() {
+        return nothing(args.place.pid, &found.place, err).map(Err);
+    }
+    Ok(Ok(Box::new(Live::new(args.place.clone(), folder.to_owned(), found.whom))))
 }
 
 /// Everybody who was found, followed.

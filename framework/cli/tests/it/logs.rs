@@ -6,9 +6,12 @@ use std::any::type_name;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
+use clap::Parser as _;
 use expect_test::expect;
 use raytree::inspect::LogText;
 use raytree::prelude::*;
+use raytree_cli::args::{Cli, Command};
+use raytree_cli::source;
 
 use crate::support::*;
 
@@ -85,6 +88,38 @@ fn what_a_process_wrote_is_found_by_whoever_lives_there() {
     .expect("it lives");
     until(|| runtime.node_processes().first().is_some_and(|own| own.is_some_and(|own| own != pid)));
     assert_eq!(last(&pid.to_string()), "out  the first line\nerr  the first line again\n");
+    runtime.shutdown();
+}
+
+#[test]
+fn the_live_view_shows_what_the_process_of_a_row_wrote() {
+    let place = Place::new();
+    let runtime = started(&place, the_live_view_shows_what_the_process_of_a_row_wrote);
+    let (_scribe, _) = scribe(&runtime, ActorOptions::new());
+    let Command::Top(args) = Cli::parse_from(["raytree", "top"]).command else { unreachable!() };
+    let found = source(&args, &place.path(), &mut Vec::new()).expect("a vector");
+    let mut source = found.expect("a runtime");
+    let mut path: Vec<String> = Vec::new();
+    for row in source.look().expect("a moment").rows {
+        path.truncate(row.depth as usize);
+        path.push(row.name.clone());
+        if row.name.starts_with("scribe") {
+            break;
+        }
+    }
+    assert!(path.last().is_some_and(|name| name.starts_with("scribe")), "{path:?}");
+    let mut last = |path: &str| source.logs(path, 1);
+    let written = ["out  the first line", "err  the first line again"].map(str::to_owned);
+    let scribe = path[1..].join("/");
+    // It stands in here for where it lives.
+    while last(&scribe).expect("a log") != written {
+        std::thread::yield_now();
+    }
+    for row in ["node_pool/node-1", "node_pool/node-1/gcs"] {
+        assert_eq!(last(row).expect("a log"), written, "{row}");
+    }
+    let why = last("gcs").expect_err("the program's own");
+    assert!(why.starts_with("there is no log of process"), "{why}");
     runtime.shutdown();
 }
 

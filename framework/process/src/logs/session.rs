@@ -50,7 +50,7 @@ struct Told {
     node: Option<String>,
 }
 
-/// See the [module documentation](self).
+/// The folder of one run of a program, in which the files are that its processes write.
 #[derive(Debug)]
 pub struct Session {
     folder: PathBuf,

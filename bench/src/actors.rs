@@ -26,8 +26,8 @@ pub(crate) const ROWS: &[Row] = &[
 /// Calls under way at once in the pipelined rows.
 pub(crate) const WINDOW: usize = 1000;
 
-struct Echo;
-struct Say(u64);
+pub(crate) struct Echo;
+pub(crate) struct Say(pub(crate) u64);
 
 impl Actor for Echo {
     type Args = ();

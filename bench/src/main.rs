@@ -1,4 +1,4 @@
-//! Benchmark rows of the whole system: `cargo run --release -p raytree-bench -- core|actors|cluster|rl [--rows a,b] [--quick]`.
+//! Benchmark rows of the whole system: `cargo run --release -p raytree-bench -- core|actors|inspector|cluster|rl [--rows a,b] [--quick]`.
 //!
 //! `recovery` and `soak` print what becomes of a cluster when something dies, and when nothing does.
 //!
@@ -13,6 +13,7 @@ mod child;
 mod cluster;
 mod core;
 mod direct;
+mod look;
 mod recovery;
 mod report;
 mod rl;
@@ -29,7 +30,7 @@ use report::Report;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Which group: `core`, `actors`, `cluster`, `rl`, or `all`; or `recovery`, or `soak`.
+    /// Which group: `core`, `actors`, `inspector`, `cluster`, `rl`, or `all`; or `recovery`, or `soak`.
     #[arg(default_value = "all")]
     group: String,
     /// Only these rows, separated by commas.
@@ -72,6 +73,7 @@ fn main() -> Result<()> {
     let all = [
         ("core", core::ROWS),
         ("actors", actors::ROWS),
+        ("inspector", look::ROWS),
         ("cluster", cluster::ROWS),
         ("cluster", direct::ROWS),
         ("rl", rl::ROWS),
@@ -83,7 +85,7 @@ fn main() -> Result<()> {
         }
     }
     if groups.is_empty() {
-        bail!("unknown group {}: it is core, actors, cluster, rl or all", args.group);
+        bail!("unknown group {}: it is core, actors, inspector, cluster, rl or all", args.group);
     }
     if let Some(unknown) = args.rows.iter().find(|row| !known.contains(&row.as_str())) {
         bail!("unknown row {unknown}: the rows are {}", known.join(", "));

@@ -130,6 +130,7 @@ fn a_deadlock_over_three_nodes_is_named() {
     let cluster = Cluster::start(3);
     let mut command = cluster.command(env!("CARGO_BIN_EXE_philosophers"));
     command.args(["--left-first", "--guests", "5"]).stdout(Stdio::null());
+    command.env("RAYTREE_CALLS__FAIL_DEADLOCKS", "false");
     let mut philosophers = command.spawn().unwrap();
     let mut looker = cluster.looker();
     let told = deadlocks(&mut looker);
@@ -151,5 +152,19 @@ fn a_deadlock_over_three_nodes_is_named() {
     assert!(story.now.starts_with("it is in a deadlock"), "{story:?}");
     philosophers.kill().unwrap();
     philosophers.wait().unwrap();
+    cluster.end();
+}
+
+#[test]
+fn a_deadlock_over_three_nodes_is_an_error_to_one_who_waits() {
+    let cluster = Cluster::start(3);
+    let mut command = cluster.command(env!("CARGO_BIN_EXE_philosophers"));
+    let ended = command.args(["--left-first", "--guests", "5"]).output().unwrap();
+    assert!(!ended.status.success());
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("a deadlock, each waits for the next: fork-1 ("), "{said}");
+    for fork in 2..=5 {
+        assert!(said.contains(&format!("\u{2192} fork-{fork} (")), "{said}");
+    }
     cluster.end();
 }

@@ -10,6 +10,7 @@ use crate::context::ContextArgs;
 use crate::doctor::DoctorArgs;
 use crate::logs::LogsArgs;
 use crate::reach::Where;
+use crate::state::{StateArgs, TimelineArgs};
 use crate::table::View;
 
 /// Start clusters, and look at everything that runs in them as one supervision tree.
@@ -72,6 +73,14 @@ pub enum Command {
     Nodes(ListArgs),
     /// List the jobs of a cluster, which are the programs that use it.
     Jobs(ListArgs),
+    /// List tasks, and calls of actors that have no answer yet: under way, and what has been.
+    Tasks(StateArgs),
+    /// List the actors of programs.
+    Actors(StateArgs),
+    /// List objects that are still to come, or that several processes hold.
+    Objects(StateArgs),
+    /// Write what has run when into a file that Perfetto opens.
+    Timeline(TimelineArgs),
     /// Say that there are no placement groups yet.
     #[command(hide = true)]
     Groups(ListArgs),

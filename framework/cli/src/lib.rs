@@ -9,6 +9,7 @@
 //! - [`tree`]: from answers to lines of text, pure.
 //! - [`run()`]: joins the three.
 //! - [`table`]: lists of records, the same options for all.
+//! - [`state()`], [`timeline()`]: tasks, actors and objects; what has run when.
 //! - [`explain()`]: error codes.
 //! - [`config()`]: settings, and where each comes from.
 //! - [`start()`], [`stop()`], [`status()`]: the heads and nodes of this machine, and how a cluster is.
@@ -33,6 +34,7 @@ mod one;
 pub mod reach;
 mod run;
 mod start;
+mod state;
 mod status;
 pub mod table;
 mod text;
@@ -55,6 +57,7 @@ pub use log::log;
 pub use logs::logs;
 pub use run::{Code, run};
 pub use start::{log_format, start, stop};
+pub use state::{StateArgs, TimelineArgs, state, timeline};
 pub use status::status;
 pub use top::{source, top};
 pub use why::why;

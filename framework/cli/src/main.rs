@@ -9,11 +9,12 @@ use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{
     actor, completions, config, context, dashboard, doctor, end, events, explain, groups, jobs,
-    log, log_format, logs, man, nodes, run, start, status, stop, top, why,
+    log, log_format, logs, man, nodes, run, start, state, status, stop, timeline, top, why,
 };
 use raytree_config::{Config, LoadFrom, LogFormat};
 use raytree_daemon::ROLE_VARIABLE;
 use raytree_types::inspect::{EndHow, place};
+use raytree_types::state::What;
 
 /// Columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 100;
@@ -61,6 +62,10 @@ fn main() -> ExitCode {
         Command::Status(args) => status(&args, &folder, style(), &mut out, &mut err),
         Command::Nodes(args) => nodes(&args, &folder, style(), &mut out, &mut err),
         Command::Jobs(args) => jobs(&args, &folder, style(), &mut out, &mut err),
+        Command::Tasks(args) => state(What::Tasks, &args, &folder, style(), &mut out, &mut err),
+        Command::Actors(args) => state(What::Actors, &args, &folder, style(), &mut out, &mut err),
+        Command::Objects(args) => state(What::Objects, &args, &folder, style(), &mut out, &mut err),
+        Command::Timeline(args) => timeline(&args, &folder, &mut out, &mut err),
         Command::Groups(_) => groups(&mut err),
         Command::Completions(args) => completions(args, &mut out),
         Command::Man(args) => man(&args, &mut out, &mut err),

@@ -97,6 +97,9 @@ settings! {
         /// on a cluster. What a program says itself (`init().strict(..)`) wins.
         strict: bool = "false", "switch", "true or false",
             short "RAYTREE_STRICT" means strict_by_environment;
+        /// Ends a deadlock of actors, a few seconds after it came about: one of the waits in the circle fails with the error
+        /// `Deadlock`. Of a program, for all that works for it. Off, deadlocks last, and `raytree why` names them all the same.
+        fail_deadlocks: bool = "true", "switch", "true or false";
     }
 
     /// How the runtimes of this process can be looked at.

@@ -6,8 +6,10 @@
 
 pub mod abandoned;
 pub mod delivery;
+pub mod feasible;
 pub mod jobs;
 pub mod logs;
+pub mod looks;
 pub mod membership;
 pub mod placement;
 pub mod residents;

@@ -15,7 +15,7 @@ use raytree_types::limits;
 use crate::owners::Forest;
 use crate::waits::Fate;
 use crate::whole::{Scene, Seam, Spot, ask_all, passed_on, seams};
-use crate::{Inspected, Owners, checkup, ending, logs, process, search, story, waits, walk};
+use crate::{Inspected, Owners, checkup, ending, lists, logs, process, search, story, waits, walk};
 
 /// What a reply holds besides its rows, generously.
 const HEAD_BYTES: usize = 8 << 10;
@@ -126,6 +126,15 @@ impl Talk {
                 let text = logs::of(inspected, &root(&query.which)?, &query, within)?;
                 Ok(Answer::Logs(Box::new(text)))
             }
+            Request::State(query) => {
+                lists::rows(inspected, &query, passed_on(patience)).map(Answer::State)
+            }
+            Request::Timeline(query) => {
+                Ok(Answer::Timeline(lists::timeline(inspected, &query, passed_on(patience))))
+            }
+            Request::GiveUp(circle) => {
+                Ok(Answer::GaveUp(lists::give_up(inspected, circle, passed_on(patience))))
+            }
             Request::End { ref which, how, confirmed } => {
                 let act = Mutex::new(None);
                 let found = search::find(&root(which)?, &request, passed_on(patience), |probe| {
@@ -183,6 +192,24 @@ impl Talk {
             }
         }
     }
+}
+
+/// What is answered to a request from within the process itself. Blocks, on a thread that may.
+///
+/// # Errors
+/// [`Refused`].
+pub fn ask_here(
+    inspected: &Weak<dyn Inspected>,
+    request: Request,
+    within: Duration,
+) -> Result<Answer, Refused> {
+    let mut then = None;
+    let answer = Talk::local().reply(inspected, request, within, &mut then);
+    // The one who asks has his answer as soon as this returns.
+    if let Some(act) = then {
+        act();
+    }
+    answer
 }
 
 /// A line that was not even read.

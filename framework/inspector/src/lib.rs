@@ -7,9 +7,11 @@
 mod actor;
 mod answer;
 mod checkup;
+pub mod chrome;
 pub mod client;
 mod door;
 mod ending;
+mod lists;
 mod logs;
 mod near;
 mod owners;
@@ -27,15 +29,19 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use raytree_supervise::{Addr, ChildSpec, Probe, Root, SupervisorMsg};
-use raytree_types::inspect::{LogQuery, LogText, Refused, Selection, Story, TreeRows, Wait};
+use raytree_types::inspect::{
+    Circle, LogQuery, LogText, Refused, Selection, Story, TreeRows, Wait,
+};
+use raytree_types::state::{Rows, Span, StateQuery};
 use raytree_types::{ActorId, JobId, RuntimeId, limits};
 
 use actor::Inspector;
-pub use answer::{Said, Talk};
+pub use answer::{Said, Talk, ask_here};
 pub use client::Feed;
 pub use door::Door;
 pub use logs::Whose;
 pub use stream::{StreamLine, answer_over};
+pub use waits::to_give_up;
 pub use walk::{Branch, walk};
 
 /// What can be looked at. Asked on any thread, while everything else goes on.
@@ -70,6 +76,21 @@ pub trait Inspected: Send + Sync + 'static {
     /// How many abandoned threads it has, and how many are too many; none where no code of users runs.
     fn abandoned(&self) -> Option<(u64, u64)> {
         None
+    }
+
+    /// Its own tasks, actors or objects.
+    fn lists(&self, query: &StateQuery) -> Rows {
+        Rows::none(query.what)
+    }
+
+    /// The bodies of tasks that it has run, or runs, and how many were forgotten.
+    fn ran(&self) -> (Vec<Span>, u64) {
+        (Vec::new(), 0)
+    }
+
+    /// The calls that are awaited so fail, as long as they still are; how many that were.
+    fn gives_up(&self, _circle: &Circle) -> u64 {
+        0
     }
 
     /// How an actor of users is ended for good, if it is this process that decides on its lives.

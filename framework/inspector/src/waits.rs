@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use raytree_engine::waits::{Edge, circles, stuck};
-use raytree_types::inspect::{Answer, Party, Request, Story, StoryStep, Wait, Who};
+use raytree_types::inspect::{Answer, Circle, Party, Request, Story, StoryStep, Wait, Who};
 use raytree_types::{JobId, limits};
 
 use crate::Inspected;
@@ -43,13 +43,40 @@ fn cut(waits: &mut Vec<Wait>) {
 /// with between its two reads has waited for the same all the while.
 pub(crate) fn at_once(inspected: &Weak<dyn Inspected>, within: Duration) -> Vec<Wait> {
     let first = edges(inspected, within / 2);
-    let mut then = edges(inspected, within / 2);
+    together(&first, edges(inspected, within / 2))
+}
+
+/// Those of the second time that already were so the first time.
+fn together(first: &[Wait], mut then: Vec<Wait>) -> Vec<Wait> {
     let of = |wait: &Wait| (key(&wait.waiter), key(&wait.target), wait.poll);
     let before: BTreeSet<_> = first.iter().filter(|wait| wait.is_alone).map(of).collect();
     for wait in &mut then {
         wait.is_alone &= before.contains(&of(wait));
     }
     then
+}
+
+/// Of each circle among the waits of `job`, seen twice, the wait that is to be given up: the first one for something that has not
+/// begun, so that nothing is broken off in the middle; else that of its smallest member.
+#[must_use]
+pub fn to_give_up(first: &[Wait], then: Vec<Wait>, job: Option<JobId>) -> Vec<Circle> {
+    let mut waits = together(first, then);
+    waits.retain(|wait| wait.waiter.job == job);
+    let edges: Vec<Edge<Key>> = waits.iter().map(edge).collect();
+    let circles = circles(&edges, &stuck(&edges));
+    let given_up = circles.iter().filter_map(|circle| {
+        let next = circle.iter().cycle().skip(1);
+        let own = circle.iter().zip(next).filter_map(|(one, next)| wait_of(&waits, one, next));
+        let mut own: Vec<&Wait> = own.collect();
+        let gentle = own.iter().position(|wait| !wait.has_begun);
+        own.rotate_left(gentle.unwrap_or_default());
+        let mut members: Vec<String> =
+            own.iter().map(|wait| format!("{} for {}", wait.waiter, wait.what)).collect();
+        let wait = (*own.first()?).clone();
+        members.push(wait.waiter.to_string());
+        Some(Circle { wait, members })
+    });
+    given_up.collect()
 }
 
 type Key = (Option<JobId>, Who);
@@ -176,6 +203,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_has_not_begun_is_given_up_and_only_what_is_there_twice() {
+        let ids = ActorIds::new(RuntimeId::given(1));
+        let all = ["one", "two"].map(|label| Party {
+            job: None,
+            who: Who::Actor(ids.next()),
+            label: label.to_owned(),
+        });
+        let wait = |waiter: usize, has_begun, poll| Wait {
+            waiter: all[waiter].clone(),
+            target: all[1 - waiter].clone(),
+            what: "ask".to_owned(),
+            age: None,
+            is_alone: true,
+            has_begun,
+            poll,
+        };
+        let first = [wait(0, true, 1), wait(1, false, 4)];
+        let circles = to_give_up(&first, first.to_vec(), None);
+        let [circle] = &circles[..] else { panic!("one circle: {circles:?}") };
+        assert_eq!((&circle.wait, circle.members.len()), (&first[1], 3));
+        assert!(circle.members[0].starts_with("two "), "{:?}", circle.members);
+        let gone_on = vec![wait(0, true, 2), wait(1, false, 4)];
+        assert_eq!(to_give_up(&first, gone_on, None), []);
+        let other = Some(JobId(7));
+        assert_eq!(to_give_up(&first, first.to_vec(), other), []);
+    }
+
+    #[test]
     fn a_deadlock_is_named_before_those_who_wait_for_it() {
         let ids = ActorIds::new(RuntimeId::given(1));
         let all: Vec<Party> = ["fork-1", "fork-2", "guest", "cook", "salt"]
@@ -187,6 +242,7 @@ mod tests {
             what: "take".to_owned(),
             age: Some(Duration::from_secs(seconds)),
             is_alone: true,
+            has_begun: true,
             poll: 1,
         };
         let waits = [wait(1, 0, 9), wait(0, 1, 9), wait(2, 0, 8), wait(3, 4, 5), wait(4, 3, 0)];

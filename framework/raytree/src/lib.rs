@@ -89,6 +89,7 @@
 //! | make objects and wait for them | [`put`], [`get_all`], [`wait`], [`ObjectRef`], [`ObjectStream`] |
 //! | say how | [`TaskOptions`], [`ActorOptions`] |
 //! | look after actors | [`Handle`], [`get_actor`], [`Exit`] |
+//! | see what there is and what has run | [`state`] |
 //! | read what went wrong | [`Error`], [`Cause`] |
 //!
 //! Below the attribute lies a trait, for actors whose messages are types of their own:
@@ -125,6 +126,7 @@ mod items;
 pub mod logs;
 mod outcome;
 mod run;
+pub mod state;
 pub mod testing;
 mod thrown;
 

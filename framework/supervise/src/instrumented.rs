@@ -77,9 +77,10 @@ impl<A: Actor> ractor::Actor for Instrumented<A> {
             ));
         }
         let Some(args) = state.args.take() else { return Ok(()) };
-        probe.begins("start");
+        let begun = probe.begins("start");
         let started = panics::watch(A::start(&state.ctx, args)).await;
-        let during = probe.ends().unwrap_or("start");
+        probe.ends(begun);
+        let during = begun.label;
         match started {
             Ok(Ok(actor)) => {
                 state.actor = Some(actor);
@@ -170,9 +171,9 @@ impl<A: Actor> Running<A> {
         if probe.body.takes_panic() {
             return Err(told_to_panic(label));
         }
-        probe.begins(label);
+        let begun = probe.begins(label);
         let outcome = panics::watch(actor.handle(ctx, message)).await;
-        probe.ends();
+        probe.ends(begun);
         drop(guard);
         match outcome {
             Ok(Ok(())) => Ok(()),

@@ -23,6 +23,7 @@ pub mod panics;
 mod ping;
 mod probe;
 mod recorder;
+mod spans;
 mod supervisor;
 
 pub use actor::{Actor, Context, Failure, Message};
@@ -33,6 +34,7 @@ pub use instrumented::Instrumented;
 pub use life::Part;
 pub use ping::ping_all;
 pub use probe::{Kind, NoWay, Passage, Probe, Sight};
+pub use spans::{Handled, SpanLog};
 pub use supervisor::observer::{BeforeRestart, Observer};
 pub use supervisor::root::Root;
 pub use supervisor::spec::{ChildSpec, SupervisorSpec};

@@ -26,6 +26,7 @@ mod logs;
 mod node;
 mod object;
 mod runtime;
+pub mod state;
 mod sync;
 mod task;
 pub mod trace;
@@ -62,7 +63,7 @@ pub mod macros {
     pub use crate::link::{CallTerms, Served, Terms};
     pub use crate::object::part::Part;
     pub use crate::object::stream::Sink;
-    pub use crate::task::args::{Args, Asked, Settled, Strict, Subscriber, Taken};
+    pub use crate::task::args::{Args, Asked, Awaited, Settled, Strict, Subscriber, Taken};
     pub use crate::task::by_bytes::{
         Birth, Born, Function, IsClass, IsFunction, IsMethod, IsNothing, Of, RemoteMethod, Way,
     };

@@ -52,6 +52,12 @@ pub const CODES: &[Code] = &[
         "Start the program again when the cluster has a head. `raytree status` says whether it has; the nodes of a head that is gone end by themselves after the same time.",
     ),
     code(
+        "RT0007",
+        "CannotLook",
+        "A list of what there is (`raytree::state`), or the timeline, could not be made: the head of the cluster gave no answer in time, or not one that this program can read.",
+        "Read the reason. `raytree status` asks the head from outside; a program and its head have to be of the same version.",
+    ),
+    code(
         "RT0010",
         "TaskFailed",
         "The user's function returned an `Err` or panicked, and no retries were left.",
@@ -170,6 +176,12 @@ pub const CODES: &[Code] = &[
         "TooManyThreads",
         "So many synchronous tasks block in `get()` that no further thread may be started for those they wait for.",
         "Make the tasks that wait async: a wait there takes no thread.",
+    ),
+    code(
+        "RT0042",
+        "Deadlock",
+        "Methods of actors wait for each other's answers in a circle, and none of these actors takes up anything else meanwhile: no answer would ever have come. One of the waits is given up with this error.",
+        "Break the circle that the message names: ask for things in one order everywhere, return a reference and let the caller await it, or let one of the actors overlap its calls (`max_concurrency` with `&self` methods).",
     ),
 ];
 

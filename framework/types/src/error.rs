@@ -39,6 +39,12 @@ pub enum Error {
         /// What is known of it.
         reason: String,
     },
+    /// What there is in the cluster could not be asked for.
+    #[error("the cluster could not be looked at: {why}")]
+    CannotLook {
+        /// Who gave no answer, and why.
+        why: String,
+    },
     /// An option has a value it cannot have.
     #[error("bad value {value} for {option}: {reason}")]
     BadOption {
@@ -248,6 +254,12 @@ pub enum Error {
         /// The bound.
         limit: usize,
     },
+    /// Actors wait for each other's answers in a circle, and none takes up anything else: this wait would never have ended.
+    #[error("a deadlock, each waits for the next: {}", circle.join(" \u{2192} "))]
+    Deadlock {
+        /// Those in the circle, each with what it was called for, the one that is told first and last.
+        circle: Vec<String>,
+    },
 }
 
 impl Error {
@@ -281,10 +293,12 @@ impl Error {
             Self::CannotTravel { .. } => "RT0031",
             Self::OwnerDied { .. } => "RT0032",
             Self::HeadLost { .. } => "RT0006",
+            Self::CannotLook { .. } => "RT0007",
             Self::TooLarge { .. } => "RT0033",
             Self::ProgramsDiffer { .. } => "RT0034",
             Self::BlockingInAsync { .. } => "RT0040",
             Self::TooManyThreads { .. } => "RT0041",
+            Self::Deadlock { .. } => "RT0042",
         }
     }
 

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod logs;
 pub mod options;
 pub mod resources;
+pub mod state;
 pub mod supervision;
 
 pub use abandoned::AbandonedThreads;

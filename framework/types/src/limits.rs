@@ -3,6 +3,7 @@
 mod http;
 mod inspect;
 mod logs;
+mod state;
 mod top;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub use http::*;
 pub use inspect::*;
 pub use logs::*;
+pub use state::*;
 pub use top::*;
 
 /// Messages a system actor accepts before senders are refused. Far above any healthy queue (they drain in

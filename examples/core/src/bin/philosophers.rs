@@ -4,7 +4,8 @@
 //! hand: the table hears of it and lays the forks back, and the philosopher begins a new life and dines on.
 //!
 //! `--left-first` is the dinner of the textbook: everybody takes the fork on the left, keeps it, and reaches for the one on the
-//! right. Nobody ever eats, and `raytree why fork-1` (or `w` in `raytree top`) names the circle.
+//! right. A few seconds later one of these waits fails with the error `Deadlock`, which names the circle. With
+//! `RAYTREE_CALLS__FAIL_DEADLOCKS=false` nobody ever eats, and `raytree why fork-1` (or `w` in `raytree top`) names it.
 
 #![expect(clippy::print_stdout, reason = "a program says what it found")]
 
@@ -49,7 +50,7 @@ struct Flags {
     #[arg(long, value_name = "N", default_value_t = 5)]
     #[arg(value_parser = clap::value_parser!(u8).range(2..=9))]
     guests: u8,
-    /// Everybody takes the fork on the left first, and keeps it: a deadlock, which lasts until this program is ended
+    /// Everybody takes the fork on the left first, and keeps it: a deadlock, which ends with an error after a few seconds
     #[arg(long, conflicts_with_all = ["seconds", "meals", "tree"])]
     left_first: bool,
     /// Show the supervision tree at the end
@@ -251,7 +252,8 @@ async fn dine_left_first(guests: usize) -> anyhow::Result<()> {
     let forks: Vec<StubbornForkHandle> =
         (1..=guests).map(|number| StubbornFork::with(label(number)).remote()).collect();
     println!(
-        "everybody takes the fork on the left first; to see what comes of it: raytree why fork-1"
+        "everybody takes the fork on the left first, which ends with an error; to keep it as it is and ask `raytree why fork-1`: \
+         RAYTREE_CALLS__FAIL_DEADLOCKS=false"
     );
     let right_of = |seat: usize| Some(forks[(seat + 1) % guests].clone());
     let meals: Vec<_> = (0..guests).map(|seat| forks[seat].dine_with(right_of(seat))).collect();

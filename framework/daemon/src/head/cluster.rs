@@ -249,9 +249,21 @@ impl Cluster {
             Effect::Mark { member, phase: Phase::Up } => {
                 self.book(jobs::Input::NodeResumed { node: member });
             }
-            Effect::Mark { member, .. } => self.book(jobs::Input::NodePaused { node: member }),
+            Effect::Mark { member, phase } => {
+                match phase {
+                    Phase::Suspect => {
+                        self.warn_of(&member, "suspect: it is silent, or its link is lost");
+                    }
+                    Phase::Degraded => {
+                        self.warn_of(&member, "degraded: it beats, and its actors do not get on");
+                    }
+                    _ => {}
+                }
+                self.book(jobs::Input::NodePaused { node: member });
+            }
             // Nothing new is started there, until it is dead or its lease has run out.
             Effect::Convict { member, fence, .. } => {
+                self.warn_of(&member, "convicted: nothing new is started there");
                 if fence == Fence::Kill {
                     self.kill(&member);
                 }
@@ -265,12 +277,7 @@ impl Cluster {
                     tracing::warn!("{} died: {cause}", member.name);
                 }
                 let cause = Cause::message(format!("{} died: {cause}", member.name));
-                let mirror = {
-                    let sessions = self.sessions.lock();
-                    let of = |own: &&Session| own.member.as_ref() == Some(&member);
-                    sessions.values().find(of).map(|own| own.mirror.clone())
-                };
-                if let Some(mirror) = mirror {
+                if let Some(mirror) = self.mirror_of(&member) {
                     _ = mirror.cast(MirrorMsg::Down(Box::new(cause.clone())));
                 }
                 self.book(jobs::Input::NodeDown { node: member, cause });
@@ -278,6 +285,19 @@ impl Cluster {
             Effect::AskToStop { member } => self.tell(&member, ToNode::End),
             // Nodes ask to join; nobody registers one here.
             Effect::Refused { .. } | Effect::Answer { .. } | Effect::TellExit { .. } => {}
+        }
+    }
+
+    fn mirror_of(&self, member: &Member) -> Option<Addr<MirrorMsg>> {
+        let sessions = self.sessions.lock();
+        let of = |own: &&Session| own.member.as_ref() == Some(member);
+        sessions.values().find(of).map(|own| own.mirror.clone())
+    }
+
+    /// The supervision log has it at the place of the node's mirror.
+    fn warn_of(&self, member: &Member, what: &str) {
+        if let Some(mirror) = self.mirror_of(member) {
+            mirror.probe().warn(what);
         }
     }
 

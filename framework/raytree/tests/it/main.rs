@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod actors;
+mod deadlocks;
 mod failures;
 mod hardship;
 mod isolated_actors;
@@ -13,5 +14,6 @@ mod objects;
 mod placement;
 mod remote_actors;
 mod runtimes;
+mod state;
 mod support;
 mod tasks;

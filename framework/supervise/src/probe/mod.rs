@@ -1,12 +1,13 @@
 //! Probes: what can be known of an actor without asking it.
 //!
-//! A probe belongs to a place in the tree, not to a life: it survives restarts. A message costs a few atomic operations,
-//! two uncontended locks and two looks at the clock. A reader walks the probes, asks no actor, and holds no lock for
+//! A probe belongs to a place in the tree, not to a life: it survives restarts. A message costs two atomic operations, some plain
+//! stores and two looks at the clock. A reader walks the probes, asks no actor, and holds no lock for
 //! longer than it takes to copy one row.
 
 mod body;
 mod passage;
 mod read;
+mod work;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -16,15 +17,18 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use raytree_engine::supervision::{ChildKey, ChildPolicy, GroupPolicy};
-use raytree_types::inspect::ActorState;
+use raytree_types::inspect::{ActorState, EventKind};
 use raytree_types::{ActorId, ExitKind, limits};
 
 use crate::clock;
 use crate::events::EventLog;
 use crate::life::LifeEnd;
 use crate::recorder::Recorder;
+use crate::spans::{Handled, SpanLog};
 pub(crate) use body::Body;
 pub use passage::{NoWay, Passage, Sight};
+pub(crate) use work::Begun;
+use work::Work;
 
 /// What an actor is to the system; decides the size of its flight recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +41,7 @@ pub enum Kind {
 
 /// Everything that can be read of one actor. See the [crate documentation](crate).
 pub struct Probe {
-    name: String,
+    name: Arc<str>,
     type_name: &'static str,
     id: OnceLock<ActorId>,
     /// How it treats its children, if it is a supervisor.
@@ -46,18 +50,17 @@ pub struct Probe {
     policy: OnceLock<ChildPolicy>,
     queue_limit: u64,
     queued: AtomicU64,
-    handled: AtomicU64,
     refused: AtomicU64,
-    /// Nanoseconds spent on messages that are done.
-    busy: AtomicU64,
+    work: Work,
     restarts: AtomicU32,
     /// When its next life begins, or its last one began, in nanoseconds of the clock; 0 before its first restart.
     due: AtomicU64,
     state: AtomicU8,
-    current: Mutex<Option<(&'static str, Duration)>>,
     causes: Mutex<VecDeque<ExitKind>>,
     extra: Mutex<Option<Box<Extra>>>,
     recorder: Recorder,
+    /// What it handles is noted there, once it is part of a tree.
+    spans: OnceLock<Arc<SpanLog>>,
     parent: Mutex<Weak<Probe>>,
     children: RwLock<BTreeMap<ChildKey, Arc<Probe>>>,
     pub(crate) body: Body,
@@ -87,27 +90,42 @@ impl Probe {
             Kind::User => limits::FLIGHT_RECORDER_USER,
         };
         Arc::new(Self {
-            name,
+            name: name.into(),
             type_name,
             id: OnceLock::new(),
             group: OnceLock::new(),
             policy: OnceLock::new(),
             queue_limit: queue_limit as u64,
             queued: AtomicU64::new(0),
-            handled: AtomicU64::new(0),
             refused: AtomicU64::new(0),
-            busy: AtomicU64::new(0),
+            work: Work::default(),
             due: AtomicU64::new(0),
             restarts: AtomicU32::new(0),
             state: AtomicU8::new(ActorState::Starting as u8),
-            current: Mutex::new(None),
             causes: Mutex::new(VecDeque::new()),
             extra: Mutex::new(None),
             recorder: Recorder::new(recorded),
+            spans: OnceLock::new(),
             parent: Mutex::new(Weak::new()),
             children: RwLock::new(BTreeMap::new()),
             body: Body::default(),
         })
+    }
+
+    /// Of nobody, to measure what a message costs it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn alone(name: &str) -> Arc<Self> {
+        Self::new(name.to_owned(), "", 1, Kind::User)
+    }
+
+    /// All that it notes of a message on its way, from its sender to its end.
+    #[doc(hidden)]
+    pub fn passes(&self, label: &'static str) {
+        self.sent();
+        let begun = self.begins(label);
+        self.ends(begun);
+        self.gone_from_queue();
     }
 
     /// Its name among its siblings.
@@ -122,7 +140,7 @@ impl Probe {
         let above = self.parent.lock().upgrade();
         match above {
             Some(parent) => format!("{}/{}", parent.path(), self.name),
-            None => self.name.clone(),
+            None => self.name.to_string(),
         }
     }
 
@@ -135,14 +153,13 @@ impl Probe {
     /// Messages handled over all its lives, the start of each life included.
     #[must_use]
     pub fn handled(&self) -> u64 {
-        self.handled.load(Ordering::Relaxed)
+        self.work.handled()
     }
 
     /// How long it has been handling its current message, if it handles one.
     #[must_use]
     pub fn busy_for(&self) -> Option<Duration> {
-        let current = *self.current.lock();
-        current.map(|(_, since)| clock::now().saturating_sub(since))
+        self.work.busy_for()
     }
 
     /// Restarts over its whole existence.
@@ -185,6 +202,15 @@ impl Probe {
     /// Writes a line into the flight recorder.
     pub fn note(&self, what: impl Into<String>) {
         self.recorder.note(what.into());
+    }
+
+    /// Writes a warning into the supervision log of its tree, and into the flight recorder.
+    pub fn warn(&self, what: impl Into<String>) {
+        let what = what.into();
+        if let Some(log) = self.events() {
+            log.note(self.path(), EventKind::Warning, what.clone(), None);
+        }
+        self.recorder.note(what);
     }
 
     /// Shows this beside it in the tree until something else is said.
@@ -248,7 +274,15 @@ impl Probe {
         above?.events()
     }
 
-    pub(crate) fn keeps(&self, log: Arc<EventLog>) {
+    /// What was handled in the tree that this is part of; none when it is in none.
+    #[must_use]
+    pub fn spans(&self) -> Option<&Arc<SpanLog>> {
+        self.spans.get()
+    }
+
+    /// It is the root: this is kept of its tree.
+    pub(crate) fn keeps(&self, log: Arc<EventLog>, spans: Arc<SpanLog>) {
+        _ = self.spans.set(spans);
         self.with_extra(true, |extra| extra.log = Some(log));
     }
 
@@ -265,7 +299,7 @@ impl Probe {
     pub fn find(self: &Arc<Self>, path: &str) -> Option<Arc<Self>> {
         let mut probe = Arc::clone(self);
         for name in path.split('/').filter(|part| !part.is_empty()) {
-            let next = probe.children.read().values().find(|child| child.name == name).cloned();
+            let next = probe.children.read().values().find(|child| *child.name == *name).cloned();
             probe = next?;
         }
         Some(probe)
@@ -318,6 +352,10 @@ impl Probe {
 
     pub(crate) fn adopt(self: &Arc<Self>, key: ChildKey, child: &Arc<Probe>) {
         *child.parent.lock() = Arc::downgrade(self);
+        if let Some(spans) = self.spans.get() {
+            // It stays in its tree.
+            _ = child.spans.set(Arc::clone(spans));
+        }
         self.children.write().insert(key, Arc::clone(child));
     }
 
@@ -341,20 +379,25 @@ impl Probe {
         self.queued.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn begins(&self, label: &'static str) {
-        *self.current.lock() = Some((label, clock::now()));
+    /// A message begins, in the present life of the actor.
+    pub(crate) fn begins(&self, label: &'static str) -> Begun {
+        self.work.begins(label)
     }
 
-    /// The end of the current message; its label.
-    pub(crate) fn ends(&self) -> Option<&'static str> {
-        self.handled.fetch_add(1, Ordering::Relaxed);
-        let (label, since) = self.current.lock().take()?;
-        self.busy.fetch_add(nanoseconds(clock::now().saturating_sub(since)), Ordering::Relaxed);
-        Some(label)
+    /// It ends.
+    pub(crate) fn ends(&self, begun: Begun) {
+        let ended = self.work.ends(begun);
+        let Begun { label, since: began } = begun;
+        if ended.saturating_sub(began) >= limits::SPAN_MIN
+            && let Some(spans) = self.spans.get()
+        {
+            let (name, actor) = (Arc::clone(&self.name), self.actor());
+            spans.note(Handled { name, actor, label, began, ended });
+        }
     }
 
     pub(crate) fn exited(&self, kind: &ExitKind) {
-        self.current.lock().take();
+        self.work.rests();
         self.recorder.note(kind.to_string());
         let mut causes = self.causes.lock();
         if causes.len() == limits::LAST_CAUSES {

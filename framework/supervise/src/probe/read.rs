@@ -44,7 +44,7 @@ impl Probe {
     /// This place alone, as a row of a flat tree. The flight recorder is not read.
     #[must_use]
     pub fn row(&self, depth: u32) -> TreeRow {
-        let current = *self.current.lock();
+        let current = self.work.current();
         let cause = self.causes.lock().back().map(|kind| short(&kind.to_string()));
         let (remark, host) = match &*self.extra.lock() {
             Some(extra) => (extra.remark.as_deref().map(short), extra.host.clone()),
@@ -52,7 +52,7 @@ impl Probe {
         };
         TreeRow {
             depth,
-            name: self.name.clone(),
+            name: self.name.to_string(),
             type_name: self.type_name.to_owned(),
             id: self.actor(),
             strategy: self.group.get().map(|group| group.strategy.to_string()),
@@ -61,8 +61,8 @@ impl Probe {
             queue_limit: self.queue_limit,
             refused: self.refused.load(Ordering::Relaxed),
             handled: self.handled(),
-            busy: Duration::from_nanos(self.busy.load(Ordering::Relaxed)),
-            busy_for: current.map(|(_, since)| clock::now().saturating_sub(since)),
+            busy: self.work.busy(),
+            busy_for: current.map(|(_, busy_for)| busy_for),
             current: current.map(|(label, _)| label.to_owned()),
             restarts: self.restarts(),
             last_cause: cause,

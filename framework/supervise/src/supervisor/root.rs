@@ -28,7 +28,7 @@ impl Root {
         panics::install_hook();
         let limit = raytree_types::limits::SYSTEM_MAILBOX_MAX;
         let addr = Addr::new(name, "Supervisor", limit, Kind::System);
-        addr.probe().keeps(Arc::default());
+        addr.probe().keeps(Arc::default(), Arc::default());
         let part = addr.probe().body.before_spawn();
         let (actor, _started) = ActorRuntime::<Instrumented<Supervisor>>::spawn_instant(
             None,

@@ -29,6 +29,7 @@
 
 pub(crate) mod dialer;
 pub(crate) mod drain;
+pub(crate) mod hopeless;
 pub(crate) mod mirror;
 pub(crate) mod neighbours;
 pub(crate) mod node;

@@ -129,7 +129,7 @@ impl Peer {
         Some(self.process.load(Ordering::Relaxed)).filter(|process| *process > 0)
     }
 
-    pub(super) fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.link().is_some()
     }
 
@@ -144,6 +144,18 @@ impl Peer {
     pub(super) fn takes_more(&self) -> bool {
         let takes = |link: &Arc<Link>| !link.leaves() && link.has_room();
         self.is_up.load(Ordering::SeqCst) && self.link.lock().as_ref().is_some_and(takes)
+    }
+
+    /// What nobody has of it, as far as is known here; nothing while it is not up.
+    pub(crate) fn free(&self) -> Resources {
+        if !self.is_up() {
+            return Resources::none();
+        }
+        let mut free = self.total.clone();
+        free.subtract(&self.load.lock());
+        let seated = self.seated.load(Ordering::Relaxed) as u64 * 1000;
+        let cpu = free.thousandths(CPU).saturating_sub(seated);
+        free.with_thousandths(CPU, cpu)
     }
 
     pub(super) fn free_seats(&self) -> usize {

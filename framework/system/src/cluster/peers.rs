@@ -91,14 +91,13 @@ impl Peers {
     /// What nobody has of it, as far as is known here.
     pub(crate) fn free(&self) -> Resources {
         let mut free = Resources::none();
-        for peer in self.all().iter().filter(|peer| peer.is_up()) {
-            let mut own = peer.total.clone();
-            own.subtract(&peer.load.lock());
-            let seated = peer.seated.load(Ordering::Relaxed) as u64 * 1000;
-            let cpu = own.thousandths(CPU).saturating_sub(seated);
-            free.add(&own.with_thousandths(CPU, cpu));
-        }
+        self.all().iter().for_each(|peer| free.add(&peer.free()));
         free
+    }
+
+    /// All of them.
+    pub(crate) fn seen(&self) -> Arc<[Arc<Peer>]> {
+        self.all()
     }
 
     /// Tasks that wait here wait no more: the runtime has ended.
@@ -106,6 +105,11 @@ impl Peers {
         let parked = std::mem::take(&mut *self.parked.lock());
         drop(parked);
         self.up.notify_waiters();
+    }
+
+    /// Every task that waits for a process with room for it.
+    pub(crate) fn each_parked(&self, mut each: impl FnMut(&Plan)) {
+        self.parked.lock().iter().for_each(|task| each(task.plan()));
     }
 
     fn seat(&self) -> Option<Seat> {

@@ -13,6 +13,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use raytree_process::cluster::{FromDriver, Greeting, ToDriver, Worker};
 use raytree_supervise::{Actor, Context, Failure, clock};
@@ -22,6 +23,7 @@ use raytree_wire::{Plane, Said, Stream};
 use super::Driver;
 use super::store::StoreError;
 use super::workers::Left;
+use crate::cluster::hopeless::Hopeless;
 use crate::link::Link;
 use crate::runtime::Shared;
 
@@ -42,11 +44,16 @@ pub(crate) enum HeadMsg {
     Stored(Result<(), StoreError>),
     /// Timer: is the head still there?
     Look,
+    /// Timer: workers have come or gone; is there something that waits for what none of them has?
+    Feasible,
 }
 
 /// See the [module documentation](self).
 pub(crate) struct Head {
     driver: Arc<Driver>,
+    hopeless: Hopeless,
+    /// A [`HeadMsg::Feasible`] is on its way.
+    looks: AtomicBool,
 }
 
 impl Actor for Head {
@@ -55,7 +62,8 @@ impl Actor for Head {
 
     async fn start(ctx: &Context<HeadMsg>, driver: Arc<Driver>) -> Result<Self, Failure> {
         ctx.send_after(limits::HEAD_BEAT_EVERY, HeadMsg::Look);
-        let head = Self { driver };
+        let head = Self { driver, hopeless: Hopeless::default(), looks: AtomicBool::default() };
+        head.workers_changed(ctx);
         for left in head.driver.left_to_do() {
             match left {
                 Left::ToDial(worker, address) => head.dial(ctx, worker, address),
@@ -86,9 +94,13 @@ impl Actor for Head {
                 let (worker, by) = *told;
                 self.unreachable(worker, &by);
             }
-            HeadMsg::Settle(worker) => self.driver.settle(&worker),
+            HeadMsg::Settle(worker) => {
+                self.driver.settle(&worker);
+                self.workers_changed(ctx);
+            }
             HeadMsg::Stored(stored) => self.stored(stored),
             HeadMsg::Look => self.look(ctx),
+            HeadMsg::Feasible => self.warn_of_hopeless(ctx),
         }
         Ok(())
     }
@@ -126,16 +138,19 @@ impl Head {
             ToDriver::Granted { worker, grant } => {
                 self.driver.moves();
                 self.driver.granted(worker, &grant);
+                self.workers_changed(ctx);
             }
             ToDriver::Up { worker, grant, address } => {
                 if !self.driver.is_up(&worker, address) {
                     self.driver.granted(worker.clone(), &grant);
                     self.driver.is_up(&worker, address);
+                    self.workers_changed(ctx);
                 }
                 self.dial(ctx, worker, address);
             }
             ToDriver::Down { worker, cause, again } => {
                 tracing::warn!("{cause}");
+                ctx.addr().probe().warn(cause.to_string());
                 match self.driver.is_down(&worker, cause, again) {
                     Some(true) => self.driver.settle(&worker),
                     // Its last answers may not have been read; the end of its stream follows.
@@ -144,17 +159,23 @@ impl Head {
                     }
                     None => {}
                 }
+                self.workers_changed(ctx);
                 self.counts_workers(&Cause::message("its last worker has ended"));
             }
             ToDriver::Broken { node, cause } => {
-                tracing::error!("{node} has no worker for this program any more: {cause}");
+                let what = format!("{node} has no worker for this program any more: {cause}");
+                tracing::error!("{what}");
+                ctx.addr().probe().warn(what);
                 self.driver.broken(&node, &cause);
+                self.workers_changed(ctx);
                 self.counts_workers(&cause);
             }
             ToDriver::Waits { node, held_by } => {
                 let jobs: Vec<_> = held_by.iter().map(ToString::to_string).collect();
                 let jobs = jobs.join(", ");
-                tracing::warn!("nothing is free for this program on {node}: {jobs} has it");
+                let what = format!("nothing is free for this program on {node}: {jobs} has it");
+                tracing::warn!("{what}");
+                ctx.addr().probe().warn(what);
                 // What it submits waits until something is.
                 self.driver.is_ready(Ok(()));
             }
@@ -253,6 +274,22 @@ impl Head {
         let reason = format!("no node can run this program: {cause}");
         self.driver.is_ready(Err(Error::StartFailed { reason: reason.clone() }));
         self.driver.has_none_since(clock::now(), reason);
+    }
+
+    /// There may be demands now that nobody can meet, or that somebody can meet again; others may come and go in the same moment.
+    fn workers_changed(&self, ctx: &Context<HeadMsg>) {
+        if !self.looks.swap(true, Ordering::Relaxed) {
+            ctx.send_after(limits::HOPELESS_AFTER, HeadMsg::Feasible);
+        }
+    }
+
+    fn warn_of_hopeless(&mut self, ctx: &Context<HeadMsg>) {
+        self.looks.store(false, Ordering::Relaxed);
+        let Some(runtime) = self.driver.runtime.upgrade() else { return };
+        for what in self.hopeless.look(&runtime) {
+            tracing::warn!("{what}");
+            ctx.addr().probe().warn(what);
+        }
     }
 
     fn look(&self, ctx: &Context<HeadMsg>) {

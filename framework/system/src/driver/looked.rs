@@ -3,9 +3,11 @@
 use std::sync::{Arc, Weak};
 use std::thread;
 
-use raytree_inspector::{Inspected, answer_over};
-use raytree_process::cluster::Greeting;
-use raytree_wire::Plane;
+use raytree_inspector::{Inspected, StreamLine, answer_over};
+use raytree_process::cluster::{Greeting, MESSAGE_BYTES_MAX};
+use raytree_types::inspect::{ClusterStatus, Versioned};
+use raytree_types::limits;
+use raytree_wire::{Plane, read_frame};
 
 use super::Driver;
 
@@ -25,6 +27,34 @@ impl Driver {
         if let Err(error) = started {
             tracing::warn!(%error, "no thread for the head that looks at this program");
         }
+    }
+
+    /// A connection over which the whole cluster can be looked at.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn looks(&self) -> Result<StreamLine, String> {
+        Ok(StreamLine::new(self.connect(Plane::Control, self.address, &Greeting::Inspect)?))
+    }
+
+    /// How the cluster is.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub(crate) fn status(&self) -> Result<ClusterStatus, String> {
+        let stream = self.connect(Plane::Control, self.address, &Greeting::Status)?;
+        let silent = |error: &dyn std::fmt::Display| format!("it did not answer: {error}");
+        stream.give_up_after(limits::HEAD_ANSWERS_WITHIN).map_err(|error| silent(&error))?;
+        let (mut reads, _writes) = stream.split();
+        let answer = read_frame(&mut reads, MESSAGE_BYTES_MAX).map_err(|error| silent(&error))?;
+        let answer = answer.ok_or_else(|| "it hung up".to_owned())?;
+        let nonsense = |error: serde_json::Error| format!("its answer makes no sense: {error}");
+        let Versioned { version } = serde_json::from_slice(&answer).map_err(nonsense)?;
+        if version != ClusterStatus::VERSION {
+            let own = ClusterStatus::VERSION;
+            return Err(format!("it speaks version {version} of the status, this program {own}"));
+        }
+        serde_json::from_slice(&answer).map_err(nonsense)
     }
 
     fn shows(&self, ticket: u64) {

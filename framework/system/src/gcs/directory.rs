@@ -20,6 +20,7 @@ use futures_util::future::join_all;
 use raytree_supervise::{Actor, Context, Failure, Reply, SupervisorMsg, clock};
 use raytree_types::{ActorId, Cause, ExitKind, limits};
 
+use crate::gcs::deadlocks::Deadlocks;
 use crate::gcs::table::Ending;
 use crate::runtime::Shared;
 use crate::user::status::{Cell, Lifecycle};
@@ -37,6 +38,8 @@ pub(crate) enum DirectoryMsg {
     Replaced(ActorId),
     /// End all actors in order; answer when none is left.
     EndAll(Reply<()>),
+    /// It is time to see whether calls take long.
+    Tick,
 }
 
 // A message is under 1 KiB or it is a reference.
@@ -48,6 +51,7 @@ pub(crate) struct ActorDirectory {
     /// Ends under way, with whether they are kills.
     ending: HashSet<(ActorId, bool)>,
     replacing: HashSet<ActorId>,
+    deadlocks: Arc<Deadlocks>,
 }
 
 impl Actor for ActorDirectory {
@@ -55,7 +59,9 @@ impl Actor for ActorDirectory {
     type Args = Weak<Shared>;
 
     async fn start(ctx: &Context<DirectoryMsg>, runtime: Weak<Shared>) -> Result<Self, Failure> {
-        let mut directory = Self { runtime, ending: HashSet::new(), replacing: HashSet::new() };
+        let (ending, replacing) = (HashSet::new(), HashSet::new());
+        let deadlocks = Arc::new(Deadlocks::new());
+        let mut directory = Self { runtime, ending, replacing, deadlocks };
         if let Some(runtime) = directory.runtime.upgrade() {
             for id in runtime.table.orphans() {
                 directory.replace(ctx, id);
@@ -63,6 +69,9 @@ impl Actor for ActorDirectory {
             for (id, ending) in runtime.table.endings() {
                 directory.end(ctx, id, ending);
             }
+        }
+        if directory.runtime.upgrade().is_some_and(|runtime| Deadlocks::are_looked_for(&runtime)) {
+            ctx.send_after(limits::DEADLOCK_TICK, DirectoryMsg::Tick);
         }
         Ok(directory)
     }
@@ -82,6 +91,7 @@ impl Actor for ActorDirectory {
             DirectoryMsg::Replace(id) => self.replace(ctx, id),
             DirectoryMsg::Replaced(id) => _ = self.replacing.remove(&id),
             DirectoryMsg::EndAll(reply) => self.end_all(ctx, reply),
+            DirectoryMsg::Tick => self.looks_for_deadlocks(ctx),
         }
         Ok(())
     }
@@ -130,6 +140,16 @@ impl ActorDirectory {
                 }
             }
             Some(DirectoryMsg::Replaced(id))
+        });
+    }
+
+    /// Beside everything else: others may have to be asked, and they may be slow.
+    fn looks_for_deadlocks(&self, ctx: &Context<DirectoryMsg>) {
+        let (runtime, deadlocks) = (self.runtime.clone(), Arc::clone(&self.deadlocks));
+        ctx.pipe(async move {
+            deadlocks.end(runtime).await;
+            tokio::time::sleep(limits::DEADLOCK_TICK).await;
+            Some(DirectoryMsg::Tick)
         });
     }
 

@@ -1,5 +1,6 @@
 //! The global control service: what the whole cluster knows. Embedded: the actor directory.
 
+mod deadlocks;
 pub(crate) mod directory;
 pub(crate) mod table;
 

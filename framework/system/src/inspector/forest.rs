@@ -14,7 +14,7 @@ use crate::user::status::{Cell, Lifecycle};
 const BATCH: usize = 1024;
 
 /// Everybody in the table, oldest first.
-pub(super) fn cells(table: &ActorTable) -> Vec<Arc<Cell>> {
+pub(crate) fn cells(table: &ActorTable) -> Vec<Arc<Cell>> {
     let mut ids = table.ids();
     ids.sort_unstable();
     ids.chunks(BATCH).flat_map(|some| table.cells(some)).collect()

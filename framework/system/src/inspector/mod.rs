@@ -1,9 +1,11 @@
 //! What a runtime shows of itself: its physical tree, and who spawned whom ([`forest`]).
 
-mod forest;
+pub(crate) mod forest;
 mod pending;
+mod state;
 #[cfg(test)]
 mod tests;
+mod waiting_task;
 mod waits;
 
 use std::sync::Arc;
@@ -12,7 +14,8 @@ use raytree_inspector::{Door, End, Inspected, Owners, Whose, walk};
 use raytree_supervise::Probe;
 use raytree_types::{ActorId, JobId, RuntimeId};
 
-use raytree_types::inspect::{LogQuery, LogText, Refused, Story, Wait};
+use raytree_types::inspect::{Circle, LogQuery, LogText, Refused, Story, Wait};
+use raytree_types::state::{Rows, Span, StateQuery};
 
 use crate::gcs::table::Ending;
 use crate::runtime::Shared;
@@ -35,7 +38,7 @@ impl Inspected for Shared {
     }
 
     fn explains(&self, which: &str) -> Option<Story> {
-        pending::story(self, which)
+        pending::story(self, which).or_else(|| waiting_task::story(self, which))
     }
 
     fn job(&self) -> Option<JobId> {
@@ -48,6 +51,18 @@ impl Inspected for Shared {
 
     fn abandoned(&self) -> Option<(u64, u64)> {
         Some(self.abandoned.count())
+    }
+
+    fn lists(&self, query: &StateQuery) -> Rows {
+        state::rows(self, query)
+    }
+
+    fn ran(&self) -> (Vec<Span>, u64) {
+        state::ran(self)
+    }
+
+    fn gives_up(&self, circle: &Circle) -> u64 {
+        waits::give_up(self, circle)
     }
 
     fn ends(&self, id: ActorId) -> Option<End> {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use raytree_types::Resources;
+use raytree_engine::task::Phase;
 use raytree_types::inspect::{Story, StoryStep};
+use raytree_types::{Resources, TaskId};
 
 use super::forest;
+use crate::cluster::hopeless;
 use crate::runtime::Shared;
 use crate::user::status::{Cell, Lifecycle};
 
@@ -27,6 +29,14 @@ pub(super) fn story(runtime: &Shared, which: &str) -> Option<Story> {
         let now = "it waits for a process in which it can begin".to_owned();
         return Some(Story { about, id: Some(cell.id), now, ..Story::default() });
     }
+    let now = format!("it waits for {wants}");
+    let steps = short_of(runtime, &wants);
+    Some(Story { about, id: Some(cell.id), job: None, now, steps, is_cycle: false })
+}
+
+/// What there is of something that is waited for, and who has it, those first.
+pub(super) fn short_of(runtime: &Shared, wants: &Resources) -> Vec<StoryStep> {
+    let cells = forest::cells(&runtime.table);
     let mut total = runtime.ledger.total();
     total.add(&runtime.peers.total());
     let mut free = runtime.ledger.free();
@@ -38,14 +48,16 @@ pub(super) fn story(runtime: &Shared, which: &str) -> Option<Story> {
         goes_on: true,
         place: None,
     };
-    let short = of_those(&free, &wants);
+    if let Some(why) = hopeless::why(runtime, wants) {
+        return vec![step("resources", format!("no node has {wants}: {why}"))];
+    }
+    let short = of_those(&free, wants);
     let mut steps =
-        vec![step("resources", format!("free are {short} of {}", of_those(&total, &wants)))];
-    if let Some(held) = held(&cells, &wants) {
+        vec![step("resources", format!("free are {short} of {}", of_those(&total, wants)))];
+    if let Some(held) = held(runtime, &cells, wants) {
         steps.insert(0, step("held by", held));
     }
-    let now = format!("it waits for {wants}");
-    Some(Story { about, id: Some(cell.id), job: None, now, steps, is_cycle: false })
+    steps
 }
 
 /// The amounts of what is wanted.
@@ -60,18 +72,32 @@ fn of_those(all: &Resources, wants: &Resources) -> String {
     some.to_string()
 }
 
-/// The actors that hold something of it, those with most to say first.
-fn held(cells: &[Arc<Cell>], wants: &Resources) -> Option<String> {
+/// The part of what somebody holds that somebody else wants.
+fn part_of(holds: &Resources, wants: &Resources) -> Resources {
+    let some = wants.iter().filter(|(name, _)| holds.thousandths(name) > 0);
+    some.fold(Resources::none(), |sum, (name, _)| {
+        sum.with_thousandths(name, holds.thousandths(name))
+    })
+}
+
+/// The actors and the running tasks that hold something of it.
+fn held(runtime: &Shared, cells: &[Arc<Cell>], wants: &Resources) -> Option<String> {
     let holds = |cell: &Arc<Cell>| {
-        let running = cell.options.demand().running;
-        let some = wants.iter().filter(|(name, _)| running.thousandths(name) > 0);
-        let some = some.fold(Resources::none(), |sum, (name, _)| {
-            sum.with_thousandths(name, running.thousandths(name))
-        });
+        let some = part_of(&cell.options.demand().running, wants);
         let lives = cell.status().lifecycle == Lifecycle::Alive;
         (lives && !some.is_none()).then(|| format!("{} ({some})", cell.probe.name()))
     };
-    let holders: Vec<String> = cells.iter().filter_map(holds).collect();
+    let (tasks, ..) = runtime.tasks.all();
+    let tasks = tasks.iter().filter(|task| task.state().phase() == Phase::Running);
+    let tasks = tasks.filter_map(|task| {
+        let plan = task.plan();
+        let some = part_of(&plan.demand.running, wants);
+        (!some.is_none()).then(|| {
+            let id = TaskId::new(runtime.id, task.id());
+            format!("{} ({id}, {some})", plan.name)
+        })
+    });
+    let holders: Vec<String> = cells.iter().filter_map(holds).chain(tasks).collect();
     let more = match holders.len().saturating_sub(HOLDERS_MAX) {
         0 => String::new(),
         more => format!(" and {more} more"),

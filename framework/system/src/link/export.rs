@@ -13,7 +13,7 @@ use super::frame::{CallTerms, Frame, Packed, WireRef};
 use super::import::{Home, Imported, ImportedActor};
 use super::serve::Served;
 use super::{Link, import, relay};
-use crate::object::cell::Standing;
+use crate::object::cell::{Seen, Standing};
 use crate::object::part::Part;
 use crate::object::waiter::Waiter;
 use crate::user::remote::Ending;
@@ -27,6 +27,8 @@ pub(crate) trait Object: Send + Sync {
     fn part(&self) -> Result<Part>;
     /// It is no longer wanted; nor, if `recursive`, is what its maker started.
     fn cancel(&self, recursive: bool);
+    /// How it stands.
+    fn seen(&self) -> Seen;
     /// Where it is an import that has not come yet: whose, and under which number.
     fn home(&self) -> Option<Home>;
 }
@@ -186,6 +188,16 @@ impl Link {
 
     pub(super) fn export(&self, export: u64) -> Option<Held> {
         self.tables.lock().exports.get(&export).map(|token| token.held.clone())
+    }
+
+    /// The objects of this process that the other side holds.
+    pub(crate) fn held_objects(&self) -> Vec<Seen> {
+        let tokens: Vec<_> = self.tables.lock().exports.values().cloned().collect();
+        let objects = tokens.iter().filter_map(|token| match &token.held {
+            Held::Object(object) => Some(object.seen()),
+            Held::Actor(_) => None,
+        });
+        objects.collect()
     }
 
     /// The other side lets go. The last count may be here: it is dropped outside of the lock.

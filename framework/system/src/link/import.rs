@@ -132,7 +132,7 @@ impl<T: Value> Landing for Fetched<T> {
 pub(super) fn owner_died(link: &Link, cause: Cause) -> Error {
     match link.life.runtime() {
         Some(runtime) if !runtime.is_closing() => {
-            Error::OwnerDied { owner: link.peer.clone(), cause: Box::new(cause) }
+            Error::OwnerDied { owner: link.peer.to_string(), cause: Box::new(cause) }
         }
         _ => link.life.gone(),
     }

@@ -36,6 +36,7 @@ mod frame;
 mod import;
 mod logs;
 mod neighbour;
+mod open_links;
 mod outgoing;
 mod relay;
 mod serve;
@@ -71,6 +72,7 @@ pub use frame::{CallTerms, Terms};
 use frame::{Frame, Packed};
 pub(crate) use import::{Home, Imported, ImportedActor};
 pub(crate) use neighbour::Between;
+pub(crate) use open_links::OpenLinks;
 use outgoing::Outgoing;
 pub(crate) use serve::ITS_RESULT;
 pub use serve::Served;
@@ -79,7 +81,7 @@ use stream::Unsent;
 /// See the [module documentation](self).
 pub(crate) struct Link {
     /// Who is at the other end, for messages.
-    pub(crate) peer: String,
+    pub(crate) peer: Arc<str>,
     pub(crate) life: &'static Life,
     out: Outgoing,
     /// Told whenever there is room again.
@@ -152,7 +154,7 @@ impl Link {
             }
         };
         let link = Arc::new(Self {
-            peer: peer.to_owned(),
+            peer: peer.into(),
             life,
             out: Outgoing::new(writes, Box::new(on_room)),
             room,
@@ -162,6 +164,7 @@ impl Link {
             leaves: AtomicBool::new(false),
             between,
         });
+        runtime.links.enter(&link);
         link.out.is_looked_after(&runtime.system);
         let (own, here) = (Arc::clone(&link), Arc::clone(&runtime.here));
         thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
@@ -192,7 +195,7 @@ impl Link {
             }
             // A value's own code runs here.
             if let Err(cause) = panics::catch(|| self.hear(frame)) {
-                tracing::error!(peer = self.peer, "what came over the link panicked: {cause}");
+                tracing::error!(peer = &*self.peer, "what came over the link panicked: {cause}");
             }
             burst.borrow_mut().heard();
         }
@@ -255,7 +258,7 @@ impl Link {
     fn tell(&self, frame: &Frame) {
         if let Err(error) = self.say(frame) {
             let error = error.of("what it is told");
-            tracing::error!(peer = self.peer, %error, "a message cannot be written");
+            tracing::error!(peer = &*self.peer, %error, "a message cannot be written");
         }
     }
 
@@ -349,7 +352,7 @@ impl Link {
                 if let Error::ProgramsDiffer { asked, .. } = &mut error
                     && asked.is_empty()
                 {
-                    self.peer.clone_into(asked);
+                    (*self.peer).clone_into(asked);
                 }
                 Answer::Failed(error)
             }

@@ -13,7 +13,7 @@ use super::export::{Called, Callee, Held, Object, Token, unknown};
 use super::import::{Home, Imported, ImportedActor, owner_died};
 use super::serve::{Begun, Items, NextItem, Served};
 use super::{Answer, Ask, Landing, Link};
-use crate::object::cell::Standing;
+use crate::object::cell::{Seen, Standing};
 use crate::object::part::Part;
 use crate::object::waiter::{Waiter, tell_all};
 use crate::user::remote::Ending;
@@ -122,6 +122,12 @@ impl Object for Relayed {
             From::Object(imported) => imported.cancel(recursive),
             From::Call(link, call) => link.withdraw(*call, recursive),
         }
+    }
+
+    fn seen(&self) -> Seen {
+        let state = self.came.0.lock();
+        let label = "an object of another process";
+        Seen { label, state: state.standing().into(), waiters: state.waiters.len() }
     }
 
     fn home(&self) -> Option<Home> {

@@ -17,7 +17,7 @@ use super::{Answer, Link};
 use crate::cluster::resident::Residing;
 use crate::driver::residents::{self, Resident};
 use crate::object::Value;
-use crate::object::cell::Standing;
+use crate::object::cell::{Seen, Standing};
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::ObjectStream;
@@ -68,6 +68,10 @@ impl<T: Value> Object for Coded<T> {
 
     fn cancel(&self, recursive: bool) {
         Object::cancel(&self.0, recursive);
+    }
+
+    fn seen(&self) -> Seen {
+        Object::seen(&self.0)
     }
 
     fn home(&self) -> Option<Home> {
@@ -160,7 +164,7 @@ impl Link {
             if let Error::ProgramsDiffer { asking, .. } = &mut error
                 && asking.is_empty()
             {
-                self.peer.clone_into(asking);
+                (*self.peer).clone_into(asking);
             }
             self.answer(call, Err(error));
         }

@@ -13,7 +13,8 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use raytree_supervise::panics;
-use raytree_types::{Error, Result};
+use raytree_types::state::ObjectState;
+use raytree_types::{ActorId, Error, Result};
 
 use super::countdown::Countdown;
 use super::waiter::{self, Waiter};
@@ -42,6 +43,11 @@ pub(crate) trait Producer: Send + Sync {
 
     /// Somebody wants the value.
     fn wanted(&self) {}
+
+    /// Which task or call it is.
+    fn maker(&self) -> Option<Maker> {
+        None
+    }
 
     /// Where the value would come from.
     fn home(&self) -> Option<Home> {
@@ -82,6 +88,35 @@ pub(crate) enum Standing {
     Ready,
     /// There will be none.
     Failed,
+}
+
+/// Who makes an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// The task of this runtime with this number.
+    Task(u64),
+    /// A call of this actor.
+    Call(ActorId),
+}
+
+/// An object, as it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    /// What makes it, or made it.
+    pub(crate) label: &'static str,
+    pub(crate) state: ObjectState,
+    /// How many wait for it.
+    pub(crate) waiters: usize,
+}
+
+impl From<Standing> for ObjectState {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Pending => Self::Pending,
+            Standing::Ready => Self::Ready,
+            Standing::Failed => Self::Failed,
+        }
+    }
 }
 
 impl<T> ObjectCell<T> {
@@ -212,6 +247,16 @@ impl<T> ObjectCell<T> {
         Standing::Pending
     }
 
+    /// How it stands; nobody wants it for that.
+    pub(crate) fn seen(&self) -> Seen {
+        let (state, waiters) = match &*self.slot.lock() {
+            Slot::Pending { waiters, .. } => (ObjectState::Pending, waiters.len()),
+            Slot::Ready(_) | Slot::Shared(_) => (ObjectState::Ready, 0),
+            Slot::Failed { .. } | Slot::Taken => (ObjectState::Failed, 0),
+        };
+        Seen { label: self.label, state, waiters }
+    }
+
     /// The actors whose methods wait for it.
     pub(crate) fn awaited_by(&self) -> Vec<By> {
         match &*self.slot.lock() {
@@ -227,7 +272,10 @@ impl<T> ObjectCell<T> {
 
     /// The same, for one who waits for something else, too.
     pub(crate) fn poll_beside(&self, cx: &Context<'_>) -> Poll<()> {
-        self.poll_as(cx, |waker| Waiter::Waker(waker, None, None))
+        self.poll_as(cx, |waker| {
+            By::awaits();
+            Waiter::Waker(waker, None, None)
+        })
     }
 
     fn poll_as(&self, cx: &Context<'_>, waiter: fn(Waker) -> Waiter) -> Poll<()> {

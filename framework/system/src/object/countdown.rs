@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::sync::{AtomicIsize, Mutex, Ordering};
-use crate::task::context::Waiting;
+use crate::task::context::{By, Waiting};
 
 /// Wakes one future after several objects, not after each.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ impl Countdown {
         if !waker.as_ref().is_some_and(|(waker, _)| waker.will_wake(cx.waker())) {
             *waker = Some((cx.waker().clone(), Waiting::begin()));
         }
+        By::awaits();
         Poll::Pending
     }
 

@@ -13,7 +13,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Value;
-use super::cell::Standing;
+use super::cell::{Seen, Standing};
 use super::part::Part;
 use super::reference::ObjectRef;
 use super::waiter::Waiter;
@@ -119,6 +119,10 @@ impl<T: Value> Object for ObjectRef<T> {
         if let Some(producer) = self.cell.producer() {
             producer.cancel(recursive);
         }
+    }
+
+    fn seen(&self) -> Seen {
+        self.cell.seen()
     }
 
     fn home(&self) -> Option<Home> {

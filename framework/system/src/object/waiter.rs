@@ -27,7 +27,7 @@ pub(crate) trait Dependent: Send + Sync {
 impl Waiter {
     /// The future that is polled now.
     pub(crate) fn waker(waker: Waker) -> Self {
-        Self::Waker(waker, Waiting::begin(), By::now())
+        Self::Waker(waker, Waiting::begin(), By::awaits())
     }
 
     pub(crate) fn will_wake(&self, other: &Waker) -> bool {
@@ -36,8 +36,9 @@ impl Waiter {
 
     /// It is waited for again, or still.
     pub(crate) fn is_polled(&mut self) {
-        if let Self::Waker(_, _, by) = self {
-            *by = By::now();
+        let now = By::awaits();
+        if let Self::Waker(_, _, by @ Some(_)) = self {
+            *by = now;
         }
     }
 

@@ -29,7 +29,9 @@ use crate::user::order::Deferred;
 /// So many things are heard at most before others are told.
 const MOST: u32 = 64;
 /// How long is kept what others could do meanwhile.
-const LONG: Duration = Duration::from_micros(100);
+const LONG: Duration =
+    // A thread of a test may be put to sleep for longer than this.
+    if cfg!(test) { Duration::from_secs(3600) } else { Duration::from_micros(100) };
 
 /// Something that what is given to it may be left with for a moment.
 pub(crate) trait Flush: Send + Sync {

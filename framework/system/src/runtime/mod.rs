@@ -1,6 +1,7 @@
 //! A runtime: one supervision tree with its books, its actor table and its two tokio runtimes.
 
 pub(crate) mod ambient;
+mod boot;
 pub(crate) mod burst;
 pub(crate) mod create;
 mod end;
@@ -35,7 +36,7 @@ use crate::cluster::resident::Residing;
 use crate::driver::Driver;
 use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held};
-use crate::link::{Births, Link};
+use crate::link::{Births, Link, OpenLinks};
 use crate::logs::Logs;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
@@ -82,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     /// It has nodes, or is one.
     pub(crate) is_clustered: bool,
+    /// A wait of actors for each other ends with an error.
+    pub(crate) fails_deadlocks: bool,
     /// The detached actor of a cluster that this process is, if it is one.
     pub(crate) resident: OnceLock<Residing>,
     /// Other processes that run what this one submits.
@@ -93,6 +96,7 @@ pub(crate) struct Shared {
     /// The other workers of the same job, in a worker.
     pub(crate) neighbours: OnceLock<Arc<Neighbours>>,
     pub(crate) births: Arc<Births>,
+    pub(crate) links: OpenLinks,
     /// To the process that started this one for one task or one actor.
     pub(crate) parent: OnceLock<Arc<Link>>,
     pub(crate) compute: Arc<Compute>,

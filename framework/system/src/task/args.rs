@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use raytree_types::Result;
 use raytree_types::codec::{self, Codec};
+use raytree_types::state::ObjectState;
 
 use crate::object::Value;
-use crate::object::cell::Standing;
+use crate::object::cell::{Maker, Standing};
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::shared::Shared;
@@ -119,7 +120,14 @@ pub trait Settled: Send + Sync {
     fn subscribe(&self, waiter: Subscriber) -> Asked;
     #[doc(hidden)]
     fn error(&self) -> Option<raytree_types::Error>;
+    #[doc(hidden)]
+    fn awaits(&self) -> Option<Awaited>;
 }
+
+/// What is still to come, and who makes it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Awaited(pub(crate) &'static str, pub(crate) Option<Maker>);
 
 /// Who asks to be told.
 #[doc(hidden)]
@@ -138,6 +146,12 @@ impl<T: Value> Settled for ObjectRef<T> {
 
     fn subscribe(&self, waiter: Subscriber) -> Asked {
         Asked(self.cell.subscribe(|| waiter.0))
+    }
+
+    fn awaits(&self) -> Option<Awaited> {
+        let seen = self.cell.seen();
+        let maker = || self.cell.producer().and_then(|producer| producer.maker());
+        (seen.state == ObjectState::Pending).then(|| Awaited(seen.label, maker()))
     }
 
     fn error(&self) -> Option<raytree_types::Error> {

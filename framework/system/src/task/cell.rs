@@ -1,63 +1,39 @@
 //! One task, from its submission to its result: the shell around [`raytree_engine::task`].
 
-use std::collections::HashSet;
+mod producer;
+
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_engine::abandoned::{Body, Who};
 use raytree_engine::task::{Effect, Event, Retries, Task};
 use raytree_supervise::{clock, panics};
 use raytree_types::{Error, Result, TaskId};
-use tokio::task::AbortHandle;
 
-use super::args::{Settled, Subscriber};
+use super::args::{Awaited, Settled, Subscriber};
 use super::away::Order;
 use super::context::{self, Mode};
 use super::definition::BodyFuture;
 use super::driven::Driven;
 use super::failure::Failure;
+use super::history::{How, Past, Times};
+pub(crate) use super::job::{Begun, Job};
+use super::job::{End, Held};
 use super::plan::{Plan, PlanRef};
 use super::run::{Lease, Runnable};
 use super::ship;
 use super::submit::Room;
 use crate::cluster::peer::Seat;
-use crate::link::Link;
 use crate::node::ledger::Claimant;
-use crate::object::cell::{ObjectCell, Producer, Standing};
+use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
+use crate::object::travel;
 use crate::object::waiter::{Dependent, Waiter};
-use crate::object::{Value, travel};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::trace::{self, TraceContext, Traced};
-
-/// What a task does, with its arguments.
-pub(crate) trait Job: Send + Sync + 'static {
-    type Out: Value;
-    /// Whether it may be run again at all.
-    const REPEATS: bool = true;
-
-    /// Every reference among its arguments.
-    fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
-    /// So that it can be begun more than once.
-    fn keep(self) -> Self;
-    /// Begins a run that may not be the last.
-    fn begin(&self) -> Begun<Self::Out>;
-    /// Begins the last run.
-    fn begin_last(self) -> Begun<Self::Out>;
-    /// For a run in another process that may not be the last.
-    fn order(&self) -> Result<Order<Self::Out>>;
-    /// For the last run, in another process.
-    fn order_last(self) -> Result<Order<Self::Out>>;
-}
-
-/// A body that has begun.
-pub(crate) enum Begun<R> {
-    /// And ended.
-    Done(Result<R, Failure>),
-    /// And is to be polled.
-    Future(BodyFuture<'static, R>),
-}
 
 pub(crate) struct TaskCell<J: Job> {
     id: u64,
@@ -67,6 +43,7 @@ pub(crate) struct TaskCell<J: Job> {
     /// Within which it was started, where anybody wants to know.
     trace: Option<Box<TraceContext>>,
     state: AtomicU64,
+    times: Times,
     waits: AtomicU32,
     job: Mutex<Held<J>>,
     out: Mutex<Option<Arc<ObjectCell<J::Out>>>>,
@@ -74,29 +51,6 @@ pub(crate) struct TaskCell<J: Job> {
     ends: Mutex<Vec<End>>,
     /// What it started is to go on, also in another process.
     spares: AtomicBool,
-}
-
-/// Something that is to end when the task does.
-pub(super) enum End {
-    Here(AbortHandle),
-    /// A call over a link.
-    There(Arc<Link>, u64),
-}
-
-impl End {
-    fn come(self, recursive: bool) {
-        match self {
-            Self::Here(handle) => handle.abort(),
-            // Nothing when it was answered.
-            Self::There(link, call) => link.withdraw(call, recursive),
-        }
-    }
-}
-
-enum Held<J> {
-    Once(J),
-    Often(Arc<J>),
-    Nothing,
 }
 
 impl<J: Job> TaskCell<J> {
@@ -127,6 +81,7 @@ impl<J: Job> TaskCell<J> {
             parent: parent.as_ref().map(|parent| parent.id()),
             life: runtime.life,
             state: AtomicU64::new(Task::new(missing).to_bits()),
+            times: Times::begin(),
             waits: AtomicU32::new(0),
             job: Mutex::new(job),
             out: Mutex::new(Some(Arc::clone(&out))),
@@ -160,16 +115,11 @@ impl<J: Job> TaskCell<J> {
 
     fn ask_for_arguments(self: Arc<Self>) {
         let mut references: Vec<Standing> = Vec::new();
-        let ask = |settled: &dyn Settled| {
+        // Under the lock: nobody takes the job before all are asked, since one too many is missing.
+        self.each_argument(&mut |settled| {
             let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
             references.push(settled.subscribe(Subscriber(waiter)).0);
-        };
-        // Under the lock: nobody takes the job before all are asked, since one too many is missing.
-        if let Held::Once(job) = &*self.job.lock() {
-            job.each(&mut { ask });
-        } else if let Held::Often(job) = &*self.job.lock() {
-            job.each(&mut { ask });
-        }
+        });
         for standing in references {
             if standing != Standing::Pending {
                 Arc::clone(&self).argument(standing == Standing::Ready);
@@ -200,14 +150,14 @@ impl<J: Job> TaskCell<J> {
     }
 
     /// The end of the task for all who wait.
-    fn resolve(&self, result: Result<J::Out>) {
+    fn resolve(&self, result: Result<J::Out>, now: Duration) {
+        let host = self.end_timers();
         if let Some(runtime) = self.life.runtime() {
-            runtime.tasks.remove(self.id);
+            runtime.tasks.ended(self.past(self.state().run(), How::of(&result), (host, now)));
             if !self.plan.is_plain {
                 runtime.leave_line(Claimant::Task(self.id));
             }
         }
-        self.end_timers();
         let job = std::mem::replace(&mut *self.job.lock(), Held::Nothing);
         if let Err(cause) = panics::catch(|| drop(job)) {
             tracing::error!(task = self.plan.name, "dropping an argument panicked: {cause}");
@@ -218,10 +168,38 @@ impl<J: Job> TaskCell<J> {
         }
     }
 
-    fn end_timers(&self) {
+    /// Where it ran, if that was in another process.
+    fn end_timers(&self) -> Option<Arc<str>> {
         let recursive = !self.spares.load(Ordering::Acquire);
+        let mut host = None;
         for end in std::mem::take(&mut *self.ends.lock()) {
+            host = end.host().or(host);
             end.come(recursive);
+        }
+        host
+    }
+
+    /// An attempt that is over.
+    fn past(&self, attempt: u32, how: How, (host, ended): (Option<Arc<str>>, Duration)) -> Past {
+        Past {
+            id: self.id,
+            parent: self.parent,
+            plan: self.plan.clone(),
+            attempt,
+            how,
+            submitted: self.times.submitted(),
+            began: self.times.began(),
+            ended,
+            host,
+        }
+    }
+
+    /// Every reference among its arguments, as long as it may be begun.
+    fn each_argument(&self, visit: &mut dyn FnMut(&dyn Settled)) {
+        match &*self.job.lock() {
+            Held::Once(job) => job.each(visit),
+            Held::Often(job) => job.each(visit),
+            Held::Nothing => {}
         }
     }
 
@@ -232,11 +210,7 @@ impl<J: Job> TaskCell<J> {
                 error = settled.error();
             }
         };
-        match &*self.job.lock() {
-            Held::Once(job) => job.each(&mut look),
-            Held::Often(job) => job.each(&mut look),
-            Held::Nothing => {}
-        }
+        self.each_argument(&mut look);
         error.unwrap_or_else(|| Error::Cancelled { task: self.plan.name.clone() })
     }
 
@@ -282,10 +256,15 @@ impl<J: Job> TaskCell<J> {
     }
 
     /// A run begins; false when it is not to.
-    pub(super) fn begins(self: &Arc<Self>, runtime: &Arc<Shared>, is_timed: bool) -> bool {
+    pub(super) fn begins(
+        self: &Arc<Self>,
+        runtime: &Arc<Shared>,
+        (is_timed, now): (bool, Duration),
+    ) -> bool {
         if self.step(Event::Begin) != Effect::Run {
             return false;
         }
+        self.times.runs_since(now);
         if let Some(limit) = self.plan.run_limit.filter(|_| is_timed) {
             let run = self.state().run();
             let error = Error::Timeout { what: self.plan.name.clone(), after: limit };
@@ -296,9 +275,9 @@ impl<J: Job> TaskCell<J> {
     }
 
     /// Runs the body; what is left when it has to be polled on.
-    fn run(self: &Arc<Self>, runtime: &Arc<Shared>) -> Ran<J> {
-        if !self.begins(runtime, true) {
-            return Ran::Over;
+    fn run(self: &Arc<Self>, runtime: &Arc<Shared>, now: Duration) -> Ran<J> {
+        if !self.begins(runtime, (true, now)) {
+            return Ran::Over(now);
         }
         let task = Arc::clone(self) as Arc<dyn Runnable>;
         let traced = self
@@ -310,10 +289,7 @@ impl<J: Job> TaskCell<J> {
             self.begin_body()
         };
         match begun {
-            Begun::Done(result) => {
-                self.ended(runtime, result);
-                Ran::Over
-            }
+            Begun::Done(result) => Ran::Over(self.ended(runtime, result)),
             Begun::Future(body) => Ran::Async(trace::follow(traced, body)),
         }
     }
@@ -323,8 +299,13 @@ impl<J: Job> TaskCell<J> {
         self.trace.as_deref().copied()
     }
 
-    /// A body has ended.
-    pub(super) fn ended(self: &Arc<Self>, runtime: &Arc<Shared>, result: Result<J::Out, Failure>) {
+    /// A body has ended: when.
+    pub(super) fn ended(
+        self: &Arc<Self>,
+        runtime: &Arc<Shared>,
+        result: Result<J::Out, Failure>,
+    ) -> Duration {
+        let now = clock::now();
         let result = result.and_then(|value| {
             travel::through(self.life, self.plan.codec, value).map_err(Failure::from)
         });
@@ -337,14 +318,19 @@ impl<J: Job> TaskCell<J> {
                 Event::Failed { worth_a_retry: worth }
             }
         };
+        let attempt = self.state().run();
         match self.step(event) {
             Effect::Queue => {
                 // Those of the run that is over: there may be any number of runs.
-                self.end_timers();
+                let host = self.end_timers();
+                if let Err(failure) = result {
+                    let why = failure.into_error(&self.plan.name).to_string();
+                    runtime.tasks.failed(self.past(attempt, How::failed(why), (host, now)));
+                }
                 runtime.enqueue(Arc::clone(self));
             }
             Effect::Resolve => {
-                self.resolve(result.map_err(|failure| failure.into_error(&self.plan.name)));
+                self.resolve(result.map_err(|failure| failure.into_error(&self.plan.name)), now);
             }
             Effect::Discard => {
                 runtime.given_up_ended(Who::Task(self.id));
@@ -353,6 +339,7 @@ impl<J: Job> TaskCell<J> {
             }
             Effect::None | Effect::Run | Effect::Abandon => {}
         }
+        now
     }
 
     /// An async body was dropped before it ended.
@@ -360,7 +347,7 @@ impl<J: Job> TaskCell<J> {
         match (self.step(Event::Returned), self.life.runtime()) {
             (Effect::Discard, Some(runtime)) => runtime.given_up_ended(Who::Task(self.id)),
             // The runtime is going, and has not come to this task yet.
-            (Effect::Resolve, _) => self.resolve(Err(self.life.gone())),
+            (Effect::Resolve, _) => self.resolve(Err(self.life.gone()), clock::now()),
             _ => {}
         }
     }
@@ -375,7 +362,8 @@ impl<J: Job> TaskCell<J> {
 }
 
 enum Ran<J: Job> {
-    Over,
+    /// It ended then.
+    Over(Duration),
     Async(BodyFuture<'static, J::Out>),
 }
 
@@ -400,20 +388,45 @@ impl<J: Job> Runnable for TaskCell<J> {
         Task::from_bits(self.state.load(Ordering::Acquire))
     }
 
+    fn times(&self) -> &Times {
+        &self.times
+    }
+
+    fn host(&self) -> Option<Arc<str>> {
+        self.ends.lock().iter().find_map(End::host)
+    }
+
+    fn missing(&self) -> Vec<(&'static str, Option<Maker>)> {
+        let mut missing = Vec::new();
+        let mut look = |settled: &dyn Settled| {
+            missing.extend(settled.awaits().map(|Awaited(label, maker)| (label, maker)));
+        };
+        self.each_argument(&mut look);
+        missing
+    }
+
+    fn awaited(&self) -> usize {
+        let out = self.out.lock().clone();
+        out.map_or(0, |out| out.seen().waiters)
+    }
+
     fn waits(&self) -> &AtomicU32 {
         &self.waits
     }
 
-    fn run_in_lane(self: Arc<Self>, runtime: &Arc<Shared>) -> bool {
-        match self.run(runtime) {
-            Ran::Over => true,
+    fn run_in_lane(self: Arc<Self>, runtime: &Arc<Shared>, stamp: &Cell<Option<Duration>>) -> bool {
+        match self.run(runtime, stamp.take().unwrap_or_else(clock::now)) {
+            Ran::Over(now) => {
+                stamp.set(Some(now));
+                true
+            }
             Ran::Async(body) => Driven::start(self, body, Lease::OfLane, runtime),
         }
     }
 
     fn run_granted(self: Arc<Self>, runtime: &Arc<Shared>) {
-        let over = match self.run(runtime) {
-            Ran::Over => true,
+        let over = match self.run(runtime, clock::now()) {
+            Ran::Over(_) => true,
             Ran::Async(body) => Driven::start(Arc::clone(&self), body, Lease::Granted, runtime),
         };
         if over {
@@ -427,72 +440,16 @@ impl<J: Job> Runnable for TaskCell<J> {
 
     fn end(&self, event: Event, error: Error) -> bool {
         match self.step(event) {
-            Effect::Resolve => self.resolve(Err(error)),
+            Effect::Resolve => self.resolve(Err(error), clock::now()),
             Effect::Abandon => {
                 if let Some(runtime) = self.life.runtime() {
                     let (name, cpu) = (self.plan.name.clone(), self.plan.cpu.unsigned_abs());
                     runtime.gives_up(Who::Task(self.id), Body { name, cpu }, clock::now());
                 }
-                self.resolve(Err(error));
+                self.resolve(Err(error), clock::now());
             }
             _ => return false,
         }
         true
-    }
-}
-
-impl<J: Job> Dependent for TaskCell<J> {
-    fn argument(self: Arc<Self>, ok: bool) {
-        let event = if ok { Event::ArgumentReady } else { Event::ArgumentFailed };
-        match self.step(event) {
-            Effect::Queue => {
-                if let Some(runtime) = self.life.runtime() {
-                    runtime.enqueue(self);
-                }
-            }
-            Effect::Resolve => self.resolve(Err(self.argument_error())),
-            _ => {}
-        }
-    }
-}
-
-impl<J: Job> Producer for TaskCell<J> {
-    fn needs_thread(&self) -> bool {
-        true
-    }
-
-    fn cancel(&self, recursive: bool) {
-        let Some(runtime) = self.life.runtime() else { return };
-        let cancel = |task: &dyn Runnable| {
-            task.end(Event::Cancel, Error::Cancelled { task: task.plan().name.clone() })
-        };
-        if !recursive {
-            self.spares.store(true, Ordering::Release);
-        }
-        // First itself, so that it starts nothing more that goes on.
-        cancel(self);
-        if recursive {
-            // Until nobody is found who was born meanwhile: what one that is given up starts does not run.
-            let mut family = HashSet::from([self.id]);
-            loop {
-                let found = runtime.tasks.descendants(&mut family);
-                if found.is_empty() {
-                    break;
-                }
-                found.iter().for_each(|task| _ = cancel(&**task));
-            }
-        }
-    }
-
-    fn run_in_wait(self: Arc<Self>, runtime: &Arc<Shared>) {
-        let room = context::task().is_some_and(|waiter| waiter.plan().cpu >= self.plan.cpu);
-        if !self.plan.is_plain || !room {
-            return;
-        }
-        // What waits on this stack has a context of its own.
-        let _outside = trace::enter(None);
-        if let Ran::Async(body) = self.run(runtime) {
-            Driven::start(self, body, Lease::OfWaiter, runtime);
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use raytree_types::{ActorId, Error, Resources, Result, TaskId};
 
@@ -40,26 +40,35 @@ thread_local! {
 }
 
 /// Restores what was before.
-pub(crate) struct Entered(Option<Scope>);
+pub(crate) struct Entered<'a> {
+    before: Option<Scope>,
+    /// Whose poll this is.
+    actor: Option<&'a Cell>,
+}
 
-impl Drop for Entered {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        CURRENT.set(self.0.take());
+        let scope = CURRENT.replace(self.before.take());
+        if let (Some(cell), Some(by)) = (self.actor, scope.and_then(|scope| scope.actor)) {
+            cell.awaits.polled(by);
+        }
     }
 }
 
 /// This thread now runs code of `task`, or of an actor.
-pub(crate) fn enter(task: Option<Arc<dyn Runnable>>, mode: Mode) -> Entered {
+pub(crate) fn enter(task: Option<Arc<dyn Runnable>>, mode: Mode) -> Entered<'static> {
     let depth = depth() + 1;
-    Entered(CURRENT.replace(Some(Scope { task, actor: None, mode, depth })))
+    let before = CURRENT.replace(Some(Scope { task, actor: None, mode, depth }));
+    Entered { before, actor: None }
 }
 
 /// This thread now goes on with code of this actor: a method, a hook, its constructor.
-pub(crate) fn enter_actor(cell: &Cell, mode: Mode) -> Entered {
+pub(crate) fn enter_actor(cell: &Cell, mode: Mode) -> Entered<'_> {
     let depth = depth() + 1;
-    let poll = cell.polls.fetch_add(1, Ordering::Relaxed) + 1;
-    let by = By { actor: cell.id, poll };
-    Entered(CURRENT.replace(Some(Scope { task: None, actor: Some(by), mode, depth })))
+    let by = By { actor: cell.id, poll: cell.awaits.next(), others: 0 };
+    let before = CURRENT.replace(Some(Scope { task: None, actor: Some(by), mode, depth }));
+    // One that blocks awaits one thing at a time.
+    Entered { before, actor: (mode == Mode::Async).then_some(cell) }
 }
 
 /// The actor for whose sake something is awaited, and when in its work: what it awaited earlier than that it may have given up.
@@ -68,12 +77,59 @@ pub(crate) struct By {
     pub(crate) actor: ActorId,
     /// Which of its polls it was.
     pub(crate) poll: u64,
+    /// What else it had awaited in this poll before.
+    pub(crate) others: u32,
 }
 
 impl By {
-    /// Whoever waits now.
-    pub(crate) fn now() -> Option<Self> {
+    /// Whoever runs on this thread.
+    fn now() -> Option<Self> {
         CURRENT.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.actor))
+    }
+
+    /// Whoever awaits one more thing now.
+    pub(crate) fn awaits() -> Option<Self> {
+        CURRENT.with_borrow_mut(|scope| {
+            let by = scope.as_mut()?.actor.as_mut()?;
+            let now = *by;
+            by.others += 1;
+            Some(now)
+        })
+    }
+}
+
+/// What the code of an actor awaits: the number of its last poll, and how many things it awaited in it.
+#[derive(Debug, Default)]
+pub(crate) struct Awaits {
+    polls: AtomicU64,
+    /// The last poll of async code that is over, in the upper bits; in the lower ones how many things it awaited.
+    last: AtomicU64,
+}
+
+/// More are as many: somebody who awaits so many things has another way to get on.
+const AWAITS_MAX: u32 = 0xff;
+
+impl Awaits {
+    fn next(&self) -> u64 {
+        self.polls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn polled(&self, by: By) {
+        let count = u64::from(by.others.min(AWAITS_MAX));
+        self.last.store(by.poll << AWAITS_MAX.count_ones() | count, Ordering::Relaxed);
+    }
+
+    /// Whether this was awaited in the last poll, and nothing beside these many things; one that blocks awaits one.
+    pub(crate) fn only(&self, by: By, many: usize) -> bool {
+        let last = self.last.load(Ordering::Relaxed);
+        let count = (last & u64::from(AWAITS_MAX)) as usize;
+        let is_async = last >> AWAITS_MAX.count_ones() == by.poll;
+        self.is_last(by) && many == if is_async { count } else { 1 }
+    }
+
+    /// Whether this was awaited when the code was gone on with last.
+    pub(crate) fn is_last(&self, by: By) -> bool {
+        by.poll == self.polls.load(Ordering::Relaxed)
     }
 }
 
@@ -139,8 +195,11 @@ pub(crate) async fn lending<T>(wait: impl Future<Output = T>) -> T {
     let mut waiting = None;
     poll_fn(|cx| {
         let polled = wait.as_mut().poll(cx);
-        if polled.is_pending() && waiting.is_none() {
-            waiting = Waiting::begin();
+        if polled.is_pending() {
+            By::awaits();
+            if waiting.is_none() {
+                waiting = Waiting::begin();
+            }
         }
         polled
     })

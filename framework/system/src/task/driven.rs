@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Waker};
 
 use raytree_supervise::panics;
 
-use super::cell::{End, Job, TaskCell};
+use super::cell::{Job, TaskCell};
 use super::context::{self, Mode};
 use super::definition::BodyFuture;
 use super::failure::Failure;
+use super::job::End;
 use super::run::{Lease, Runnable};
 use crate::runtime::Shared;
 use crate::worker::lane::ONE_CPU;

@@ -10,6 +10,8 @@ pub(crate) mod definition;
 mod driven;
 pub(crate) mod failure;
 pub(crate) mod function;
+pub(crate) mod history;
+mod job;
 pub(crate) mod plan;
 pub(crate) mod registry;
 pub(crate) mod run;

@@ -1,13 +1,17 @@
 //! Tasks of any type, as the table, the lane and the compute threads see them.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use raytree_engine::task::{Event, Task};
 use raytree_types::Error;
 
+use super::history::Times;
 use super::plan::Plan;
 use crate::cluster::peer::Seat;
+use crate::object::cell::Maker;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::worker::lane::ONE_CPU;
@@ -19,11 +23,20 @@ pub(crate) trait Runnable: Send + Sync {
     fn life(&self) -> &'static Life;
     fn plan(&self) -> &Plan;
     fn state(&self) -> Task;
+    /// When it was submitted, and began.
+    fn times(&self) -> &Times;
+    /// The process that runs it, if that is another one.
+    fn host(&self) -> Option<Arc<str>>;
+    /// The arguments that are not there yet, and who makes them.
+    fn missing(&self) -> Vec<(&'static str, Option<Maker>)>;
+    /// How many wait for its result.
+    fn awaited(&self) -> usize;
     /// Waits of its async body that are under way.
     fn waits(&self) -> &AtomicU32;
 
-    /// Runs it with one CPU that is the lane's; false when the CPU went with it.
-    fn run_in_lane(self: Arc<Self>, runtime: &Arc<Shared>) -> bool;
+    /// Runs it with one CPU that is the lane's; false when the CPU went with it. `stamp`: the time, if somebody has just looked at
+    /// the clock on this thread.
+    fn run_in_lane(self: Arc<Self>, runtime: &Arc<Shared>, stamp: &Cell<Option<Duration>>) -> bool;
 
     /// Runs it with all it needs, which was taken for it.
     fn run_granted(self: Arc<Self>, runtime: &Arc<Shared>);
@@ -33,6 +46,11 @@ pub(crate) trait Runnable: Send + Sync {
 
     /// Ends it from outside, with `error`; false when it has ended already.
     fn end(&self, event: Event, error: Error) -> bool;
+
+    /// Its async body waits for objects.
+    fn is_waiting(&self) -> bool {
+        self.waits().load(Ordering::Relaxed) > 0
+    }
 
     /// Nobody wants its result any more, though its body may still run.
     fn is_given_up(&self) -> bool {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use raytree_supervise::clock;
 use raytree_types::codec::Codec;
 
 use super::away::{self, Results};
-use super::cell::{End, Job, TaskCell};
+use super::cell::{Job, TaskCell};
 use super::driven::Driven;
 use super::failure::Failure;
+use super::job::End;
 use super::plan::PlanRef;
 use super::run::Runnable as _;
 use crate::cluster::peer::Seat;
@@ -19,14 +21,15 @@ use crate::trace::TraceContext;
 /// Sends it over the link of its seat. It is begun then: what becomes of it comes back over the link.
 pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Shared>) {
     // Its time runs where it runs, once it does.
-    if !task.begins(runtime, false) {
+    if !task.begins(runtime, (false, clock::now())) {
         return;
     }
     let order = match task.order() {
         Ok(order) => order,
         Err(failure) => {
             drop(seat);
-            return task.ended(runtime, Err(failure));
+            task.ended(runtime, Err(failure));
+            return;
         }
     };
     let link = Arc::clone(seat.link());

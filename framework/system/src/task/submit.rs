@@ -1,5 +1,6 @@
 //! What a runtime does with tasks: admits them, finds them resources, ends them.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,7 +140,9 @@ impl Shared {
 
     /// The work of a thread with one CPU in hand.
     pub(crate) fn work_lane(self: &Arc<Self>) {
-        self.lane.work(&self.ledger, |task| task.run_in_lane(self), || self.settle());
+        // The end of one task is the begin of the next: one look at the clock is enough for both.
+        let stamp = Cell::new(None);
+        self.lane.work(&self.ledger, |task| task.run_in_lane(self, &stamp), || self.settle());
     }
 
     /// Ends a task after `limit`, if it still waits or runs then.

@@ -11,10 +11,14 @@ use raytree_engine::task::Phase;
 use raytree_types::{Error, limits};
 use tokio::sync::Notify;
 
+use super::history::{History, Past};
 use super::run::Runnable;
 
 /// A power of two. Numbers are given in turn, so neighbours lie in different shards.
 const SHARDS: usize = 16;
+
+/// Attempts that each shard remembers.
+const PAST_MAX: usize = limits::TASK_HISTORY / SHARDS;
 
 #[derive(Default)]
 pub(crate) struct TaskTable {
@@ -28,7 +32,12 @@ pub(crate) struct TaskTable {
     patient: AtomicUsize,
 }
 
-type Shard = HashMap<u64, Arc<dyn Runnable>, BuildHasherDefault<Number>>;
+#[derive(Default)]
+struct Shard {
+    /// Those that wait or run.
+    tasks: HashMap<u64, Arc<dyn Runnable>, BuildHasherDefault<Number>>,
+    past: History,
+}
 
 /// Numbers are their own hash.
 #[derive(Default)]
@@ -110,7 +119,7 @@ impl TaskTable {
         let mut shard = self.shard(task.id()).lock();
         let open = !self.closed.load(Ordering::Acquire);
         if open {
-            shard.insert(task.id(), task);
+            shard.tasks.insert(task.id(), task);
         } else {
             drop(shard);
             self.leave();
@@ -118,15 +127,43 @@ impl TaskTable {
         open
     }
 
-    pub(crate) fn remove(&self, id: u64) {
-        let gone = self.shard(id).lock().remove(&id);
+    /// It has ended, and is history.
+    pub(crate) fn ended(&self, past: Past) {
+        let id = past.id;
+        let (gone, oldest) = {
+            let mut shard = self.shard(id).lock();
+            let gone = shard.tasks.remove(&id);
+            // One that never got in has its place in the history all the same.
+            (gone, shard.past.push(past, PAST_MAX))
+        };
+        // After the lock.
+        drop(oldest);
         if gone.is_some() {
             self.leave();
         }
     }
 
+    /// An attempt has failed, and another follows.
+    pub(crate) fn failed(&self, past: Past) {
+        let oldest = self.shard(past.id).lock().past.push(past, PAST_MAX);
+        drop(oldest);
+    }
+
+    /// All that wait or run, and all that is remembered of those that are over; how many are forgotten.
+    pub(crate) fn all(&self) -> (Vec<Arc<dyn Runnable>>, Vec<Past>, u64) {
+        let (mut tasks, mut past, mut dropped) = (Vec::new(), Vec::new(), 0);
+        for shard in &self.shards {
+            let shard = shard.lock();
+            tasks.extend(shard.tasks.values().cloned());
+            let (kept, forgotten) = shard.past.read();
+            past.extend(kept.cloned());
+            dropped += forgotten;
+        }
+        (tasks, past, dropped)
+    }
+
     pub(crate) fn get(&self, id: u64) -> Option<Arc<dyn Runnable>> {
-        self.shard(id).lock().get(&id).cloned()
+        self.shard(id).lock().tasks.get(&id).cloned()
     }
 
     fn shard(&self, id: u64) -> &Mutex<Shard> {
@@ -141,7 +178,7 @@ impl TaskTable {
     /// How many are in `phase`. Walks the table.
     pub(crate) fn count(&self, phase: Phase) -> usize {
         let of = |shard: &Mutex<Shard>| {
-            shard.lock().values().filter(|task| task.state().phase() == phase).count()
+            shard.lock().tasks.values().filter(|task| task.state().phase() == phase).count()
         };
         self.shards.iter().map(of).sum()
     }
@@ -151,7 +188,7 @@ impl TaskTable {
     pub(crate) fn descendants(&self, family: &mut HashSet<u64>) -> Vec<Arc<dyn Runnable>> {
         let mut by_parent: HashMap<u64, Vec<Arc<dyn Runnable>>> = HashMap::new();
         for shard in &self.shards {
-            for task in shard.lock().values() {
+            for task in shard.lock().tasks.values() {
                 if let Some(parent) = task.parent() {
                     by_parent.entry(parent).or_default().push(Arc::clone(task));
                 }
@@ -174,7 +211,7 @@ impl TaskTable {
     pub(crate) fn close(&self) -> Vec<Arc<dyn Runnable>> {
         self.closed.store(true, Ordering::Release);
         let all: Vec<_> =
-            self.shards.iter().flat_map(|shard| std::mem::take(&mut *shard.lock())).collect();
+            self.shards.iter().flat_map(|shard| std::mem::take(&mut shard.lock().tasks)).collect();
         all.iter().for_each(|_| self.leave());
         all.into_iter().map(|(_, task)| task).collect()
     }

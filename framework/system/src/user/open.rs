@@ -17,6 +17,7 @@ use std::task::Poll;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use raytree_supervise::{Addr, Credit, panics};
+use raytree_types::state::TaskState;
 use raytree_types::{Error, Result};
 
 use super::actor::Actor;
@@ -27,18 +28,18 @@ use super::method::{Begun, Invocation};
 use super::order::{Deferred, Order};
 use super::status::Cell;
 use crate::link::Link;
-use crate::object::cell::{ObjectCell, Producer, Standing};
+use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
 use crate::object::travel;
 use crate::object::waiter::{Dependent, Waiter};
 use crate::runtime::burst;
 use crate::runtime::life::Life;
 use crate::task::args::{Settled, Subscriber};
-use crate::task::context::{self, By, Mode};
+use crate::task::context::{self, Mode};
 use crate::task::failure::Failure;
 use crate::trace::{self, TraceContext, Traced};
 use crate::worker::crossing::Passage;
 use crate::worker::pace::Hold;
-pub(crate) use calls::{Open, OpenCalls};
+pub(crate) use calls::{Awaited, Open, OpenCalls, Seen};
 
 /// Not in any place yet, or no longer.
 const NOWHERE: usize = usize::MAX;
@@ -67,6 +68,8 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     lease: Mutex<Option<Arc<Lease>>>,
     /// It has left the line of its caller.
     sent: AtomicBool,
+    /// Its body was begun here.
+    begun: AtomicBool,
     out: Mutex<Option<Arc<ObjectCell<I::Out>>>>,
     /// Its message was dropped unanswered.
     lost: AtomicBool,
@@ -111,6 +114,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             credit: Mutex::new(Some(credit)),
             lease: Mutex::new(Some(Arc::clone(&handle.lease))),
             sent: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
             out: Mutex::new(Some(Arc::clone(&out))),
             lost: AtomicBool::new(false),
             exits: AtomicU64::new(NOBODYS),
@@ -177,6 +181,11 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         self.trace().map(|parent| Traced::call(parent, self.label, actor))
     }
 
+    /// Its body runs, or may do so where it was sent.
+    fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) || self.away.lock().is_some()
+    }
+
     pub(super) fn is_answered(&self) -> bool {
         self.out.lock().is_none()
     }
@@ -196,6 +205,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 
     /// What is to be run now; none when nobody wants it any more.
     pub(super) fn begin(&self) -> Option<I> {
+        self.begun.store(true, Ordering::Relaxed);
         let mut invocation = self.invocation.lock();
         if self.retries.load(Ordering::Acquire) > 0
             && let Some(again) = invocation.as_ref().and_then(Invocation::again)
@@ -263,23 +273,43 @@ impl<T: Actor, I: Invocation<T>> Dependent for OpenCall<T, I> {
 }
 
 impl<T: Actor, I: Invocation<T>> Producer for OpenCall<T, I> {
+    fn maker(&self) -> Option<Maker> {
+        Some(Maker::Call(self.cell.known_as()))
+    }
+
     fn cancel(&self, _recursive: bool) {
-        if !self.sent.load(Ordering::Acquire) {
-            // It was not sent yet, and takes no room in the mailbox.
-            drop(self.credit.lock().take());
-        }
-        self.answer(Err(Error::Cancelled { task: self.label.to_owned() }));
-        self.waker.wake();
-        self.order.advance();
-        self.withdraw();
+        self.fail(Error::Cancelled { task: self.label.to_owned() });
     }
 }
 
 impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
-    fn awaited(&self) -> (&'static str, Vec<By>) {
+    fn fail(&self, error: Error) {
+        if !self.sent.load(Ordering::Acquire) {
+            // It was not sent yet, and takes no room in the mailbox.
+            drop(self.credit.lock().take());
+        }
+        self.answer(Err(error));
+        self.waker.wake();
+        self.order.advance();
+        self.withdraw();
+    }
+
+    fn seen(&self) -> Seen {
+        let state = match (self.missing.load(Ordering::Acquire), self.has_begun()) {
+            (0, true) => TaskState::Running,
+            (0, false) => TaskState::Queued,
+            _ => TaskState::PendingArguments,
+        };
+        let out = self.out.lock().clone();
+        let waiters = out.map_or(0, |out| out.seen().waiters);
+        Seen { label: self.label, state, waiters }
+    }
+
+    fn awaited(&self) -> Awaited {
         // The object's own lock is taken after this one is let go.
         let out = self.out.lock().clone();
-        (self.short_name, out.map(|out| out.awaited_by()).unwrap_or_default())
+        let by = out.map(|out| out.awaited_by()).unwrap_or_default();
+        Awaited { what: self.short_name, has_begun: self.has_begun(), by }
     }
 
     fn life_ended(self: Arc<Self>, error: &Error, dead: bool) {

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::driver::residents::Resident;
 use crate::link::{ImportedActor, Link};
 use crate::runtime::Shared;
+use crate::task::context::Awaits;
 use crate::user::handle::Lease;
 use crate::user::open::OpenCalls;
 use crate::worker::made::Made;
@@ -62,7 +63,7 @@ pub(crate) struct Cell {
     /// Calls without an answer.
     pub(crate) open: OpenCalls,
     /// Counts how often a body of it was gone on with: what it awaits since the last time is what it waits for.
-    pub(crate) polls: AtomicU64,
+    pub(crate) awaits: Awaits,
     /// It lives in another process, and this one only knows of it.
     imported: OnceLock<Arc<ImportedActor>>,
     /// It is the cluster's, and outlives this process.
@@ -111,7 +112,7 @@ impl Cell {
             death,
             lease,
             open,
-            polls: AtomicU64::new(0),
+            awaits: Awaits::default(),
             imported,
             resident,
             made,

@@ -177,7 +177,7 @@ impl<A: Actor> kit::Actor for Away<A> {
         let (host, there) = match (origin, imported) {
             (_, Some(imported)) => {
                 let (link, export) = (Arc::clone(&imported.link), imported.export);
-                ctx.addr().probe().is_borrowed_from(link.peer.clone());
+                ctx.addr().probe().is_borrowed_from(link.peer.to_string());
                 let number = number();
                 let over = watches(&link, export, (number, ctx.addr()), None);
                 let is_worker =
@@ -190,7 +190,7 @@ impl<A: Actor> kit::Actor for Away<A> {
             (Origin::Imported(_) | Origin::Made(_), None) => return Err(ended()),
         };
         if let Host::Peer(_) = &host {
-            ctx.addr().probe().is_hosted_by(Some(there.link.peer.clone()));
+            ctx.addr().probe().is_hosted_by(Some(there.link.peer.to_string()));
             cell.is_up_at(&there.link, life);
         }
         Ok(Self { there, host, ways: None, _actor: PhantomData })

@@ -30,6 +30,15 @@ mod task {
         impl Drop for Waiting {
             fn drop(&mut self) {}
         }
+
+        /// Nor are actors.
+        pub(crate) struct By;
+
+        impl By {
+            pub(crate) fn awaits() -> Option<Self> {
+                None
+            }
+        }
     }
 }
 

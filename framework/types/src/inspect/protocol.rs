@@ -14,8 +14,9 @@ use super::detail::{ActorDetail, EndHow, EndNote};
 use super::event::{EventQuery, Events, Story};
 use super::logs::{LogQuery, LogText};
 use super::tree::{Selection, TreeChanges, TreeRows};
-use super::wait::Wait;
+use super::wait::{Circle, Wait};
 use crate::ids::RuntimeId;
+use crate::state::{BadQuery, Rows, StateQuery, Trace, TraceQuery};
 
 /// The part of every line that never changes: read it first, and the rest only when the version is one's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,12 @@ pub enum Request {
     Checkup,
     /// What the process has written in which somebody lives.
     Logs(LogQuery),
+    /// Tasks, actors or objects.
+    State(StateQuery),
+    /// What has run when.
+    Timeline(TraceQuery),
+    /// One wait in a circle is given up, if it is still the same one: its call fails with the error `Deadlock`.
+    GiveUp(Circle),
     /// End a life of an actor, or the actor.
     End {
         /// Which: its path, its name or its id.
@@ -172,6 +179,12 @@ pub enum Answer {
     Checkup(Checkup),
     /// To [`Request::Logs`].
     Logs(Box<LogText>),
+    /// To [`Request::State`].
+    State(Rows),
+    /// To [`Request::Timeline`].
+    Timeline(Trace),
+    /// To [`Request::GiveUp`]: how many calls failed.
+    GaveUp(u64),
     /// To [`Request::End`].
     End(EndNote),
     /// To [`Request::Panic`]: said before it is done, as whoever answers may be the one.
@@ -210,6 +223,9 @@ pub enum Refused {
     /// The client runs under another user.
     #[error("the runtime belongs to another user")]
     Stranger,
+    /// Nothing can be listed like this.
+    #[error(transparent)]
+    BadQuery(BadQuery),
     /// The tree has nothing at that path.
     #[error("there is no `{path}` in the tree{}", nearest(near))]
     NoSuchPath {

@@ -18,10 +18,23 @@ pub struct Wait {
     pub what: String,
     /// For how long the waiter has been at what it does now: it has waited no longer than that.
     pub age: Option<Duration>,
-    /// The waiter takes nothing else up meanwhile, and this is what it awaited when it was gone on with last.
+    /// The waiter takes nothing else up meanwhile, and when it was gone on with last it awaited answers of actors, all of which are
+    /// told here, and no tasks, objects or streams besides.
     pub is_alone: bool,
+    /// What is waited for runs already, or may do so where it was sent.
+    #[serde(default)]
+    pub has_begun: bool,
     /// How often the waiter had been gone on with then: as long as that is the same, it waits for the same.
     pub poll: u64,
+}
+
+/// A circle of waits, and the one in it that is given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Circle {
+    /// The wait that is given up.
+    pub wait: Wait,
+    /// All in the circle, each with what it was called for, the one that gives up first and last.
+    pub members: Vec<String>,
 }
 
 /// One who waits, or is waited for.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use raytree_types::Error;
+use raytree_types::state::TaskState;
 
 use crate::task::context::By;
 
@@ -12,8 +13,35 @@ pub(crate) trait Open: Send + Sync {
     /// A life has ended: one that was lost with it is answered, or made again.
     fn life_ended(self: Arc<Self>, error: &Error, dead: bool);
 
-    /// What is called, and the actors whose methods wait for the answer now.
-    fn awaited(&self) -> (&'static str, Vec<By>);
+    /// Whoever waits for it is told this error.
+    fn fail(&self, error: Error);
+
+    /// How it stands.
+    fn seen(&self) -> Seen;
+
+    /// Who waits for it.
+    fn awaited(&self) -> Awaited;
+}
+
+/// A call, as those see it who wait for its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Awaited {
+    /// What is called.
+    pub(crate) what: &'static str,
+    /// Its body runs, or may run.
+    pub(crate) has_begun: bool,
+    /// The actors whose methods wait for the answer now.
+    pub(crate) by: Vec<By>,
+}
+
+/// A call, as it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    /// The type and the method.
+    pub(crate) label: &'static str,
+    pub(crate) state: TaskState,
+    /// How many wait for the answer.
+    pub(crate) waiters: usize,
 }
 
 /// The calls to one actor that have no answer yet, each in a place of its own.
@@ -64,11 +92,30 @@ impl OpenCalls {
         calls.len() == free.len()
     }
 
-    /// For each call that methods of actors wait for: what is called, and by whom.
-    pub(crate) fn awaited(&self) -> Vec<(&'static str, Vec<By>)> {
+    /// All of them, in the order of their arrival.
+    pub(crate) fn all(&self) -> Vec<Seen> {
+        let mut calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
+        calls.sort_unstable_by_key(|(number, _)| *number);
+        calls.iter().map(|(_, call)| call.seen()).collect()
+    }
+
+    /// Those that are awaited so fail with this error; how many.
+    pub(crate) fn fail(&self, is_so: impl Fn(&By) -> bool, error: &Error) -> u64 {
+        let calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
+        let awaited = calls.iter().filter(|(_, call)| call.awaited().by.iter().any(&is_so));
+        awaited.map(|(_, call)| call.fail(error.clone())).count() as u64
+    }
+
+    /// The number of the one that has waited longest; none when all are answered.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.places.lock().calls.iter().flatten().map(|(number, _)| *number).min()
+    }
+
+    /// The calls that methods of actors wait for.
+    pub(crate) fn awaited(&self) -> Vec<Awaited> {
         let calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
         let awaited = calls.iter().map(|(_, call)| call.awaited());
-        awaited.filter(|(_, by)| !by.is_empty()).collect()
+        awaited.filter(|call| !call.by.is_empty()).collect()
     }
 
     /// A life of the actor has ended; `dead`: the last one.

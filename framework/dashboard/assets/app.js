@@ -7,6 +7,8 @@ import * as cluster from './cluster.js';
 import * as nodes from './nodes.js';
 import * as tree from './tree.js';
 import * as actors from './actors.js';
+import * as tasks from './tasks.js';
+import * as objects from './objects.js';
 import * as jobs from './jobs.js';
 import * as events from './events.js';
 import * as logs from './logs.js';
@@ -15,7 +17,7 @@ import * as timeline from './timeline.js';
 
 const VIEWS = [
   ['cluster', 'Cluster', cluster], ['nodes', 'Nodes', nodes], ['tree', 'Tree', tree], ['actors', 'Actors', actors],
-  ['jobs', 'Jobs', jobs], ['events', 'Events', events], ['logs', 'Logs', logs],
+  ['tasks', 'Tasks', tasks], ['objects', 'Objects', objects], ['jobs', 'Jobs', jobs], ['events', 'Events', events], ['logs', 'Logs', logs],
   ['waits', 'Waits', waits], ['timeline', 'Timeline', timeline],
 ];
 

@@ -88,7 +88,9 @@ impl ApiError {
                 Refused::Ambiguous { .. }
                 | Refused::NoOwners { .. }
                 | Refused::LivesElsewhere { .. } => StatusCode::CONFLICT,
-                Refused::BadRequest { .. } | Refused::TooLong { .. } => StatusCode::BAD_REQUEST,
+                Refused::BadRequest { .. } | Refused::TooLong { .. } | Refused::BadQuery(_) => {
+                    StatusCode::BAD_REQUEST
+                }
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Silent => StatusCode::GATEWAY_TIMEOUT,

@@ -5,6 +5,7 @@ mod actors;
 mod error;
 mod logs;
 mod query;
+mod state;
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use crate::router::Desk;
 pub(crate) const API_VERSION: u32 = 1;
 
 /// All that can be asked, in the order in which it is listed.
-const ENDPOINTS: [(&str, &str); 11] = [
+const ENDPOINTS: [(&str, &str); 14] = [
     ("cluster", "the cluster as a whole: its nodes, jobs and detached actors"),
     ("nodes", "its nodes"),
     ("jobs", "its jobs"),
@@ -37,8 +38,11 @@ const ENDPOINTS: [(&str, &str); 11] = [
     ("actors", "actors as a list: name, class, state, host, system, sort, limit, offset"),
     ("actor", "all there is to say of one actor: which"),
     ("why", "why an actor is as it is: which"),
+    ("tasks", "tasks, and calls without an answer: where, limit, summary"),
+    ("objects", "objects to come, or held by several processes: where, limit, summary"),
     ("events", "what failed and what supervisors decided: since, kind, path, limit"),
     ("logs", "what a process has written: which, tail, output"),
+    ("timeline", "what ran when: since, limit, format (chrome is a file for Perfetto)"),
     ("waits", "who waits for whom, deadlocks first"),
 ];
 
@@ -62,6 +66,9 @@ fn below() -> Router<Arc<Desk>> {
         .route("/why", get(why))
         .route("/events", get(events))
         .route("/logs", get(logs::logs))
+        .route("/tasks", get(state::tasks))
+        .route("/objects", get(state::objects))
+        .route("/timeline", get(state::timeline))
         .route("/waits", get(waits))
         .route("/stream", get(live::stream))
         .fallback(async || ApiError::NoSuchAddress)

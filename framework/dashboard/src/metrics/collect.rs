@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use raytree_types::inspect::{ActorState, ClusterStatus, NodePhase, ProcessRow, Role, TreeRow};
+use raytree_types::state::{Count, ObjectState, TaskState};
 
 use super::table::{self, Metric};
 use super::tally::{Counts, Group, Tally};
@@ -92,6 +93,22 @@ impl Samples {
         self.put(&table::LAG, labels(), now.lag.as_secs_f64());
     }
 
+    /// Tasks and objects of the whole cluster, counted by name and state.
+    pub(crate) fn lists(&mut self, tasks: &[Count], objects: &[Count]) {
+        let sum = |counts: &[Count], state: &str| {
+            let own = counts.iter().filter(|count| count.state == state);
+            own.map(|count| count.count).sum::<u64>() as f64
+        };
+        for state in TASK_STATES.map(|state| state.to_string()) {
+            let count = sum(tasks, &state);
+            self.put(&table::TASKS, vec![state], count);
+        }
+        for state in OBJECT_STATES.map(|state| state.to_string()) {
+            let count = sum(objects, &state);
+            self.put(&table::OBJECTS, vec![state], count);
+        }
+    }
+
     /// What the head alone knows.
     pub(crate) fn cluster(&mut self, status: &ClusterStatus) {
         self.put(&table::CLUSTER_UPTIME, Vec::new(), status.uptime.as_secs_f64());
@@ -121,6 +138,16 @@ impl Samples {
 fn is_lifeless(state: ActorState) -> bool {
     matches!(state, ActorState::Pending | ActorState::Restarting | ActorState::Failed)
 }
+
+const TASK_STATES: [TaskState; 5] = [
+    TaskState::Running,
+    TaskState::Waiting,
+    TaskState::Sent,
+    TaskState::Queued,
+    TaskState::PendingArguments,
+];
+const OBJECT_STATES: [ObjectState; 3] =
+    [ObjectState::Pending, ObjectState::Ready, ObjectState::Failed];
 
 const PHASES: [NodePhase; 6] = [
     NodePhase::Starting,

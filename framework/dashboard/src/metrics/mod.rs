@@ -25,6 +25,7 @@ use raytree_inspector::Inspected;
 use raytree_inspector::client::AskError;
 use raytree_types::inspect::{Answer, ClusterStatus, EventQuery, Request, Selection, TreeRow};
 use raytree_types::limits;
+use raytree_types::state::{Count, Rows, StateQuery, What};
 use tokio::sync::Semaphore;
 
 use crate::api::ApiError;
@@ -105,8 +106,21 @@ impl Desk {
         samples.trees(&rows, &mut self.tally.lock());
         if let Some(status) = &cluster {
             samples.cluster(status);
+            let mut counts = |what| {
+                let query = StateQuery { summary: true, ..StateQuery::all(what) };
+                ask(Request::State(query)).map(|reply| counted(reply.answer))
+            };
+            samples.lists(&counts(What::Tasks)?, &counts(What::Objects)?);
         }
         write(samples.of()).map_err(|error| ApiError::Failed(error.to_string()))
+    }
+}
+
+fn counted(answer: Answer) -> Vec<Count> {
+    match answer {
+        Answer::State(Rows::Tasks(list)) => list.counts,
+        Answer::State(Rows::Objects(list)) => list.counts,
+        _ => Vec::new(),
     }
 }
 

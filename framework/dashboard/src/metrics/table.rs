@@ -107,6 +107,16 @@ pub(crate) static AVAILABLE: Metric =
 pub(crate) static JOBS: Metric = gauge("cluster_jobs", &[], "Programs that use the cluster");
 pub(crate) static WORKERS: Metric =
     gauge("job_workers", &["job", "program"], "Workers that a job has");
+pub(crate) static TASKS: Metric = gauge(
+    "cluster_tasks",
+    &["state"],
+    "Tasks that are not over and calls that have no answer yet, by state",
+);
+pub(crate) static OBJECTS: Metric = gauge(
+    "cluster_objects",
+    &["state"],
+    "Objects that are still to come or that several processes hold, by state",
+);
 pub(crate) static DETACHED: Metric =
     gauge("cluster_detached_actors", &[], "Detached actors of the cluster");
 pub(crate) static DETACHED_RESTARTS: Metric = gauge(
@@ -116,7 +126,7 @@ pub(crate) static DETACHED_RESTARTS: Metric = gauge(
 );
 
 /// All of them, and who exports them: every process, or the head alone.
-pub(crate) static TABLE: [(&Metric, bool); 23] = [
+pub(crate) static TABLE: [(&Metric, bool); 25] = [
     (&BUILD_INFO, true),
     (&CPU, true),
     (&MEMORY, true),
@@ -138,6 +148,8 @@ pub(crate) static TABLE: [(&Metric, bool); 23] = [
     (&AVAILABLE, false),
     (&JOBS, false),
     (&WORKERS, false),
+    (&TASKS, false),
+    (&OBJECTS, false),
     (&DETACHED, false),
     (&DETACHED_RESTARTS, false),
 ];

@@ -102,16 +102,22 @@ fn exported() -> String {
     samples.own(12);
     samples.trees(&rows(), &mut Tally::default());
     samples.cluster(&status());
+    let count =
+        |state: &str, count| Count { name: "load".to_owned(), state: state.to_owned(), count };
+    samples.lists(&[count("running", 3), count("finished", 9)], &[count("ready", 1)]);
     write(samples.of()).expect("text")
+}
+
+/// The lines with this name.
+fn lines(text: &str, name: &str) -> String {
+    let lines = text.lines().filter(|line| line.contains(name)).collect::<Vec<_>>();
+    lines.join("\n") + "\n"
 }
 
 #[test]
 fn what_is_exported_is_text_for_prometheus() {
     let text = exported();
-    let of = |name: &str| {
-        let lines = text.lines().filter(|line| line.contains(name)).collect::<Vec<_>>();
-        lines.join("\n") + "\n"
-    };
+    let of = |name: &str| lines(&text, name);
     expect![[r##"
         # HELP raytree_process_cpu_seconds CPU time that a process has used, in user and in system mode, in seconds
         # TYPE raytree_process_cpu_seconds counter
@@ -169,6 +175,20 @@ fn what_is_exported_is_text_for_prometheus() {
         raytree_node_resources_available{node="node \"1\"",resource="CPU"} 1.5
     "##]].assert_eq(&of("raytree_node_resources"));
     assert!(text.ends_with("# EOF\n"), "{text}");
+}
+
+#[test]
+fn tasks_count_while_they_are_not_over() {
+    let text = exported();
+    expect![[r##"
+        # HELP raytree_cluster_tasks Tasks that are not over and calls that have no answer yet, by state
+        # TYPE raytree_cluster_tasks gauge
+        raytree_cluster_tasks{state="running"} 3.0
+        raytree_cluster_tasks{state="waiting"} 0.0
+        raytree_cluster_tasks{state="sent"} 0.0
+        raytree_cluster_tasks{state="queued"} 0.0
+        raytree_cluster_tasks{state="pending_arguments"} 0.0
+    "##]].assert_eq(&lines(&text, "raytree_cluster_tasks"));
 }
 
 #[test]

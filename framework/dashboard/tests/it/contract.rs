@@ -57,3 +57,34 @@ fn what_a_process_has_written() {
     }
     assert_eq!(board.get("/api/v1/logs?which=nobody").status, 404);
 }
+
+#[test]
+fn tasks_objects_and_the_timeline() {
+    let board = Board::start();
+    let failed = "/api/v1/tasks?where=state%3Dfailed,name!%3Dstore&limit=5";
+    said(&board, failed, &expect_file!["contract/tasks.json"]);
+    let counts = "/api/v1/tasks?summary=true";
+    said(&board, counts, &expect_file!["contract/summary.json"]);
+    said(&board, "/api/v1/objects", &expect_file!["contract/objects.json"]);
+    let mut timeline = board.get("/api/v1/timeline?limit=1000").json();
+    // Messages of the dashboard itself are in it, too, when they took a moment.
+    for process in timeline["data"]["processes"].as_array_mut().expect("processes") {
+        process["spans"].as_array_mut().expect("spans").retain(|span| span["kind"] == "task");
+    }
+    expect_file!["contract/timeline.json"].assert_eq(&timeless(&timeline));
+    for wrong in [
+        "/api/v1/tasks?where=colour%3Dred",
+        "/api/v1/tasks?where=state",
+        "/api/v1/objects?limit=0",
+        "/api/v1/timeline?limit=0",
+        "/api/v1/timeline?since=-1",
+        "/api/v1/timeline?format=pdf",
+    ] {
+        assert_eq!(board.get(wrong).status, 400, "{wrong}");
+    }
+    let file = board.get("/api/v1/timeline?format=chrome");
+    let named = file.header("content-disposition").expect("a file");
+    assert!(named.contains("raytree-timeline.json"), "{named}");
+    let events = file.json()["traceEvents"].as_array().map(Vec::len);
+    assert!(events.is_some_and(|count| count > 0), "{}", file.body);
+}

@@ -9,5 +9,6 @@
 
 mod contract;
 mod entry;
+mod records;
 mod refusals;
 mod support;

@@ -16,6 +16,7 @@ use raytree_types::inspect::{
     NodeStatus, Refused, Role,
 };
 use raytree_types::logs::{LogLine, LogSource, Output};
+use raytree_types::state::{Rows, Span, StateQuery};
 use raytree_types::{ActorIds, JobId, Resources, RuntimeId, Strategy};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -66,6 +67,14 @@ impl Inspected for Shown {
 
     fn owners(&self) -> Option<Owners> {
         None
+    }
+
+    fn lists(&self, query: &StateQuery) -> Rows {
+        super::records::lists(query)
+    }
+
+    fn ran(&self) -> (Vec<Span>, u64) {
+        (vec![super::records::span()], 3)
     }
 
     fn log(&self, _whose: Whose<'_>, query: &LogQuery) -> Result<LogText, Refused> {

@@ -10,7 +10,7 @@
 //! }
 //!
 //! #[raytree::main(cpus = 2)]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //!     raytree::get_all((0..20).map(square::remote)).await?;
 //!
 //!     let squares = state::tasks().is("name", "square").limit(5).await?;

@@ -15,6 +15,9 @@ const TOLD_MAX: usize = 16;
 /// Different demands that are looked at; programs have few, whatever number of tasks and actors has each.
 const DIFFERENT_MAX: usize = 256;
 
+/// Tasks that wait and are looked at: they stand in line, and are held up meanwhile.
+const LOOKED_AT_MAX: usize = 1000;
+
 /// The demands that were hopeless at the last look.
 #[derive(Debug, Default)]
 pub(crate) struct Hopeless {
@@ -91,7 +94,7 @@ fn found(runtime: &Shared) -> Vec<Found> {
             None => possible.push(wants),
         }
     };
-    runtime.peers.each_parked(|plan| waits(plan.demand.running.clone(), &plan.name));
+    runtime.peers.each_parked(LOOKED_AT_MAX, |plan| waits(plan.demand.running.clone(), &plan.name));
     if !runtime.lane.is_empty() {
         waits(Resources::cpus(1.0), "a task");
     }

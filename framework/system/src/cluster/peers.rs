@@ -34,6 +34,8 @@ pub(crate) struct Peers {
     places: Mutex<()>,
     /// Tasks that need more than one CPU, and those of nodes, while nobody has room for them.
     parked: Mutex<VecDeque<Arc<dyn Runnable>>>,
+    /// A task was put there since somebody looked.
+    newly_parked: AtomicBool,
     /// How often seats were to be filled since somebody began to.
     wishes: AtomicUsize,
     /// Told whenever a process comes up.
@@ -107,9 +109,14 @@ impl Peers {
         self.up.notify_waiters();
     }
 
-    /// Every task that waits for a process with room for it.
-    pub(crate) fn each_parked(&self, mut each: impl FnMut(&Plan)) {
-        self.parked.lock().iter().for_each(|task| each(task.plan()));
+    /// Tasks that wait for a process with room for them, at most so many.
+    pub(crate) fn each_parked(&self, most: usize, mut each: impl FnMut(&Plan)) {
+        self.parked.lock().iter().take(most).for_each(|task| each(task.plan()));
+    }
+
+    /// Whether one has begun to wait so since this was asked last.
+    pub(crate) fn has_newly_parked(&self) -> bool {
+        self.newly_parked.swap(false, Ordering::Relaxed)
     }
 
     fn seat(&self) -> Option<Seat> {
@@ -209,6 +216,7 @@ impl Shared {
             Some(seat) => task.ship(seat, self),
             None => {
                 self.peers.parked.lock().push_back(task);
+                self.peers.newly_parked.store(true, Ordering::Relaxed);
                 // One may have come up meanwhile, and have found nothing to do.
                 self.unpark();
             }

@@ -292,10 +292,13 @@ impl Head {
         }
     }
 
-    fn look(&self, ctx: &Context<HeadMsg>) {
+    fn look(&mut self, ctx: &Context<HeadMsg>) {
         ctx.send_after(limits::HEAD_BEAT_EVERY, HeadMsg::Look);
         // What came while this process was stopped was heard before this.
         self.hear(ctx);
+        if self.driver.runtime.upgrade().is_some_and(|own| own.peers.has_newly_parked()) {
+            self.warn_of_hopeless(ctx);
+        }
         let silent = self.driver.inbox.silent();
         let grace = self.driver.grace.get().copied().unwrap_or(limits::START_WITHIN);
         if silent > grace + limits::HEAD_BEAT_EVERY {

@@ -2,11 +2,12 @@
 
 use raytree::prelude::*;
 
+use super::Counter;
 use super::support::{of, until};
-use super::{Counter, CounterHandle};
 
-fn licensed(label: &str) -> CounterHandle {
-    Counter::with(ActorOptions::new().label(label).resource("licence", 1.0).restarts(0)).remote(1)
+#[remote]
+fn licensed() -> u32 {
+    7
 }
 
 #[test]
@@ -21,10 +22,11 @@ fn fe_1_what_waits_for_a_node_that_has_left_is_told_with_what_is_nearest() {
         let _here = driver.0.enter();
         driver.0.cluster_resources().to_string().contains("licence")
     });
-    let (holder, waiter) = driver.run(async {
-        let holder = licensed("holder");
+    let options = ActorOptions::new().label("holder").resource("licence", 1.0).restarts(0);
+    let (holder, waits) = driver.run(async {
+        let holder = Counter::with(options).remote(1);
         assert_eq!(holder.add(1).await?, 2);
-        Ok((holder, licensed("waiter")))
+        Ok((holder, licensed::with(TaskOptions::new().resource("licence", 1.0)).remote()))
     });
     cluster.node("rare").kill();
     let mut said = String::new();
@@ -32,12 +34,13 @@ fn fe_1_what_waits_for_a_node_that_has_left_is_told_with_what_is_nearest() {
         said = cluster.raytree(&["events", "--kind", "warning"]).0;
         said.contains("waits for 1 licence")
     });
-    let expected = "waiter waits for 1 licence, which no node has: none of them has any of it";
+    let expected = "waits for 1 licence, which no node has: none of them has any of it";
     assert!(said.contains(expected), "{said}");
-    let (why, err, _) = cluster.raytree(&["why", "waiter"]);
-    assert!(why.contains("no node has 1 licence: none of them has any of it"), "{why}{err}");
+    let why = driver.run(async { raytree::state::why_object(&waits).await });
+    let steps: Vec<&str> = why.steps.iter().map(|step| &*step.what).collect();
+    assert!(steps.contains(&"no node has 1 licence: none of them has any of it"), "{why:?}");
     cluster.join("spare", &rare);
-    assert_eq!(driver.run(async { waiter.add(1).await }), 2);
+    assert_eq!(driver.run(waits), 7);
     driver.run(async {
         holder.add(1).await.expect_err("it died with its node");
         Ok(())

@@ -8,7 +8,6 @@ mod direct;
 mod doctor;
 mod doors;
 mod drivers;
-mod hopeless;
 mod hosts;
 mod kills;
 mod links;

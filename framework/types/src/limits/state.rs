@@ -32,5 +32,5 @@ pub const DEADLOCK_TICK: Duration = Duration::from_secs(2);
 pub const DEADLOCK_LOOK_AT_MOST: Duration = Duration::from_secs(10);
 
 /// From a change of the workers of a program to the look whether something waits for what none of them has: nodes that come or go
-/// together are seen together, and whoever waits in vain is told within a second.
+/// together are seen together, and there is time left of the second within which whoever waits in vain is to be told.
 pub const HOPELESS_AFTER: Duration = Duration::from_millis(500);

@@ -180,7 +180,7 @@ pub const CODES: &[Code] = &[
     code(
         "RT0042",
         "Deadlock",
-        "Methods of actors wait for each other's answers in a circle, and none of these actors takes up anything else meanwhile: no answer would ever have come. One of the waits is given up with this error.",
+        "Methods of actors wait for each other's answers in a circle, and none of these actors takes up anything else meanwhile: no answer would ever have come. One of the waits is given up with this error: one for something that has not begun, if there is one; else what runs for it is broken off.",
         "Break the circle that the message names: ask for things in one order everywhere, return a reference and let the caller await it, or let one of the actors overlap its calls (`max_concurrency` with `&self` methods).",
     ),
 ];

@@ -8,6 +8,7 @@ mod direct;
 mod doctor;
 mod doors;
 mod drivers;
+mod hopeless;
 mod hosts;
 mod kills;
 mod links;

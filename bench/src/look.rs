@@ -36,14 +36,15 @@ struct Scene {
 impl Scene {
     fn new(actors: usize) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let runtime = raytree::init().threads(1).inspector(true).inspect_dir(folder.path());
+        let runtime =
+            raytree::init().threads(1).inspector(true).inspect_dir(folder.path().join("inspect"));
         let runtime = runtime.start()?;
         let spawn = |_| runtime.spawn::<Echo>((), ActorOptions::new());
         let actors = (0..actors).map(spawn).collect::<raytree::Result<Vec<_>>>()?;
         for actor in &actors {
             runtime.block_on(actor.ready())?;
         }
-        let (_, socket) = find(folder.path())?.pop().context("a socket")?;
+        let (_, socket) = find(&folder.path().join("inspect"))?.pop().context("a socket")?;
         Ok(Self { runtime, actors, socket, _folder: folder })
     }
 

@@ -25,6 +25,7 @@ mod probe;
 mod recorder;
 mod spans;
 mod supervisor;
+mod ticks;
 
 pub use actor::{Actor, Context, Failure, Message};
 pub use addr::{Addr, CallError, Refused, SendError, short_type_name};

@@ -1,7 +1,7 @@
 //! Probes: what can be known of an actor without asking it.
 //!
 //! A probe belongs to a place in the tree, not to a life: it survives restarts. A message costs two atomic operations, some plain
-//! stores and two looks at the clock. A reader walks the probes, asks no actor, and holds no lock for
+//! stores and two looks at a counter of the processor. A reader walks the probes, asks no actor, and holds no lock for
 //! longer than it takes to copy one row.
 
 mod body;
@@ -25,10 +25,15 @@ use crate::events::EventLog;
 use crate::life::LifeEnd;
 use crate::recorder::Recorder;
 use crate::spans::{Handled, SpanLog};
+use crate::ticks::Ticks;
 pub(crate) use body::Body;
 pub use passage::{NoWay, Passage, Sight};
 pub(crate) use work::Begun;
 use work::Work;
+
+/// What takes fewer ticks is shorter than [`limits::SPAN_MIN`] wherever a tick is a nanosecond or less: the others are looked at
+/// closely.
+const LONG_MIN: Ticks = Ticks(10_000);
 
 /// What an actor is to the system; decides the size of its flight recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,14 +391,19 @@ impl Probe {
 
     /// It ends.
     pub(crate) fn ends(&self, begun: Begun) {
-        let ended = self.work.ends(begun);
-        let Begun { label, since: began } = begun;
-        if ended.saturating_sub(began) >= limits::SPAN_MIN
-            && let Some(spans) = self.spans.get()
-        {
-            let (name, actor) = (Arc::clone(&self.name), self.actor());
-            spans.note(Handled { name, actor, label, began, ended });
+        let (ended, took) = self.work.ends(begun);
+        if took >= LONG_MIN {
+            self.took_long(begun, ended, took);
         }
+    }
+
+    #[cold]
+    fn took_long(&self, begun: Begun, ended: Ticks, took: Ticks) {
+        let took = took.to_time();
+        let Some(spans) = self.spans.get().filter(|_| took >= limits::SPAN_MIN) else { return };
+        let (name, actor, ended) = (Arc::clone(&self.name), self.actor(), ended.to_clock());
+        let began = ended.saturating_sub(took);
+        spans.note(Handled { name, actor, label: begun.label, began, ended });
     }
 
     pub(crate) fn exited(&self, kind: &ExitKind) {

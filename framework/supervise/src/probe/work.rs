@@ -1,5 +1,5 @@
-//! What an actor is doing, and for how long it has been doing things. Its own life alone writes, with plain stores: two looks at the
-//! clock are what a message costs. Anybody may read; what is read of two messages in a row may be the name of the one and the
+//! What an actor is doing, and for how long it has been doing things. Its own life alone writes, with plain stores: two looks at a
+//! counter are what a message costs. Anybody may read; what is read of two messages in a row may be the name of the one and the
 //! time of the other.
 
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::nanoseconds;
-use crate::clock;
+use crate::ticks::Ticks;
 
 /// See the [module documentation](self).
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    /// When the current message began, in nanoseconds of the clock and one more; 0 while there is none.
+    /// When the current message began, in ticks and one more; 0 while there is none.
     since: AtomicU64,
     /// What the last message is called.
     label: Mutex<&'static str>,
@@ -22,7 +21,7 @@ pub(super) struct Work {
     label_len: AtomicUsize,
     /// Messages that are done.
     handled: AtomicU64,
-    /// Nanoseconds spent on them.
+    /// Ticks spent on them.
     busy: AtomicU64,
 }
 
@@ -33,7 +32,7 @@ pub(crate) struct Begun {
     /// What it is called.
     pub(crate) label: &'static str,
     /// When it began.
-    pub(super) since: Duration,
+    pub(super) since: Ticks,
 }
 
 impl Work {
@@ -46,21 +45,21 @@ impl Work {
             self.label_at.store(at, Ordering::Relaxed);
             self.label_len.store(len, Ordering::Relaxed);
         }
-        let since = clock::now();
-        self.since.store(nanoseconds(since).saturating_add(1), Ordering::Relaxed);
+        let since = Ticks::now();
+        self.since.store(since.0.saturating_add(1), Ordering::Relaxed);
         Begun { label, since }
     }
 
-    /// The message is done; when.
-    pub(super) fn ends(&self, begun: Begun) -> Duration {
-        let now = clock::now();
+    /// The message is done; when, and what it took.
+    pub(super) fn ends(&self, begun: Begun) -> (Ticks, Ticks) {
+        let now = Ticks::now();
         self.rests();
-        let took = nanoseconds(now.saturating_sub(begun.since));
+        let took = now.since(begun.since);
         // Nobody else writes.
         let (handled, busy) = (self.handled(), self.busy.load(Ordering::Relaxed));
         self.handled.store(handled + 1, Ordering::Relaxed);
-        self.busy.store(busy.saturating_add(took), Ordering::Relaxed);
-        now
+        self.busy.store(busy.saturating_add(took.0), Ordering::Relaxed);
+        (now, took)
     }
 
     /// It is doing nothing, however the last message ended.
@@ -73,13 +72,13 @@ impl Work {
     }
 
     pub(super) fn busy(&self) -> Duration {
-        Duration::from_nanos(self.busy.load(Ordering::Relaxed))
+        Ticks(self.busy.load(Ordering::Relaxed)).to_time()
     }
 
     /// For how long the current message has been handled, if there is one.
     pub(super) fn busy_for(&self) -> Option<Duration> {
         let since = self.since.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(clock::now().saturating_sub(Duration::from_nanos(since)))
+        Some(Ticks::now().since(Ticks(since)).to_time())
     }
 
     /// What the current message is called, and for how long it has been handled.
@@ -100,7 +99,8 @@ mod tests {
         for (label, count) in [("Add", 1), ("Add", 2), ("Adds", 3), ("Add", 4)] {
             let begun = work.begins(label);
             assert_eq!(work.current().map(|(label, _)| label), Some(label));
-            assert!(work.ends(begun) >= begun.since);
+            let (ended, took) = work.ends(begun);
+            assert_eq!(ended.since(begun.since), took);
             assert_eq!((work.current().is_none(), work.handled()), (true, count));
         }
         let lost = work.begins("Panics");

@@ -1,4 +1,4 @@
-//! Benchmark rows of the whole system: `cargo run --release -p raytree-bench -- core|actors|inspector|cluster|rl [--rows a,b] [--quick]`.
+//! Benchmark rows of the whole system: `cargo run --release -p raytree-bench -- core|actors|inspector|objects|cluster|rl [--rows a,b] [--quick]`.
 //!
 //! `recovery` and `soak` print what becomes of a cluster when something dies, and when nothing does.
 //!
@@ -14,6 +14,7 @@ mod cluster;
 mod core;
 mod direct;
 mod look;
+mod objects;
 mod recovery;
 mod report;
 mod rl;
@@ -30,7 +31,7 @@ use report::Report;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Which group: `core`, `actors`, `inspector`, `cluster`, `rl`, or `all`; or `recovery`, or `soak`.
+    /// Which group: `core`, `actors`, `inspector`, `objects`, `cluster`, `rl`, or `all`; or `recovery`, or `soak`.
     #[arg(default_value = "all")]
     group: String,
     /// Only these rows, separated by commas.
@@ -74,6 +75,7 @@ fn main() -> Result<()> {
         ("core", core::ROWS),
         ("actors", actors::ROWS),
         ("inspector", look::ROWS),
+        ("objects", objects::ROWS),
         ("cluster", cluster::ROWS),
         ("cluster", direct::ROWS),
         ("rl", rl::ROWS),

@@ -4,6 +4,7 @@ mod http;
 mod inspect;
 mod logs;
 mod state;
+mod store;
 mod top;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ pub use http::*;
 pub use inspect::*;
 pub use logs::*;
 pub use state::*;
+pub use store::*;
 pub use top::*;
 
 /// Messages a system actor accepts before senders are refused. Far above any healthy queue (they drain in

@@ -1,0 +1,457 @@
+//! What a store knows: who may write where, what is sealed, what is freed and still looked at.
+//!
+//! Decides and touches nothing: generations are changed and pins are read by whoever keeps it (`store.rs`). A slot goes round:
+//!
+//! ```text
+//! free ──lease──▶ lent ──seal──▶ sealed ──free──▶ dying ──sweep: nobody has a pin──▶ free
+//!                  └──────── its process has ended ────────▶ dying
+//!                  └── hand back: it was never used ─▶ free
+//! ```
+//!
+//! Invariants:
+//! - **BK-1 (one-owner):** every byte that is taken belongs to one slab that is lent, one object that is sealed, or one that is dying.
+//! - **BK-2 (no-early-reuse):** bytes and slots of what is dying are given away again only after a sweep that saw no pin on them, and its
+//!   generation was changed before.
+//! - **BK-3 (nothing-leaks):** when every process has left, every object is freed and nothing is pinned, all is free.
+//! - **BK-4 (no-overlap):** what is sealed lies in the slab of the one who seals it, and overlaps nothing else there.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+
+use raytree_types::limits;
+use serde::{Deserialize, Serialize};
+
+use crate::allocator::{Allocator, NotTaken};
+use crate::pins::Location;
+
+#[cfg(test)]
+mod tests;
+
+/// A process that writes and reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClientId(pub u32);
+
+/// What is asked for: room to write in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// So many bytes.
+    pub bytes: u64,
+    /// For so many objects at most.
+    pub objects: u32,
+}
+
+impl Terms {
+    /// A slab for many small objects.
+    #[must_use]
+    pub const fn small() -> Self {
+        Self { bytes: limits::STORE_SLAB, objects: limits::STORE_SLAB_OBJECTS }
+    }
+
+    /// Room for one object of so many bytes.
+    #[must_use]
+    pub const fn one(bytes: u64) -> Self {
+        Self { bytes, objects: 1 }
+    }
+}
+
+/// Room that is lent to a process, to write objects there. It comes from the store alone: one that is made otherwise leads to bytes of
+/// somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Which one.
+    pub id: u64,
+    /// Where: bytes of the arena.
+    pub part: Range<u64>,
+    /// Slots for objects.
+    pub slots: Vec<u32>,
+}
+
+/// An object is written: from now on nobody writes there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// In which room.
+    pub lease: u64,
+    /// Where.
+    pub location: Location,
+}
+
+/// Why there is no room, or something is not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Refused {
+    /// It will never fit.
+    #[error("{bytes} bytes are more than the whole store, which has {capacity}")]
+    TooLarge {
+        /// What was asked for.
+        bytes: u64,
+        /// What there is in all.
+        capacity: u64,
+    },
+    /// It does not fit now.
+    #[error(
+        "no {bytes} bytes in one piece are free: {taken} of {capacity} are taken, and the longest free piece has {longest}"
+    )]
+    Full {
+        /// What was asked for.
+        bytes: u64,
+        /// What is taken.
+        taken: u64,
+        /// What there is in all.
+        capacity: u64,
+        /// The longest piece that is free.
+        longest: u64,
+    },
+    /// There are as many objects as there can be.
+    #[error("the store has {limit} objects, which is the most it can have")]
+    NoSlot {
+        /// How many there can be.
+        limit: usize,
+    },
+    /// There are as many processes as there can be.
+    #[error("{limit} processes use the store, which is the most that can")]
+    NoClient {
+        /// How many there can be.
+        limit: usize,
+    },
+    /// Nobody of that name uses the store, or no more.
+    #[error("{0:?} does not use this store")]
+    Stranger(ClientId),
+    /// It has not been lent such room.
+    #[error("{client:?} has no lease {lease}")]
+    NotLent {
+        /// Who says so.
+        client: ClientId,
+        /// The room.
+        lease: u64,
+    },
+    /// What is said to be sealed is not where its writer may write, or is there already.
+    #[error("{location:?} cannot be sealed: {why}")]
+    Misplaced {
+        /// What was said.
+        location: Location,
+        /// What is wrong with it.
+        why: Fault,
+    },
+}
+
+/// What is wrong with a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Fault {
+    /// Its slot is beyond all of them.
+    #[error("there is no such slot")]
+    NoSuchSlot,
+    /// Its slot is of somebody else, or of an object.
+    #[error("its slot is not one of the lease, or was sealed before")]
+    OtherSlot,
+    /// Its slot has been given away again.
+    #[error("its generation is another one")]
+    OtherGeneration,
+    /// It begins before what was lent, or ends after it.
+    #[error("it is not within the lease")]
+    Outside,
+    /// Some of it is another object.
+    #[error("another object is there")]
+    Taken,
+    /// It does not begin at a multiple of [`ALIGNMENT`](crate::allocator::ALIGNMENT).
+    #[error("it is not aligned")]
+    Unaligned,
+}
+
+/// What a store is used for, in bytes of the arena.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// All there is.
+    pub capacity: u64,
+    /// Lent to somebody, and not sealed.
+    pub lent: u64,
+    /// Objects.
+    pub sealed: u64,
+    /// Freed, and still looked at by somebody, or not yet looked after.
+    pub dying: u64,
+    /// The most that was ever used at once, from the beginning of the arena.
+    pub touched: u64,
+    /// How many objects are sealed.
+    pub objects: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Slot {
+    Free,
+    /// Its writer has not said so far what it is for; whoever has it may have freed it already.
+    Lent {
+        lease: u64,
+        is_freed: bool,
+    },
+    Sealed(Range<u64>),
+    Dying,
+}
+
+#[derive(Debug)]
+struct Held {
+    client: ClientId,
+    part: Range<u64>,
+    slots: Vec<u32>,
+    /// Objects that were sealed in it: from where to where. They are not this room's any more.
+    sealed: BTreeMap<u64, u64>,
+}
+
+impl Held {
+    /// What of it no object is in.
+    fn gaps(&self) -> Vec<Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut from = self.part.start;
+        for (start, end) in &self.sealed {
+            gaps.push(from..*start);
+            from = *end;
+        }
+        gaps.push(from..self.part.end);
+        gaps.retain(|gap| !gap.is_empty());
+        gaps
+    }
+}
+
+/// What is given away again when nobody has a pin on one of these slots.
+#[derive(Debug)]
+struct Dying {
+    slots: Vec<u32>,
+    parts: Vec<Range<u64>>,
+}
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub struct Books {
+    allocator: Allocator,
+    slots: Vec<Slot>,
+    generations: Vec<u64>,
+    free_slots: Vec<u32>,
+    clients: HashSet<ClientId>,
+    leases: BTreeMap<u64, Held>,
+    dying: Vec<Dying>,
+    last_lease: u64,
+    last_client: u32,
+    used: Used,
+}
+
+impl Books {
+    /// Of an arena of so many bytes, for so many objects at once.
+    #[must_use]
+    pub fn new(capacity: u64, slots: u32) -> Self {
+        let allocator = Allocator::new(capacity);
+        let used = Used { capacity: allocator.capacity(), ..Used::default() };
+        Self {
+            allocator,
+            slots: vec![Slot::Free; slots as usize],
+            generations: vec![0; slots as usize],
+            // The lowest is taken first: their words are in pages that are there.
+            free_slots: (0..slots).rev().collect(),
+            clients: HashSet::new(),
+            leases: BTreeMap::new(),
+            dying: Vec::new(),
+            last_lease: 0,
+            last_client: 0,
+            used,
+        }
+    }
+
+    /// What is used.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        Used { touched: self.allocator.touched(), ..self.used }
+    }
+
+    /// What the generation of a slot has to be now.
+    #[must_use]
+    pub fn generation(&self, slot: u32) -> u64 {
+        self.generations.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    /// One more process.
+    ///
+    /// # Errors
+    /// [`Refused::NoClient`].
+    pub fn join(&mut self) -> Result<ClientId, Refused> {
+        if self.clients.len() >= limits::STORE_CLIENTS_MAX {
+            return Err(Refused::NoClient { limit: limits::STORE_CLIENTS_MAX });
+        }
+        self.last_client += 1;
+        let id = ClientId(self.last_client);
+        self.clients.insert(id);
+        Ok(id)
+    }
+
+    /// Lends room to a process.
+    ///
+    /// # Errors
+    /// [`Refused::TooLarge`], [`Refused::Full`], [`Refused::NoSlot`], [`Refused::Stranger`].
+    pub fn lease(&mut self, client: ClientId, terms: Terms) -> Result<Lease, Refused> {
+        if !self.clients.contains(&client) {
+            return Err(Refused::Stranger(client));
+        }
+        let (bytes, capacity) = (terms.bytes, self.allocator.capacity());
+        if Allocator::rounded(bytes) > capacity {
+            return Err(Refused::TooLarge { bytes, capacity });
+        }
+        let wanted = (terms.objects.max(1) as usize).min(self.free_slots.len());
+        if wanted == 0 {
+            return Err(Refused::NoSlot { limit: self.slots.len() });
+        }
+        let Some(part) = self.allocator.take(bytes) else {
+            let (taken, longest) = (self.allocator.taken(), self.allocator.longest());
+            return Err(Refused::Full { bytes, taken, capacity, longest });
+        };
+        self.last_lease += 1;
+        let id = self.last_lease;
+        let slots = self.free_slots.split_off(self.free_slots.len() - wanted);
+        for slot in &slots {
+            self.slots[*slot as usize] = Slot::Lent { lease: id, is_freed: false };
+        }
+        self.used.lent += part.end - part.start;
+        let held =
+            Held { client, part: part.clone(), slots: slots.clone(), sealed: BTreeMap::new() };
+        self.leases.insert(id, held);
+        Ok(Lease { id, part, slots })
+    }
+
+    /// An object is written. Says so if it was freed meanwhile: its slot's generation is to be changed.
+    ///
+    /// # Errors
+    /// [`Refused::NotLent`], [`Refused::Misplaced`]; nothing is changed.
+    pub fn seal(&mut self, client: ClientId, sealed: &Sealed) -> Result<Option<u32>, Refused> {
+        let Sealed { lease, location } = *sealed;
+        let held = self.leases.get_mut(&lease).filter(|held| held.client == client);
+        let held = held.ok_or(Refused::NotLent { client, lease })?;
+        let misplaced = |why| Refused::Misplaced { location, why };
+        let slot = self.slots.get_mut(location.slot as usize);
+        let slot = slot.ok_or(misplaced(Fault::NoSuchSlot))?;
+        let is_freed = match slot {
+            Slot::Lent { lease: own, is_freed } if *own == lease => *is_freed,
+            _ => return Err(misplaced(Fault::OtherSlot)),
+        };
+        if self.generations[location.slot as usize] != location.generation {
+            return Err(misplaced(Fault::OtherGeneration));
+        }
+        // All that is taken for it.
+        let end = location.offset.checked_add(Allocator::rounded(location.len));
+        let end = end.filter(|end| *end <= held.part.end && location.offset >= held.part.start);
+        let end = end.ok_or(misplaced(Fault::Outside))?;
+        let before = held.sealed.range(..end).next_back();
+        if before.is_some_and(|(_, before)| *before > location.offset) {
+            return Err(misplaced(Fault::Taken));
+        }
+        if !location.offset.is_multiple_of(crate::allocator::ALIGNMENT) {
+            return Err(misplaced(Fault::Unaligned));
+        }
+        held.sealed.insert(location.offset, end);
+        *slot = Slot::Sealed(location.offset..end);
+        self.used.lent -= end - location.offset;
+        self.used.sealed += end - location.offset;
+        self.used.objects += 1;
+        Ok(if is_freed { self.free(&location).then_some(location.slot) } else { None })
+    }
+
+    /// An object is not needed any more. True: the generation of its slot is to be changed, and readers are to be looked at afterwards
+    /// ([`Books::sweep`]). False: it is gone already, or its writer has not said yet that it is written, and it goes then.
+    pub fn free(&mut self, location: &Location) -> bool {
+        let at = location.slot as usize;
+        if self.generations.get(at) != Some(&location.generation) {
+            return false;
+        }
+        match &mut self.slots[at] {
+            Slot::Lent { is_freed, .. } => {
+                *is_freed = true;
+                false
+            }
+            slot @ Slot::Sealed(_) => {
+                let Slot::Sealed(part) = std::mem::replace(slot, Slot::Dying) else { return false };
+                self.generations[at] += 1;
+                let bytes = part.end - part.start;
+                self.used.sealed -= bytes;
+                self.used.dying += bytes;
+                self.used.objects -= 1;
+                self.dying.push(Dying { slots: vec![location.slot], parts: vec![part] });
+                true
+            }
+            Slot::Free | Slot::Dying => false,
+        }
+    }
+
+    /// Nothing more is written to this room by the one who had it: what no object is in is free.
+    ///
+    /// # Errors
+    /// [`Refused::NotLent`].
+    pub fn hand_back(&mut self, client: ClientId, lease: u64) -> Result<(), Refused> {
+        match self.leases.get(&lease) {
+            Some(held) if held.client == client => {}
+            _ => return Err(Refused::NotLent { client, lease }),
+        }
+        let Some(held) = self.leases.remove(&lease) else { return Ok(()) };
+        for slot in held.slots.iter().copied() {
+            // Nobody was ever told of it.
+            if matches!(self.slots[slot as usize], Slot::Lent { lease: own, .. } if own == lease) {
+                self.give_back_slot(slot);
+            }
+        }
+        for gap in held.gaps() {
+            self.used.lent -= gap.end - gap.start;
+            self.give_back(gap);
+        }
+        Ok(())
+    }
+
+    /// A process has ended: what it had sealed stays, what it was writing goes. The generations of these slots are to be changed.
+    pub fn leave(&mut self, client: ClientId) -> Vec<u32> {
+        let mut changed = Vec::new();
+        self.clients.remove(&client);
+        let own = self.leases.extract_if(.., |_, held| held.client == client);
+        for (lease, held) in own.collect::<Vec<_>>() {
+            let unsealed = |slot: &u32| matches!(self.slots[*slot as usize], Slot::Lent { lease: own, .. } if own == lease);
+            // Others may have been told of them, and look.
+            let slots: Vec<u32> = held.slots.iter().copied().filter(unsealed).collect();
+            for slot in &slots {
+                self.slots[*slot as usize] = Slot::Dying;
+                self.generations[*slot as usize] += 1;
+            }
+            changed.extend(&slots);
+            let parts = held.gaps();
+            let bytes: u64 = parts.iter().map(|part| part.end - part.start).sum();
+            self.used.lent -= bytes;
+            self.used.dying += bytes;
+            self.dying.push(Dying { slots, parts });
+        }
+        changed
+    }
+
+    /// Whether there is anything to look after.
+    #[must_use]
+    pub fn is_any_dying(&self) -> bool {
+        !self.dying.is_empty()
+    }
+
+    /// Gives away again what is dying and not pinned. The pins are those that were seen after the generations were changed. Says how many bytes
+    /// are free now that were not.
+    pub fn sweep(&mut self, pinned: &HashSet<u32>) -> u64 {
+        let before = self.used.dying;
+        let is_pinned = |dying: &Dying| dying.slots.iter().any(|slot| pinned.contains(slot));
+        let dying = std::mem::take(&mut self.dying).into_iter();
+        let (stays, goes): (Vec<_>, Vec<_>) = dying.partition(is_pinned);
+        self.dying = stays;
+        for Dying { slots, parts } in goes {
+            slots.into_iter().for_each(|slot| self.give_back_slot(slot));
+            for part in parts {
+                self.used.dying -= part.end - part.start;
+                self.give_back(part);
+            }
+        }
+        before - self.used.dying
+    }
+
+    fn give_back_slot(&mut self, slot: u32) {
+        self.slots[slot as usize] = Slot::Free;
+        self.free_slots.push(slot);
+    }
+
+    fn give_back(&mut self, part: Range<u64>) {
+        let given: Result<(), NotTaken> = self.allocator.give_back(part);
+        // Its bytes were taken by nobody else (BK-1).
+        debug_assert_eq!(given, Ok(()));
+    }
+}

@@ -1,7 +1,7 @@
 //! Rows of the store: objects in shared memory.
 
 use anyhow::{Context as _, Result, ensure};
-use raytree_store::{Client, ClientId, Lease, Location, Region, Sealed, Store, Terms};
+use raytree_store::{Client, ClientId, Location, Region, Space, Store, Terms};
 
 use crate::report::{Report, Row, median, time};
 
@@ -27,31 +27,26 @@ impl Scene {
         let mut store = Store::new(Region::Shared, capacity as u64)?;
         let (id, memory) = store.join()?;
         store.touch_ahead(capacity as u64)?;
-        Ok(Self { store, id, client: Client::new(memory)? })
+        Ok(Self { store, id, client: Client::new(memory) })
     }
 
-    fn lend(&mut self, terms: Terms) -> Result<()> {
-        let lease: Lease = self.store.lease(self.id, terms)?;
-        self.client.lend(lease);
-        Ok(())
+    /// Room for an object.
+    fn space(&mut self, len: usize) -> Result<Space> {
+        let lease = self.store.lease(self.id, Terms::one(len as u64))?;
+        self.client.lend_one(lease, len as u64).context("room")
     }
 
     /// What was written is the store's; what was lent goes back.
-    fn sealed(&mut self, sealed: &[Sealed]) -> Result<()> {
-        self.store.seal(self.id, sealed)?;
-        for lease in self.client.spent() {
-            self.store.hand_back(self.id, lease)?;
-        }
-        Ok(())
+    fn tells(&mut self) -> Result<()> {
+        Ok(self.store.written(self.id, &self.client.written())?)
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<Location> {
-        self.lend(Terms::one(bytes.len() as u64))?;
-        let mut space = self.client.space(bytes.len() as u64).context("room")?;
+        let mut space = self.space(bytes.len())?;
         space.fill(bytes);
-        let sealed = space.seal();
-        self.sealed(&[sealed])?;
-        Ok(sealed.location)
+        let at = space.seal();
+        self.tells()?;
+        Ok(at)
     }
 
     fn free(&mut self, objects: &[Location]) {
@@ -72,14 +67,13 @@ fn put_large(report: &mut Report) -> Result<()> {
         ensure!(scene.client.view(at)?.last() == Some(&7), "it was not written");
         scene.free(&[at]);
         // The same bytes of the arena again.
-        scene.lend(Terms::one(LARGE as u64))?;
-        let mut space = scene.client.space(LARGE as u64).context("room")?;
+        let mut space = scene.space(LARGE)?;
         ensure!(space.last() == Some(&7), "it is other memory");
         plain.push(time(|| space.copy_from_slice(&bytes)).0.as_secs_f64());
         past_caches.push(time(|| raytree_store::copy(&mut space, &bytes)).0.as_secs_f64());
-        let sealed = space.seal();
-        scene.sealed(&[sealed])?;
-        scene.free(&[sealed.location]);
+        let at = space.seal();
+        scene.tells()?;
+        scene.free(&[at]);
     }
     let rate = |seconds: Vec<f64>| LARGE as f64 / median(seconds) / 1e9;
     report.row("put_100MB_shared", rate(ours), "GB/s");
@@ -120,24 +114,20 @@ fn put_small(report: &mut Report) -> Result<()> {
     let (mut ours, mut floor) = (Vec::new(), Vec::new());
     for _ in 0..report.repeats(31) {
         let (took, objects) = time(|| -> Result<_> {
-            let (mut objects, mut batch) = (Vec::with_capacity(count), Vec::with_capacity(BATCH));
+            let mut objects = Vec::with_capacity(count);
             while objects.len() < count {
                 let Some(mut space) = scene.client.space(SMALL as u64) else {
-                    scene.sealed(&batch)?;
-                    batch.clear();
-                    scene.lend(Terms::small())?;
+                    scene.tells()?;
+                    scene.client.lend(scene.store.lease(scene.id, Terms::small())?);
                     continue;
                 };
                 space.fill(&bytes);
-                let sealed = space.seal();
-                objects.push(sealed.location);
-                batch.push(sealed);
-                if batch.len() == BATCH {
-                    scene.sealed(&batch)?;
-                    batch.clear();
+                objects.push(space.seal());
+                if objects.len().is_multiple_of(BATCH) {
+                    scene.tells()?;
                 }
             }
-            scene.sealed(&batch)?;
+            scene.tells()?;
             Ok(objects)
         });
         let objects = objects?;

@@ -8,13 +8,16 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::Mutex;
+use raytree_types::limits;
+use serde::{Deserialize, Serialize};
 
-use crate::allocator::Allocator;
+use crate::allocator::{ALIGNMENT, Allocator};
 use crate::books::{Lease, Sealed};
 use crate::memory::Memory;
-use crate::pins::{Location, Page, Word as _};
+use crate::pins::{Location, NoPlace, Page, Word as _};
 use crate::store::ClientMemory;
 
 /// Why an object cannot be read.
@@ -32,6 +35,23 @@ pub enum Unreadable {
         /// How many there can be.
         limit: u32,
     },
+}
+
+/// What a process has to say to its store: in this order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Objects that are written.
+    pub sealed: Vec<Sealed>,
+    /// Rooms to which nothing more is written.
+    pub spent: Vec<u64>,
+}
+
+impl Written {
+    /// There is nothing to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sealed.is_empty() && self.spent.is_empty()
+    }
 }
 
 /// See the [crate documentation](crate). Clones are the same client.
@@ -55,6 +75,8 @@ struct Slabs {
     open: Vec<Slab>,
     /// Without.
     spent: Vec<Arc<Writers>>,
+    /// Objects that the store has not been told of.
+    sealed: Vec<Sealed>,
 }
 
 #[derive(Debug)]
@@ -65,6 +87,17 @@ struct Slab {
     slots: Vec<u32>,
 }
 
+impl Slab {
+    fn new(lease: Lease) -> Self {
+        let writers = Arc::new(Writers { lease: lease.id });
+        Self { writers, room: lease.part, slots: lease.slots }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.room.is_empty() || self.slots.is_empty()
+    }
+}
+
 /// Counts, as an `Arc`, who writes to a slab.
 #[derive(Debug)]
 struct Writers {
@@ -73,66 +106,86 @@ struct Writers {
 
 impl Client {
     /// Uses a store.
-    ///
-    /// # Errors
-    /// [`Unreadable::Outside`] when the memory is too small to be of a store.
-    pub fn new(memory: ClientMemory) -> Result<Self, Unreadable> {
+    #[must_use]
+    pub fn new(memory: ClientMemory) -> Self {
         let ClientMemory { arena, generations, pins } = memory;
-        if pins.words().len() < 2 {
-            return Err(Unreadable::Outside);
-        }
         let page = Page::new(pins);
         let inner = Inner { arena, generations, page, slabs: Mutex::default() };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
-    /// The store has lent this room. What is not within the arena is not taken.
+    /// The store has lent this room, for small objects. What is not within the arena, or is lent already, is not taken.
     pub fn lend(&self, lease: Lease) {
-        if !self.inner.arena.has(&lease.part) {
-            return;
+        if let Some(slab) = self.slab(lease) {
+            self.inner.slabs.lock().open.push(slab);
         }
-        let writers = Arc::new(Writers { lease: lease.id });
-        let slab = Slab { writers, room: lease.part, slots: lease.slots };
-        self.inner.slabs.lock().open.push(slab);
+    }
+
+    /// The store has lent this room for one object of so many bytes; none when it does not fit there.
+    #[must_use]
+    pub fn lend_one(&self, lease: Lease, len: u64) -> Option<Space> {
+        let mut slab = self.slab(lease)?;
+        let space = self.take(&mut slab, len);
+        self.inner.slabs.lock().spent.push(slab.writers);
+        space
+    }
+
+    fn slab(&self, lease: Lease) -> Option<Slab> {
+        let slabs = self.inner.slabs.lock();
+        let known = slabs.open.iter().map(|slab| &slab.writers).chain(&slabs.spent);
+        let is_known = known.into_iter().any(|writers| writers.lease == lease.id);
+        let is_aligned = lease.part.start.is_multiple_of(ALIGNMENT);
+        let is_taken = !is_known && is_aligned && self.inner.arena.has(&lease.part);
+        is_taken.then(|| Slab::new(lease))
+    }
+
+    fn take(&self, slab: &mut Slab, len: u64) -> Option<Space> {
+        let needed = Allocator::rounded(len);
+        if slab.room.end - slab.room.start < needed {
+            return None;
+        }
+        let slot = slab.slots.pop()?;
+        let generation = self.inner.generation(slot)?.peek();
+        let offset = slab.room.start;
+        slab.room.start += needed;
+        let location = Location { slot, generation, offset, len };
+        Some(Space { client: self.clone(), writers: Arc::clone(&slab.writers), location })
     }
 
     /// Room for an object of so many bytes, zero or not, in what was lent; none when it does not fit there: more is to be asked for. Rooms
-    /// in which it does not fit are spent.
+    /// with less left than a small object ([`STORE_SMALL_MAX`](limits::STORE_SMALL_MAX)) may need are spent when one does not fit.
     #[must_use]
     pub fn space(&self, len: u64) -> Option<Space> {
-        let needed = Allocator::rounded(len);
         let slabs = &mut *self.inner.slabs.lock();
-        loop {
-            let slab = slabs.open.last_mut()?;
-            let fits = slab.room.end - slab.room.start >= needed;
-            if let Some(slot) = if fits { slab.slots.pop() } else { None } {
-                let offset = slab.room.start;
-                slab.room.start += needed;
-                let generation = self.inner.generation(slot)?;
-                let location = Location { slot, generation, offset, len };
-                let (client, writers) = (self.clone(), Arc::clone(&slab.writers));
-                return Some(Space { client, writers, location });
+        for at in (0..slabs.open.len()).rev() {
+            let slab = &mut slabs.open[at];
+            let space = self.take(slab, len);
+            let misfits = space.is_none() && len <= limits::STORE_SMALL_MAX;
+            if misfits || slab.is_spent() {
+                let spent = slabs.open.remove(at);
+                slabs.spent.push(spent.writers);
             }
-            let spent = slabs.open.pop()?;
-            slabs.spent.push(spent.writers);
+            if space.is_some() {
+                return space;
+            }
         }
+        None
     }
 
-    /// Rooms to which nothing more is written: they are to be handed back after what was sealed in them is sealed.
+    /// What has been written since this was asked last, and which rooms are spent and written to by nobody: to be said to the store.
     #[must_use]
-    pub fn spent(&self) -> Vec<u64> {
-        let spent = &mut self.inner.slabs.lock().spent;
-        spent.extract_if(.., |slab| Arc::strong_count(slab) == 1).map(|slab| slab.lease).collect()
+    pub fn written(&self) -> Written {
+        let slabs = &mut *self.inner.slabs.lock();
+        // Whoever had a space has sealed it, or has not, before it was gone.
+        let spent = slabs.spent.extract_if(.., |writers| Arc::get_mut(writers).is_some());
+        let spent = spent.map(|writers| writers.lease).collect();
+        Written { sealed: std::mem::take(&mut slabs.sealed), spent }
     }
 
-    /// As [`Client::spent`], of all rooms: there is nothing more to write for now.
-    #[must_use]
-    pub fn retire(&self) -> Vec<u64> {
-        {
-            let slabs = &mut *self.inner.slabs.lock();
-            slabs.spent.extend(slabs.open.drain(..).map(|slab| slab.writers));
-        }
-        self.spent()
+    /// There is nothing more to write for now: all rooms are spent.
+    pub fn retire(&self) {
+        let slabs = &mut *self.inner.slabs.lock();
+        slabs.spent.extend(slabs.open.drain(..).map(|slab| slab.writers));
     }
 
     /// The object at a place, where it lies. It stays there for as long as the view does.
@@ -143,18 +196,18 @@ impl Client {
         let inner = &self.inner;
         let part = at.offset.checked_add(at.len).map(|end| at.offset..end);
         let part = part.filter(|part| inner.arena.has(part)).ok_or(Unreadable::Outside)?;
-        inner.generation(at.slot).ok_or(Unreadable::Outside)?;
-        match inner.page.pin(inner.generations.words(), &at) {
+        let generation = inner.generation(at.slot).ok_or(Unreadable::Outside)?;
+        match inner.page.pin(generation, &at) {
             Ok(Some(place)) => Ok(View { client: self.clone(), place, part }),
             Ok(None) => Err(Unreadable::Gone),
-            Err(()) => Err(Unreadable::TooManyViews { limit: inner.page.limit() }),
+            Err(NoPlace) => Err(Unreadable::TooManyViews { limit: inner.page.limit() }),
         }
     }
 }
 
 impl Inner {
-    fn generation(&self, slot: u32) -> Option<u64> {
-        self.generations.words().get(slot as usize).map(|word| word.get())
+    fn generation(&self, slot: u32) -> Option<&AtomicU64> {
+        self.generations.words().get(slot as usize)
     }
 }
 
@@ -168,9 +221,12 @@ pub struct Space {
 }
 
 impl Space {
-    /// It is written. To be told to the store, in any order and many at once; whoever has the location can read from now on.
-    pub fn seal(self) -> Sealed {
-        Sealed { lease: self.writers.lease, location: self.location }
+    /// It is written: whoever has the location can read from now on. The store is told with the next [`Client::written`].
+    #[must_use = "nobody knows where it is otherwise"]
+    pub fn seal(self) -> Location {
+        let sealed = Sealed { lease: self.writers.lease, location: self.location };
+        self.client.inner.slabs.lock().sealed.push(sealed);
+        self.location
     }
 
     /// Writes all of it, past the caches where it is large.

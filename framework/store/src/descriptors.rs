@@ -20,11 +20,11 @@ const WORD: [u8; 8] = *b"rtstore1";
 const COUNT: usize = 3;
 
 impl ClientMemory {
-    /// Sends it to the process at the other end.
+    /// Sends it to the process at the other end, over a socket that blocks.
     ///
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] when it is memory of the heap; what the socket says otherwise.
-    pub fn send(&self, to: &UnixStream) -> io::Result<()> {
+    pub fn send(self, to: &UnixStream) -> io::Result<()> {
         let descriptors =
             [&self.arena, &self.generations, &self.pins].map(|memory| memory.descriptor());
         let [Some(arena), Some(generations), Some(pins)] = descriptors else {

@@ -12,15 +12,14 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut store = Store::new(Region::Heap, 1 << 20)?;
 //! let (id, memory) = store.join()?;
-//! let client = Client::new(memory)?;
+//! let client = Client::new(memory);
 //!
 //! // Written: into a slab that was lent, without a word to the store for each object.
 //! client.lend(store.lease(id, Terms { bytes: 4096, objects: 8 })?);
 //! let mut space = client.space(5).ok_or("no room in what was lent")?;
 //! space.copy_from_slice(b"hello");
-//! let sealed = space.seal();
-//! let at = sealed.location;
-//! store.seal(id, &[sealed])?;
+//! let at = space.seal();
+//! store.written(id, &client.written())?;
 //!
 //! // Read: where it lies, for as long as the view lives.
 //! let view = client.view(at)?;
@@ -45,8 +44,8 @@
 //! | generations: one word a slot, one slot an object | the store | all |
 //! | pins: a page each process | that process | the store |
 //!
-//! What the store knows of the arena is its own, and in no shared page: a process that writes where it should not can spoil bytes, and
-//! nothing else. All processes are of one user, who trusts them: a cluster is one trust domain.
+//! What the store knows of the arena is its own, and in no page that others can write to: a process that writes where it should not can
+//! spoil bytes, and nothing else. All processes are of one user, who trusts them: a cluster is one trust domain.
 //!
 //! # Where a page comes from
 //!
@@ -60,11 +59,11 @@ mod client;
 mod copy;
 mod descriptors;
 mod memory;
-pub mod pins;
+mod pins;
 mod store;
 
 pub use books::{ClientId, Fault, Lease, Refused, Sealed, Terms, Used};
-pub use client::{Client, Space, Unreadable, View};
+pub use client::{Client, Space, Unreadable, View, Written};
 pub use copy::copy;
 pub use memory::{Access, Memory, Region};
 pub use pins::Location;

@@ -1,5 +1,5 @@
-//! Memory that several processes have mapped, or, in tests and within one process, memory of the heap. All that is unsafe about an
-//! arena is here and in [`copy`](crate::copy).
+//! Memory that several processes have mapped, or, in tests and within one process, memory of the heap. Who borrows which bytes is
+//! for `client.rs` to say.
 #![expect(unsafe_code, reason = "mappings are made, read and given back by pointers")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -13,8 +13,8 @@ use std::sync::atomic::AtomicU64;
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
-/// A page of memory, in bytes: what is made is a multiple of it.
-pub(crate) const PAGE: usize = 4096;
+/// What is made is a multiple of this, in bytes. Pages of the system may be larger.
+const PAGE: usize = 4096;
 
 /// What kind of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,11 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// At least so many bytes. `name` is what the system calls it (`/proc/PID/maps`).
+    /// At least so many bytes, to which other processes have that access. `name` is what the system calls it (`/proc/PID/maps`).
     ///
     /// # Errors
     /// What the system says: it has no memory, or no descriptor left.
-    pub fn new(region: Region, name: &str, bytes: usize) -> io::Result<Arc<Self>> {
+    pub fn new(region: Region, name: &str, bytes: usize, others: Access) -> io::Result<Arc<Self>> {
         let too_many = || io::Error::new(io::ErrorKind::OutOfMemory, format!("{bytes} bytes"));
         let len = bytes.max(1).checked_next_multiple_of(PAGE).ok_or_else(too_many)?;
         if region == Region::Heap {
@@ -66,10 +66,15 @@ impl Memory {
         }
         let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         rustix::fs::ftruncate(&file, len as u64)?;
+        let own = Self::mapped(file.try_clone()?, len, Access::Write)?;
         // Nobody who has it can take pages away from under the others.
-        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        let mut seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        if others == Access::Read {
+            // After the own mapping, which may still be written to.
+            seals |= SealFlags::FUTURE_WRITE;
+        }
         rustix::fs::fcntl_add_seals(&file, seals)?;
-        Self::mapped(file, len, Access::Write)
+        Ok(own)
     }
 
     /// The memory of another process, whose descriptor this is.
@@ -112,7 +117,8 @@ impl Memory {
 
     /// All of it as words. Memory that is used so is never used as bytes.
     pub(crate) fn words(&self) -> &[AtomicU64] {
-        // SAFETY: it is aligned to a page, as long as this value, and began as zeros; nobody has other references to it.
+        // SAFETY: it is aligned to a page, as long as this value, and began as zeros; nobody has other references to it, and what other
+        // processes do is atomic, too. Where it was mapped for reading nothing is done but to look, relaxed (`Word::peek`).
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().cast(), self.len / 8) }
     }
 
@@ -154,8 +160,9 @@ impl Memory {
     /// # Errors
     /// What the system says: it has no memory left, or (before Linux 5.14) cannot do it.
     pub fn touch(&self, part: Range<u64>) -> io::Result<()> {
-        let start = (part.start as usize).min(self.len) / PAGE * PAGE;
-        let end = (part.end as usize).min(self.len).next_multiple_of(PAGE);
+        let page = rustix::param::page_size();
+        let start = (part.start as usize).min(self.len) / page * page;
+        let end = (part.end as usize).min(self.len).next_multiple_of(page);
         if self.file.is_none() || start >= end {
             return Ok(());
         }
@@ -189,12 +196,14 @@ mod tests {
 
     #[test]
     fn two_mappings_of_one_memory_show_the_same() {
-        let own = Memory::new(Region::Shared, "test", 1).unwrap();
+        let own = Memory::new(Region::Shared, "test", 1, Access::Read).unwrap();
         let there = own.descriptor().unwrap().try_clone_to_owned().unwrap();
         let there = Memory::of(there, Access::Read).unwrap();
         own.touch(0..own.bytes_len() as u64).unwrap();
         own.words()[3].store(7, Ordering::SeqCst);
-        assert_eq!(there.words()[3].load(Ordering::SeqCst), 7);
+        assert_eq!(there.words()[3].load(Ordering::Relaxed), 7);
+        let again = there.descriptor().unwrap().try_clone_to_owned().unwrap();
+        assert!(Memory::of(again, Access::Write).is_err(), "others may only look");
         assert_eq!((there.bytes_len(), there.has(&(0..PAGE as u64 + 1))), (PAGE, false));
     }
 
@@ -204,7 +213,7 @@ mod tests {
         rustix::fs::ftruncate(&file, 4096).unwrap();
         let refused = Memory::of(file, Access::Read).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
-        let own = Memory::new(Region::Shared, "test", 2 * PAGE).unwrap();
+        let own = Memory::new(Region::Shared, "test", 2 * PAGE, Access::Write).unwrap();
         assert!(rustix::fs::ftruncate(own.descriptor().unwrap(), 0).is_err());
     }
 }

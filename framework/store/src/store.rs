@@ -7,18 +7,19 @@ use std::sync::Arc;
 use raytree_types::limits;
 
 use crate::books::{Books, ClientId, Lease, Refused, Sealed, Terms, Used};
-use crate::memory::{Memory, Region};
+use crate::client::Written;
+use crate::memory::{Access, Memory, Region};
 use crate::pins::{Location, Page, Word as _, pinned};
 
-/// What a process needs to use a store.
-#[derive(Clone, Debug)]
+/// What one process needs to use a store: it is of one [`Client`](crate::Client), here or, once it is sent, elsewhere.
+#[derive(Debug)]
 pub struct ClientMemory {
     /// The bytes of the objects.
-    pub arena: Arc<Memory>,
+    pub(crate) arena: Arc<Memory>,
     /// The generation of each slot; it only looks at them.
-    pub generations: Arc<Memory>,
+    pub(crate) generations: Arc<Memory>,
     /// Its pins; it alone writes to them.
-    pub pins: Arc<Memory>,
+    pub(crate) pins: Arc<Memory>,
 }
 
 /// See the [crate documentation](crate).
@@ -44,9 +45,9 @@ impl Store {
         let slots = capacity / limits::STORE_OBJECT_MEAN_MIN;
         let slots =
             slots.clamp(limits::STORE_OBJECTS_MIN.into(), limits::STORE_OBJECTS_MAX.into()) as u32;
-        let arena = Memory::new(region, "raytree-arena", bytes)?;
+        let arena = Memory::new(region, "raytree-arena", bytes, Access::Write)?;
         let generations = slots as usize * size_of::<u64>();
-        let generations = Memory::new(region, "raytree-generations", generations)?;
+        let generations = Memory::new(region, "raytree-generations", generations, Access::Read)?;
         let (pages, leaving) = (BTreeMap::new(), Vec::new());
         Ok(Self { books: Books::new(capacity, slots), region, arena, generations, pages, leaving })
     }
@@ -56,8 +57,8 @@ impl Store {
     /// # Errors
     /// [`io::ErrorKind::QuotaExceeded`] when there are [`STORE_CLIENTS_MAX`](limits::STORE_CLIENTS_MAX); what the system says otherwise.
     pub fn join(&mut self) -> io::Result<(ClientId, ClientMemory)> {
-        let pins =
-            Memory::new(self.region, "raytree-pins", Page::bytes_for(limits::STORE_PINS_MAX))?;
+        let bytes = Page::bytes_for(limits::STORE_PINS_MAX);
+        let pins = Memory::new(self.region, "raytree-pins", bytes, Access::Write)?;
         let full = |error| io::Error::new(io::ErrorKind::QuotaExceeded, error);
         let id = self.books.join().map_err(full)?;
         self.pages.insert(id, Arc::clone(&pins));
@@ -66,7 +67,7 @@ impl Store {
     }
 
     /// A process uses it no more: it has surely ended. Objects that it had sealed stay; its pins are gone, and so is what it was
-    /// writing. One that is part of this very process goes with its last view.
+    /// writing. A client that is part of this very process, and has its memory from [`Store::join`], goes with its last view.
     pub fn leave(&mut self, client: ClientId) {
         if let Some(page) = self.pages.remove(&client) {
             self.leaving.push((client, page));
@@ -106,11 +107,25 @@ impl Store {
     /// # Errors
     /// [`Refused::NotLent`].
     pub fn hand_back(&mut self, client: ClientId, lease: u64) -> Result<(), Refused> {
-        self.books.hand_back(client, lease)
+        let changed = self.books.hand_back(client, lease)?;
+        changed.into_iter().for_each(|slot| self.changed(slot));
+        Ok(())
     }
 
-    /// These objects are not needed any more: who has no view of them gets none. What nobody has a view of is free after the next
-    /// [`Store::sweep`]. What is gone already is passed over.
+    /// What a process has written since it was last asked, in the order in which it has to be said.
+    ///
+    /// # Errors
+    /// The first of those of [`Store::seal`] and [`Store::hand_back`]. All is done that can be.
+    pub fn written(&mut self, client: ClientId, written: &Written) -> Result<(), Refused> {
+        let mut all = self.seal(client, &written.sealed);
+        for lease in &written.spent {
+            all = all.and(self.hand_back(client, *lease));
+        }
+        all
+    }
+
+    /// These objects are not needed any more: who has no view of them gets none, once their writers have said that they are sealed.
+    /// What nobody has a view of is free after the next [`Store::sweep`]. What is gone already is passed over.
     pub fn free(&mut self, objects: &[Location]) {
         for location in objects {
             if self.books.free(location) {
@@ -133,7 +148,8 @@ impl Store {
 
     /// Those who have left, and of whom nothing is in this process any more.
     fn bury(&mut self) {
-        let gone = self.leaving.extract_if(.., |(_, page)| Arc::strong_count(page) == 1);
+        // What its last view has read was read before this.
+        let gone = self.leaving.extract_if(.., |(_, page)| Arc::get_mut(page).is_some());
         for (client, _) in gone.collect::<Vec<_>>() {
             for slot in self.books.leave(client) {
                 self.changed(slot);

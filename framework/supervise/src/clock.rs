@@ -34,6 +34,17 @@ fn precise() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
+/// As [`now`], and goes on while the machine sleeps. It begins with the machine.
+#[cfg(target_os = "linux")]
+pub(crate) fn through_sleep() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Where there is no such clock.
+#[cfg(not(target_os = "linux"))]
+pub(crate) use precise as through_sleep;
+
 /// The same at its last tick.
 #[cfg(target_os = "linux")]
 fn coarse() -> Duration {

@@ -2,7 +2,11 @@
 //!
 //! A look at it costs 9 ns where one at the system's clock costs 23. Its unit is not known, and does not have to be before somebody
 //! reads what was noted: then both clocks are looked at, and the ratio of what has passed on them since they were first looked at
-//! together is the unit. Elsewhere a tick is a nanosecond of the system's clock.
+//! together is the unit. That clock is one that goes on while the machine sleeps, as the counter does. Elsewhere a tick is a nanosecond
+//! of the system's clock.
+//!
+//! A counter that is set back (a virtual machine that is restored may do that) makes what is read of it wrong until it is where it was,
+//! and nothing worse: these are times for people.
 #![expect(unsafe_code, reason = "the intrinsic that reads the counter is an unsafe function")]
 
 use std::sync::OnceLock;
@@ -32,20 +36,21 @@ impl Ticks {
         if !origin.is_counter {
             return Duration::from_nanos(self.0);
         }
-        let (now, time) = (Self::now(), clock::now());
-        scaled(self, now.since(origin.ticks), time.saturating_sub(origin.time))
+        let (now, time) = (Self::now(), clock::through_sleep());
+        scaled(self, now.since(origin.ticks), time.saturating_sub(origin.through_sleep))
     }
 
     /// When it was, by the clock of the process.
     pub(crate) fn to_clock(self) -> Duration {
-        let origin = origin();
-        origin.time + self.since(origin.ticks).to_time()
+        let (now, time) = (Self::now(), clock::now());
+        time.saturating_sub(now.since(self).to_time())
     }
 }
 
-/// `ticks`, where `passed` of them took `time`.
+/// `ticks`, where `passed` of them took `time`; where none has passed, a nanosecond each.
 fn scaled(ticks: Ticks, passed: Ticks, time: Duration) -> Duration {
-    let nanos = u128::from(ticks.0) * time.as_nanos() / u128::from(passed.0.max(1));
+    let (time, passed) = if passed.0 == 0 { (1, 1) } else { (time.as_nanos(), passed.0) };
+    let nanos = u128::from(ticks.0) * time / u128::from(passed);
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
@@ -53,19 +58,19 @@ fn scaled(ticks: Ticks, passed: Ticks, time: Duration) -> Duration {
 struct Origin {
     is_counter: bool,
     ticks: Ticks,
-    time: Duration,
+    through_sleep: Duration,
 }
 
 fn origin() -> &'static Origin {
     static ORIGIN: OnceLock<Origin> = OnceLock::new();
     ORIGIN.get_or_init(|| {
-        let (is_counter, time) = (is_trusted(), clock::now());
-        let ticks = if is_counter { counter() } else { nanoseconds(time) };
-        Origin { is_counter, ticks: Ticks(ticks), time }
+        let (is_counter, through_sleep) = (is_trusted(), clock::through_sleep());
+        let ticks = if is_counter { counter() } else { nanoseconds(clock::now()) };
+        Origin { is_counter, ticks: Ticks(ticks), through_sleep }
     })
 }
 
-/// The system keeps its own time by the counter: it is steady, and the same on all processors.
+/// The system keeps its own time by the counter, as this process begins to: it is steady, and the same on all processors.
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn is_trusted() -> bool {
     let source = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
@@ -115,6 +120,7 @@ mod tests {
         let two_a_nanosecond = |ticks| scaled(Ticks(ticks), Ticks(2_000), Duration::from_micros(1));
         assert_eq!(two_a_nanosecond(10), Duration::from_nanos(5));
         assert_eq!(two_a_nanosecond(u64::MAX), Duration::from_nanos(u64::MAX / 2));
-        assert_eq!(scaled(Ticks(7), Ticks(0), Duration::ZERO), Duration::ZERO);
+        let was_set_back = scaled(Ticks(7), Ticks(0), Duration::from_secs(1000));
+        assert_eq!(was_set_back, Duration::from_nanos(7));
     }
 }

@@ -4,8 +4,7 @@
 //!
 //! ```text
 //! free ──lease──▶ lent ──seal──▶ sealed ──free──▶ dying ──sweep: nobody has a pin──▶ free
-//!                  └──────── its process has ended ────────▶ dying
-//!                  └── hand back: it was never used ─▶ free
+//!                  └── hand back, or its process has ended ─▶ dying
 //! ```
 //!
 //! Invariants:
@@ -21,7 +20,7 @@ use std::ops::Range;
 use raytree_types::limits;
 use serde::{Deserialize, Serialize};
 
-use crate::allocator::{Allocator, NotTaken};
+use crate::allocator::{ALIGNMENT, Allocator, NotTaken};
 use crate::pins::Location;
 
 #[cfg(test)]
@@ -56,7 +55,7 @@ impl Terms {
 
 /// Room that is lent to a process, to write objects there. It comes from the store alone: one that is made otherwise leads to bytes of
 /// somebody else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// Which one.
     pub id: u64,
@@ -151,7 +150,7 @@ pub enum Fault {
     /// Some of it is another object.
     #[error("another object is there")]
     Taken,
-    /// It does not begin at a multiple of [`ALIGNMENT`](crate::allocator::ALIGNMENT).
+    /// It does not begin at a multiple of [`ALIGNMENT`].
     #[error("it is not aligned")]
     Unaligned,
 }
@@ -209,11 +208,22 @@ impl Held {
     }
 }
 
-/// What is given away again when nobody has a pin on one of these slots.
+/// What is given away again when nobody has a pin on it.
 #[derive(Debug)]
-struct Dying {
-    slots: Vec<u32>,
-    parts: Vec<Range<u64>>,
+enum Dying {
+    /// It was sealed.
+    Object { slot: u32, part: Range<u64> },
+    /// What of a room no object is in: it may be part of any that was never said to be sealed.
+    Room { slots: Vec<u32>, parts: Vec<Range<u64>> },
+}
+
+impl Dying {
+    fn is_pinned(&self, pinned: &HashSet<u32>) -> bool {
+        match self {
+            Self::Object { slot, .. } => pinned.contains(slot),
+            Self::Room { slots, .. } => slots.iter().any(|slot| pinned.contains(slot)),
+        }
+    }
 }
 
 /// See the [module documentation](self).
@@ -290,7 +300,10 @@ impl Books {
         if Allocator::rounded(bytes) > capacity {
             return Err(Refused::TooLarge { bytes, capacity });
         }
-        let wanted = (terms.objects.max(1) as usize).min(self.free_slots.len());
+        // Not more than there can be in it.
+        let most = (Allocator::rounded(bytes) / ALIGNMENT).min(limits::STORE_SLAB_OBJECTS.into());
+        let wanted = u64::from(terms.objects).clamp(1, most) as usize;
+        let wanted = wanted.min(self.free_slots.len());
         if wanted == 0 {
             return Err(Refused::NoSlot { limit: self.slots.len() });
         }
@@ -337,7 +350,7 @@ impl Books {
         if before.is_some_and(|(_, before)| *before > location.offset) {
             return Err(misplaced(Fault::Taken));
         }
-        if !location.offset.is_multiple_of(crate::allocator::ALIGNMENT) {
+        if !location.offset.is_multiple_of(ALIGNMENT) {
             return Err(misplaced(Fault::Unaligned));
         }
         held.sealed.insert(location.offset, end);
@@ -349,7 +362,8 @@ impl Books {
     }
 
     /// An object is not needed any more. True: the generation of its slot is to be changed, and readers are to be looked at afterwards
-    /// ([`Books::sweep`]). False: it is gone already, or its writer has not said yet that it is written, and it goes then.
+    /// ([`Books::sweep`]). False: it is gone already, or its writer has not said yet that it is written: it can be read until he does,
+    /// and goes then.
     pub fn free(&mut self, location: &Location) -> bool {
         let at = location.slot as usize;
         if self.generations.get(at) != Some(&location.generation) {
@@ -367,57 +381,51 @@ impl Books {
                 self.used.sealed -= bytes;
                 self.used.dying += bytes;
                 self.used.objects -= 1;
-                self.dying.push(Dying { slots: vec![location.slot], parts: vec![part] });
+                self.dying.push(Dying::Object { slot: location.slot, part });
                 true
             }
             Slot::Free | Slot::Dying => false,
         }
     }
 
-    /// Nothing more is written to this room by the one who had it: what no object is in is free.
+    /// Nothing more is written to this room by the one who had it. The generations of these slots are to be changed: others may have been
+    /// told of objects there that were never said to be sealed.
     ///
     /// # Errors
     /// [`Refused::NotLent`].
-    pub fn hand_back(&mut self, client: ClientId, lease: u64) -> Result<(), Refused> {
-        match self.leases.get(&lease) {
-            Some(held) if held.client == client => {}
-            _ => return Err(Refused::NotLent { client, lease }),
-        }
-        let Some(held) = self.leases.remove(&lease) else { return Ok(()) };
-        for slot in held.slots.iter().copied() {
-            // Nobody was ever told of it.
-            if matches!(self.slots[slot as usize], Slot::Lent { lease: own, .. } if own == lease) {
-                self.give_back_slot(slot);
+    pub fn hand_back(&mut self, client: ClientId, lease: u64) -> Result<Vec<u32>, Refused> {
+        match self.leases.remove(&lease) {
+            Some(held) if held.client == client => Ok(self.end(lease, &held)),
+            other => {
+                self.leases.extend(other.map(|held| (lease, held)));
+                Err(Refused::NotLent { client, lease })
             }
         }
-        for gap in held.gaps() {
-            self.used.lent -= gap.end - gap.start;
-            self.give_back(gap);
-        }
-        Ok(())
     }
 
     /// A process has ended: what it had sealed stays, what it was writing goes. The generations of these slots are to be changed.
     pub fn leave(&mut self, client: ClientId) -> Vec<u32> {
-        let mut changed = Vec::new();
         self.clients.remove(&client);
-        let own = self.leases.extract_if(.., |_, held| held.client == client);
-        for (lease, held) in own.collect::<Vec<_>>() {
-            let unsealed = |slot: &u32| matches!(self.slots[*slot as usize], Slot::Lent { lease: own, .. } if own == lease);
-            // Others may have been told of them, and look.
-            let slots: Vec<u32> = held.slots.iter().copied().filter(unsealed).collect();
-            for slot in &slots {
-                self.slots[*slot as usize] = Slot::Dying;
-                self.generations[*slot as usize] += 1;
-            }
-            changed.extend(&slots);
-            let parts = held.gaps();
-            let bytes: u64 = parts.iter().map(|part| part.end - part.start).sum();
-            self.used.lent -= bytes;
-            self.used.dying += bytes;
-            self.dying.push(Dying { slots, parts });
+        let own: Vec<_> = self.leases.extract_if(.., |_, held| held.client == client).collect();
+        own.iter().flat_map(|(lease, held)| self.end(*lease, held)).collect()
+    }
+
+    /// A room is no more: what no object is in goes.
+    fn end(&mut self, lease: u64, held: &Held) -> Vec<u32> {
+        let is_unsealed = |slot: &u32| matches!(self.slots[*slot as usize], Slot::Lent { lease: own, .. } if own == lease);
+        let slots: Vec<u32> = held.slots.iter().copied().filter(is_unsealed).collect();
+        for slot in &slots {
+            self.slots[*slot as usize] = Slot::Dying;
+            self.generations[*slot as usize] += 1;
         }
-        changed
+        let parts = held.gaps();
+        let bytes: u64 = parts.iter().map(|part| part.end - part.start).sum();
+        self.used.lent -= bytes;
+        self.used.dying += bytes;
+        if !(slots.is_empty() && parts.is_empty()) {
+            self.dying.push(Dying::Room { slots: slots.clone(), parts });
+        }
+        slots
     }
 
     /// Whether there is anything to look after.
@@ -430,15 +438,19 @@ impl Books {
     /// are free now that were not.
     pub fn sweep(&mut self, pinned: &HashSet<u32>) -> u64 {
         let before = self.used.dying;
-        let is_pinned = |dying: &Dying| dying.slots.iter().any(|slot| pinned.contains(slot));
         let dying = std::mem::take(&mut self.dying).into_iter();
-        let (stays, goes): (Vec<_>, Vec<_>) = dying.partition(is_pinned);
+        let (stays, goes): (Vec<_>, Vec<_>) = dying.partition(|dying| dying.is_pinned(pinned));
         self.dying = stays;
-        for Dying { slots, parts } in goes {
-            slots.into_iter().for_each(|slot| self.give_back_slot(slot));
-            for part in parts {
-                self.used.dying -= part.end - part.start;
-                self.give_back(part);
+        for dying in goes {
+            match dying {
+                Dying::Object { slot, part } => {
+                    self.give_back_slot(slot);
+                    self.give_back(part);
+                }
+                Dying::Room { slots, parts } => {
+                    slots.into_iter().for_each(|slot| self.give_back_slot(slot));
+                    parts.into_iter().for_each(|part| self.give_back(part));
+                }
             }
         }
         before - self.used.dying
@@ -450,6 +462,7 @@ impl Books {
     }
 
     fn give_back(&mut self, part: Range<u64>) {
+        self.used.dying -= part.end - part.start;
         let given: Result<(), NotTaken> = self.allocator.give_back(part);
         // Its bytes were taken by nobody else (BK-1).
         debug_assert_eq!(given, Ok(()));

@@ -42,7 +42,7 @@ fn bk_4_what_is_sealed_has_to_be_where_its_writer_may_write() {
     let mut books = Books::new(ROOM, 8);
     let (client, other) = (books.join().unwrap(), books.join().unwrap());
     let lease = books.lease(client, Terms { bytes: 256, objects: 4 }).unwrap();
-    let foreign = books.lease(other, Terms::small().min_of(256)).unwrap();
+    let foreign = books.lease(other, Terms { bytes: 256, objects: 4 }).unwrap();
     let [first, second] = [lease.slots[0], lease.slots[1]];
     let mut says = |who, lease, location| books.seal(who, &Sealed { lease, location });
     let place = |slot, offset, len| Location { slot, generation: 0, offset, len };
@@ -115,12 +115,6 @@ fn what_can_never_be_is_said_at_once() {
     assert_eq!(books.join(), Err(Refused::NoClient { limit: limits::STORE_CLIENTS_MAX }));
 }
 
-impl Terms {
-    fn min_of(self, bytes: u64) -> Self {
-        Self { bytes, ..self }
-    }
-}
-
 /// A reader as `pins.rs` has it: it keeps what it has found with its generation.
 struct Reader {
     slot: u32,
@@ -186,7 +180,10 @@ impl World {
                     books.free(&location);
                 }
                 let sealed = Sealed { lease: lease.id, location };
-                prop_assert_eq!(books.seal(*client, &sealed).err(), None);
+                // And sometimes there never is one.
+                if !size.is_multiple_of(7) {
+                    prop_assert_eq!(books.seal(*client, &sealed).err(), None);
+                }
             }
             5 => {
                 let Some(at) = pick(self.objects.len()) else { return Ok(()) };
@@ -201,7 +198,7 @@ impl World {
             8 => {
                 let Some(at) = pick(self.leases.len()) else { return Ok(()) };
                 let (client, lease, _) = self.leases.swap_remove(at);
-                prop_assert_eq!(books.hand_back(client, lease.id), Ok(()));
+                prop_assert_eq!(books.hand_back(client, lease.id).err(), None);
             }
             9 => {
                 let Some(at) = pick(self.clients.len()) else { return Ok(()) };

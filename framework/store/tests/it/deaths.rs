@@ -5,7 +5,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Command};
 
 use raytree_store::{
-    Client, ClientId, ClientMemory, Lease, Location, Refused, Region, Sealed, Store, Terms,
+    Client, ClientId, ClientMemory, Lease, Location, Refused, Region, Store, Terms, Written,
 };
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,7 @@ const STEPS: u64 = 60;
 #[derive(Debug, Serialize, Deserialize)]
 enum Says {
     Lease(Terms),
-    Sealed(Vec<Sealed>),
-    Done(u64),
+    Written(Written),
     /// Give me one that others have written.
     Any(u64),
     Free(Location),
@@ -65,7 +64,7 @@ impl Random {
 /// The process: writes and reads at random, and is killed at some step, in the midst of it.
 fn child(socket: &str, seed: u64) {
     let stream = UnixStream::connect(socket).unwrap();
-    let client = Client::new(ClientMemory::receive(&stream).unwrap()).unwrap();
+    let client = Client::new(ClientMemory::receive(&stream).unwrap());
     let mut answers = BufReader::new(stream.try_clone().unwrap());
     let says = |what: &Says| writeln!(&stream, "{}", serde_json::to_string(what).unwrap()).unwrap();
     let mut told = || {
@@ -87,7 +86,7 @@ fn child(socket: &str, seed: u64) {
                 let len = HEAD as u64 + random.next() % 3000;
                 let mut space = client.space(len);
                 if space.is_none() {
-                    client.spent().into_iter().for_each(|lease| says(&Says::Done(lease)));
+                    says(&Says::Written(client.written()));
                     says(&Says::Lease(Terms { bytes: 8192, objects: 4 }));
                     if let Told::Lent(Ok(lease)) = told() {
                         client.lend(lease);
@@ -99,13 +98,13 @@ fn child(socket: &str, seed: u64) {
                 space[..half].fill(0xaa);
                 dies(step);
                 write(&mut space, random.next());
-                let sealed = space.seal();
+                let at = space.seal();
                 if random.next().is_multiple_of(8) {
                     // Others are told before the store is.
-                    says(&Says::Free(sealed.location));
+                    says(&Says::Free(at));
                     dies(step);
                 }
-                says(&Says::Sealed(vec![sealed]));
+                says(&Says::Written(client.written()));
             }
             3 | 4 => {
                 says(&Says::Any(random.next()));
@@ -154,14 +153,10 @@ impl Node {
                     let at = usize::try_from(which).unwrap().checked_rem(self.objects.len());
                     Told::This(at.map(|at| self.objects[at]))
                 }
-                Says::Sealed(sealed) => {
-                    self.store.seal(id, &sealed).unwrap();
-                    let known = sealed.iter().map(|one| one.location);
+                Says::Written(written) => {
+                    self.store.written(id, &written).unwrap();
+                    let known = written.sealed.iter().map(|one| one.location);
                     self.objects.extend(known.filter(|at| !self.early.contains(at)));
-                    continue;
-                }
-                Says::Done(lease) => {
-                    self.store.hand_back(id, lease).unwrap();
                     continue;
                 }
                 Says::Free(at) => {
@@ -199,14 +194,13 @@ fn bk_3_whoever_is_killed_while_it_writes_or_reads_harms_nothing_and_leaks_nothi
     let store = Store::new(Region::Shared, ROOM).unwrap();
     let mut node = Node { store, objects: Vec::new(), early: Vec::new() };
     let (own, memory) = node.store.join().unwrap();
-    let reader = Client::new(memory).unwrap();
+    let reader = Client::new(memory);
     let mut killed = 0;
     for seed in 0..SEEDS {
         let mut child = start(seed);
         let (stream, _) = listener.accept().unwrap();
         let (id, memory) = node.store.join().unwrap();
         memory.send(&stream).unwrap();
-        drop(memory);
         node.serve(id, &stream);
         let end = child.wait().unwrap();
         killed += u64::from(!end.success());

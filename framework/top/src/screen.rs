@@ -15,6 +15,7 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::crossterm::{cursor, execute};
 use ratatui::layout::Size;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -138,7 +139,9 @@ impl Keyboard for Keys {
         if self.stop.load(Ordering::Acquire) {
             return Ok(Some(Input::Stop));
         }
-        let event = match event::poll(within) {
+        wait(within)?;
+        // Keys, and sizes, which come by a signal.
+        let event = match event::poll(Duration::ZERO) {
             Ok(true) => event::read(),
             Ok(false) => return Ok(None),
             Err(error) => Err(error),
@@ -149,6 +152,26 @@ impl Keyboard for Keys {
             Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+}
+
+/// Waits for a key, and says when there will be none any more: whoever reads the events of a terminal that has gone waits for ever, and
+/// does not rest while it does.
+fn wait(within: Duration) -> io::Result<()> {
+    let stdin = rustix::stdio::stdin();
+    let mut terminal = [PollFd::new(&stdin, PollFlags::IN)];
+    let within = Timespec::try_from(within).map_err(io::Error::other)?;
+    match rustix::event::poll(&mut terminal, Some(&within)) {
+        // A signal.
+        Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_) => {
+            let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+            if terminal[0].revents().intersects(gone) {
+                return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the terminal has gone"));
+            }
+            Ok(())
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::object::cell::Seen;
 use crate::runtime::Shared;
 use crate::task::history::{How, Past};
 use crate::task::run::Runnable;
-use crate::user::status::{Cell, Lifecycle};
+use crate::user::status::{Cell, Lifecycle, Spawner};
 
 /// What is listed of this process.
 pub(super) fn rows(runtime: &Shared, query: &StateQuery) -> Rows {
@@ -157,8 +157,11 @@ impl<'a> Of<'a> {
 
     fn actor(&self, cell: &Cell) -> ActorRecord {
         let (status, row) = (cell.status(), cell.probe.row(0));
-        let owner = cell.owner.filter(|_| !cell.options.is_detached());
-        let owner = owner.and_then(|owner| self.runtime.table.cell(owner));
+        let owner = cell.spawned_by().filter(|_| !cell.options.is_detached());
+        let owner = owner.and_then(|owner| match owner {
+            Spawner::Actor(id) => self.runtime.table.cell(id),
+            Spawner::Task(_) => None,
+        });
         ActorRecord {
             id: cell.known_as(),
             name: cell.name.clone(),

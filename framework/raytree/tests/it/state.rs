@@ -155,9 +155,10 @@ async fn a_list_says_what_it_leaves_out() -> Result<()> {
         let list = state::tasks().is("name", "takes").limit(5).await?;
         assert_eq!((list.rows.len(), list.total, list.more(), list.dropped), (5, 20, 15, 0));
         assert!(list.rows.windows(2).all(|two| two[0].ended >= two[1].ended), "the newest first");
-        let counts = state::tasks().summary().await?;
+        let summary = state::tasks().summary().await?;
+        assert_eq!((summary.total, summary.dropped, summary.missing.len()), (20, 0, 0));
         let counts: Vec<_> =
-            counts.iter().map(|one| (&*one.name, &*one.state, one.count)).collect();
+            summary.counts.iter().map(|one| (&*one.name, &*one.state, one.count)).collect();
         assert_eq!(counts, [("takes", "finished", 20)]);
         Ok(())
     })
@@ -174,6 +175,8 @@ async fn a_history_has_a_bound_and_counts_what_it_drops() -> Result<()> {
         }
         let list = state::tasks().limit(1).await?;
         assert_eq!((list.total, list.dropped), (limits::TASK_HISTORY as u64, 1000));
+        let summary = state::tasks().summary().await?;
+        assert_eq!((summary.total, summary.dropped), (limits::TASK_HISTORY as u64, 1000));
         Ok(())
     })
     .await

@@ -12,7 +12,7 @@ mod task;
 mod trace;
 
 pub use actor::ActorRecord;
-pub use listing::{Count, Listing};
+pub use listing::{Count, Listing, Summary};
 pub use object::{ObjectRecord, ObjectState};
 pub use query::{BadQuery, Filter, StateQuery, What};
 pub use task::{TaskKind, TaskRecord, TaskState};

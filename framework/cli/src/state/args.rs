@@ -39,8 +39,8 @@ Exit codes:
   1  it was written, and somebody did not answer, so that a part is missing
   2  nothing runs, the head cannot be reached, or the file cannot be written
 
-It has the bodies of tasks, and the messages of actors that took 10 us or more, by one clock. The file is that of Chrome's trace
-events: open it in Perfetto, or in the tracing page of Chrome.")]
+It has the bodies of tasks, and the messages of actors that took 10 us or more, their constructors (`new`) among them, by one clock.
+The file is that of Chrome's trace events: open it in Perfetto, or in the tracing page of Chrome.")]
 pub struct TimelineArgs {
     /// The file that gets it
     #[arg(long, short, value_name = "FILE", default_value = "timeline.json")]

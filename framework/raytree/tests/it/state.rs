@@ -362,11 +362,52 @@ async fn messages_of_actors_are_in_the_timeline_once_they_take_a_moment() -> Res
     .await
 }
 
+#[raytree::test(cpus = 2)]
+async fn constructors_are_in_the_timeline_once_they_take_a_moment() -> Result<()> {
+    within(async {
+        let slow = Slow::with(ActorOptions::new().name("slow")).remote();
+        slow.works().await?;
+        let trace = state::timeline().await?;
+        let spans = trace.processes.iter().flat_map(|process| &process.spans);
+        let made: Vec<_> = spans.filter(|span| span.name == "new").collect();
+        assert_eq!(made.len(), 1, "{trace:?}");
+        assert_eq!((made[0].kind, made[0].line.starts_with("slow")), (SpanKind::Call, true));
+        assert!(made[0].actor.is_some() && made[0].took >= limits::SPAN_MIN);
+        Ok(())
+    })
+    .await
+}
+
+#[raytree::test(nodes = 1)]
+async fn on_a_node_a_constructor_is_in_the_timeline_once() -> Result<()> {
+    within(async {
+        let slow = Slow::with(ActorOptions::new().name("slow")).remote();
+        slow.works().await?;
+        let made = || async {
+            let trace = state::timeline().await?;
+            let of = |pid: u32, spans: Vec<state::Span>| {
+                let new = spans.into_iter().filter(|span| span.name == "new");
+                new.map(move |span| (pid, span.line))
+            };
+            let processes = trace.processes.into_iter();
+            Ok::<_, Error>(processes.flat_map(|one| of(one.pid, one.spans)).collect::<Vec<_>>())
+        };
+        // A node can be looked at a moment after it has begun.
+        comes(|| async { made().await.is_ok_and(|made| !made.is_empty()) }).await;
+        let made = made().await?;
+        assert_eq!(made.len(), 1, "{made:?}");
+        assert!(made[0].0 != std::process::id() && made[0].1.starts_with("slow"), "{made:?}");
+        Ok(())
+    })
+    .await
+}
+
 pub(crate) struct Slow;
 
 #[remote]
 impl Slow {
     pub(crate) fn new() -> Self {
+        works(1_000_000);
         Self
     }
 

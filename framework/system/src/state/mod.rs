@@ -71,7 +71,7 @@ async fn status() -> Result<ClusterStatus> {
 }
 
 /// What has run when, over all processes, by one clock: the bodies of tasks, and the messages of actors that took
-/// [`SPAN_MIN`](raytree_types::limits::SPAN_MIN) or more.
+/// [`SPAN_MIN`](raytree_types::limits::SPAN_MIN) or more, their constructors (`new`) among them.
 ///
 /// # Errors
 /// As for [`nodes`].

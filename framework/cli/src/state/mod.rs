@@ -131,6 +131,7 @@ impl Row for Seen<ObjectRecord> {
         Column::text("held_by"),
         Column::number("waiters"),
         Column::number("pid"),
+        Column::number("holders"),
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -141,6 +142,7 @@ impl Row for Seen<ObjectRecord> {
             text(Some(record.held_by.join(", "))),
             Cell::Number(record.waiters),
             Cell::Number(record.pid.into()),
+            Cell::Number(record.holders),
         ]
     }
 }
@@ -213,7 +215,7 @@ pub fn state(
 /// here, where mistakes are told.
 fn far(view: &View, what: What) -> Vec<Filter> {
     const NUMBERS: &[&str] =
-        &["attempt", "age", "ran", "pid", "restarts", "queued", "handled", "waiters"];
+        &["attempt", "age", "ran", "pid", "restarts", "queued", "handled", "waiters", "holders"];
     let read = view.conditions.iter().filter_map(|text| text.parse::<Filter>().ok());
     let mut filters: Vec<Filter> = read.collect();
     filters.retain(|filter| {

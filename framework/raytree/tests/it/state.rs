@@ -269,6 +269,42 @@ async fn on_nodes_a_task_is_listed_once_with_the_process_that_runs_it() -> Resul
     .await
 }
 
+#[remote]
+async fn never() -> u32 {
+    std::future::pending().await
+}
+
+#[raytree::test(nodes = 2, cpus = 2)]
+async fn an_object_that_several_processes_hold_is_one_row() -> Result<()> {
+    within(async {
+        let gathered = |column: &'static str, value: &'static str, holders: u64| async move {
+            let all = state::objects().is(column, value).await?;
+            let is_there = all.rows.iter().any(|row| row.holders == holders);
+            Ok::<_, Error>(is_there.then_some(all))
+        };
+        let own = raytree::put(5_u32).await?;
+        let to_come = never::remote();
+        let holders: Vec<_> =
+            (0..3).map(|_| takes_reference::remote(vec![own.clone(), to_come.clone()])).collect();
+        // Four places, of which `never` has one: each node has two.
+        for (column, value, state) in
+            [("state", "ready", ObjectState::Ready), ("name", "never", ObjectState::Pending)]
+        {
+            comes(|| async { gathered(column, value, 2).await.is_ok_and(|all| all.is_some()) })
+                .await;
+            let all = state::objects().is(column, value).await?;
+            assert_eq!((all.total, all.rows[0].state), (1, state), "{all:?}");
+            let by = &all.rows[0].held_by;
+            assert!(by.len() == 2 && by[0] != by[1], "{all:?}");
+            assert_eq!(all.rows[0].pid, std::process::id());
+        }
+        holders.iter().for_each(ObjectRef::cancel);
+        to_come.cancel();
+        Ok(())
+    })
+    .await
+}
+
 async fn held_up() -> Result<state::Listing<state::TaskRecord>> {
     state::tasks().is("name", "waits_forever").await
 }

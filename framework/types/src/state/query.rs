@@ -204,7 +204,8 @@ mod tests {
         let of = |filters, limit| StateQuery { filters, limit, ..StateQuery::all(What::Objects) };
         let column =
             of(vec![Filter::is("colour", "red")], 1).check().map_err(|bad| bad.to_string());
-        let said = "objects have no column `colour`; there are name, state, held_by, waiters, pid";
+        let said = "objects have no column `colour`; there are name, state, held_by, waiters, pid, \
+                    holders";
         assert_eq!(column, Err(said.to_owned()));
         for limit in [0, limits::STATE_ROWS_MAX + 1] {
             assert!(matches!(of(Vec::new(), limit).check(), Err(BadQuery::Limit { .. })));

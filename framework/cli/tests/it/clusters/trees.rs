@@ -188,7 +188,7 @@ fn what_a_worker_has_created_is_shown_below_the_actor_or_the_task_that_did() {
     assert_eq!(hosts.len(), expected.len());
     assert!(hosts.iter().all(|host| host.contains("node-1")), "{hosts:?}");
     std::fs::write(&gate, "").expect("a file");
-    assert_eq!(driver.run(async { brood.await }), 2);
+    assert_eq!(driver.run(brood), 2);
     until("the end of the task", || owners().0 == expected[..3]);
     // By the path of its owner it is found, too.
     let (out, err, code) = cluster.raytree(&["tree", "nest", "--owners"]);

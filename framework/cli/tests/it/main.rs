@@ -12,4 +12,5 @@ mod failures;
 mod logs;
 mod one;
 mod support;
+mod tables;
 mod trees;

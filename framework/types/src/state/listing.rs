@@ -86,13 +86,13 @@ impl<R: Record> Listing<R> {
             listing.rows.push(record);
             // Now and then, so that a long history needs little room.
             if listing.rows.len() >= query.limit.saturating_mul(2) {
-                listing.cut(query.limit);
+                listing.cut(query);
             }
         }
         let counted = counts.into_iter();
         listing.counts =
             counted.map(|((name, state), count)| Count { name, state, count }).collect();
-        listing.cut(query.limit);
+        listing.cut(query);
         listing
     }
 
@@ -116,12 +116,15 @@ impl<R: Record> Listing<R> {
             }
         }
         self.counts.sort_by(|a, b| (&a.name, &a.state).cmp(&(&b.name, &b.state)));
-        self.cut(query.limit);
+        self.cut(query);
     }
 
-    fn cut(&mut self, limit: usize) {
+    fn cut(&mut self, query: &StateQuery) {
         self.rows.sort_by(Record::rank);
-        self.rows.truncate(limit);
+        if let Some(sort) = &query.sort {
+            sort.apply(&mut self.rows);
+        }
+        self.rows.truncate(query.limit);
     }
 }
 

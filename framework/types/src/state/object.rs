@@ -54,6 +54,7 @@ impl Record for ObjectRecord {
     const NAME: &'static str = "object";
     const COLUMNS: &'static [&'static str] =
         &["name", "state", "held_by", "waiters", "pid", "holders"];
+    const NUMBERS: &'static [&'static str] = &["waiters", "pid", "holders"];
 
     fn cell(&self, column: &str) -> String {
         match column {

@@ -412,7 +412,7 @@ temporary files.")]
 pub struct TreeArgs {
     /// Only what is at this path of the tree and below it, e.g. node/worker/actor_host
     pub path: Option<String>,
-    /// Show who owns whom, instead of who supervises whom; programs alone know that
+    /// Show who owns whom, instead of who supervises whom: actors below the actor, or the running task, that has created them
     #[arg(long)]
     pub owners: bool,
     /// Print the answers as one JSON array

@@ -12,13 +12,16 @@ use raytree_types::inspect::{
 };
 use raytree_types::limits;
 
-use crate::owners::Forest;
+use crate::owners::{Forest, Jobs, hosted};
 use crate::waits::Fate;
 use crate::whole::{Scene, Seam, Spot, ask_all, passed_on, seams};
 use crate::{Inspected, Owners, checkup, ending, lists, logs, process, search, story, waits, walk};
 
 /// What a reply holds besides its rows, generously.
 const HEAD_BYTES: usize = 8 << 10;
+
+/// Below it in the tree of a head stand the mirrors of its nodes.
+const NODES_AT: &str = "node_pool";
 
 /// One conversation: what the client was told last, so that it can be told what has changed.
 #[derive(Debug, Default)]
@@ -314,35 +317,39 @@ fn owned(
     selection: &Selection,
     (bytes_max, within): (usize, Duration),
 ) -> Result<TreeRows, Refused> {
-    // A head has none, and asks its drivers; the workers of its nodes know those of their drivers.
-    let (owners, is_head) = match (owners, role) {
-        (Some(owners), _) if !selection.whole => return owners(selection, bytes_max),
-        (None, role) if !selection.whole || role != Role::Head => {
+    // A head has none, and asks its drivers and its nodes; a node has none, and asks its workers.
+    let owners = match owners {
+        Some(owners) if !selection.whole => return owners(selection, bytes_max),
+        None if !selection.whole => {
             return Err(Refused::NoOwners { who: format!("the {role}") });
         }
-        (owners, role) => (owners, role == Role::Head),
+        owners => owners,
     };
     let everything = Selection { owners: true, ..Selection::default() };
-    let mut forest = Forest::default();
+    let (mut own, mut jobs) = (Forest::default(), Jobs::default());
     let mut more = 0;
     if let Some(owners) = owners {
-        let own = owners(&everything, bytes_max)?;
-        forest.add(&own.rows);
-        more += own.more;
+        let rows = owners(&everything, bytes_max)?;
+        own.add(&rows.rows);
+        more += rows.more;
     }
-    let mut all = Vec::new();
-    for seen in ask_all(&seams(root, None), |passage| passage.sees(true, within)) {
-        // Nodes have none; of one that does not answer nothing is known.
+    let mut all = seams(root, None);
+    let is_node = |seam: &Seam| seam.mirror.path().split('/').nth(1) == Some(NODES_AT);
+    // What programs know comes first: it is theirs to say who there is.
+    all.sort_by_key(is_node);
+    for (seam, seen) in all.iter().zip(ask_all(&all, |passage| passage.sees(true, within))) {
+        // Of one that does not answer nothing is known.
         let Ok(sight) = seen else { continue };
         more += sight.more;
-        if is_head {
-            // Two drivers count their actors alike, and share none.
-            all.extend(sight.rows.iter().cloned());
-        } else {
-            forest.add(&sight.rows);
+        let host = seam.mirror.name();
+        match &role {
+            Role::Head if is_node(seam) => jobs.add(&hosted(&sight.rows, host)),
+            // A driver is where it is; a node says of none of its workers that they are elsewhere.
+            Role::Head | Role::Node { .. } => jobs.add(&sight.rows),
+            Role::Program | Role::Part { .. } => own.add(&hosted(&sight.rows, host)),
         }
     }
-    all.extend(forest.rows());
+    let all = [own.rows(), jobs.rows()].concat();
     let mut rows = walk::walk(Spot::tops(all), selection, bytes_max)?;
     rows.more += more;
     Ok(rows)

@@ -40,5 +40,5 @@ pub use raytree_system::state::{
 pub use raytree_types::inspect::{JobStatus, Missing, NodePhase, NodeStatus, Story, StoryStep};
 pub use raytree_types::state::{
     ActorRecord, Count, Filter, Listing, ObjectRecord, ObjectState, ProcessTrace, Record, Span,
-    SpanKind, TaskKind, TaskRecord, TaskState, Trace,
+    SpanKind, Summary, TaskKind, TaskRecord, TaskState, Trace,
 };

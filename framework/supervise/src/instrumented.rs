@@ -79,7 +79,7 @@ impl<A: Actor> ractor::Actor for Instrumented<A> {
         let Some(args) = state.args.take() else { return Ok(()) };
         let begun = probe.begins("start");
         let started = panics::watch(A::start(&state.ctx, args)).await;
-        probe.ends(begun);
+        probe.has_started(begun);
         let during = begun.label;
         match started {
             Ok(Ok(actor)) => {

@@ -58,6 +58,12 @@ pub const CODES: &[Code] = &[
         "Read the reason. `raytree status` asks the head from outside; a program and its head have to be of the same version.",
     ),
     code(
+        "RT0008",
+        "UnknownName",
+        "`raytree::state::why` was asked about a task or an actor of which no process knows: it never was, or it is forgotten, or the name is written otherwise.",
+        "The message names what is called nearly so. `raytree::state::tasks` and `actors` list the ids; the last 100,000 attempts of tasks that are over are remembered in each process.",
+    ),
+    code(
         "RT0010",
         "TaskFailed",
         "The user's function returned an `Err` or panicked, and no retries were left.",

@@ -45,6 +45,16 @@ pub enum Error {
         /// Who gave no answer, and why.
         why: String,
     },
+    /// Somebody asked about something of which nobody knows.
+    #[error("there is no {kind} `{which}`{}", crate::inspect::nearest(near))]
+    UnknownName {
+        /// What it was taken for: `task` or `actor`.
+        kind: String,
+        /// What was said: an id, a name or a path.
+        which: String,
+        /// What is called nearly so, the nearest first.
+        near: Vec<String>,
+    },
     /// An option has a value it cannot have.
     #[error("bad value {value} for {option}: {reason}")]
     BadOption {
@@ -294,6 +304,7 @@ impl Error {
             Self::OwnerDied { .. } => "RT0032",
             Self::HeadLost { .. } => "RT0006",
             Self::CannotLook { .. } => "RT0007",
+            Self::UnknownName { .. } => "RT0008",
             Self::TooLarge { .. } => "RT0033",
             Self::ProgramsDiffer { .. } => "RT0034",
             Self::BlockingInAsync { .. } => "RT0040",

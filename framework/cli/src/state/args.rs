@@ -17,8 +17,10 @@ Exit codes:
   1  somebody did not answer, so that a part is missing
   2  nothing runs, the head cannot be reached, or there is no such column
 
-What matters most comes first: what has trouble, what is under way, then the newest. Each process remembers its last 100,000
-attempts of tasks that are over. On a pipe nothing is cut: columns are two spaces or more apart, and an empty one is `-`.")]
+What matters most comes first, unless --sort says otherwise: what has trouble, what is under way, then the newest. At most 10,000
+rows are fetched, the first ones in that order of those that meet all conditions but those on `age` and `ran`. Each process
+remembers its last 100,000 attempts of tasks that are over. On a pipe nothing is cut: columns are two spaces or more apart, and an
+empty one is `-`.")]
 pub struct StateArgs {
     /// Where to look
     #[command(flatten)]
@@ -39,8 +41,8 @@ Exit codes:
   1  it was written, and somebody did not answer, so that a part is missing
   2  nothing runs, the head cannot be reached, or the file cannot be written
 
-It has the bodies of tasks, and the messages of actors that took 10 us or more, by one clock. The file is that of Chrome's trace
-events: open it in Perfetto, or in the tracing page of Chrome.")]
+It has the bodies of tasks, and the messages of actors that took 10 us or more, their constructors (`new`) among them, by one clock.
+The file is that of Chrome's trace events: open it in Perfetto, or in the tracing page of Chrome.")]
 pub struct TimelineArgs {
     /// The file that gets it
     #[arg(long, short, value_name = "FILE", default_value = "timeline.json")]

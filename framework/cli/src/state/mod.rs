@@ -1,6 +1,8 @@
 //! `raytree tasks`, `raytree actors` and `raytree objects`: what there is, as tables; and `raytree timeline`.
 
 mod args;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,7 +13,7 @@ use raytree_inspector::chrome;
 use raytree_types::inspect::{Answer, Missing, Request};
 use raytree_types::limits;
 use raytree_types::state::{
-    ActorRecord, Count, Filter, Listing, ObjectRecord, Record, Rows, StateQuery, TaskKind,
+    ActorRecord, Count, Filter, Listing, ObjectRecord, Record, Rows, Sort, StateQuery, TaskKind,
     TaskRecord, Trace, TraceQuery, What,
 };
 use serde::{Serialize, Serializer};
@@ -21,7 +23,7 @@ pub use args::{StateArgs, TimelineArgs};
 use crate::Code;
 use crate::reach::reach;
 use crate::run::{Asked, ask_all, nothing};
-use crate::table::{Cell, Column, Row, View, list};
+use crate::table::{Cell, Column, Row, View, list, number};
 use crate::text::grouped;
 use crate::tree::Style;
 
@@ -131,6 +133,7 @@ impl Row for Seen<ObjectRecord> {
         Column::text("held_by"),
         Column::number("waiters"),
         Column::number("pid"),
+        Column::number("holders"),
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -141,6 +144,7 @@ impl Row for Seen<ObjectRecord> {
             text(Some(record.held_by.join(", "))),
             Cell::Number(record.waiters),
             Cell::Number(record.pid.into()),
+            Cell::Number(record.holders),
         ]
     }
 }
@@ -170,6 +174,7 @@ pub fn state(
     let query = StateQuery {
         filters: far(&args.view, what),
         limit: limits::STATE_ROWS_MAX,
+        sort: sort(&args.view, what),
         summary: args.summary,
         ..StateQuery::all(what)
     };
@@ -209,22 +214,47 @@ pub fn state(
     })
 }
 
-/// The conditions that those far away look at, so that a limit cuts only what is wanted: those on words. All of them are looked at
-/// here, where mistakes are told.
+/// The conditions that those far away look at, so that a limit cuts only what is wanted: those on words and on numbers, not on times.
+/// All of them are looked at here, where mistakes are told.
 fn far(view: &View, what: What) -> Vec<Filter> {
-    const NUMBERS: &[&str] =
-        &["attempt", "age", "ran", "pid", "restarts", "queued", "handled", "waiters"];
     let read = view.conditions.iter().filter_map(|text| text.parse::<Filter>().ok());
-    let mut filters: Vec<Filter> = read.collect();
-    filters.retain(|filter| {
-        let column = &*filter.column;
-        what.columns().contains(&column) && !NUMBERS.contains(&column)
-    });
-    // It stands for an empty one here, and for itself elsewhere.
-    for filter in filters.iter_mut().filter(|filter| filter.value == "-") {
-        filter.value.clear();
+    read.filter_map(|filter| far_one(filter, what)).collect()
+}
+
+fn far_one(mut filter: Filter, what: What) -> Option<Filter> {
+    filter.column.make_ascii_lowercase();
+    let column = &*filter.column;
+    if !what.columns().contains(&column) || TIMES.contains(&column) {
+        return None;
     }
-    filters
+    // It stands for an empty one here, and for itself elsewhere.
+    if filter.value == "-" {
+        filter.value.clear();
+    } else if what.numbers().contains(&column) && !filter.value.is_empty() {
+        filter.value = number(&filter.value)?.to_string();
+    }
+    Some(filter)
+}
+
+/// Columns that are times: they are compared as they are shown.
+const TIMES: &[&str] = &["age", "ran"];
+
+/// By what those far away sort before they cut. Whether there is such a column is told here.
+fn sort(view: &View, what: What) -> Option<Sort> {
+    let text = view.sort.as_deref()?;
+    let (column, is_down) = text.strip_prefix('-').map_or((text, false), |column| (column, true));
+    let column = column.to_ascii_lowercase();
+    let now = crate::time::now();
+    what.is_sorted_by(&column).then_some(Sort { column, is_down, now })
+}
+
+/// The conditions that were looked at when the list had been cut.
+fn late(view: &View) -> Vec<String> {
+    let is_late = |text: &&String| {
+        let filter = text.parse::<Filter>();
+        filter.is_ok_and(|filter| TIMES.contains(&&*filter.column.to_ascii_lowercase()))
+    };
+    view.conditions.iter().filter(is_late).cloned().collect()
 }
 
 /// What is left of a view for a summary: the conditions on records have been looked at where these are.
@@ -234,7 +264,7 @@ fn of_summary(view: &View, what: What) -> View {
     let is_left = |text: &&String| match text.parse::<Filter>() {
         Ok(filter) => {
             columns.contains(&&*filter.column)
-                || !far.iter().any(|other| other.column == filter.column)
+                || !far.iter().any(|other| other.column.eq_ignore_ascii_case(&filter.column))
         }
         Err(_) => true,
     };
@@ -260,6 +290,12 @@ where
 {
     let (more, dropped) = (listing.more(), listing.dropped);
     tell_missing(&listing.missing, err)?;
+    let late = late(&args.view);
+    if more > 0 && !late.is_empty() {
+        let (rows, late) = (grouped(listing.rows.len() as u64), late.join(" and "));
+        let more = grouped(more);
+        writeln!(err, "raytree: {rows} rows were looked at for {late}, and {more} more were not")?;
+    }
     let is_whole = listing.missing.is_empty();
     let code = if args.summary {
         list(&listing.counts, 0, summed, (none, style), out, err)?
@@ -333,119 +369,4 @@ pub fn timeline(
     out.flush()?;
     let is_whole = !is_partial && trace.missing.is_empty();
     Ok(if is_whole { Code::Good } else { Code::Partly })
-}
-
-#[cfg(test)]
-mod tests {
-    use expect_test::expect;
-    use raytree_types::state::TaskState;
-    use raytree_types::{Resources, RuntimeId, TaskId};
-
-    use super::*;
-
-    const PIPE: Style = Style { columns: 40, lines: false, colour: false };
-
-    fn task(number: u64, state: TaskState) -> TaskRecord {
-        let over = state.is_over();
-        TaskRecord {
-            id: Some(TaskId::new(RuntimeId::given(1), number)),
-            kind: TaskKind::Task,
-            name: "load".to_owned(),
-            state,
-            attempt: 0,
-            parent: None,
-            actor: None,
-            job: None,
-            pid: 7,
-            host: (state == TaskState::Sent).then(|| "node-1".to_owned()),
-            submitted: Some(Duration::from_secs(100)),
-            began: Some(Duration::from_secs(130)),
-            ended: over.then(|| Duration::from_secs(131)),
-            wants: Resources::cpus(1.0),
-            error: (state == TaskState::Failed).then(|| "no such file".to_owned()),
-        }
-    }
-
-    fn told(args: &StateArgs) -> (String, String) {
-        let rows = [task(1, TaskState::Sent), task(2, TaskState::Failed)];
-        let listing =
-            Listing { rows: rows.to_vec(), total: 5, dropped: 4000, ..Listing::default() };
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let now = Duration::from_secs(160);
-        let shown = show(
-            listing,
-            (args, &of_summary(&args.view, What::Tasks), now, "none"),
-            PIPE,
-            &mut out,
-            &mut err,
-        )
-        .expect("memory");
-        assert_eq!((shown.code, shown.is_whole), (Code::Good, true));
-        let text = |bytes| String::from_utf8(bytes).expect("text");
-        (text(out), text(err))
-    }
-
-    #[test]
-    fn tb_1_tasks_have_stable_columns() {
-        let (out, err) = told(&StateArgs::default());
-        expect![[r#"
-            ID        KIND  NAME  STATE   ATTEMPT    AGE     RAN  WANTS  ACTOR  JOB  PID  HOST    ERROR
-            task-1-1  task  load  sent          0  1 min  30.0 s  1 CPU  -      -      7  node-1  -
-            task-1-2  task  load  failed        0  1 min   1.0 s  1 CPU  -      -      7  -       no such file
-        "#]].assert_eq(&out);
-        expect![[r#"
-            raytree: 3 more are not shown: see --limit
-            raytree: 4,000 older ones were forgotten
-        "#]]
-        .assert_eq(&err);
-        let failed =
-            View { json: true, conditions: vec!["state=failed".to_owned()], ..View::default() };
-        let (out, _) = told(&StateArgs { view: failed, ..StateArgs::default() });
-        expect![[r#"
-            {
-              "version": 1,
-              "rows": [
-                {
-                  "id": {
-                    "runtime": 1,
-                    "number": 2
-                  },
-                  "kind": "task",
-                  "name": "load",
-                  "state": "failed",
-                  "attempt": 0,
-                  "pid": 7,
-                  "submitted": {
-                    "secs": 100,
-                    "nanos": 0
-                  },
-                  "began": {
-                    "secs": 130,
-                    "nanos": 0
-                  },
-                  "ended": {
-                    "secs": 131,
-                    "nanos": 0
-                  },
-                  "wants": {
-                    "amounts": {
-                      "CPU": 1000
-                    }
-                  },
-                  "error": "no such file"
-                }
-              ],
-              "more": 3
-            }
-        "#]]
-        .assert_eq(&out);
-    }
-
-    #[test]
-    fn conditions_on_words_go_with_the_question() {
-        let conditions = ["state=failed", "pid=7", "name!=load", "colour=red", "nonsense"];
-        let view = View { conditions: conditions.map(str::to_owned).to_vec(), ..View::default() };
-        let sent: Vec<String> = far(&view, What::Tasks).iter().map(ToString::to_string).collect();
-        assert_eq!(sent, ["state=failed", "name!=load"]);
-    }
 }

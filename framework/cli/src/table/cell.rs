@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use raytree_config::ByteCount;
+use raytree_types::state::natural;
 
 use crate::text::grouped;
 use crate::time::{ago, span};
@@ -99,7 +100,8 @@ impl Cell {
     }
 }
 
-fn number(text: &str) -> Option<u64> {
+/// `1,000` is 1000.
+pub(crate) fn number(text: &str) -> Option<u64> {
     text.replace(',', "").parse().ok()
 }
 
@@ -113,31 +115,4 @@ fn thousandths(text: &str) -> Option<u64> {
     let whole: u64 = whole.parse().ok()?;
     let part: u64 = format!("{part:0<3}").parse().ok()?;
     whole.checked_mul(1000)?.checked_add(part)
-}
-
-/// As people count: `node-2` before `node-10`.
-fn natural(one: &str, next: &str) -> Ordering {
-    let (mut one_left, mut next_left) = (one, next);
-    while let (Some(a), Some(b)) = (one_left.chars().next(), next_left.chars().next()) {
-        if a.is_ascii_digit() && b.is_ascii_digit() {
-            let (digits, other) = (digits(one_left), digits(next_left));
-            let (own, its) = (digits.trim_start_matches('0'), other.trim_start_matches('0'));
-            let order = own.len().cmp(&its.len()).then_with(|| own.cmp(its));
-            if order.is_ne() {
-                return order;
-            }
-            (one_left, next_left) = (&one_left[digits.len()..], &next_left[other.len()..]);
-            continue;
-        }
-        if a != b {
-            return a.cmp(&b);
-        }
-        (one_left, next_left) = (&one_left[a.len_utf8()..], &next_left[b.len_utf8()..]);
-    }
-    one_left.len().cmp(&next_left.len()).then_with(|| one.cmp(next))
-}
-
-fn digits(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    &text[..end]
 }

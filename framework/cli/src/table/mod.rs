@@ -21,7 +21,7 @@ use crate::Code;
 use crate::args::whole;
 use crate::text::{cut, grouped, plain, width};
 use crate::tree::Style;
-pub(crate) use cell::{Cell, amount};
+pub(crate) use cell::{Cell, amount, number};
 use select::select;
 
 /// What keeps columns apart.

@@ -12,5 +12,6 @@ mod failures;
 mod logs;
 mod one;
 mod support;
+mod tables;
 mod terminal;
 mod trees;

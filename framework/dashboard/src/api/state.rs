@@ -39,6 +39,7 @@ impl ListAsked {
         let query = StateQuery {
             filters,
             limit: self.limit.unwrap_or(limits::STATE_ROWS),
+            sort: None,
             summary: self.summary,
             whole: self.whole.unwrap_or(true),
             what,

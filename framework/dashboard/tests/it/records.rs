@@ -47,7 +47,8 @@ fn task(state: TaskState) -> TaskRecord {
 
 fn object() -> ObjectRecord {
     let held_by = vec!["job-1 on node-1".to_owned()];
-    ObjectRecord { name: "load".to_owned(), state: ObjectState::Ready, held_by, waiters: 2, pid: 9 }
+    let (name, state) = ("load".to_owned(), ObjectState::Ready);
+    ObjectRecord { name, state, holders: 1, held_by, waiters: 2, pid: 9 }
 }
 
 /// What ran.

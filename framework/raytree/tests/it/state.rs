@@ -155,9 +155,10 @@ async fn a_list_says_what_it_leaves_out() -> Result<()> {
         let list = state::tasks().is("name", "takes").limit(5).await?;
         assert_eq!((list.rows.len(), list.total, list.more(), list.dropped), (5, 20, 15, 0));
         assert!(list.rows.windows(2).all(|two| two[0].ended >= two[1].ended), "the newest first");
-        let counts = state::tasks().summary().await?;
+        let summary = state::tasks().summary().await?;
+        assert_eq!((summary.total, summary.dropped, summary.missing.len()), (20, 0, 0));
         let counts: Vec<_> =
-            counts.iter().map(|one| (&*one.name, &*one.state, one.count)).collect();
+            summary.counts.iter().map(|one| (&*one.name, &*one.state, one.count)).collect();
         assert_eq!(counts, [("takes", "finished", 20)]);
         Ok(())
     })
@@ -174,6 +175,8 @@ async fn a_history_has_a_bound_and_counts_what_it_drops() -> Result<()> {
         }
         let list = state::tasks().limit(1).await?;
         assert_eq!((list.total, list.dropped), (limits::TASK_HISTORY as u64, 1000));
+        let summary = state::tasks().summary().await?;
+        assert_eq!((summary.total, summary.dropped), (limits::TASK_HISTORY as u64, 1000));
         Ok(())
     })
     .await
@@ -261,6 +264,42 @@ async fn on_nodes_a_task_is_listed_once_with_the_process_that_runs_it() -> Resul
             nodes.iter().map(|node| (&*node.name, node.phase.to_string())).collect();
         let up = || "up".to_owned();
         assert_eq!(names, [("node-1", up()), ("node-2", up())]);
+        Ok(())
+    })
+    .await
+}
+
+#[remote]
+async fn never() -> u32 {
+    std::future::pending().await
+}
+
+#[raytree::test(nodes = 2, cpus = 2)]
+async fn an_object_that_several_processes_hold_is_one_row() -> Result<()> {
+    within(async {
+        let gathered = |column: &'static str, value: &'static str, holders: u64| async move {
+            let all = state::objects().is(column, value).await?;
+            let is_there = all.rows.iter().any(|row| row.holders == holders);
+            Ok::<_, Error>(is_there.then_some(all))
+        };
+        let own = raytree::put(5_u32).await?;
+        let to_come = never::remote();
+        let holders: Vec<_> =
+            (0..3).map(|_| takes_reference::remote(vec![own.clone(), to_come.clone()])).collect();
+        // Four places, of which `never` has one: each node has two.
+        for (column, value, state) in
+            [("state", "ready", ObjectState::Ready), ("name", "never", ObjectState::Pending)]
+        {
+            comes(|| async { gathered(column, value, 2).await.is_ok_and(|all| all.is_some()) })
+                .await;
+            let all = state::objects().is(column, value).await?;
+            assert_eq!((all.total, all.rows[0].state), (1, state), "{all:?}");
+            let by = &all.rows[0].held_by;
+            assert!(by.len() == 2 && by[0] != by[1], "{all:?}");
+            assert_eq!(all.rows[0].pid, std::process::id());
+        }
+        holders.iter().for_each(ObjectRef::cancel);
+        to_come.cancel();
         Ok(())
     })
     .await
@@ -359,11 +398,52 @@ async fn messages_of_actors_are_in_the_timeline_once_they_take_a_moment() -> Res
     .await
 }
 
+#[raytree::test(cpus = 2)]
+async fn constructors_are_in_the_timeline_once_they_take_a_moment() -> Result<()> {
+    within(async {
+        let slow = Slow::with(ActorOptions::new().name("slow")).remote();
+        slow.works().await?;
+        let trace = state::timeline().await?;
+        let spans = trace.processes.iter().flat_map(|process| &process.spans);
+        let made: Vec<_> = spans.filter(|span| span.name == "new").collect();
+        assert_eq!(made.len(), 1, "{trace:?}");
+        assert_eq!((made[0].kind, made[0].line.starts_with("slow")), (SpanKind::Call, true));
+        assert!(made[0].actor.is_some() && made[0].took >= limits::SPAN_MIN);
+        Ok(())
+    })
+    .await
+}
+
+#[raytree::test(nodes = 1)]
+async fn on_a_node_a_constructor_is_in_the_timeline_once() -> Result<()> {
+    within(async {
+        let slow = Slow::with(ActorOptions::new().name("slow")).remote();
+        slow.works().await?;
+        let made = || async {
+            let trace = state::timeline().await?;
+            let of = |pid: u32, spans: Vec<state::Span>| {
+                let new = spans.into_iter().filter(|span| span.name == "new");
+                new.map(move |span| (pid, span.line))
+            };
+            let processes = trace.processes.into_iter();
+            Ok::<_, Error>(processes.flat_map(|one| of(one.pid, one.spans)).collect::<Vec<_>>())
+        };
+        // A node can be looked at a moment after it has begun.
+        comes(|| async { made().await.is_ok_and(|made| !made.is_empty()) }).await;
+        let made = made().await?;
+        assert_eq!(made.len(), 1, "{made:?}");
+        assert!(made[0].0 != std::process::id() && made[0].1.starts_with("slow"), "{made:?}");
+        Ok(())
+    })
+    .await
+}
+
 pub(crate) struct Slow;
 
 #[remote]
 impl Slow {
     pub(crate) fn new() -> Self {
+        works(1_000_000);
         Self
     }
 

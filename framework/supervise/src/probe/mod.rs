@@ -35,6 +35,9 @@ use work::Work;
 /// closely.
 const LONG_MIN: Ticks = Ticks(10_000);
 
+/// What a constructor is called in a timeline.
+const CONSTRUCTOR: &str = "new";
+
 /// What an actor is to the system; decides the size of its flight recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -395,6 +398,13 @@ impl Probe {
         if took >= LONG_MIN {
             self.took_long(begun, ended, took);
         }
+    }
+
+    /// The start of a life ends. Of an actor of users that is its constructor, unless it only stands in for one.
+    pub(crate) fn has_started(&self, begun: Begun) {
+        let is_constructor = self.actor().is_some() && self.host().is_none();
+        let label = if is_constructor { CONSTRUCTOR } else { begun.label };
+        self.ends(Begun { label, ..begun });
     }
 
     #[cold]

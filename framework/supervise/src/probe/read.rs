@@ -68,6 +68,7 @@ impl Probe {
             last_cause: cause,
             remark,
             host,
+            job: None,
             process: None,
             hidden: 0,
         }

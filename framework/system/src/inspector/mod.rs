@@ -94,8 +94,9 @@ impl Inspected for Shared {
 
     fn owners(&self) -> Option<Owners> {
         let cells = forest::cells(&self.table);
+        let (tasks, job) = (forest::spawners(self, &cells), waits::job(self));
         Some(Box::new(move |selection, bytes_max| {
-            walk(forest::Owned::tops(cells), selection, bytes_max)
+            walk(forest::Owned::tops(cells, tasks, job), selection, bytes_max)
         }))
     }
 }

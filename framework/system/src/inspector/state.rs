@@ -1,5 +1,6 @@
 //! Tasks, actors and objects of this process, as records; and what has run in it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::object::cell::Seen;
 use crate::runtime::Shared;
 use crate::task::history::{How, Past};
 use crate::task::run::Runnable;
-use crate::user::status::{Cell, Lifecycle};
+use crate::user::status::{Cell, Lifecycle, Spawner};
 
 /// What is listed of this process.
 pub(super) fn rows(runtime: &Shared, query: &StateQuery) -> Rows {
@@ -157,8 +158,11 @@ impl<'a> Of<'a> {
 
     fn actor(&self, cell: &Cell) -> ActorRecord {
         let (status, row) = (cell.status(), cell.probe.row(0));
-        let owner = cell.owner.filter(|_| !cell.options.is_detached());
-        let owner = owner.and_then(|owner| self.runtime.table.cell(owner));
+        let owner = cell.spawned_by().filter(|_| !cell.options.is_detached());
+        let owner = owner.and_then(|owner| match owner {
+            Spawner::Actor(id) => self.runtime.table.cell(id),
+            Spawner::Task(_) => None,
+        });
         ActorRecord {
             id: cell.known_as(),
             name: cell.name.clone(),
@@ -182,35 +186,69 @@ impl<'a> Of<'a> {
     fn objects(&self, query: &StateQuery) -> Listing<ObjectRecord> {
         let (tasks, ..) = self.runtime.tasks.all();
         let own = tasks.iter().filter(|task| !task.plan().is_served);
-        let to_come = own.map(|task| ObjectRecord {
-            name: task.plan().name.clone(),
-            state: ObjectState::Pending,
-            held_by: Vec::new(),
-            waiters: task.awaited() as u64,
-            pid: self.pid,
-        });
+        let mut all = Objects { pid: self.pid, rows: Vec::new(), places: HashMap::new() };
+        for task in own {
+            let seen = task.result();
+            let waiters = seen.map_or(0, |seen| seen.waiters);
+            all.comes(seen.map(|seen| seen.at), task.plan().name.clone(), waiters);
+        }
         let cells = forest::cells(&self.runtime.table);
-        let called = cells.iter().filter(|cell| self.is_called(cell));
-        let answers = called.flat_map(|cell| cell.open.all()).map(|call| ObjectRecord {
-            name: last(call.label, 2).to_owned(),
+        for cell in cells.iter().filter(|cell| self.is_called(cell)) {
+            for call in cell.open.all() {
+                all.comes(call.object, last(call.label, 2).to_owned(), call.waiters);
+            }
+        }
+        for link in self.runtime.links.all() {
+            let peer = link.peer.to_string();
+            link.held_objects().into_iter().for_each(|seen| all.is_held(seen, &peer));
+        }
+        Listing::of(all.rows.into_iter(), 0, query)
+    }
+}
+
+/// The objects of a process, each once.
+struct Objects {
+    pid: u32,
+    rows: Vec<ObjectRecord>,
+    /// The row of the one that is there in memory.
+    places: HashMap<usize, usize>,
+}
+
+impl Objects {
+    /// One that is still to come.
+    fn comes(&mut self, at: Option<usize>, name: String, waiters: usize) {
+        if let Some(at) = at {
+            self.places.insert(at, self.rows.len());
+        }
+        self.rows.push(ObjectRecord {
+            name,
             state: ObjectState::Pending,
+            holders: 0,
             held_by: Vec::new(),
-            waiters: call.waiters as u64,
+            waiters: waiters as u64,
             pid: self.pid,
         });
-        let held = self.runtime.links.all();
-        let held = held.iter().flat_map(|link| {
-            let peer = link.peer.to_string();
-            let record = move |seen: Seen| ObjectRecord {
+    }
+
+    /// One that a process holds.
+    fn is_held(&mut self, seen: Seen, by: &str) {
+        let place = *self.places.entry(seen.at).or_insert(self.rows.len());
+        if place == self.rows.len() {
+            self.rows.push(ObjectRecord {
                 name: last(seen.label, 2).to_owned(),
                 state: seen.state,
-                held_by: vec![peer.clone()],
+                holders: 0,
+                held_by: Vec::new(),
                 waiters: seen.waiters as u64,
                 pid: self.pid,
-            };
-            link.held_objects().into_iter().map(record)
-        });
-        Listing::of(to_come.chain(answers).chain(held), 0, query)
+            });
+        }
+        let row = &mut self.rows[place];
+        // It may hold several references.
+        if !row.held_by.iter().any(|holder| holder == by) {
+            row.held_by.push(by.to_owned());
+            row.holders += 1;
+        }
     }
 }
 

@@ -194,7 +194,8 @@ impl Link {
     pub(crate) fn held_objects(&self) -> Vec<Seen> {
         let tokens: Vec<_> = self.tables.lock().exports.values().cloned().collect();
         let objects = tokens.iter().filter_map(|token| match &token.held {
-            Held::Object(object) => Some(object.seen()),
+            // Another process has it, and lists it, with this one as a holder.
+            Held::Object(object) => object.home().is_none().then(|| object.seen()),
             Held::Actor(_) => None,
         });
         objects.collect()

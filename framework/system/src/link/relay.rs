@@ -127,7 +127,8 @@ impl Object for Relayed {
     fn seen(&self) -> Seen {
         let state = self.came.0.lock();
         let label = "an object of another process";
-        Seen { label, state: state.standing().into(), waiters: state.waiters.len() }
+        let at = Arc::as_ptr(&self.came).addr();
+        Seen { label, state: state.standing().into(), waiters: state.waiters.len(), at }
     }
 
     fn home(&self) -> Option<Home> {

@@ -107,6 +107,8 @@ pub(crate) struct Seen {
     pub(crate) state: ObjectState,
     /// How many wait for it.
     pub(crate) waiters: usize,
+    /// Where it is in memory: which one it is, while it is there.
+    pub(crate) at: usize,
 }
 
 impl From<Standing> for ObjectState {
@@ -254,7 +256,7 @@ impl<T> ObjectCell<T> {
             Slot::Ready(_) | Slot::Shared(_) => (ObjectState::Ready, 0),
             Slot::Failed { .. } | Slot::Taken => (ObjectState::Failed, 0),
         };
-        Seen { label: self.label, state, waiters }
+        Seen { label: self.label, state, waiters, at: std::ptr::from_ref(self).addr() }
     }
 
     /// The actors whose methods wait for it.

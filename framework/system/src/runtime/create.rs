@@ -11,9 +11,10 @@ use raytree_types::{ActorId, ActorOptions, Error, ExitKind, Incarnation, Resourc
 use super::{Runtime, Shared};
 use crate::gcs::table::{Named, Owner, Place};
 use crate::link::Token;
+use crate::task::context;
 use crate::user::actor::Actor;
 use crate::user::handle::ActorHandle;
-use crate::user::status::Cell;
+use crate::user::status::{Cell, Spawner};
 use crate::worker::away::Origin;
 use crate::worker::launch::{BodyOf, Launcher, TokenOf};
 
@@ -137,6 +138,7 @@ impl Shared {
         let probe = Arc::clone(addr.probe());
         probe.is_actor(id);
         let cell = Cell::new(id, label, options, making.owner, probe, Arc::downgrade(self));
+        let cell = cell.spawned_in(self.spawner(making));
         let cell = match &making.body {
             // A program with nodes has no books of its own. What cannot travel is its own affair.
             BodyOf::Here(_) if self.peers.any() => cell.unbooked(),
@@ -159,6 +161,15 @@ impl Shared {
             }
         };
         (Arc::new(cell), addr)
+    }
+
+    /// Whose body in this process wants it. One that another process has sent may have begun here, and come back.
+    fn spawner<A: Actor>(&self, making: &Making<A>) -> Option<Spawner> {
+        if let Some((id, _)) = making.id {
+            return self.table.cell(id)?.spawned_by();
+        }
+        let task = || context::task().map(|task| Spawner::Task(task.id()));
+        making.owner.map(Spawner::Actor).or_else(task)
     }
 
     fn named<A: Actor>(

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use raytree_types::Result;
 use raytree_types::state::{
-    ActorRecord, Count, Filter, Listing, ObjectRecord, Record, Rows, StateQuery, TaskRecord, What,
+    ActorRecord, Filter, Listing, ObjectRecord, Record, Rows, StateQuery, Summary, TaskRecord, What,
 };
 
 use super::look;
@@ -84,13 +84,13 @@ impl<R: Kind> List<R> {
         self
     }
 
-    /// How many there are of each name and state, however many.
+    /// How many there are of each name and state, however many, and which processes gave no answer.
     ///
     /// # Errors
     /// As for awaiting the list.
-    pub async fn summary(mut self) -> Result<Vec<Count>> {
+    pub async fn summary(mut self) -> Result<Summary> {
         self.query.summary = true;
-        Ok(self.await?.counts)
+        Ok(self.await?.into())
     }
 
     /// The list, in synchronous code.

@@ -40,7 +40,7 @@ pub(super) fn timeline(runtime: &Arc<Shared>, query: &TraceQuery) -> Result<Trac
 }
 
 pub(super) fn why(runtime: &Arc<Shared>, which: String) -> Result<Story> {
-    let request = Request::Why { which };
+    let request = Request::Why { which: which.clone() };
     // Other programs of a cluster count their tasks and actors alike: what this one knows is its own.
     let inspected = Arc::downgrade(runtime) as Weak<dyn Inspected>;
     if runtime.driver.get().is_some()
@@ -49,10 +49,22 @@ pub(super) fn why(runtime: &Arc<Shared>, which: String) -> Result<Story> {
     {
         return Ok(story);
     }
-    match ask(runtime, request)? {
-        Answer::Why(story) => Ok(story),
-        _ => Err(cannot("the answer makes no sense")),
+    match asked(runtime, request)? {
+        Ok(Answer::Why(story)) => Ok(story),
+        Err(Refused::NoSuchPath { near, .. }) => {
+            let kind = if is_task_id(&which) { "task" } else { "actor" }.to_owned();
+            Err(Error::UnknownName { kind, which, near })
+        }
+        Err(other) => Err(refusal(other)),
+        Ok(_) => Err(cannot("the answer makes no sense")),
     }
+}
+
+/// It reads as the id of a task does: `task-1-2a`.
+fn is_task_id(which: &str) -> bool {
+    let numbers = which.strip_prefix("task-").and_then(|rest| rest.split_once('-'));
+    let is_number = |text: &str, radix| u64::from_str_radix(text, radix).is_ok();
+    numbers.is_some_and(|(runtime, number)| is_number(runtime, 10) && is_number(number, 16))
 }
 
 pub(super) fn status(runtime: &Arc<Shared>) -> Result<ClusterStatus> {
@@ -67,17 +79,22 @@ pub(super) fn status(runtime: &Arc<Shared>) -> Result<ClusterStatus> {
 /// # Errors
 /// [`Error::CannotLook`], [`Error::BadOption`].
 pub(crate) fn ask(runtime: &Arc<Shared>, request: Request) -> Result<Answer> {
+    asked(runtime, request)?.map_err(refusal)
+}
+
+/// The same, with the refusal as it is.
+fn asked(runtime: &Arc<Shared>, request: Request) -> Result<std::result::Result<Answer, Refused>> {
     let within = limits::INSPECT_ANSWER_WITHIN;
     if let Some(driver) = runtime.driver.get() {
         let line = driver.looks().map_err(|why| cannot(&format!("its head: {why}")))?;
         return match Client::new(Box::new(line)).ask(request, within) {
-            Ok(reply) => Ok(reply.answer),
-            Err(AskError::Refused(refused)) => Err(refusal(refused)),
+            Ok(reply) => Ok(Ok(reply.answer)),
+            Err(AskError::Refused(refused)) => Ok(Err(refused)),
             Err(error) => Err(cannot(&format!("its head: {error}"))),
         };
     }
     let inspected = Arc::downgrade(runtime) as Weak<dyn Inspected>;
-    ask_here(&inspected, request, within).map_err(refusal)
+    Ok(ask_here(&inspected, request, within))
 }
 
 fn refusal(refused: Refused) -> Error {

@@ -71,7 +71,7 @@ async fn status() -> Result<ClusterStatus> {
 }
 
 /// What has run when, over all processes, by one clock: the bodies of tasks, and the messages of actors that took
-/// [`SPAN_MIN`](raytree_types::limits::SPAN_MIN) or more.
+/// [`SPAN_MIN`](raytree_types::limits::SPAN_MIN) or more, their constructors (`new`) among them.
 ///
 /// # Errors
 /// As for [`nodes`].
@@ -83,8 +83,8 @@ pub async fn timeline() -> Result<Trace> {
 /// Why something is as it is: an actor, by its path in the tree, its name or its id, or a task, by its id. The root cause first.
 ///
 /// # Errors
-/// [`Error::CannotLook`](raytree_types::Error::CannotLook), also where there is no such thing;
-/// [`Error::NoRuntime`](raytree_types::Error::NoRuntime).
+/// [`Error::UnknownName`](raytree_types::Error::UnknownName) where nobody knows of such a thing;
+/// [`Error::CannotLook`](raytree_types::Error::CannotLook), [`Error::NoRuntime`](raytree_types::Error::NoRuntime).
 pub async fn why(which: impl ToString) -> Result<Story> {
     let (runtime, which) = (current()?, which.to_string());
     look::apart(runtime.shared(), move |runtime| look::why(runtime, which)).await

@@ -28,7 +28,7 @@ use super::ship;
 use super::submit::Room;
 use crate::cluster::peer::Seat;
 use crate::node::ledger::Claimant;
-use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
+use crate::object::cell::{Maker, ObjectCell, Producer, Seen, Standing};
 use crate::object::travel;
 use crate::object::waiter::{Dependent, Waiter};
 use crate::runtime::Shared;
@@ -405,9 +405,9 @@ impl<J: Job> Runnable for TaskCell<J> {
         missing
     }
 
-    fn awaited(&self) -> usize {
+    fn result(&self) -> Option<Seen> {
         let out = self.out.lock().clone();
-        out.map_or(0, |out| out.seen().waiters)
+        out.map(|out| out.seen())
     }
 
     fn waits(&self) -> &AtomicU32 {

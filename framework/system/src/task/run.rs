@@ -11,7 +11,7 @@ use raytree_types::Error;
 use super::history::Times;
 use super::plan::Plan;
 use crate::cluster::peer::Seat;
-use crate::object::cell::Maker;
+use crate::object::cell::{Maker, Seen};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::worker::lane::ONE_CPU;
@@ -29,8 +29,8 @@ pub(crate) trait Runnable: Send + Sync {
     fn host(&self) -> Option<Arc<str>>;
     /// The arguments that are not there yet, and who makes them.
     fn missing(&self) -> Vec<(&'static str, Option<Maker>)>;
-    /// How many wait for its result.
-    fn awaited(&self) -> usize;
+    /// How its result stands; nothing once it is settled.
+    fn result(&self) -> Option<Seen>;
     /// Waits of its async body that are under way.
     fn waits(&self) -> &AtomicU32;
 

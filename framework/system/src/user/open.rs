@@ -301,8 +301,9 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
             _ => TaskState::PendingArguments,
         };
         let out = self.out.lock().clone();
-        let waiters = out.map_or(0, |out| out.seen().waiters);
-        Seen { label: self.label, state, waiters }
+        let out = out.map(|out| out.seen());
+        let waiters = out.map_or(0, |out| out.waiters);
+        Seen { label: self.label, state, waiters, object: out.map(|out| out.at) }
     }
 
     fn awaited(&self) -> Awaited {

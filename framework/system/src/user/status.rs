@@ -74,6 +74,16 @@ pub(crate) struct Cell {
     lives_at: Mutex<Option<(Weak<Link>, Incarnation)>>,
     /// Its lives take nothing of this node's books.
     is_unbooked: bool,
+    /// Whose body in this process has spawned it, as it is shown: one that began through another process has no other owner here.
+    spawned_by: Option<Spawner>,
+}
+
+/// Who has spawned an actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spawner {
+    Actor(ActorId),
+    /// The task of this process with this number.
+    Task(u64),
 }
 
 impl Cell {
@@ -118,7 +128,18 @@ impl Cell {
             made,
             lives_at,
             is_unbooked,
+            spawned_by: None,
         }
+    }
+
+    /// The same, spawned by a body of this process, if it was one.
+    pub(crate) fn spawned_in(self, spawner: Option<Spawner>) -> Self {
+        Self { spawned_by: spawner, ..self }
+    }
+
+    /// Whose body in this process has spawned it. It may be over.
+    pub(crate) fn spawned_by(&self) -> Option<Spawner> {
+        self.spawned_by
     }
 
     /// The same, taking nothing of this node's books.

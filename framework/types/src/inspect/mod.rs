@@ -26,6 +26,7 @@ pub use cluster::{
 pub use detail::{ActorDetail, EndHow, EndNote, PolicyDetail};
 pub use event::{Event, EventKind, EventQuery, Events, Missing, Story, StoryStep};
 pub use logs::{LogMark, LogQuery, LogText};
+pub(crate) use protocol::nearest;
 pub use protocol::{Answer, Asked, Refused, Reply, Request, Role, Versioned};
 pub use tree::{Edit, Misfit, ProcessRow, Selection, TreeChanges, TreeRow, TreeRows};
 pub use wait::{Circle, Party, Wait, Who};

@@ -281,7 +281,8 @@ pub enum Refused {
     },
 }
 
-fn nearest(near: &[String]) -> String {
+/// What may be meant instead, as the end of a sentence.
+pub(crate) fn nearest(near: &[String]) -> String {
     match near {
         [] => String::new(),
         [one] => format!("; is `{one}` meant?"),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ActorState;
 use super::protocol::Role;
-use crate::ids::ActorId;
+use crate::ids::{ActorId, JobId};
 use crate::limits;
 
 /// Which rows of a tree.
@@ -85,6 +85,9 @@ pub struct TreeRow {
     /// Where it runs, when that is another process than the one that shows it, e.g. `node-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// On a cluster, in the logical tree: the job of its program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
     /// The process that begins with this row: the first row of each process has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Box<ProcessRow>>,
@@ -114,6 +117,7 @@ impl TreeRow {
             last_cause: None,
             remark: None,
             host: None,
+            job: None,
             process: None,
             hidden: 0,
         }

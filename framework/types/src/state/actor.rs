@@ -50,6 +50,7 @@ impl Record for ActorRecord {
         "id", "name", "class", "state", "owner", "job", "pid", "host", "restarts", "queued",
         "handled", "wants", "cause",
     ];
+    const NUMBERS: &'static [&'static str] = &["pid", "restarts", "queued", "handled"];
 
     fn cell(&self, column: &str) -> String {
         match column {

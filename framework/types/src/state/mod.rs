@@ -7,19 +7,22 @@
 mod actor;
 mod listing;
 mod object;
+mod order;
 mod query;
 mod task;
 mod trace;
 
 pub use actor::ActorRecord;
-pub use listing::{Count, Listing};
+pub use listing::{Count, Listing, Summary};
 pub use object::{ObjectRecord, ObjectState};
+pub use order::{Key, Sort, natural};
 pub use query::{BadQuery, Filter, StateQuery, What};
 pub use task::{TaskKind, TaskRecord, TaskState};
 pub use trace::{ProcessTrace, Span, SpanKind, Trace, TraceQuery};
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,9 +33,20 @@ pub trait Record: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + 'st
     const NAME: &'static str;
     /// Its columns, in the order in which they are shown.
     const COLUMNS: &'static [&'static str];
+    /// Those of them that are whole numbers.
+    const NUMBERS: &'static [&'static str];
 
     /// What stands in the column with this name; nothing for a name that is none, or where nothing is known.
     fn cell(&self, column: &str) -> String;
+
+    /// What it is sorted by in this column at this time since 1970; nothing where the column is empty.
+    fn key(&self, column: &str, _now: Duration) -> Option<Key> {
+        let cell = self.cell(column);
+        match Self::NUMBERS.contains(&column) {
+            true => cell.parse().ok().map(Key::Number),
+            false => Some(cell).filter(|cell| !cell.is_empty()).map(Key::Text),
+        }
+    }
 
     /// The order of a list: those that matter most first, so that a cut list has them.
     fn rank(&self, other: &Self) -> Ordering;

@@ -37,7 +37,10 @@ pub struct ObjectRecord {
     pub name: String,
     /// How it stands.
     pub state: ObjectState,
-    /// Other processes that hold it, by name.
+    /// How many other processes hold it.
+    #[serde(default)]
+    pub holders: u64,
+    /// Which, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_by: Vec<String>,
     /// How many wait for it.
@@ -49,12 +52,15 @@ pub struct ObjectRecord {
 
 impl Record for ObjectRecord {
     const NAME: &'static str = "object";
-    const COLUMNS: &'static [&'static str] = &["name", "state", "held_by", "waiters", "pid"];
+    const COLUMNS: &'static [&'static str] =
+        &["name", "state", "held_by", "waiters", "pid", "holders"];
+    const NUMBERS: &'static [&'static str] = &["waiters", "pid", "holders"];
 
     fn cell(&self, column: &str) -> String {
         match column {
             "name" => self.name.clone(),
             "state" => self.state.to_string(),
+            "holders" => self.holders.to_string(),
             "held_by" => self.held_by.join(", "),
             "waiters" => self.waiters.to_string(),
             "pid" => self.pid.to_string(),

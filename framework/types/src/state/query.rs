@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ActorRecord, ObjectRecord, Record, TaskRecord};
+use super::{ActorRecord, ObjectRecord, Record, Sort, TaskRecord};
 use crate::limits;
 
 /// What is listed.
@@ -29,6 +29,22 @@ impl What {
             Self::Actors => ActorRecord::COLUMNS,
             Self::Objects => ObjectRecord::COLUMNS,
         }
+    }
+
+    /// Those of them that are whole numbers.
+    #[must_use]
+    pub fn numbers(self) -> &'static [&'static str] {
+        match self {
+            Self::Tasks => TaskRecord::NUMBERS,
+            Self::Actors => ActorRecord::NUMBERS,
+            Self::Objects => ObjectRecord::NUMBERS,
+        }
+    }
+
+    /// A list can be sorted by this: its columns, and the age of tasks.
+    #[must_use]
+    pub fn is_sorted_by(self, column: &str) -> bool {
+        self.columns().contains(&column) || (self == Self::Tasks && column == "age")
     }
 }
 
@@ -138,6 +154,9 @@ pub struct StateQuery {
     /// At most so many rows, 1 to [`STATE_ROWS_MAX`](limits::STATE_ROWS_MAX).
     #[serde(default = "default_limit")]
     pub limit: usize,
+    /// In which order, before the list is cut; else those that matter most come first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<Sort>,
     /// Count them by name and state, and give no rows.
     #[serde(default)]
     pub summary: bool,
@@ -155,7 +174,7 @@ impl StateQuery {
     #[must_use]
     pub fn all(what: What) -> Self {
         let limit = limits::STATE_ROWS;
-        Self { what, filters: Vec::new(), limit, summary: false, whole: true }
+        Self { what, filters: Vec::new(), limit, sort: None, summary: false, whole: true }
     }
 
     /// Whether it makes sense.
@@ -166,6 +185,10 @@ impl StateQuery {
         let is_known = |filter: &&Filter| !self.what.columns().contains(&&*filter.column);
         if let Some(bad) = self.filters.iter().find(is_known) {
             return Err(BadQuery::Column { what: self.what, column: bad.column.clone() });
+        }
+        let what = self.what;
+        if let Some(sort) = self.sort.as_ref().filter(|sort| !what.is_sorted_by(&sort.column)) {
+            return Err(BadQuery::Column { what, column: sort.column.clone() });
         }
         if self.limit == 0 || self.limit > limits::STATE_ROWS_MAX {
             let (limit, max) = (self.limit, limits::STATE_ROWS_MAX);
@@ -204,7 +227,8 @@ mod tests {
         let of = |filters, limit| StateQuery { filters, limit, ..StateQuery::all(What::Objects) };
         let column =
             of(vec![Filter::is("colour", "red")], 1).check().map_err(|bad| bad.to_string());
-        let said = "objects have no column `colour`; there are name, state, held_by, waiters, pid";
+        let said = "objects have no column `colour`; there are name, state, held_by, waiters, pid, \
+                    holders";
         assert_eq!(column, Err(said.to_owned()));
         for limit in [0, limits::STATE_ROWS_MAX + 1] {
             assert!(matches!(of(Vec::new(), limit).check(), Err(BadQuery::Limit { .. })));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Record;
+use super::{Key, Record};
 use crate::{ActorId, JobId, Resources, TaskId};
 
 /// Whether it is a task, or a call of an actor.
@@ -139,6 +139,7 @@ impl Record for TaskRecord {
         "wants",
         "error",
     ];
+    const NUMBERS: &'static [&'static str] = &["attempt", "pid"];
 
     fn cell(&self, column: &str) -> String {
         let text = |value: Option<String>| value.unwrap_or_default();
@@ -150,6 +151,8 @@ impl Record for TaskRecord {
             },
             "name" => self.name.clone(),
             "state" => self.state.to_string(),
+            // Calls have none.
+            "attempt" if self.kind == TaskKind::Call => String::new(),
             "attempt" => self.attempt.to_string(),
             "parent" => text(self.parent.map(|id| id.to_string())),
             "actor" => text(self.actor.map(|id| id.to_string())),
@@ -164,6 +167,24 @@ impl Record for TaskRecord {
             "error" => text(self.error.clone()),
             _ => String::new(),
         }
+    }
+
+    fn key(&self, column: &str, now: Duration) -> Option<Key> {
+        let since = |at: Duration| now.saturating_sub(at);
+        let time = match column {
+            "submitted" => self.submitted,
+            "began" => self.began,
+            "age" => self.submitted.map(since),
+            "ran" => self.ran().or(self.began.map(since)),
+            "attempt" if self.kind == TaskKind::Call => None,
+            "attempt" => return Some(Key::Number(self.attempt.into())),
+            "pid" => return Some(Key::Number(self.pid.into())),
+            _ => {
+                let cell = self.cell(column);
+                return Some(cell).filter(|cell| !cell.is_empty()).map(Key::Text);
+            }
+        };
+        time.map(|time| Key::Number(time.as_nanos()))
     }
 
     fn rank(&self, other: &Self) -> Ordering {

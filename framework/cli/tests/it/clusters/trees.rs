@@ -1,8 +1,13 @@
 //! Heads and nodes, looked at from outside.
 
+use std::path::Path;
+
+use raytree::Result;
 use raytree::inspect::{Answer, Reply, Role};
+use raytree::prelude::*;
 
 use super::support::{Cluster, of, until};
+use super::{Counter, CounterHandle};
 
 fn shown(cluster: &Cluster, more: &[&str]) -> Vec<Reply> {
     let (out, err, code) = cluster.raytree(&[&["tree", "--json"], more].concat());
@@ -120,4 +125,74 @@ fn a_head_and_a_node_that_are_not_to_be_looked_at_have_no_socket() {
     cluster.socket(cluster.nodes[1].pid());
     let pids: Vec<u32> = shown(&cluster, &[]).iter().map(|reply| reply.pid).collect();
     assert_eq!(pids, [cluster.nodes[1].pid()]);
+}
+
+fn free(label: &str) -> ActorOptions {
+    ActorOptions::new().cpus(0.0).label(label)
+}
+
+struct Nest {
+    eggs: Vec<CounterHandle>,
+}
+
+#[remote(cpus = 0)]
+impl Nest {
+    fn new(eggs: u64) -> Self {
+        Self { eggs: (0..eggs).map(|egg| Counter::with(free("egg")).remote(egg)).collect() }
+    }
+
+    pub(crate) async fn hatches(&self) -> Result<u64> {
+        raytree::get_all(self.eggs.iter().map(|egg| egg.add(1)).collect::<Vec<_>>())
+            .await
+            .map(|all| all.into_iter().sum())
+    }
+}
+
+/// Keeps an actor until there is such a file.
+#[remote]
+async fn broods(gate: String) -> Result<u64> {
+    let chick = Counter::with(free("chick")).remote(1);
+    chick.ready().await?;
+    let mut looks = tokio::time::interval(std::time::Duration::from_millis(5));
+    while !Path::new(&gate).exists() {
+        looks.tick().await;
+    }
+    chick.add(1).await
+}
+
+#[test]
+fn what_a_worker_has_created_is_shown_below_the_actor_or_the_task_that_did() {
+    let plan = of(what_a_worker_has_created_is_shown_below_the_actor_or_the_task_that_did);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let init = cluster.init().inspector(true).inspect_dir(cluster.sockets());
+    let driver = cluster.driver_with(init);
+    let gate = cluster.folder.path().join("gate");
+    let nest = driver.run(async {
+        let nest = Nest::with(free("nest")).remote(2);
+        assert_eq!(nest.hatches().await?, 3);
+        Ok(nest)
+    });
+    let brood = driver.run(async { Ok(broods::remote(gate.display().to_string())) });
+    let owners = || {
+        let [reply] = &shown(&cluster, &["--owners"])[..] else { panic!("one answer") };
+        let Answer::Tree(tree) = &reply.answer else { panic!("a tree: {reply:?}") };
+        let base = |name: &str| name.split(['#', ' ']).next().unwrap_or_default().to_owned();
+        let hosts: Vec<_> = tree.rows.iter().filter_map(|row| row.host.clone()).collect();
+        let rows = tree.rows.iter().map(|row| (row.depth, base(&row.name)));
+        (rows.collect::<Vec<_>>(), hosts)
+    };
+    let expected = [(0, "nest"), (1, "egg"), (1, "egg"), (0, "broods"), (1, "chick")];
+    let expected = expected.map(|(depth, name)| (depth, name.to_owned()));
+    until("all of them", || owners().0 == expected);
+    let (_, hosts) = owners();
+    assert_eq!(hosts.len(), expected.len());
+    assert!(hosts.iter().all(|host| host.contains("node-1")), "{hosts:?}");
+    std::fs::write(&gate, "").expect("a file");
+    assert_eq!(driver.run(brood), 2);
+    until("the end of the task", || owners().0 == expected[..3]);
+    // By the path of its owner it is found, too.
+    let (out, err, code) = cluster.raytree(&["tree", "nest", "--owners"]);
+    assert_eq!((&*err, code), ("", 0));
+    assert_eq!(out.matches("  egg#").count(), 2, "{out}");
+    drop(nest);
 }

@@ -94,9 +94,17 @@ async fn why_a_task_failed_or_was_cancelled_is_remembered() -> Result<()> {
         held.await?;
         let unknown = state::why("task-1-ffff").await.expect_err("there is no such task");
         assert!(
-            matches!(&unknown, Error::CannotLook { why } if why.contains("task-1-ffff")),
+            matches!(&unknown, Error::UnknownName { kind, which, .. } if kind == "task" && which == "task-1-ffff"),
             "{unknown}"
         );
+        assert_eq!(unknown.code(), "RT0008");
+        let keeper = Keeper::with(ActorOptions::new().name("keeper")).remote();
+        keeper.ready().await?;
+        let unknown = state::why("keeepr").await.expect_err("there is no such actor");
+        let near = vec!["keeper".to_owned()];
+        let (kind, which) = ("actor".to_owned(), "keeepr".to_owned());
+        assert_eq!(unknown, Error::UnknownName { kind, which, near });
+        assert_eq!(unknown.to_string(), "there is no actor `keeepr`; is `keeper` meant?");
         Ok(())
     })
     .await

@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) state: TaskState,
     /// How many wait for the answer.
     pub(crate) waiters: usize,
+    /// Which object the answer is to be, while it is there.
+    pub(crate) object: Option<usize>,
 }
 
 /// The calls to one actor that have no answer yet, each in a place of its own.

@@ -82,6 +82,11 @@ pub(crate) fn named(
         known.push(base.to_owned());
         open.extend(probe.children().into_iter().rev());
     }
+    // Whoever asked another process for it may have been given it back: it is meant, and not what stands in for it.
+    let lives = |probe: &Arc<Probe>| probe.host().is_none();
+    let living: Vec<_> = found.iter().filter(|probe| lives(probe)).map(|one| one.actor()).collect();
+    found
+        .retain(|probe| lives(probe) || probe.actor().is_none_or(|id| !living.contains(&Some(id))));
     (found, known)
 }
 

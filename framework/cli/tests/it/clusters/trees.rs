@@ -187,6 +187,12 @@ fn what_a_worker_has_created_is_shown_below_the_actor_or_the_task_that_did() {
     let (_, hosts) = owners();
     assert_eq!(hosts.len(), expected.len());
     assert!(hosts.iter().all(|host| host.contains("node-1")), "{hosts:?}");
+    // Its worker is full: it has asked the program for it, and was given it back.
+    for (word, answer) in [("why", "running"), ("actor", "chick")] {
+        let (out, err, code) = cluster.raytree(&[word, "chick"]);
+        assert_eq!((&*err, code), ("", 0), "{word}");
+        assert!(out.contains(answer), "{out}");
+    }
     std::fs::write(&gate, "").expect("a file");
     assert_eq!(driver.run(brood), 2);
     until("the end of the task", || owners().0 == expected[..3]);

@@ -24,7 +24,7 @@ pub(crate) fn find(
     let which = asked(request);
     let path = walk::from_root(which, root.name());
     let missed = match walk::find(vec![Arc::clone(root)], &path) {
-        Ok(probe) => return say(&probe),
+        Ok(probe) => return say(&living(root, probe)),
         Err(missed) => missed,
     };
     let (named, known) = named(root, which, false);
@@ -88,6 +88,13 @@ pub(crate) fn named(
     found
         .retain(|probe| lives(probe) || probe.actor().is_none_or(|id| !living.contains(&Some(id))));
     (found, known)
+}
+
+/// The same actor where it lives, if that is in this process, too: it has the path of what stands in for it.
+fn living(root: &Arc<Probe>, probe: Arc<Probe>) -> Arc<Probe> {
+    let Some(id) = probe.actor().filter(|_| probe.host().is_some()) else { return probe };
+    let (same, _) = named(root, &id.to_string(), false);
+    same.into_iter().find(|one| one.host().is_none()).unwrap_or(probe)
 }
 
 /// The seam through which a path leads, and the rest of it.

@@ -188,7 +188,7 @@ fn what_a_worker_has_created_is_shown_below_the_actor_or_the_task_that_did() {
     assert_eq!(hosts.len(), expected.len());
     assert!(hosts.iter().all(|host| host.contains("node-1")), "{hosts:?}");
     // Its worker is full: it has asked the program for it, and was given it back.
-    for (word, answer) in [("why", "running"), ("actor", "chick")] {
+    for (word, answer) in [("why", "it runs, and has nothing to do"), ("actor", "chick#3")] {
         let (out, err, code) = cluster.raytree(&[word, "chick"]);
         assert_eq!((&*err, code), ("", 0), "{word}");
         assert!(out.contains(answer), "{out}");

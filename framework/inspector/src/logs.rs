@@ -180,8 +180,10 @@ fn everywhere(
                 let weight = |refused: &Refused| match refused {
                     Refused::NoSuchPath { .. } => 0,
                     Refused::Unreadable { .. } => 1,
-                    Refused::NoLog { .. } => 2,
-                    _ => 3,
+                    // Whoever only stands in for it knows less than the process it lives in.
+                    Refused::LivesElsewhere { .. } => 2,
+                    Refused::NoLog { .. } => 3,
+                    _ => 4,
                 };
                 if weight(&why) > refused.as_ref().map_or(0, weight) {
                     refused = Some(why);

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raytree_supervise::Probe;
-use raytree_types::inspect::{Answer, Refused, Request};
+use raytree_types::inspect::{Answer, Refused, Request, TreeRow};
 use raytree_types::limits;
 
 use crate::near::near;
 use crate::walk;
 use crate::whole::{Seam, ask_all, seams};
+
+/// What a worker calls the host of those that it has from its program: `system/src/cluster/worker.rs`.
+const THE_PROGRAM: &str = "the program";
 
 /// What is said of one actor of this process, or by the process that has it.
 ///
@@ -141,9 +144,7 @@ fn whereabouts<'a>(
         let reason = format!("`{which}` may be where nobody answers: {}", silent.join(", "));
         return Err(Refused::Unreadable { reason });
     }
-    if found.len() > 1 && found.iter().any(|(_, detail)| detail.row.host.is_some()) {
-        found.retain(|(_, detail)| detail.row.host.is_some());
-    }
+    decide(&mut found, |(_, detail)| &detail.row);
     if found.len() > 1 {
         let paths = found.iter().map(|(seam, detail)| grafted(&seam.mirror.path(), &detail.path));
         return Err(ambiguous(which, paths));
@@ -153,6 +154,20 @@ fn whereabouts<'a>(
         let rest = detail.path.split_once('/').map_or("", |(_root, rest)| rest);
         (seam, rest.to_owned())
     }))
+}
+
+/// Of one that lives in one process and stands in for itself in others, the one who decides on its lives stays: it knows which
+/// process it lives in, and not only that its program does.
+fn decide<T>(found: &mut Vec<T>, row: impl Fn(&T) -> &TreeRow) {
+    if found.len() > 1 && found.iter().any(|one| row(one).host.is_some()) {
+        found.retain(|one| row(one).host.is_some());
+    }
+    let id = found.first().and_then(|one| row(one).id);
+    let is_one = id.is_some() && found.iter().all(|one| row(one).id == id);
+    let knows = |one: &T| row(one).host.as_deref() != Some(THE_PROGRAM);
+    if is_one && found.iter().any(knows) {
+        found.retain(knows);
+    }
 }
 
 /// An answer of a process whose mirror is there, in the words of this one.
@@ -198,4 +213,34 @@ pub(crate) fn closest(missed: Refused, which: &str, known: &[String]) -> Refused
 pub(crate) fn ambiguous(which: &str, paths: impl Iterator<Item = String>) -> Refused {
     let paths = paths.take(limits::INSPECT_NEAR_MAX).collect();
     Refused::Ambiguous { which: which.to_owned(), paths }
+}
+
+#[cfg(test)]
+mod tests {
+    use raytree_types::{ActorIds, RuntimeId};
+
+    use super::*;
+
+    #[test]
+    fn of_one_that_stands_in_for_itself_the_one_who_decides_is_meant() {
+        let ids = ActorIds::new(RuntimeId::next());
+        let ids = [ids.next(), ids.next()];
+        let row = |number: usize, host: Option<&str>| TreeRow {
+            id: Some(ids[number]),
+            host: host.map(str::to_owned),
+            ..TreeRow::named(0, "fork")
+        };
+        let decided = |rows: &[(usize, Option<&str>)]| {
+            let mut rows: Vec<_> = rows.iter().map(|(number, host)| row(*number, *host)).collect();
+            decide(&mut rows, |row| row);
+            rows.into_iter().map(|row| row.host.unwrap_or_default()).collect::<Vec<_>>()
+        };
+        // Where it lives, who has asked for it, and their program.
+        let one = [(0, None), (0, Some(THE_PROGRAM)), (0, Some("job-1 on second"))];
+        assert_eq!(decided(&one), ["job-1 on second"]);
+        assert_eq!(decided(&one[..2]), [THE_PROGRAM]);
+        assert_eq!(decided(&one[..1]), [""]);
+        let two = [(0, Some(THE_PROGRAM)), (1, Some("job-1 on second"))];
+        assert_eq!(decided(&two).len(), 2, "they are two");
+    }
 }

@@ -25,9 +25,10 @@ Exit codes:
   2  nothing runs, or the head cannot be reached
 
 Each line begins with `out` or `err`, unless one of them alone is asked for: standard output comes first. A program itself, and
-a head or a node that was started by hand, write to where they were started. A process that has ended is found by its number.")]
+a head or a node that was started by hand, write to where they were started. A process that has ended is found by its number.
+Of a task all is printed that the process has written in which it ran last.")]
 pub struct LogsArgs {
-    /// Who lives there: a path of the tree, the name or the id of an actor, a node, or the number of the process
+    /// Who lives there: a path of the tree, the name or the id of an actor, the id of a task, a node, or the number of the process
     pub which: String,
     /// Where to look
     #[command(flatten)]

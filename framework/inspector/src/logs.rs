@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use raytree_supervise::{NoWay, Probe};
 use raytree_types::inspect::{Answer, LogQuery, LogText, Refused, Request};
+use raytree_types::state::{Filter, Rows, StateQuery, What};
 
 use crate::Inspected;
 use crate::search::{ambiguous, closest, named, through};
@@ -58,6 +59,10 @@ pub(crate) fn of(
         return read(own)
             .or_else(|refused| everywhere(&seams, query, within).unwrap_or(Err(refused)));
     }
+    if let Some(host) = task(inspected, &query.which) {
+        let Some(host) = host else { return read(Whose::Own) };
+        return there(inspected, root, &about(query, &place(&host)), &host, within);
+    }
     let path = walk::from_root(&query.which, root.name());
     let found = match walk::find(vec![Arc::clone(root)], &path) {
         Ok(probe) => Ok(what(&probe, &seams)),
@@ -94,14 +99,48 @@ pub(crate) fn of(
             }
             match everywhere(&seams, query, within) {
                 // Whoever holds it says where it lives, and that is somewhere else below this process.
-                Some(Err(Refused::LivesElsewhere { which, host })) => {
-                    let there = everywhere(&seams, &about(query, &which), within);
-                    there.unwrap_or(Err(Refused::LivesElsewhere { which, host }))
+                Some(Err(Refused::LivesElsewhere { which, host })) if which != query.which => {
+                    there(inspected, root, &about(query, &which), &host, within)
                 }
                 Some(said) => said,
                 None => Err(missed),
             }
         }
+    }
+}
+
+/// The same of somebody of whom only it is known on which host he is: he may be below this process, or not.
+fn there(
+    inspected: &Weak<dyn Inspected>,
+    root: &Arc<Probe>,
+    query: &LogQuery,
+    host: &str,
+    within: Duration,
+) -> Result<LogText, Refused> {
+    of(inspected, root, query, within).map_err(|refused| match refused {
+        Refused::NoSuchPath { .. } => {
+            Refused::LivesElsewhere { which: query.which.clone(), host: host.to_owned() }
+        }
+        refused => refused,
+    })
+}
+
+/// Where the last attempt of a task runs or ran, if this process has submitted it: in itself, or on a host.
+fn task(inspected: &Weak<dyn Inspected>, which: &str) -> Option<Option<String>> {
+    if !which.starts_with("task-") {
+        return None;
+    }
+    let filters = vec![Filter::is("id", which)];
+    let query = StateQuery { filters, whole: false, ..StateQuery::all(What::Tasks) };
+    let Rows::Tasks(list) = inspected.upgrade()?.lists(&query) else { return None };
+    list.rows.into_iter().max_by_key(|task| task.attempt).map(|task| task.host)
+}
+
+/// Where in a tree the process is that is called so: a worker by its job and its node.
+fn place(host: &str) -> String {
+    match host.split_once(" on ") {
+        Some((job, node)) => format!("node_pool/{node}/workers/{job}"),
+        None => host.to_owned(),
     }
 }
 

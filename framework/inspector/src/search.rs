@@ -4,15 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raytree_supervise::Probe;
-use raytree_types::inspect::{Answer, Refused, Request, TreeRow};
+use raytree_types::inspect::{Answer, Refused, Request, THE_PROGRAM, TreeRow};
 use raytree_types::limits;
 
 use crate::near::near;
 use crate::walk;
 use crate::whole::{Seam, ask_all, seams};
-
-/// What a worker calls the host of those that it has from its program: `system/src/cluster/worker.rs`.
-const THE_PROGRAM: &str = "the program";
 
 /// What is said of one actor of this process, or by the process that has it.
 ///

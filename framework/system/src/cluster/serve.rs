@@ -9,6 +9,7 @@ use std::thread;
 
 use raytree_process::cluster::Posting;
 use raytree_process::{Assignment, ENDED, Heard, Link as Line};
+use raytree_types::inspect::THE_PROGRAM;
 use raytree_types::{Resources, Result, limits};
 use raytree_wire::Listener;
 
@@ -121,7 +122,7 @@ fn linked((line, runtime): (&Line, &Runtime), link: Arc<Link>, service: &Service
         return;
     };
     drain::when_asked(line, shared, &link);
-    let program = Arc::new(Peer::new("the program".to_owned(), all.clone()));
+    let program = Arc::new(Peer::new(THE_PROGRAM.to_owned(), all.clone()));
     program.comes_up(link);
     _ = shared.program.set(program);
 }

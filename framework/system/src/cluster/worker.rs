@@ -13,6 +13,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use raytree_process::Link as Line;
 use raytree_process::cluster::{Greeting, Posting};
+use raytree_types::inspect::THE_PROGRAM;
 use raytree_types::{Resources, limits};
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream, Tls, Token};
 
@@ -109,9 +110,9 @@ fn serves(line: &Line, runtime: &Runtime, stream: Stream) {
         exit(ORPHANED)
     };
     // There before the first question comes. Set once, by its one driver.
-    let program = Arc::new(Peer::boundless("the program".to_owned()));
+    let program = Arc::new(Peer::boundless(THE_PROGRAM.to_owned()));
     _ = runtime.shared().program.set(Arc::clone(&program));
-    match Link::start("the program", stream, runtime.shared(), gone) {
+    match Link::start(THE_PROGRAM, stream, runtime.shared(), gone) {
         Ok(link) => {
             drain::when_asked(line, runtime.shared(), &link);
             if let Some(neighbours) = runtime.shared().neighbours.get() {

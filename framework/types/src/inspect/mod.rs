@@ -28,7 +28,7 @@ pub use event::{Event, EventKind, EventQuery, Events, Missing, Story, StoryStep}
 pub use logs::{LogMark, LogQuery, LogText};
 pub(crate) use protocol::nearest;
 pub use protocol::{Answer, Asked, Refused, Reply, Request, Role, Versioned};
-pub use tree::{Edit, Misfit, ProcessRow, Selection, TreeChanges, TreeRow, TreeRows};
+pub use tree::{Edit, Misfit, ProcessRow, Selection, THE_PROGRAM, TreeChanges, TreeRow, TreeRows};
 pub use wait::{Circle, Party, Wait, Who};
 
 /// Version of these records and of the protocol that carries them; raised when a field changes its meaning.

@@ -43,6 +43,9 @@ pub struct TreeRows {
     pub more: u64,
 }
 
+/// What the host of an actor is called that a worker has from its program: which process it lives in is known to that.
+pub const THE_PROGRAM: &str = "the program";
+
 /// One actor of a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeRow {

@@ -38,6 +38,13 @@ fn what_a_worker_writes_is_printed_by_its_driver_and_kept_by_its_node() {
     let said = printed.strip_prefix("(job-1 pid=").and_then(|rest| rest.split_once(','));
     let (pid, rest) = said.unwrap_or_else(|| panic!("{printed}"));
     assert_eq!(rest, " node=node-1) from far away");
+    let (tasks, _, _) = cluster.raytree(&["tasks", "--where", "host=job-1 on node-1"]);
+    let row = tasks.lines().nth(1).unwrap_or_else(|| panic!("no task: {tasks}"));
+    let task = row.split_whitespace().next().expect("an id");
+    let (out, err, code) = cluster.raytree(&["logs", task, "--err", "--tail", "1"]);
+    assert_eq!((&*out, code), ("from far away again\n", 0), "{task}: {err}");
+    let unknown = cluster.raytree(&["logs", "task-1-ffffff"]);
+    assert!(unknown.1.contains("task-1-ffffff") && unknown.2 == 1, "{unknown:?}");
     program.ends();
     let kept = walk(&cluster.folder.path().join("logs"));
     let name = format!("job-1_on_node-1-{pid}.err");

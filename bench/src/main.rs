@@ -19,6 +19,7 @@ mod recovery;
 mod report;
 mod rl;
 mod soak;
+mod spill;
 
 use std::time::Duration;
 

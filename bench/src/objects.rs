@@ -10,6 +10,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "put_100MB_shared", run: put_large },
     Row { name: "get_100MB_shared", run: get_large },
     Row { name: "put_1KB_shared_rate", run: put_small },
+    Row { name: "spill_write", run: crate::spill::write },
+    Row { name: "spill_read", run: crate::spill::read },
 ];
 
 const LARGE: usize = 100_000_000;

@@ -52,6 +52,10 @@
 //! A page of shared memory that nobody has touched yet costs eight times what it costs to copy into it. So memory is used again as
 //! soon as it is free, the newest first; it is never given back to the system while the store lives; and pages are touched ahead of
 //! need, a little beyond the most that was ever used ([`Store::touch_ahead`]).
+//!
+//! # What there is no memory for
+//!
+//! Files of objects are in [`spill`]. Nobody puts objects there yet.
 
 pub mod allocator;
 pub mod books;
@@ -60,6 +64,7 @@ mod copy;
 mod descriptors;
 mod memory;
 mod pins;
+pub mod spill;
 mod store;
 
 pub use books::{ClientId, Fault, Lease, Refused, Sealed, Terms, Used};

@@ -3,3 +3,6 @@
 
 mod clients;
 mod deaths;
+mod spill;
+mod spill_faults;
+mod spill_lives;

@@ -27,3 +27,32 @@ pub const STORE_SMALL_MAX: u64 = STORE_SLAB / 4;
 
 /// From so many bytes on, what is written to a store goes past the caches: it would not stay there, and need not be read first.
 pub const STORE_STREAMED_MIN: usize = 1 << 20;
+
+/// Small objects are spilled together, into files of so many bytes at most: a disk that turns is then busy writing, and not seeking. Ray's
+/// figure.
+pub const SPILL_FUSED: u64 = 100 << 20;
+
+/// Objects in one spill file: whoever frees them one by one has one file to be asked about. Ray's figure.
+pub const SPILL_FUSED_OBJECTS: usize = 2000;
+
+/// Objects that are spilled at once, as many as a store can have: what is known of each takes about 100 bytes of memory.
+pub const SPILL_OBJECTS_MAX: usize = STORE_OBJECTS_MAX as usize;
+
+/// A spilled object has a checksum for each so many bytes: so that they are still in the caches when they are written or were read, and a
+/// part of an object can be read without the rest.
+pub const SPILL_CHUNK: u64 = 1 << 20;
+
+/// What is gathered before it is written to a spill file, in bytes; what is longer is written from where it lies.
+pub const SPILL_BUFFER: usize = 256 << 10;
+
+/// So much of a file system is left free by what is spilled to it, in percent: others write there, too. Ray's figure.
+pub const SPILL_RESERVE_PERCENT: u64 = 5;
+
+/// A spill file of which less than this is still needed, in percent, is worth writing anew: that costs no more than it gives back.
+pub const SPILL_LIVE_MIN_PERCENT: u64 = 50;
+
+/// Such files that are named at once, each with its objects: enough work for a while.
+pub const SPILL_WASTEFUL_MAX: usize = 16;
+
+/// Folders of crashed stores that one opening removes in each place, so that no start waits for all that was ever left there.
+pub const SPILL_SWEPT_MAX: usize = 256;

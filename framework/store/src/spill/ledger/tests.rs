@@ -1,0 +1,322 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FUSED: u64 = 1024;
+
+fn wanted(first: u128, lens: &[u64]) -> Vec<Wanted> {
+    (first..).zip(lens).map(|(key, len)| Wanted { key: Key(key), len: *len }).collect()
+}
+
+fn ledger(folders: usize, quota: Option<u64>) -> Ledger {
+    Ledger::new(folders, Rules { quota, fused: FUSED })
+}
+
+#[test]
+fn sp_5_small_objects_are_fused_and_large_ones_are_alone() {
+    let mut ledger = ledger(1, None);
+    // Records of 128, 128, 4096, 832, 128 bytes.
+    let drafts = ledger.plan(&wanted(0, &[60, 0, 4000, 700, 60]), &[Some(u64::MAX)]).unwrap();
+    let files: Vec<_> = drafts.iter().map(|one| (one.objects.clone(), one.bytes)).collect();
+    assert_eq!(span(0), 64, "an object of no bytes is its header");
+    let expected = [(vec![2], span(4000)), (vec![0, 1, 3], 128 + 64 + 768), (vec![4], 128)];
+    assert_eq!(files, expected);
+    let many = vec![0; limits::SPILL_FUSED_OBJECTS + 1];
+    let mut large = Ledger::new(1, Rules::default());
+    let drafts = large.plan(&wanted(0, &many), &[Some(u64::MAX)]).unwrap();
+    let counts: Vec<_> = drafts.iter().map(|one| one.objects.len()).collect();
+    assert_eq!(counts, [limits::SPILL_FUSED_OBJECTS, 1]);
+}
+
+#[test]
+fn folders_are_used_in_turn_and_full_ones_are_passed_over() {
+    let mut ledger = ledger(3, None);
+    let mut next = |usable: [Option<u64>; 3]| {
+        ledger.plan(&wanted(0, &[10]), &usable).map(|drafts| drafts[0].folder)
+    };
+    let endless = Some(u64::MAX);
+    assert_eq!(next([endless; 3]), Ok(0));
+    assert_eq!(next([endless; 3]), Ok(1));
+    assert_eq!(next([endless, endless, Some(127)]), Ok(0));
+    assert_eq!(next([endless, None, Some(128)]), Ok(2));
+    let no_room = NoPlan::NoRoom { folder: 1, needed: 128, free: 100 };
+    assert_eq!(next([None, Some(128 + 100), Some(128 + 9)]), Err(no_room), "others are written");
+    assert_eq!(next([None; 3]), Err(NoPlan::NoFolder));
+}
+
+#[test]
+fn sp_1_what_a_plan_uses_is_not_there_for_the_rest_of_it() {
+    let mut ledger = ledger(1, Some(300));
+    let all = [Some(u64::MAX)];
+    let two = wanted(0, &[FUSED, FUSED]);
+    let needed = span(FUSED);
+    let no_room = NoPlan::NoRoom { folder: 0, needed, free: 300 };
+    assert_eq!(ledger.plan(&two, &all), Err(no_room));
+    assert_eq!(ledger.used()[0].bytes, 0, "nothing is planned by half");
+    let drafts = ledger.plan(&wanted(0, &[60, 60]), &all).unwrap();
+    let no_room = NoPlan::NoRoom { folder: 0, needed: 128, free: 300 - 256 };
+    assert_eq!(ledger.plan(&wanted(2, &[60]), &all), Err(no_room));
+    ledger.abandon(&drafts);
+    assert!(ledger.plan(&wanted(2, &[60]), &all).is_err(), "its file is still there");
+    ledger.removed(drafts[0].file);
+    assert!(ledger.plan(&wanted(2, &[60]), &all).is_ok());
+}
+
+#[test]
+fn what_is_not_there_is_neither_found_nor_removed_twice() {
+    let mut ledger = ledger(1, None);
+    let objects = wanted(7, &[60, 60]);
+    let drafts = ledger.plan(&objects, &[Some(u64::MAX)]).unwrap();
+    let file = drafts[0].file;
+    let early = Extent { file, offset: 0, len: 60, checksum: 1 };
+    assert_eq!(ledger.find(Key(7), &early), Err(Gone), "it is not written");
+    let at = ledger.written(&drafts, &objects, &[1, 2]);
+    assert_eq!((at[0], ledger.find(Key(7), &at[0])), (early, Ok(0)));
+    assert_eq!(ledger.find(Key(8), &at[0]), Err(Gone));
+    assert_eq!(ledger.find(Key(7), &Extent { checksum: 2, ..at[0] }), Err(Gone));
+    assert_eq!(ledger.find(Key(7), &Extent { offset: 64, ..at[0] }), Err(Gone));
+    assert_eq!(ledger.remove(Key(7), &at[0]), Ok(None));
+    assert_eq!(ledger.remove(Key(7), &at[0]), Err(Gone));
+    assert_eq!(ledger.remove(Key(8), &at[1]), Ok(Some((0, file))));
+    assert_eq!((ledger.find(Key(8), &at[1]), ledger.dead()), (Err(Gone), vec![(0, file)]));
+    ledger.removed(file);
+    ledger.removed(file);
+    assert_eq!(ledger.used(), [UsedFolder::default()]);
+}
+
+#[test]
+fn a_file_of_which_little_is_needed_is_wasteful() {
+    let mut ledger = ledger(1, None);
+    let objects = wanted(0, &[60, 60, 60, 60, 700]);
+    let drafts = ledger.plan(&objects, &[Some(u64::MAX)]).unwrap();
+    let at = ledger.written(&drafts, &objects, &[0; 5]);
+    assert_eq!(drafts.len(), 2);
+    for index in [0, 2] {
+        ledger.remove(Key(index as u128), &at[index]).unwrap();
+    }
+    assert_eq!(ledger.wasteful(), [], "half of it is needed");
+    ledger.remove(Key(1), &at[1]).unwrap();
+    let expected =
+        Wasteful { file: at[0].file, bytes: 512, live: 128, objects: vec![(Key(3), at[3])] };
+    assert_eq!(ledger.wasteful(), [expected]);
+    ledger.remove(Key(3), &at[3]).unwrap();
+    assert_eq!(ledger.wasteful(), [], "a dead one is removed, not written anew");
+}
+
+#[test]
+fn the_most_wasteful_files_are_named_first_and_not_all_at_once() {
+    let mut ledger = Ledger::new(1, Rules::default());
+    for round in 0..20 {
+        let objects = wanted(0, &[0, 64 * round + 124]);
+        let drafts = ledger.plan(&objects, &[Some(u64::MAX)]).unwrap();
+        let at = ledger.written(&drafts, &objects, &[0; 2]);
+        ledger.remove(Key(1), &at[1]).unwrap();
+    }
+    let gains: Vec<_> = ledger.wasteful().iter().map(|one| one.bytes - one.live).collect();
+    let expected: Vec<_> = (4..20).rev().map(|round| 64 * round + 192).collect();
+    assert_eq!((gains.len(), gains), (limits::SPILL_WASTEFUL_MAX, expected));
+}
+
+#[test]
+fn there_are_no_more_objects_than_there_can_be() {
+    let mut ledger = ledger(1, None);
+    ledger.objects_max = 3;
+    let drafts = ledger.plan(&wanted(0, &[1, 2]), &[Some(u64::MAX)]).unwrap();
+    let too_many = Err(NoPlan::TooMany { spilled: 2 });
+    assert_eq!(ledger.plan(&wanted(2, &[1, 2]), &[Some(u64::MAX)]), too_many);
+    ledger.abandon(&drafts);
+    assert!(ledger.plan(&wanted(2, &[1, 2, 3]), &[Some(u64::MAX)]).is_ok());
+}
+
+/// What happens to a ledger. Numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Begin(Vec<u64>),
+    Finish(usize),
+    /// One of its files is not written, and the folder is left out or not.
+    Fail(usize, bool),
+    Remove(usize),
+    /// The disk removes nothing from now on, or again.
+    Stuck(bool),
+    /// Others write to the disk.
+    Others(usize, u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let len = prop_oneof![0..300_u64, Just(0), 900..1100_u64, 0..5000_u64];
+    prop_oneof![
+        4 => prop::collection::vec(len, 0..8).prop_map(Step::Begin),
+        4 => any::<usize>().prop_map(Step::Finish),
+        2 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(at, out)| Step::Fail(at, out)),
+        6 => any::<usize>().prop_map(Step::Remove),
+        1 => any::<bool>().prop_map(Step::Stuck),
+        1 => (any::<usize>(), 0..20_000_u64).prop_map(|(at, bytes)| Step::Others(at, bytes)),
+    ]
+}
+
+const DISK: u64 = 20_000;
+const QUOTA: u64 = 15_000;
+const FOLDERS: usize = 3;
+
+/// Disks and what is on them, beside the ledger.
+struct World {
+    ledger: Ledger,
+    /// How long, in which folder.
+    files: BTreeMap<FileId, (usize, u64)>,
+    others: [u64; FOLDERS],
+    writes: Vec<(Vec<Draft>, Vec<Wanted>)>,
+    objects: Vec<(Key, Extent)>,
+    keys: u128,
+    is_stuck: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let (files, writes, objects) = Default::default();
+        let ledger = ledger(FOLDERS, Some(QUOTA));
+        Self { ledger, files, others: [0; 3], writes, objects, keys: 0, is_stuck: false }
+    }
+
+    fn on_disk(&self, folder: usize) -> u64 {
+        self.files.values().filter(|(at, _)| *at == folder).map(|(_, bytes)| bytes).sum()
+    }
+
+    fn usable(&self) -> Vec<Option<u64>> {
+        let free = |at: usize| (DISK - self.others[at]).saturating_sub(self.on_disk(at));
+        (0..FOLDERS).map(|at| Some(free(at))).collect()
+    }
+
+    fn put(&mut self, draft: &Draft) {
+        assert!(draft.bytes <= self.usable()[draft.folder].unwrap(), "SP-1: no room on the disk");
+        let before = self.files.insert(draft.file, (draft.folder, draft.bytes));
+        assert_eq!(before, None, "a number is given once");
+    }
+
+    fn clean(&mut self) {
+        for (folder, file) in self.ledger.dead() {
+            if !self.is_stuck {
+                let on_disk = self.files.remove(&file);
+                assert!(on_disk.is_none_or(|(at, _)| at == folder));
+                self.ledger.removed(file);
+            }
+        }
+    }
+
+    fn begin(&mut self, lens: &[u64]) {
+        let objects = wanted(self.keys, lens);
+        self.keys += lens.len() as u128;
+        let usable = self.usable();
+        if let Ok(drafts) = self.ledger.plan(&objects, &usable) {
+            for draft in &drafts {
+                let is_one = draft.objects.len() == 1 && draft.bytes > FUSED;
+                assert!(is_one || draft.bytes <= FUSED, "SP-5: {draft:?}");
+                let bytes = draft.objects.iter().map(|at| span(objects[*at].len)).sum::<u64>();
+                assert_eq!(draft.bytes, bytes, "SP-2");
+            }
+            self.writes.push((drafts, objects));
+        }
+    }
+
+    fn finish(&mut self, at: usize) {
+        let (drafts, objects) = self.writes.swap_remove(at);
+        drafts.iter().for_each(|draft| self.put(draft));
+        let sums: Vec<_> = (0..objects.len() as u32).collect();
+        let extents = self.ledger.written(&drafts, &objects, &sums);
+        for ((one, at), sum) in objects.iter().zip(extents).zip(sums) {
+            assert_eq!((at.len, at.checksum), (one.len, sum));
+            self.objects.push((one.key, at));
+        }
+    }
+
+    fn fail(&mut self, at: usize, is_left_out: bool) {
+        let (drafts, _) = self.writes.swap_remove(at);
+        let failed = at.checked_rem(drafts.len()).unwrap_or(0);
+        drafts[..failed].iter().for_each(|draft| self.put(draft));
+        self.ledger.abandon(&drafts);
+        if let Some(draft) = drafts.get(failed).filter(|_| is_left_out) {
+            self.ledger.leave_out(draft.folder);
+        }
+    }
+
+    fn remove(&mut self, at: usize) {
+        let (key, extent) = self.objects.swap_remove(at);
+        let dead = self.ledger.remove(key, &extent).unwrap();
+        let is_empty = !self.objects.iter().any(|(_, other)| other.file == extent.file);
+        assert_eq!(dead.map(|(_, file)| file), is_empty.then_some(extent.file), "SP-3");
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Begin(lens) => self.begin(lens),
+            Step::Finish(_) | Step::Fail(..) if self.writes.is_empty() => {}
+            Step::Finish(at) => self.finish(at % self.writes.len()),
+            Step::Fail(at, out) => self.fail(at % self.writes.len(), *out),
+            Step::Remove(_) if self.objects.is_empty() => {}
+            Step::Remove(at) => self.remove(at % self.objects.len()),
+            Step::Stuck(is_stuck) => self.is_stuck = *is_stuck,
+            Step::Others(at, bytes) => {
+                // Not what is promised: they would have to be quick between a look and a write.
+                let promised = self.ledger.used()[at % FOLDERS].bytes;
+                self.others[at % FOLDERS] = *bytes.min(&DISK.saturating_sub(promised));
+            }
+        }
+        self.clean();
+        self.check();
+    }
+
+    fn check(&self) {
+        let used = self.ledger.used();
+        let mut files: BTreeMap<FileId, Vec<Extent>> = BTreeMap::new();
+        for (key, at) in &self.objects {
+            assert_eq!(self.ledger.find(*key, at), Ok(self.files[&at.file].0));
+            files.entry(at.file).or_default().push(*at);
+        }
+        for (folder, used) in used.iter().enumerate() {
+            let on_disk = self.on_disk(folder);
+            let here = || files.iter().filter(|(file, _)| self.files[file].0 == folder);
+            let live = here().flat_map(|(_, objects)| objects).map(|at| span(at.len)).sum::<u64>();
+            assert!(on_disk <= used.bytes && used.bytes <= QUOTA, "SP-1: {used:?}");
+            assert_eq!((live, here().map(|(_, all)| all.len()).sum()), (used.live, used.objects));
+        }
+        for (file, mut objects) in files {
+            objects.sort_by_key(|at| at.offset);
+            let ends = objects.iter().map(|at| at.offset + span(at.len));
+            let begins = objects.iter().map(|at| at.offset).skip(1).chain([self.files[&file].1]);
+            assert!(ends.zip(begins).all(|(end, next)| end <= next), "SP-2: {objects:?}");
+        }
+    }
+
+    fn end(mut self) {
+        self.is_stuck = false;
+        while !self.writes.is_empty() {
+            self.fail(0, false);
+        }
+        while !self.objects.is_empty() {
+            self.remove(0);
+        }
+        self.clean();
+        self.check();
+        assert!(self.files.is_empty(), "SP-3: {:?}", self.files);
+        let is_nothing = |one: &UsedFolder| one.bytes + one.live == 0 && one.files == 0;
+        assert!(self.ledger.used().iter().all(is_nothing), "SP-4: {:?}", self.ledger.used());
+        assert!(self.ledger.folders.iter().all(|folder| folder.unwritten == 0), "SP-4");
+        assert_eq!(self.ledger.objects, 0, "SP-4");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn sp_1_sp_2_sp_3_sp_4_sp_5_hold_whatever_fails(steps in prop::collection::vec(step(), 1..80)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.step(step);
+        }
+        let numbers: BTreeSet<_> = world.objects.iter().map(|(key, _)| *key).collect();
+        prop_assert_eq!(numbers.len(), world.objects.len());
+        world.end();
+    }
+}

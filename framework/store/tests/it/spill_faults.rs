@@ -1,0 +1,271 @@
+//! Places that fail in the midst of it: nothing is half there, and what was there before stays.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use raytree_store::spill::{Device, FileId, Key, Room, Rules, Spill, SpillError};
+
+use crate::spill::{bytes, read, write};
+
+/// What is wrong with a place.
+#[derive(Debug, Default)]
+struct Faults {
+    /// After so many more bytes each write fails.
+    bytes_left: Option<(u64, io::ErrorKind)>,
+    /// A file that was written half cannot be removed at once.
+    keeps_halves: bool,
+    /// Nothing is removed.
+    keeps_all: bool,
+    /// Nobody knows how much room there is.
+    no_room: bool,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    files: BTreeMap<FileId, Vec<u8>>,
+    faults: Faults,
+}
+
+/// A place in memory. Clones are the same place.
+#[derive(Clone, Debug, Default)]
+struct Faulty(Arc<Mutex<Inside>>);
+
+impl Faulty {
+    fn with<T>(&self, done: impl FnOnce(&mut Inside) -> T) -> T {
+        done(&mut self.0.lock().unwrap())
+    }
+
+    fn faults(&self, faults: Faults) {
+        self.with(|inside| inside.faults = faults);
+    }
+
+    fn count(&self) -> usize {
+        self.with(|inside| inside.files.len())
+    }
+}
+
+struct Half<'a>(&'a Faulty, FileId);
+
+impl Write for Half<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.with(|inside| {
+            let mut count = bytes.len();
+            if let Some((left, kind)) = &mut inside.faults.bytes_left {
+                count = count.min(*left as usize);
+                *left -= count as u64;
+                if count == 0 && !bytes.is_empty() {
+                    return Err((*kind).into());
+                }
+            }
+            inside.files.entry(self.1).or_default().extend_from_slice(&bytes[..count]);
+            Ok(count)
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Device for Faulty {
+    fn name(&self, file: Option<FileId>) -> String {
+        file.map_or_else(|| "memory".to_owned(), |file| format!("memory/{}", file.0))
+    }
+
+    fn room(&self) -> io::Result<Room> {
+        let no_room = self.with(|inside| inside.faults.no_room);
+        if no_room { Err(io::ErrorKind::NotConnected.into()) } else { Ok(Room::ENDLESS) }
+    }
+
+    fn put(
+        &self,
+        file: FileId,
+        bytes: u64,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let done = write(&mut Half(self, file));
+        self.with(|inside| {
+            let len = inside.files.get(&file).map_or(0, Vec::len) as u64;
+            assert!(done.is_err() || len == bytes, "{len} of {bytes} bytes");
+            if done.is_err() && !inside.faults.keeps_halves {
+                inside.files.remove(&file);
+            }
+        });
+        done
+    }
+
+    fn get<'d>(&'d self, file: FileId, part: Range<u64>) -> io::Result<Box<dyn Read + 'd>> {
+        self.with(|inside| {
+            let whole = inside.files.get(&file).ok_or(io::ErrorKind::NotFound)?;
+            let part = whole[part.start as usize..part.end as usize].to_vec();
+            Ok(Box::new(io::Cursor::new(part)) as Box<dyn Read>)
+        })
+    }
+
+    fn remove(&self, file: FileId) -> io::Result<()> {
+        self.with(|inside| {
+            if inside.faults.keeps_all {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            inside.files.remove(&file).map(drop).ok_or(io::ErrorKind::NotFound.into())
+        })
+    }
+}
+
+fn over(places: &[&Faulty], rules: Rules) -> Spill {
+    Spill::over(places.iter().map(|place| Box::new((*place).clone()) as _).collect(), rules)
+}
+
+fn objects(first: u128, sizes: &[usize]) -> Vec<(Key, Vec<u8>)> {
+    (first..).zip(sizes).map(|(key, len)| (Key(key), bytes(key, *len))).collect()
+}
+
+const FULL: io::ErrorKind = io::ErrorKind::StorageFull;
+const BROKEN: io::ErrorKind = io::ErrorKind::Other;
+
+#[test]
+fn ss_1_ss_2_a_write_that_fails_after_any_number_of_bytes_leaves_nothing_and_harms_nothing() {
+    let place = Faulty::default();
+    let spill = over(&[&place], Rules { fused: 2000, ..Rules::default() });
+    let kept = objects(1, &[500, 0, 3000]);
+    let at = write(&spill, &kept).unwrap();
+    let used = spill.used();
+    // Three files: two fused ones and a large one.
+    let more = objects(10, &[700, 700, 2500, 700]);
+    let needed = 2 * 768 + 2624 + 768;
+    for left in 0..needed {
+        place.faults(Faults { bytes_left: Some((left, FULL)), ..Faults::default() });
+        let full = write(&spill, &more);
+        assert!(matches!(full, Err(SpillError::OutOfDisk { .. })), "after {left}: {full:?}");
+        assert_eq!((spill.used(), place.count()), (used.clone(), 2), "after {left} bytes");
+    }
+    for ((key, object), at) in kept.iter().zip(&at) {
+        assert!(read(&spill, *key, at).unwrap() == *object);
+    }
+    place.faults(Faults { bytes_left: Some((needed, FULL)), ..Faults::default() });
+    let at = write(&spill, &more).unwrap();
+    assert!(read(&spill, Key(13), &at[3]).unwrap() == more[3].1);
+    assert!(spill.failures().is_empty(), "a full place is not a broken one");
+}
+
+#[test]
+fn ss_1_what_one_place_cannot_take_others_do() {
+    let (one, other) = (Faulty::default(), Faulty::default());
+    let spill = over(&[&one, &other], Rules { fused: 0, ..Rules::default() });
+    let more = objects(1, &[100, 200, 300]);
+    // Full: passed over this time.
+    one.faults(Faults { bytes_left: Some((300, FULL)), ..Faults::default() });
+    let at = write(&spill, &more).unwrap();
+    assert_eq!((one.count(), other.count()), (0, 3));
+    assert!(read(&spill, Key(2), &at[1]).unwrap() == more[1].1);
+    one.faults(Faults::default());
+    write(&spill, &objects(4, &[1, 2])).unwrap();
+    assert_eq!((one.count(), other.count()), (1, 4), "it has room again");
+    // Broken: left out for good.
+    one.faults(Faults { bytes_left: Some((0, BROKEN)), ..Faults::default() });
+    write(&spill, &objects(6, &[1, 2])).unwrap();
+    one.faults(Faults::default());
+    write(&spill, &objects(8, &[1, 2])).unwrap();
+    assert_eq!((one.count(), other.count()), (1, 8));
+    let failures = spill.failures();
+    assert!(matches!(&failures[..], [SpillError::Io { doing: "write", .. }]), "{failures:?}");
+    // And the last one.
+    other.faults(Faults { no_room: true, ..Faults::default() });
+    let none = write(&spill, &objects(10, &[1]));
+    assert!(matches!(none, Err(SpillError::NoFolder { folders: 2 })), "{none:?}");
+    assert!(read(&spill, Key(2), &at[1]).unwrap() == more[1].1, "it can be read");
+}
+
+#[test]
+fn what_fails_for_want_of_memory_or_descriptors_is_no_fault_of_the_place() {
+    let place = Faulty::default();
+    let spill = over(&[&place], Rules::default());
+    place
+        .faults(Faults { bytes_left: Some((10, io::ErrorKind::OutOfMemory)), ..Faults::default() });
+    assert!(matches!(write(&spill, &objects(1, &[100])), Err(SpillError::Io { .. })));
+    place.faults(Faults::default());
+    write(&spill, &objects(1, &[100])).unwrap();
+    assert!(spill.failures().is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_is_counted_until_it_can() {
+    let place = Faulty::default();
+    let spill = over(&[&place], Rules { quota: Some(400), ..Rules::default() });
+    let at = write(&spill, &objects(1, &[200])).unwrap()[0];
+    place.faults(Faults { keeps_all: true, ..Faults::default() });
+    let stuck = spill.remove(Key(1), &at);
+    assert!(matches!(stuck, Err(SpillError::Io { doing: "remove", .. })), "{stuck:?}");
+    assert!(matches!(spill.remove(Key(1), &at), Err(SpillError::Gone { .. })), "it is gone");
+    assert_eq!((spill.used().bytes(), spill.used().live()), (320, 0));
+    assert!(matches!(spill.remove_dead(), Err(SpillError::Io { .. })));
+    let full = write(&spill, &objects(2, &[200]));
+    assert!(matches!(full, Err(SpillError::OutOfDisk { free: 80, .. })), "{full:?}");
+    place.faults(Faults::default());
+    write(&spill, &objects(2, &[200])).unwrap();
+    assert_eq!((spill.used().bytes(), place.count()), (320, 1));
+}
+
+#[test]
+fn ss_1_ss_2_hold_over_many_stories_of_faults() {
+    for seed in 0..300 {
+        story(seed);
+    }
+}
+
+fn story(seed: u64) {
+    let mut word = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut random = move |below: u64| {
+        word ^= word << 13;
+        word ^= word >> 7;
+        word ^= word << 17;
+        (word >> 20) % below
+    };
+    let places = [Faulty::default(), Faulty::default()];
+    let rules = Rules { fused: 1500, quota: Some(20_000) };
+    let spill = over(&[&places[0], &places[1]], rules);
+    let (mut known, mut next, mut written, mut failed) = (Vec::new(), 0, 0, 0);
+    for _ in 0..60 {
+        let place = &places[random(2) as usize];
+        match random(4) {
+            0 => place.faults(Faults {
+                bytes_left: (random(3) > 0).then(|| (random(6000), FULL)),
+                keeps_halves: random(3) == 0,
+                keeps_all: random(4) == 0,
+                no_room: false,
+            }),
+            1 | 2 => {
+                let sizes: Vec<_> = (0..random(6)).map(|_| random(2500) as usize).collect();
+                let more = objects(next, &sizes);
+                next += more.len() as u128;
+                match write(&spill, &more) {
+                    Ok(at) => {
+                        known.extend(more.into_iter().zip(at));
+                        written += 1;
+                    }
+                    Err(error) => {
+                        assert!(matches!(error, SpillError::OutOfDisk { .. }), "{seed}: {error}");
+                        failed += 1;
+                    }
+                }
+            }
+            _ if known.is_empty() => {}
+            _ => {
+                let ((key, _), at) = known.swap_remove(random(known.len() as u64) as usize);
+                // Its file may have to stay for a while.
+                _ = spill.remove(key, &at);
+                assert!(matches!(read(&spill, key, &at), Err(SpillError::Gone { .. })), "{seed}");
+            }
+        }
+        for ((key, object), at) in &known {
+            assert!(read(&spill, *key, at).unwrap() == *object, "{seed}: {key}");
+        }
+    }
+    assert!(written > 0 && (failed > 0 || written > 5), "{seed}: {written} {failed}");
+    places.iter().for_each(|place| place.faults(Faults::default()));
+    known.iter().for_each(|((key, _), at)| spill.remove(*key, at).unwrap());
+    spill.remove_dead().unwrap();
+    assert_eq!((places[0].count(), places[1].count(), spill.used().bytes()), (0, 0, 0), "{seed}");
+}

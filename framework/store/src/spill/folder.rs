@@ -217,3 +217,46 @@ fn is_file_name(name: &str) -> bool {
     let number = name.strip_suffix(SUFFIX);
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sl_1_a_young_folder_that_was_taken_for_one_that_was_left_is_not_used() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("raytree-spill-1-0");
+        // Before it has the file of its owner.
+        fs::create_dir(&path).unwrap();
+        assert_eq!(remove_if_left(&path).unwrap(), Some(0));
+        assert!(own_it(&path).unwrap().is_none());
+        // Between the making of that file and its lock.
+        fs::create_dir(&path).unwrap();
+        let name = path.join(OWNER);
+        let owner = File::create_new(&name).unwrap();
+        assert_eq!(remove_if_left(&path).unwrap(), Some(0));
+        assert!(is_locked_by_us(&owner).unwrap() && !is_at(&owner, &name));
+        // And somebody else has made another one of that name meanwhile.
+        fs::create_dir(&path).unwrap();
+        let other = own_it(&path).unwrap().unwrap();
+        assert!(is_at(&other, &name) && !is_at(&owner, &name));
+        // Locked: it lives.
+        assert_eq!(remove_if_left(&path).unwrap(), None);
+        let looked = OpenOptions::new().write(true).open(&name).unwrap();
+        assert!(!is_locked_by_us(&looked).unwrap());
+        drop(other);
+        assert_eq!(remove_if_left(&path).unwrap(), Some(0));
+    }
+
+    #[test]
+    fn a_folder_gets_a_name_that_nobody_has() {
+        let place = tempfile::tempdir().unwrap();
+        let folders = [(); 3].map(|()| Folder::new(place.path()).unwrap());
+        let names = folders.iter().map(|folder| folder.path().to_path_buf());
+        assert_eq!(names.collect::<std::collections::BTreeSet<_>>().len(), 3);
+        let (own, second) = (std::process::id(), folders[1].path().to_path_buf());
+        assert_eq!(second.file_name().unwrap(), &*format!("{PREFIX}{own}-1"));
+        drop(folders);
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+}

@@ -20,6 +20,17 @@ struct Faults {
     keeps_all: bool,
     /// Nobody knows how much room there is.
     no_room: bool,
+    /// Somebody else does this when a file is about to be read.
+    meanwhile: Meanwhile,
+}
+
+#[derive(Default)]
+struct Meanwhile(Option<Box<dyn FnOnce() + Send>>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Meanwhile").field(&self.0.is_some()).finish()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +108,9 @@ impl Device for Faulty {
     }
 
     fn get<'d>(&'d self, file: FileId, part: Range<u64>) -> io::Result<Box<dyn Read + 'd>> {
+        if let Some(done) = self.with(|inside| inside.faults.meanwhile.0.take()) {
+            done();
+        }
         self.with(|inside| {
             let whole = inside.files.get(&file).ok_or(io::ErrorKind::NotFound)?;
             let part = whole[part.start as usize..part.end as usize].to_vec();
@@ -209,6 +223,20 @@ fn a_file_that_cannot_be_removed_is_counted_until_it_can() {
 }
 
 #[test]
+fn what_is_removed_while_it_is_read_is_gone_and_its_place_is_not_broken() {
+    let place = Faulty::default();
+    let spill = Arc::new(over(&[&place], Rules::default()));
+    let at = write(&spill, &objects(1, &[200])).unwrap()[0];
+    let other = Arc::clone(&spill);
+    // Nothing is locked while a file is read, or this would wait for itself.
+    let meanwhile = Meanwhile(Some(Box::new(move || other.remove(Key(1), &at).unwrap())));
+    place.faults(Faults { meanwhile, ..Faults::default() });
+    let gone = read(&spill, Key(1), &at);
+    assert!(matches!(gone, Err(SpillError::Gone { offset: 0, .. })), "{gone:?}");
+    assert_eq!(place.count(), 0);
+}
+
+#[test]
 fn ss_1_ss_2_hold_over_many_stories_of_faults() {
     for seed in 0..300 {
         story(seed);
@@ -234,7 +262,7 @@ fn story(seed: u64) {
                 bytes_left: (random(3) > 0).then(|| (random(6000), FULL)),
                 keeps_halves: random(3) == 0,
                 keeps_all: random(4) == 0,
-                no_room: false,
+                ..Faults::default()
             }),
             1 | 2 => {
                 let sizes: Vec<_> = (0..random(6)).map(|_| random(2500) as usize).collect();

@@ -1,24 +1,26 @@
 //! Numbers for Prometheus: read when they are scraped, and at no other time.
 //!
 //! Each node says what there is of its own process and its workers, the head of itself, of the programs that use the cluster, and of
-//! the cluster as a whole; so nothing is said twice. `/metrics` is in the format of OpenMetrics, which Prometheus reads.
+//! the cluster as a whole; so nothing is said twice. `/metrics` is in the format of OpenMetrics for who accepts that, as Prometheus does,
+//! and in Prometheus's own text format for everybody else.
 
 mod collect;
 mod page;
 mod table;
 mod tally;
+mod text;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text as open_metrics};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use raytree_inspector::Inspected;
@@ -65,19 +67,25 @@ pub fn metrics(measured: Arc<dyn Measured>) -> Router {
         .with_state(desk)
 }
 
-async fn scrape(State(desk): State<Arc<Desk>>) -> Result<Response, ApiError> {
+async fn scrape(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let mut accepted = headers.get_all(header::ACCEPT).into_iter().flat_map(|own| own.to_str());
+    let is_open = accepted.any(text::reads_open_metrics);
     let place = Arc::clone(&desk.places).try_acquire_owned().map_err(|_| ApiError::Busy)?;
     let told = tokio::task::spawn_blocking(move || {
         let _place = place;
-        desk.tell()
+        desk.tell(is_open)
     });
     let told = told.await.map_err(|panic| ApiError::Failed(panic.to_string()))??;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], told).into_response())
+    let kind = match is_open {
+        true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        false => "text/plain; version=0.0.4; charset=utf-8",
+    };
+    let kind = [(header::CONTENT_TYPE, kind), (header::VARY, "accept")];
+    Ok((kind, [(header::CACHE_CONTROL, "no-store")], told).into_response())
 }
 
 impl Desk {
-    fn tell(&self) -> Result<String, ApiError> {
+    fn tell(&self, is_open: bool) -> Result<String, ApiError> {
         let inspected = self.measured.inspected().ok_or(ApiError::Ends)?;
         let mut client = Local::client(inspected);
         let mut ask = |request| client.ask(request, limits::DASHBOARD_ANSWER_WITHIN);
@@ -112,7 +120,10 @@ impl Desk {
             };
             samples.lists(&counts(What::Tasks)?, &counts(What::Objects)?);
         }
-        write(samples.of()).map_err(|error| ApiError::Failed(error.to_string()))
+        match is_open {
+            true => write(samples.of()).map_err(|error| ApiError::Failed(error.to_string())),
+            false => Ok(text::plain(&samples.of())),
+        }
     }
 }
 
@@ -146,12 +157,12 @@ fn programs(rows: Vec<TreeRow>) -> Vec<TreeRow> {
     kept
 }
 
-/// The text that is scraped.
+/// The text that is scraped, in the format of OpenMetrics.
 fn write(samples: Vec<Sample>) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("raytree");
     registry.register_collector(Box::new(Collected(samples)));
     let mut out = String::new();
-    text::encode(&mut out, &registry)?;
+    open_metrics::encode(&mut out, &registry)?;
     Ok(out)
 }
 

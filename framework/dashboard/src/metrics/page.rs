@@ -5,7 +5,8 @@ use super::table::{Kind, TABLE};
 const ABOUT: &str = "\
 # Metrics
 
-Heads and nodes offer numbers for Prometheus at `/metrics`, in the format of OpenMetrics, each process on a port of its own:
+Heads and nodes offer numbers for Prometheus at `/metrics`, in the format of OpenMetrics to who accepts that, as Prometheus does,
+and in Prometheus's text format to everybody else. Each process has a port of its own:
 `metrics.host` and `metrics.port` in the [settings](configuration.md), by default a free port of the loopback address. The head
 lists all of them at `/api/prometheus/targets` on its dashboard, as Prometheus's HTTP service discovery wants it:
 
@@ -15,6 +16,7 @@ scrape_configs:
     http_sd_configs:
       - url: http://127.0.0.1:8265/api/prometheus/targets
         authorization:
+          type: Bearer
           credentials_file: /etc/prometheus/raytree-token   # what `raytree dashboard --token` prints
 ```
 

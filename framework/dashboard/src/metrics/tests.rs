@@ -98,6 +98,10 @@ fn status() -> ClusterStatus {
 
 /// Everything that is ever exported.
 fn exported() -> String {
+    write(samples()).expect("text")
+}
+
+fn samples() -> Vec<Sample> {
     let mut samples = Samples::default();
     samples.own(12);
     samples.trees(&rows(), &mut Tally::default());
@@ -105,7 +109,7 @@ fn exported() -> String {
     let count =
         |state: &str, count| Count { name: "load".to_owned(), state: state.to_owned(), count };
     samples.lists(&[count("running", 3), count("finished", 9)], &[count("ready", 1)]);
-    write(samples.of()).expect("text")
+    samples.of()
 }
 
 /// The lines with this name.
@@ -175,6 +179,54 @@ fn what_is_exported_is_text_for_prometheus() {
         raytree_node_resources_available{node="node \"1\"",resource="CPU"} 1.5
     "##]].assert_eq(&of("raytree_node_resources"));
     assert!(text.ends_with("# EOF\n"), "{text}");
+}
+
+#[test]
+fn who_does_not_ask_for_openmetrics_is_told_in_the_text_format() {
+    let all = text::plain(&samples());
+    expect![[r##"
+        # HELP raytree_process_cpu_seconds_total CPU time that a process has used, in user and in system mode, in seconds
+        # TYPE raytree_process_cpu_seconds_total counter
+        raytree_process_cpu_seconds_total{process="node-1",role="node",pid="1"} 1.5
+        raytree_process_cpu_seconds_total{process="job-1 on node-1",role="worker",pid="2"} 1.5
+    "##]].assert_eq(&lines(&all, "raytree_process_cpu"));
+    expect![[r##"
+        # HELP raytree_events_dropped_total Entries of the supervision logs that have made room for newer ones, of this process and of those below it
+        # TYPE raytree_events_dropped_total counter
+        raytree_events_dropped_total 12
+    "##]].assert_eq(&lines(&all, "raytree_events_dropped"));
+    expect![[r##"
+        # HELP raytree_node_resources_available What no job was granted of it
+        # TYPE raytree_node_resources_available gauge
+        raytree_node_resources_available{node="node \"1\"",resource="CPU"} 1.5
+    "##]]
+    .assert_eq(&lines(&all, "raytree_node_resources_available"));
+    // The same numbers in both: only names and help differ, and how a whole number is written.
+    let numbers = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let split = lines.map(|line| line.rsplit_once(' ').expect("a number"));
+        let read =
+            split.map(|(name, number)| (name.replace("{}", ""), number.parse().expect("a number")));
+        read.collect::<Vec<(String, f64)>>()
+    };
+    assert_eq!(numbers(&all), numbers(&exported()));
+    assert!(!all.contains("# EOF"), "that is a comment there");
+    let names = all.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    assert_eq!(names.count(), table::TABLE.len());
+}
+
+#[test]
+fn openmetrics_is_for_who_accepts_it() {
+    let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
+        text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    for accept in [prometheus, "text/plain, Application/OpenMetrics-Text ; q=0.3"] {
+        assert!(text::reads_open_metrics(accept), "{accept}");
+    }
+    for accept in
+        ["", "*/*", "text/plain", "application/openmetrics-text;q=0", "x/openmetrics-text"]
+    {
+        assert!(!text::reads_open_metrics(accept), "{accept}");
+    }
 }
 
 #[test]

@@ -98,7 +98,9 @@ fn numbers_for_prometheus_are_read_from_the_head_and_from_each_node() {
         let mut own = all.filter(|target| target["labels"]["raytree_node"] == node);
         let target = own.next().unwrap_or_else(|| panic!("no {node}: {body}"));
         let at = target["targets"][0].as_str().and_then(|at| at.parse().ok()).expect("an address");
-        let (status, text) = get(at, "/metrics", "Accept: */*");
+        let (_, plain) = get(at, "/metrics", "Accept: */*");
+        assert!(plain.contains("\n# TYPE raytree_actor_restarts_total counter\n"), "{plain}");
+        let (status, text) = get(at, "/metrics", "Accept: application/openmetrics-text");
         assert_eq!(status, "200", "{text}");
         assert!(text.ends_with("# EOF\n"), "{text}");
         text

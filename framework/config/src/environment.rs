@@ -27,6 +27,7 @@ pub struct OtherVariable {
 
 /// The variables that begin with `RAYTREE_` and are not settings. All others are, or are refused.
 pub const OTHERS: &[OtherVariable] = &[
+    OtherVariable { name: "RAYTREE_CHROMIUM", purpose: "the browser that tests start" },
     OtherVariable {
         name: "RAYTREE_CONFIG",
         purpose: "the user's own configuration file, which then has to exist",
@@ -40,6 +41,10 @@ pub const OTHERS: &[OtherVariable] = &[
     OtherVariable {
         name: "RAYTREE_ROLE*",
         purpose: "what a process that the system started is to be; set by who starts it",
+    },
+    OtherVariable {
+        name: "RAYTREE_SCREENSHOTS",
+        purpose: "the folder in which tests keep what their browser showed",
     },
     OtherVariable { name: "RAYTREE_TEST_*", purpose: "tests that run themselves again" },
 ];

@@ -1,6 +1,6 @@
 // Every actor, as a list that is searched, filtered and sorted.
 
-import { h, num, span, secs, percent, stateTag, meter, tag } from './ui.js';
+import { h, num, span, secs, percent, stateOf, healedTag, meter } from './ui.js';
 import { store } from './store.js';
 import { draw, go } from './app.js';
 import { table, seen } from './table.js';
@@ -15,8 +15,8 @@ const isNarrow = innerWidth < 720;
 const rate = (x) => num(x < 10 ? Math.round(x * 10) / 10 : Math.round(x));
 
 const columns = [
-  { id: 'name', label: 'Name', width: isNarrow ? 'minmax(96px,1fr)' : 'minmax(136px,1.7fr)', sort: (row) => row.name, cell: (row) => [h('b', {}, row.name), row.healed ? tag('healed', 'ok') : null] },
-  { id: 'state', label: 'State', width: isNarrow ? '102px' : '118px', sort: (row) => row.state, cell: (row) => stateTag(row.state, row.mood || undefined) },
+  { id: 'name', label: 'Name', width: isNarrow ? 'minmax(96px,1fr)' : 'minmax(136px,1.7fr)', sort: (row) => row.name, cell: (row) => [h('b', {}, row.name), healedTag(row)] },
+  { id: 'state', label: 'State', width: isNarrow ? '102px' : '118px', sort: (row) => row.state, cell: (row) => stateOf(row, row.state, row.mood || undefined) },
   { id: 'type', label: 'Type', width: 'minmax(84px,1fr)', hide: 'narrow', sort: (row) => row.type_name, cell: (row) => h('span', { class: 'mono' }, row.type_name) },
   { id: 'home', label: 'Where', width: 'minmax(120px,1.5fr)', hide: 'narrow', sort: home, cell: home },
   { id: 'queue', label: 'Queue', num: true, width: isNarrow ? '50px' : '92px', sort: (row) => row.queued, cell: (row) => [row.queued ? num(row.queued) : h('span', { class: 'muted' }, '0'), row.queue_limit && !isNarrow ? meter(row.queued, row.queue_limit, `${num(row.queued)} of ${num(row.queue_limit)}`) : null] },

@@ -14,7 +14,7 @@ export function view() {
     panel('Jobs', { aside: num(status.jobs.length) }, status.jobs.length ? h('table', { class: 'small' },
       h('thead', {}, h('tr', {}, ['Job', 'Program', 'Workers', 'Actors', 'Age'].map((label, i) => h('th', { scope: 'col', class: i > 1 ? 'num' : '' }, label)))),
       h('tbody', {}, status.jobs.map((job) => h('tr', { key: job.job, tabindex: '0', onclick: () => go({ name: `job-${job.job}` }, 'actors'), onkeydown: (event) => event.key === 'Enter' && go({ name: `job-${job.job}` }, 'actors') },
-        h('td', { class: 'mono' }, `job-${job.job}`), h('td', {}, job.program), h('td', { class: 'num' }, num(job.workers)), h('td', { class: 'num' }, num(actorsOf(job))),
+        h('td', { class: 'mono' }, `job-${job.job}`), h('td', { class: 'long' }, job.program), h('td', { class: 'num' }, num(job.workers)), h('td', { class: 'num' }, num(actorsOf(job))),
         h('td', { class: 'num' }, span(Math.floor(secs(job.age) + passed))))))) : empty('No program uses the cluster now.', 'RAYTREE_ADDRESS=', status.address)),
     panel('Detached actors', { aside: num(status.detached_count) }, status.detached.length ? h('table', { class: 'small' },
       h('thead', {}, h('tr', {}, ['Name', 'Actor', 'Where', 'Restarts', 'Holds'].map((label, i) => h('th', { scope: 'col', class: i === 3 ? 'num' : '' }, label)))),

@@ -59,7 +59,7 @@ export function view(params) {
 function parts(lines) {
   const both = ['out', 'err'].map((output) => lines.filter((line) => line.output === output)).filter((own) => own.length);
   return both.map((own) => [both.length > 1 ? h('h3', { key: own[0].output }, own[0].output === 'out' ? 'standard output' : 'standard error', tag(num(own.length))) : null,
-    h('pre', { key: `pre-${own[0].output}`, class: own[0].output }, own.map((line) => line.text).join('\n'))]);
+    h('pre', { key: `pre-${own[0].output}`, class: `std${own[0].output}` }, own.map((line) => line.text).join('\n'))]);
 }
 
 /** Where it is followed, the last line is seen. */

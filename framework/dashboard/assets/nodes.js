@@ -41,13 +41,16 @@ function card(node, processes) {
     h('footer', { class: 'muted' }, `life ${node.life} · raytree ${node.version}`));
 }
 
+/** What is left out where there is little room. */
+const LESS = ['Threads', 'Age'];
+
 function processTable(rows) {
   if (!rows.length) return empty('It does not say what runs there.');
-  return h('table', { class: 'small' }, h('thead', {}, h('tr', {}, ['Process', 'Pid', 'CPU', 'Memory', 'Threads', 'Actors', 'Age'].map((label, i) => h('th', { class: i ? 'num' : '', scope: 'col' }, label)))),
+  return h('table', { class: 'small' }, h('thead', {}, h('tr', {}, ['Process', 'Pid', 'CPU', 'Memory', 'Threads', 'Actors', 'Age'].map((label, i) => h('th', { class: `${i ? 'num' : 'long'} ${LESS.includes(label) ? 'less' : ''}`, scope: 'col' }, label)))),
     h('tbody', {}, rows.map((row) => h('tr', { key: row.path, class: row.mood, tabindex: '0', onclick: () => go({ actor: row.path }), onkeydown: (event) => event.key === 'Enter' && go({ actor: row.path }) },
-      h('td', {}, roleName(row), row.process.stale ? tag(`silent for ${span(secs(row.process.stale))}`, 'warn') : null),
+      h('td', { class: 'long' }, roleName(row), row.process.stale ? tag(`silent for ${span(secs(row.process.stale))}`, 'warn') : null),
       h('td', { class: 'num mono' }, row.process.pid), h('td', { class: 'num' }, percent(row.cpu ?? 0)), h('td', { class: 'num' }, bytes(row.process.memory)),
-      h('td', { class: 'num' }, num(row.process.threads)), h('td', { class: 'num' }, num(actorsOf(row))), h('td', { class: 'num' }, span(Math.floor(secs(row.process.uptime))))))));
+      h('td', { class: 'num less' }, num(row.process.threads)), h('td', { class: 'num' }, num(actorsOf(row))), h('td', { class: 'num less' }, span(Math.floor(secs(row.process.uptime))))))));
 }
 
 /** A time span in its largest unit. */

@@ -1,9 +1,9 @@
 // The same tree as an outline: for small screens, for keyboards, and for reading aloud.
 
-import { h, num, stateTag, tag, percent } from './ui.js';
+import { h, num, stateTag, stateOf, healedTag, percent } from './ui.js';
 import { store } from './store.js';
 import { draw } from './app.js';
-import { table } from './table.js';
+import { table, reach } from './table.js';
 import { isOpen, toggle } from './treemap.js';
 import { roleName } from './nodes.js';
 
@@ -29,12 +29,19 @@ function unfolded(find) {
   return out;
 }
 
+/** Brings one into view, whose branches are unfolded. */
+export function goTo(row, find) {
+  state.rows = unfolded(find);
+  reach(state, row.path, (own) => own.path, document.querySelector('.view-tree .rows'));
+  draw();
+}
+
 export function outline({ focus, find, params, onOpen }) {
   const columns = [
     { id: 'name', label: 'Name', width: 'minmax(150px,3fr)', cell: (row) => [h('span', { class: 'indent', style: { width: `${row.depth * (innerWidth < 720 ? 8 : 14)}px` } }),
       row.kids.length ? h('button', { class: 'twist', 'aria-label': `${isOpen(row) ? 'Fold' : 'Unfold'} ${row.name}`, 'aria-expanded': String(isOpen(row)), onclick: (event) => { event.stopPropagation(); toggle(row); draw(); } }, isOpen(row) ? '▾' : '▸') : h('span', { class: 'twist' }),
-      h(row.id ? 'b' : 'span', {}, row.name), !isOpen(row) && row.below ? h('span', { class: 'muted' }, ` +${num(row.below)}`) : null, row.healed ? tag('healed', 'ok') : null] },
-    { id: 'state', label: 'State', width: '118px', cell: (row) => (row.mood ? stateTag(row.process?.stale ? 'old' : row.state, row.mood) : row.worst ? stateTag('child down', row.worst) : stateTag(row.state)) },
+      h(row.id ? 'b' : 'span', {}, row.name), !isOpen(row) && row.below ? h('span', { class: 'muted' }, ` +${num(row.below)}`) : null, healedTag(row)] },
+    { id: 'state', label: 'State', width: '118px', cell: (row) => (row.mood ? stateTag(row.process?.stale ? 'old' : row.state, row.mood) : row.worst ? stateTag('child down', row.worst) : stateOf(row, row.state)) },
     { id: 'strategy', label: 'Strategy', width: '110px', hide: 'narrow', cell: (row) => h('span', { class: 'muted' }, row.process ? roleName(row) : row.strategy ?? row.type_name) },
     { id: 'queue', label: 'Queue', num: true, width: '64px', hide: 'narrow', cell: (row) => (row.queued ? num(row.queued) : h('span', { class: 'muted' }, '0')) },
     { id: 'rate', label: 'Msg/s', num: true, width: '66px', hide: 'narrow', cell: (row) => (row.rate ? num(row.rate < 10 ? Math.round(row.rate * 10) / 10 : Math.round(row.rate)) : h('span', { class: 'muted' }, '0')) },

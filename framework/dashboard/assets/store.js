@@ -32,8 +32,13 @@ function mood(row, process) {
   return '';
 }
 
+/** One actor, wherever it lives: its next life may be a row elsewhere. */
+const whoIs = (row) => `${row.id.runtime}-${row.id.number} ${row.name}`;
+
 /** Adds to each row its place and what is to be said of it. */
 function derive(rows, before, passed) {
+  const wasBad = new Set([...before.values()].filter((row) => row.id && row.mood === 'bad').map(whoIs));
+  const isBad = new Set(rows.filter((row) => row.id && mood(row, row.process) === 'bad').map(whoIs));
   const byPath = new Map();
   const open = [];
   const twins = new Map();
@@ -65,7 +70,8 @@ function derive(rows, before, passed) {
       if (row.process) row.cpu = was?.process && was !== row ? Math.max(0, secs(row.process.cpu) - secs(was.process.cpu)) / passed : null;
     } else Object.assign(row, { rate: was?.rate ?? 0, share: was?.share ?? 0, cpu: was?.cpu ?? null });
     row.mood = mood(row, row.process);
-    row.healed = row.mood === 'bad' || row.mood === 'warn' ? 0 : was?.mood === 'bad' ? store.at : was?.healed ?? 0;
+    const heals = was?.mood === 'bad' || (row.id && wasBad.has(whoIs(row)) && !isBad.has(whoIs(row)));
+    row.healed = row.mood === 'bad' || row.mood === 'warn' ? 0 : heals ? store.at : was?.healed ?? 0;
     if (store.at - row.healed > HEALED_FOR) row.healed = 0;
     // When the page was opened everybody had been so for a while.
     row.since = was ? (was.state === row.state ? was.since : store.at) : passed > 0 ? store.at : null;
@@ -75,7 +81,7 @@ function derive(rows, before, passed) {
     open.length = row.depth + 1;
     if (row.id) {
       // One that lives elsewhere is counted there, unless it has no life: then its stand-in speaks for it.
-      const key = `${row.id.runtime}-${row.id.number} ${row.name}`;
+      const key = whoIs(row);
       if (!row.host || (row.mood && !own.has(key))) own.set(row.host ? key : `${key} ${path}`, row.state);
       if (!row.host) own.delete(key);
     } else totals.system += 1;

@@ -42,6 +42,15 @@ export function table({ state, columns, rows, keyOf, onOpen, isOpen, label, agai
       sorted.length ? body : h('div', { class: 'none' }, emptyText ?? 'nothing'))));
 }
 
+/** Makes this row the chosen one, and scrolls the box of the table so that it stands in the middle. */
+export function reach(state, key, keyOf, box) {
+  state.focus = key;
+  const at = state.rows.findIndex((row) => keyOf(row) === key);
+  if (!box || at < 0) return;
+  box.scrollTop = at * HEIGHT - (box.clientHeight - HEIGHT) / 2;
+  state.top = box.scrollTop;
+}
+
 function compare(a, b) {
   if (typeof a === 'string' || typeof b === 'string') return String(a).localeCompare(String(b), 'en', { numeric: true });
   return (a ?? -Infinity) - (b ?? -Infinity);

@@ -102,12 +102,13 @@ export function view(params) {
   const by = {};
   counts.filter((own) => !asked.name || own.name === asked.name).forEach((own) => { by[own.state] = (by[own.state] ?? 0) + own.count; });
   const names = functions(counts);
+  const most = innerWidth < 900 ? 4 : 6;
   const listing = poll.data?.rows;
   const rows = listing?.rows ?? [];
   return [h('h1', { class: 'sr' }, 'Tasks'),
     poll.error ? empty(poll.error.message) : null,
     names.length ? panel('By function', { aside: `${plural(names.length, 'function')}${poll.data.counts.dropped ? `, ${num(poll.data.counts.dropped)} attempts forgotten` : ''}` },
-      h('ul', { class: 'plain progress' }, names.slice(0, innerWidth < 900 ? 4 : 6).map(progress)), names.length > 6 ? h('footer', { class: 'muted' }, `and ${num(names.length - 6)} more with fewer tasks`) : null) : null,
+      h('ul', { class: 'plain progress' }, names.slice(0, most).map(progress)), names.length > most ? h('footer', { class: 'muted' }, `and ${num(names.length - most)} more`) : null) : null,
     h('div', { class: 'bar', key: 'bar' },
       h('div', { class: 'chips', role: 'group', 'aria-label': 'Filter by state' }, STATES.filter((one) => by[one] || one === asked.state).map((one) =>
         h('button', { key: one, class: `chip ${one === asked.state ? 'on' : ''}`, 'aria-pressed': String(one === asked.state), onclick: () => go({ state: one === asked.state ? null : one }) }, h('i', { 'aria-hidden': 'true', class: tone(word(one)) }, glyph(word(one))), word(one), h('span', { class: 'count' }, num(by[one] ?? 0))))),

@@ -141,7 +141,7 @@ function ticks(pen, { x, from, to, height, width, start, colours, font }) {
     pen.strokeStyle = colours.line;
     pen.beginPath(); pen.moveTo(at, TOP); pen.lineTo(at, height); pen.stroke();
     pen.fillStyle = colours.muted;
-    if (at > start + 24) pen.fillText(step < 1 ? clock(t, true).slice(3) : clock(t).slice(0, step < 60 ? 8 : 5), at, TOP / 2);
+    if (at > start + 24 && at < width - 26) pen.fillText(step < 1 ? clock(t, true).slice(3) : clock(t).slice(0, step < 60 ? 8 : 5), at, TOP / 2);
   }
   pen.textAlign = 'left';
 }

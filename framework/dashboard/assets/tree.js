@@ -4,7 +4,7 @@ import { h, s, num, span, secs, glyph, tone, tag, empty, stateTag } from './ui.j
 import { store } from './store.js';
 import { draw, go } from './app.js';
 import { layout as place, ROW, isOpen, toggle, openAll, reveal } from './treemap.js';
-import { outline } from './outline.js';
+import { outline, goTo } from './outline.js';
 import { roleName } from './nodes.js';
 
 const layout = (rows) => place(rows, words);
@@ -25,15 +25,21 @@ export function view(params) {
   const mode = params.get('as') ?? (innerWidth < 720 ? 'outline' : 'map');
   const find = (params.get('find') ?? '').toLowerCase().trim();
   const hits = find ? store.rows.filter((row) => row.path.toLowerCase().includes(find) || row.type_name.toLowerCase().includes(find)) : [];
+  const bad = store.troubles.filter((row) => row.mood === 'bad');
+  const next = (rows) => {
+    const row = rows[(rows.findIndex((own) => own.path === focus) + 1) % rows.length];
+    if (mode === 'map') show(row); else { focus = row.path; reveal(row); goTo(row, find); }
+  };
   return [h('h1', { class: 'sr' }, 'Supervision tree'),
     h('div', { class: 'bar', key: 'bar' },
       h('input', { type: 'search', placeholder: 'Find an actor   /', 'aria-label': 'Find an actor', value: params.get('find') ?? '', oninput: (event) => go({ find: event.target.value }),
-        onkeydown: (event) => { if (event.key === 'Enter' && hits.length) show(hits[((hits.findIndex((row) => row.path === focus)) + 1) % hits.length]); } }),
+        onkeydown: (event) => { if (event.key === 'Enter' && hits.length) next(hits); } }),
       find ? h('span', { class: 'muted' }, hits.length ? `${num(hits.length)} found, Enter goes there` : 'none') : null,
       h('div', { class: 'chips', role: 'group', 'aria-label': 'How it is drawn' }, ['map', 'outline'].map((id) =>
         h('button', { key: id, class: `chip ${id === mode ? 'on' : ''}`, 'aria-pressed': String(id === mode), onclick: () => go({ as: id }) }, id))),
       h('div', { class: 'chips', key: 'folds' }, h('button', { class: 'chip', onclick: () => { openAll(true); draw(); } }, 'unfold'), h('button', { class: 'chip', onclick: () => { openAll(false); draw(); } }, 'fold'),
         mode === 'map' && h('button', { class: 'chip', onclick: fit }, 'fit')),
+      bad.length ? h('button', { class: 'chip bad', key: 'bad', title: 'From one to the next', onclick: () => next(bad) }, '✗ show what fails') : null,
       h('span', { class: 'muted total' }, store.more ? `${num(store.more)} more did not fit` : `${num(store.rows.length)} actors`)),
     !store.rows.length ? empty('One moment …') : mode === 'map' ? map(params, new Set(hits.map((row) => row.path))) : outline({ focus, find, params, onFocus: (path) => { focus = path; draw(); }, onOpen: (row) => go({ actor: row.path }) })];
 }
@@ -130,9 +136,10 @@ function fit() {
 function show(row) {
   reveal(row);
   focus = row.path;
-  const node = layout(store.rows).nodes.find((own) => own.row === row);
+  const node = layout(store.rows).nodes.find((own) => own.row?.path === row.path);
   if (node) {
     const own = box();
+    eye.isSet = true;
     eye.zoom = Math.max(eye.zoom, 0.9);
     eye.x = own.width / 2 - (node.x + node.width / 2) * eye.zoom;
     eye.y = own.height / 2 - node.y * eye.zoom;

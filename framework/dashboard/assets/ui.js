@@ -140,6 +140,12 @@ export const glyph = (state) => (STATES[state] ?? ['·', 'calm'])[0];
 export const stateTag = (state, mood) =>
   h('span', { class: `state ${mood ?? tone(state)}` }, h('i', { 'aria-hidden': 'true' }, glyph(state)), state);
 
+/** That of an actor of the tree; where there is little room, that it has healed stands in its place. */
+export const stateOf = (row, state, mood) =>
+  (row.healed && innerWidth < 720 ? h('span', { class: 'state healed' }, h('i', { 'aria-hidden': 'true' }, glyph(row.state)), 'healed') : stateTag(state, mood));
+/** Beside its name, where there is room. */
+export const healedTag = (row) => (row.healed && innerWidth >= 720 ? tag('healed', 'ok') : null);
+
 export const tag = (text, mood = '') => h('span', { class: `tag ${mood}` }, text);
 
 /** How much of something is used. */

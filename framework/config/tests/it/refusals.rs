@@ -75,8 +75,8 @@ fn unknown_variables_are_refused_without_their_value() {
             bad value RAYTREE_PORT for the environment: it is not a setting: did you mean RAYTREE_CLUSTER__PORT?
             bad value RAYTREE_STRIKT for the environment: it is not a setting: did you mean RAYTREE_STRICT?
             bad value RAYTREE_GOLDEN_ for the environment: it is not a setting: did you mean RAYTREE_GOLDEN?
-            bad value RAYTREE_QQQQQQQQQQQQQQQQ for the environment: it is not a setting, and not one of RAYTREE_CONFIG, RAYTREE_CONTEXT, RAYTREE_GOLDEN, RAYTREE_LOG, RAYTREE_ROLE*, RAYTREE_TEST_*
-            bad value RAYTREE_ for the environment: it is not a setting, and not one of RAYTREE_CONFIG, RAYTREE_CONTEXT, RAYTREE_GOLDEN, RAYTREE_LOG, RAYTREE_ROLE*, RAYTREE_TEST_*
+            bad value RAYTREE_QQQQQQQQQQQQQQQQ for the environment: it is not a setting, and not one of RAYTREE_CHROMIUM, RAYTREE_CONFIG, RAYTREE_CONTEXT, RAYTREE_GOLDEN, RAYTREE_LOG, RAYTREE_ROLE*, RAYTREE_SCREENSHOTS, RAYTREE_TEST_*
+            bad value RAYTREE_ for the environment: it is not a setting, and not one of RAYTREE_CHROMIUM, RAYTREE_CONFIG, RAYTREE_CONTEXT, RAYTREE_GOLDEN, RAYTREE_LOG, RAYTREE_ROLE*, RAYTREE_SCREENSHOTS, RAYTREE_TEST_*
             bad value RAYTREE_Cluster__Port for the environment: it is not a setting: did you mean RAYTREE_CLUSTER__PORT?
         "#]],
     );

@@ -1,5 +1,6 @@
 //! Clusters of several processes: `raytree start`, and programs that use what it has started.
 
+mod browser;
 mod commands;
 mod contexts;
 mod dashboards;

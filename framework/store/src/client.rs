@@ -130,6 +130,13 @@ impl Client {
         space
     }
 
+    /// Room that was lent and is not wanted after all: it is spent, and goes back with what is written next.
+    pub fn give_back(&self, lease: Lease) {
+        if let Some(slab) = self.slab(lease) {
+            self.inner.slabs.lock().spent.push(slab.writers);
+        }
+    }
+
     fn slab(&self, lease: Lease) -> Option<Slab> {
         let slabs = self.inner.slabs.lock();
         let known = slabs.open.iter().map(|slab| &slab.writers).chain(&slabs.spent);
@@ -202,6 +209,14 @@ impl Client {
             Ok(None) => Err(Unreadable::Gone),
             Err(NoPlace) => Err(Unreadable::TooManyViews { limit: inner.page.limit() }),
         }
+    }
+
+    /// Where these bytes are in the arena, if they are within it: those of a [`View`], say, however they were handed around.
+    #[must_use]
+    pub fn place(&self, bytes: &[u8]) -> Option<Range<u64>> {
+        let start = bytes.as_ptr().addr().checked_sub(self.inner.arena.address())? as u64;
+        let part = start..start.checked_add(bytes.len() as u64)?;
+        self.inner.arena.has(&part).then_some(part)
     }
 }
 

@@ -25,8 +25,8 @@
 //! let view = client.view(at)?;
 //! assert_eq!(&*view, b"hello");
 //!
-//! // Freed: the memory is used again when nobody looks at it any more.
-//! store.free(&[at]);
+//! // Let go of by all who hold it: the memory is used again when nobody looks at it any more.
+//! store.release(id, &[at]);
 //! assert_eq!((&*view, store.used().dying), (&b"hello"[..], 64));
 //! drop(view);
 //! store.sweep();
@@ -62,12 +62,13 @@ pub mod books;
 mod client;
 mod copy;
 mod descriptors;
+mod holders;
 mod memory;
 mod pins;
 pub mod spill;
 mod store;
 
-pub use books::{ClientId, Fault, Lease, Refused, Sealed, Terms, Used};
+pub use books::{ClientId, Fault, Lease, Refused, Sealed, Standing, Terms, Used};
 pub use client::{Client, Space, Unreadable, View, Written};
 pub use copy::copy;
 pub use memory::{Access, Memory, Region};

@@ -122,6 +122,11 @@ impl Memory {
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().cast(), self.len / 8) }
     }
 
+    /// Where it begins in this process.
+    pub(crate) fn address(&self) -> usize {
+        self.base.as_ptr().addr()
+    }
+
     /// Whether there are such bytes.
     pub(crate) fn has(&self, part: &Range<u64>) -> bool {
         part.start <= part.end && part.end <= self.len as u64

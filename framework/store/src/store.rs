@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use raytree_types::limits;
 
-use crate::books::{Books, ClientId, Lease, Refused, Sealed, Terms, Used};
+use crate::books::{Books, ClientId, Lease, Refused, Sealed, Standing, Terms, Used};
 use crate::client::Written;
+use crate::holders::Holders;
 use crate::memory::{Access, Memory, Region};
 use crate::pins::{Location, Page, Word as _, pinned};
 
@@ -26,6 +27,7 @@ pub struct ClientMemory {
 #[derive(Debug)]
 pub struct Store {
     books: Books,
+    holders: Holders,
     region: Region,
     arena: Arc<Memory>,
     generations: Arc<Memory>,
@@ -48,8 +50,15 @@ impl Store {
         let arena = Memory::new(region, "raytree-arena", bytes, Access::Write)?;
         let generations = slots as usize * size_of::<u64>();
         let generations = Memory::new(region, "raytree-generations", generations, Access::Read)?;
-        let (pages, leaving) = (BTreeMap::new(), Vec::new());
-        Ok(Self { books: Books::new(capacity, slots), region, arena, generations, pages, leaving })
+        Ok(Self {
+            books: Books::new(capacity, slots),
+            holders: Holders::default(),
+            region,
+            arena,
+            generations,
+            pages: BTreeMap::new(),
+            leaving: Vec::new(),
+        })
     }
 
     /// One more process uses it.
@@ -66,13 +75,29 @@ impl Store {
         Ok((id, ClientMemory { arena, generations, pins }))
     }
 
-    /// A process uses it no more: it has surely ended. Objects that it had sealed stay; its pins are gone, and so is what it was
-    /// writing. A client that is part of this very process, and has its memory from [`Store::join`], goes with its last view.
+    /// A process uses it no more: it has surely ended. Objects that it held and nobody else holds are freed; its pins are gone, and so is
+    /// what it was writing. A client that is part of this very process, and has its memory from [`Store::join`], goes with its last view.
     pub fn leave(&mut self, client: ClientId) {
         if let Some(page) = self.pages.remove(&client) {
             self.leaving.push((client, page));
             self.sweep();
         }
+    }
+
+    /// As [`Store::leave`]; but objects that it alone held go to an heir, who lets go of them when nobody can want them any more who was
+    /// told of them: [`Store::release`].
+    pub fn leave_to(&mut self, client: ClientId, heir: ClientId) -> Vec<Location> {
+        let alone = self.holders.alone(client).into_iter();
+        let left: Vec<_> = alone.filter_map(|slot| self.books.location(slot)).collect();
+        left.iter().for_each(|object| self.holders.hold(heir, object.slot));
+        self.leave(client);
+        left
+    }
+
+    /// Whether anything was freed and is not free yet.
+    #[must_use]
+    pub fn is_any_dying(&self) -> bool {
+        self.books.is_any_dying() || !self.leaving.is_empty()
     }
 
     /// Lends room to a process.
@@ -87,7 +112,7 @@ impl Store {
         lent
     }
 
-    /// Objects are written. All of them are taken in that can be.
+    /// Objects are written, and held by the one who has written them. All of them are taken in that can be.
     ///
     /// # Errors
     /// The first of [`Refused::NotLent`] and [`Refused::Misplaced`].
@@ -95,7 +120,7 @@ impl Store {
         let mut all = Ok(());
         for one in sealed {
             match self.books.seal(client, one) {
-                Ok(freed) => freed.into_iter().for_each(|slot| self.changed(slot)),
+                Ok(()) => self.holders.hold(client, one.location.slot),
                 Err(why) => all = all.and(Err(why)),
             }
         }
@@ -108,7 +133,7 @@ impl Store {
     /// [`Refused::NotLent`].
     pub fn hand_back(&mut self, client: ClientId, lease: u64) -> Result<(), Refused> {
         let changed = self.books.hand_back(client, lease)?;
-        changed.into_iter().for_each(|slot| self.changed(slot));
+        changed.into_iter().for_each(|slot| self.is_gone(slot));
         Ok(())
     }
 
@@ -124,13 +149,57 @@ impl Store {
         all
     }
 
-    /// These objects are not needed any more: who has no view of them gets none, once their writers have said that they are sealed.
-    /// What nobody has a view of is free after the next [`Store::sweep`]. What is gone already is passed over.
+    /// A process holds an object from now on, as one more of those who do, unless it is gone; it may do so more than once, and lets go as
+    /// often. One whose writer has not said yet that it is written may be gone with its writer all the same: see [`Store::standing`].
+    pub fn hold(&mut self, client: ClientId, object: &Location) -> Standing {
+        if !self.pages.contains_key(&client) {
+            return Standing::Gone;
+        }
+        let standing = self.standing(object);
+        if standing != Standing::Gone {
+            self.holders.hold(client, object.slot);
+        }
+        standing
+    }
+
+    /// How an object stands.
+    #[must_use]
+    pub fn standing(&self, object: &Location) -> Standing {
+        self.books.standing(object)
+    }
+
+    /// A process lets go of objects, each once. What nobody holds any more is freed, as by [`Store::free`].
+    pub fn release(&mut self, client: ClientId, objects: &[Location]) {
+        for object in objects {
+            let is_there = self.standing(object) != Standing::Gone;
+            if is_there && self.holders.release(client, object.slot) {
+                self.free_slot(object.slot);
+            }
+        }
+    }
+
+    /// How many processes hold an object.
+    #[must_use]
+    pub fn holders(&self, object: &Location) -> usize {
+        match self.standing(object) {
+            Standing::Gone => 0,
+            Standing::Lent | Standing::Sealed => self.holders.of(object.slot).len(),
+        }
+    }
+
+    /// These objects are not needed any more, whoever holds them: who has no view of them gets none. What nobody has a view of is free after
+    /// the next [`Store::sweep`]. What is gone already, or was never said to be sealed, is passed over.
     pub fn free(&mut self, objects: &[Location]) {
         for location in objects {
             if self.books.free(location) {
-                self.changed(location.slot);
+                self.is_gone(location.slot);
             }
+        }
+    }
+
+    fn free_slot(&mut self, slot: u32) {
+        if self.books.free_slot(slot) {
+            self.is_gone(slot);
         }
     }
 
@@ -152,9 +221,18 @@ impl Store {
         let gone = self.leaving.extract_if(.., |(_, page)| Arc::get_mut(page).is_some());
         for (client, _) in gone.collect::<Vec<_>>() {
             for slot in self.books.leave(client) {
-                self.changed(slot);
+                self.is_gone(slot);
+            }
+            for slot in self.holders.leave(client) {
+                self.free_slot(slot);
             }
         }
+    }
+
+    /// What was in a slot is there no more.
+    fn is_gone(&mut self, slot: u32) {
+        self.holders.forget(slot);
+        self.changed(slot);
     }
 
     /// The store's side of PN-1: said before anybody's pins are looked at.

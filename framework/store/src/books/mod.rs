@@ -23,8 +23,11 @@ use serde::{Deserialize, Serialize};
 use crate::allocator::{ALIGNMENT, Allocator, NotTaken};
 use crate::pins::Location;
 
+mod refused;
 #[cfg(test)]
 mod tests;
+
+pub use refused::{Fault, Refused};
 
 /// A process that writes and reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,85 +77,15 @@ pub struct Sealed {
     pub location: Location,
 }
 
-/// Why there is no room, or something is not done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum Refused {
-    /// It will never fit.
-    #[error("{bytes} bytes are more than the whole store, which has {capacity}")]
-    TooLarge {
-        /// What was asked for.
-        bytes: u64,
-        /// What there is in all.
-        capacity: u64,
-    },
-    /// It does not fit now.
-    #[error(
-        "no {bytes} bytes in one piece are free: {taken} of {capacity} are taken, and the longest free piece has {longest}"
-    )]
-    Full {
-        /// What was asked for.
-        bytes: u64,
-        /// What is taken.
-        taken: u64,
-        /// What there is in all.
-        capacity: u64,
-        /// The longest piece that is free.
-        longest: u64,
-    },
-    /// There are as many objects as there can be.
-    #[error("the store has {limit} objects, which is the most it can have")]
-    NoSlot {
-        /// How many there can be.
-        limit: usize,
-    },
-    /// There are as many processes as there can be.
-    #[error("{limit} processes use the store, which is the most that can")]
-    NoClient {
-        /// How many there can be.
-        limit: usize,
-    },
-    /// Nobody of that name uses the store, or no more.
-    #[error("{0:?} does not use this store")]
-    Stranger(ClientId),
-    /// It has not been lent such room.
-    #[error("{client:?} has no lease {lease}")]
-    NotLent {
-        /// Who says so.
-        client: ClientId,
-        /// The room.
-        lease: u64,
-    },
-    /// What is said to be sealed is not where its writer may write, or is there already.
-    #[error("{location:?} cannot be sealed: {why}")]
-    Misplaced {
-        /// What was said.
-        location: Location,
-        /// What is wrong with it.
-        why: Fault,
-    },
-}
-
-/// What is wrong with a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum Fault {
-    /// Its slot is beyond all of them.
-    #[error("there is no such slot")]
-    NoSuchSlot,
-    /// Its slot is of somebody else, or of an object.
-    #[error("its slot is not one of the lease, or was sealed before")]
-    OtherSlot,
-    /// Its slot has been given away again.
-    #[error("its generation is another one")]
-    OtherGeneration,
-    /// It begins before what was lent, or ends after it.
-    #[error("it is not within the lease")]
-    Outside,
-    /// Some of it is another object.
-    #[error("another object is there")]
-    Taken,
-    /// It does not begin at a multiple of [`ALIGNMENT`].
-    #[error("it is not aligned")]
-    Unaligned,
+/// How an object stands, as far as the store was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// Its writer has not said yet that it is written. Whoever knows of it can read it.
+    Lent,
+    /// It is there.
+    Sealed,
+    /// It is there no more, or never was.
+    Gone,
 }
 
 /// What a store is used for, in bytes of the arena.
@@ -175,10 +108,9 @@ pub struct Used {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Slot {
     Free,
-    /// Its writer has not said so far what it is for; whoever has it may have freed it already.
+    /// Its writer has not said so far that it is written.
     Lent {
         lease: u64,
-        is_freed: bool,
     },
     Sealed(Range<u64>),
     Dying,
@@ -230,9 +162,12 @@ impl Dying {
 #[derive(Debug)]
 pub struct Books {
     allocator: Allocator,
+    /// Those that were ever used: there may be millions, and most stores need few.
     slots: Vec<Slot>,
     generations: Vec<u64>,
+    /// Used before, and free.
     free_slots: Vec<u32>,
+    slots_max: u32,
     clients: HashSet<ClientId>,
     leases: BTreeMap<u64, Held>,
     dying: Vec<Dying>,
@@ -249,10 +184,10 @@ impl Books {
         let used = Used { capacity: allocator.capacity(), ..Used::default() };
         Self {
             allocator,
-            slots: vec![Slot::Free; slots as usize],
-            generations: vec![0; slots as usize],
-            // The lowest is taken first: their words are in pages that are there.
-            free_slots: (0..slots).rev().collect(),
+            slots: Vec::new(),
+            generations: Vec::new(),
+            free_slots: Vec::new(),
+            slots_max: slots,
             clients: HashSet::new(),
             leases: BTreeMap::new(),
             dying: Vec::new(),
@@ -303,9 +238,10 @@ impl Books {
         // Not more than there can be in it.
         let most = (Allocator::rounded(bytes) / ALIGNMENT).min(limits::STORE_SLAB_OBJECTS.into());
         let wanted = u64::from(terms.objects).clamp(1, most) as usize;
-        let wanted = wanted.min(self.free_slots.len());
+        let fresh = self.slots_max as usize - self.slots.len();
+        let wanted = wanted.min(self.free_slots.len() + fresh);
         if wanted == 0 {
-            return Err(Refused::NoSlot { limit: self.slots.len() });
+            return Err(Refused::NoSlot { limit: self.slots_max as usize });
         }
         let Some(part) = self.allocator.take(bytes) else {
             let (taken, longest) = (self.allocator.taken(), self.allocator.longest());
@@ -313,9 +249,9 @@ impl Books {
         };
         self.last_lease += 1;
         let id = self.last_lease;
-        let slots = self.free_slots.split_off(self.free_slots.len() - wanted);
+        let slots = self.take_slots(wanted);
         for slot in &slots {
-            self.slots[*slot as usize] = Slot::Lent { lease: id, is_freed: false };
+            self.slots[*slot as usize] = Slot::Lent { lease: id };
         }
         self.used.lent += part.end - part.start;
         let held =
@@ -324,21 +260,31 @@ impl Books {
         Ok(Lease { id, part, slots })
     }
 
-    /// An object is written. Says so if it was freed meanwhile: its slot's generation is to be changed.
+    /// So many slots, of which there are as many: those first whose words are in pages that are there.
+    fn take_slots(&mut self, wanted: usize) -> Vec<u32> {
+        let again = wanted.min(self.free_slots.len());
+        let mut slots = self.free_slots.split_off(self.free_slots.len() - again);
+        let fresh = self.slots.len()..self.slots.len() + wanted - again;
+        self.slots.resize(fresh.end, Slot::Free);
+        self.generations.resize(fresh.end, 0);
+        slots.extend(fresh.map(|slot| slot as u32));
+        slots
+    }
+
+    /// An object is written.
     ///
     /// # Errors
     /// [`Refused::NotLent`], [`Refused::Misplaced`]; nothing is changed.
-    pub fn seal(&mut self, client: ClientId, sealed: &Sealed) -> Result<Option<u32>, Refused> {
+    pub fn seal(&mut self, client: ClientId, sealed: &Sealed) -> Result<(), Refused> {
         let Sealed { lease, location } = *sealed;
         let held = self.leases.get_mut(&lease).filter(|held| held.client == client);
         let held = held.ok_or(Refused::NotLent { client, lease })?;
         let misplaced = |why| Refused::Misplaced { location, why };
         let slot = self.slots.get_mut(location.slot as usize);
         let slot = slot.ok_or(misplaced(Fault::NoSuchSlot))?;
-        let is_freed = match slot {
-            Slot::Lent { lease: own, is_freed } if *own == lease => *is_freed,
-            _ => return Err(misplaced(Fault::OtherSlot)),
-        };
+        if !matches!(slot, Slot::Lent { lease: own } if *own == lease) {
+            return Err(misplaced(Fault::OtherSlot));
+        }
         if self.generations[location.slot as usize] != location.generation {
             return Err(misplaced(Fault::OtherGeneration));
         }
@@ -358,34 +304,49 @@ impl Books {
         self.used.lent -= end - location.offset;
         self.used.sealed += end - location.offset;
         self.used.objects += 1;
-        Ok(if is_freed { self.free(&location).then_some(location.slot) } else { None })
+        Ok(())
+    }
+
+    /// How an object stands.
+    #[must_use]
+    pub fn standing(&self, location: &Location) -> Standing {
+        let at = location.slot as usize;
+        if self.generations.get(at) != Some(&location.generation) {
+            return Standing::Gone;
+        }
+        match self.slots[at] {
+            Slot::Lent { .. } => Standing::Lent,
+            Slot::Sealed(_) => Standing::Sealed,
+            Slot::Free | Slot::Dying => Standing::Gone,
+        }
+    }
+
+    /// Where the object is that is in a slot now, with all that is taken for it.
+    pub(crate) fn location(&self, number: u32) -> Option<Location> {
+        let Some(Slot::Sealed(part)) = self.slots.get(number as usize) else { return None };
+        let (generation, len) = (self.generation(number), part.end - part.start);
+        Some(Location { slot: number, generation, offset: part.start, len })
     }
 
     /// An object is not needed any more. True: the generation of its slot is to be changed, and readers are to be looked at afterwards
-    /// ([`Books::sweep`]). False: it is gone already, or its writer has not said yet that it is written: it can be read until he does,
-    /// and goes then.
+    /// ([`Books::sweep`]). False: it is gone already, or its writer has not said yet that it is written.
     pub fn free(&mut self, location: &Location) -> bool {
-        let at = location.slot as usize;
-        if self.generations.get(at) != Some(&location.generation) {
-            return false;
-        }
-        match &mut self.slots[at] {
-            Slot::Lent { is_freed, .. } => {
-                *is_freed = true;
-                false
-            }
-            slot @ Slot::Sealed(_) => {
-                let Slot::Sealed(part) = std::mem::replace(slot, Slot::Dying) else { return false };
-                self.generations[at] += 1;
-                let bytes = part.end - part.start;
-                self.used.sealed -= bytes;
-                self.used.dying += bytes;
-                self.used.objects -= 1;
-                self.dying.push(Dying::Object { slot: location.slot, part });
-                true
-            }
-            Slot::Free | Slot::Dying => false,
-        }
+        let is_it = self.generations.get(location.slot as usize) == Some(&location.generation);
+        is_it && self.free_slot(location.slot)
+    }
+
+    /// As [`Books::free`], of the object that is in this slot now.
+    pub(crate) fn free_slot(&mut self, number: u32) -> bool {
+        let at = number as usize;
+        let Some(slot @ Slot::Sealed(_)) = self.slots.get_mut(at) else { return false };
+        let Slot::Sealed(part) = std::mem::replace(slot, Slot::Dying) else { return false };
+        self.generations[at] += 1;
+        let bytes = part.end - part.start;
+        self.used.sealed -= bytes;
+        self.used.dying += bytes;
+        self.used.objects -= 1;
+        self.dying.push(Dying::Object { slot: number, part });
+        true
     }
 
     /// Nothing more is written to this room by the one who had it. The generations of these slots are to be changed: others may have been
@@ -412,7 +373,7 @@ impl Books {
 
     /// A room is no more: what no object is in goes.
     fn end(&mut self, lease: u64, held: &Held) -> Vec<u32> {
-        let is_unsealed = |slot: &u32| matches!(self.slots[*slot as usize], Slot::Lent { lease: own, .. } if own == lease);
+        let is_unsealed = |slot: &u32| matches!(self.slots[*slot as usize], Slot::Lent { lease: own } if own == lease);
         let slots: Vec<u32> = held.slots.iter().copied().filter(is_unsealed).collect();
         for slot in &slots {
             self.slots[*slot as usize] = Slot::Dying;

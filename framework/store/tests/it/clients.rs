@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::thread;
 
-use raytree_store::{Client, ClientId, Lease, Location, Refused, Region, Store, Terms, Unreadable};
+use raytree_store::{
+    Client, ClientId, Lease, Location, Refused, Region, Standing, Store, Terms, Unreadable,
+};
 use raytree_types::limits;
 
 const ROOM: u64 = 1 << 20;
@@ -159,6 +161,7 @@ fn one_that_leaves_takes_what_it_was_writing_and_not_what_is_seen_or_was_written
         let lease = store.lease(id, Terms::one(100)).unwrap();
         let mut space = client.lend_one(lease, 100).unwrap();
         let view = client.view(goes).unwrap();
+        assert_eq!(store.hold(other.id, &stays), Standing::Sealed);
         store.leave(id);
         store.free(&[goes]);
         store.sweep();
@@ -169,7 +172,7 @@ fn one_that_leaves_takes_what_it_was_writing_and_not_what_is_seen_or_was_written
         drop((space, view, client));
         store.sweep();
         assert_eq!((store.used().lent, store.used().dying), (0, 0));
-        assert_eq!(other.sees(stays), b"stays");
+        assert_eq!((other.sees(stays), store.holders(&stays)), (b"stays".to_vec(), 1));
         assert_eq!(store.lease(id, Terms::one(1)), Err(Refused::Stranger(id)));
     });
 }
@@ -328,4 +331,47 @@ fn nobody_takes_more_slots_than_there_can_be_objects_in_what_is_lent() {
         let most = limits::STORE_SLAB_OBJECTS as usize;
         assert_eq!((lease(&mut store, 128), lease(&mut store, ROOM / 2)), (2, most));
     });
+}
+
+#[test]
+fn ho_1_an_object_is_there_for_as_long_as_a_process_holds_it() {
+    on_each(|mut store| {
+        let (one, other) = (Joined::new(&mut store), Joined::new(&mut store));
+        let at = one.put(&mut store, b"held");
+        assert_eq!([0; 2].map(|_| store.hold(other.id, &at)), [Standing::Sealed; 2]);
+        store.release(one.id, &[at, at]);
+        store.release(other.id, &[at]);
+        assert_eq!((other.sees(at), store.holders(&at)), (b"held".to_vec(), 1));
+        store.release(other.id, &[at]);
+        assert_eq!((store.holders(&at), store.used().dying), (0, 64));
+        assert_eq!(other.client.view(at).unwrap_err(), Unreadable::Gone);
+        assert_eq!(store.hold(other.id, &at), Standing::Gone);
+        assert_eq!(store.sweep(), 64);
+    });
+}
+
+#[test]
+fn ho_2_what_only_the_dead_held_is_free() {
+    let mut store = Store::new(Region::Shared, ROOM).unwrap();
+    let (id, memory) = store.join().unwrap();
+    let other = Joined::new(&mut store);
+    let one = Joined { id, client: Client::new(memory) };
+    let [lost, kept] = [b"lost", b"kept"].map(|bytes| one.put(&mut store, bytes));
+    // Told of, and not said to be written so far.
+    let lease = store.lease(id, Terms::one(5)).unwrap();
+    let space = one.client.lend_one(lease, 5).unwrap();
+    let early = space.seal();
+    let held = [&kept, &early].map(|at| store.hold(other.id, at));
+    assert_eq!(held, [Standing::Sealed, Standing::Lent]);
+    one.tells(&mut store);
+    drop(one);
+    store.leave(id);
+    store.sweep();
+    assert_eq!((store.used().objects, other.sees(kept)), (2, b"kept".to_vec()));
+    assert_eq!((store.holders(&lost), store.holders(&early)), (0, 1));
+    assert_eq!(store.hold(id, &kept), Standing::Gone);
+    store.leave(other.id);
+    drop(other);
+    store.sweep();
+    assert_eq!(store.used().objects + usize::try_from(store.used().sealed).unwrap(), 0);
 }

@@ -5,7 +5,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Command};
 
 use raytree_store::{
-    Client, ClientId, ClientMemory, Lease, Location, Refused, Region, Store, Terms, Written,
+    Client, ClientId, ClientMemory, Lease, Location, Refused, Region, Standing, Store, Terms,
+    Written,
 };
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,8 @@ fn child(socket: &str, seed: u64) {
 /// The store of the test, and what is known of its objects.
 struct Node {
     store: Store,
+    /// Its own process, which holds them.
+    own: ClientId,
     objects: Vec<Location>,
     /// Freed before they were sealed.
     early: Vec<Location>,
@@ -155,8 +158,15 @@ impl Node {
                 }
                 Says::Written(written) => {
                     self.store.written(id, &written).unwrap();
-                    let known = written.sealed.iter().map(|one| one.location);
-                    self.objects.extend(known.filter(|at| !self.early.contains(at)));
+                    for at in written.sealed.iter().map(|one| one.location) {
+                        if self.early.contains(&at) {
+                            self.store.free(&[at]);
+                        } else {
+                            assert_eq!(self.store.hold(self.own, &at), Standing::Sealed);
+                            self.objects.push(at);
+                        }
+                    }
+                    self.store.sweep();
                     continue;
                 }
                 Says::Free(at) => {
@@ -191,9 +201,9 @@ fn bk_3_whoever_is_killed_while_it_writes_or_reads_harms_nothing_and_leaks_nothi
         command.args(["--exact", this, "--nocapture"]).env(SOCKET, &socket);
         command.env(SEED, seed.to_string()).stdout(std::process::Stdio::null()).spawn().unwrap()
     };
-    let store = Store::new(Region::Shared, ROOM).unwrap();
-    let mut node = Node { store, objects: Vec::new(), early: Vec::new() };
-    let (own, memory) = node.store.join().unwrap();
+    let mut store = Store::new(Region::Shared, ROOM).unwrap();
+    let (own, memory) = store.join().unwrap();
+    let mut node = Node { store, own, objects: Vec::new(), early: Vec::new() };
     let reader = Client::new(memory);
     let mut killed = 0;
     for seed in 0..SEEDS {

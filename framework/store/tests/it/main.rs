@@ -3,6 +3,7 @@
 
 mod clients;
 mod deaths;
+mod holding;
 mod spill;
 mod spill_faults;
 mod spill_lives;

@@ -1,5 +1,7 @@
 //! The bounds of a node's store.
 
+use std::time::Duration;
+
 /// Views that one process can have of objects at once. Its page of pins is half a MiB then, of which only what was used exists.
 pub const STORE_PINS_MAX: usize = 65_535;
 
@@ -27,6 +29,39 @@ pub const STORE_SMALL_MAX: u64 = STORE_SLAB / 4;
 
 /// From so many bytes on, what is written to a store goes past the caches: it would not stay there, and need not be read first.
 pub const STORE_STREAMED_MIN: usize = 1 << 20;
+
+/// One message between a store and those who use it, in bytes: many slabs, and all that is said at once.
+pub const STORE_FRAME_BYTES_MAX: usize = 1 << 20;
+
+/// So many words of one process go into one message to its store.
+pub const STORE_WORDS_AT_ONCE: usize = 4096;
+
+/// What is larger than this, in bytes, goes to other processes of its machine through the store: below it, a copy through a socket costs
+/// less than the words about where it is. Ray's bound for what travels within a message is the same.
+pub const STORE_INLINE_MAX: usize = 100 << 10;
+
+/// How long a store may take to let somebody in.
+pub const STORE_JOIN_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a store may take to lend room: what waits longer goes another way, as all does for a while then. A thousand times what it
+/// takes when nothing is wrong.
+pub const STORE_LEASE_WITHIN: Duration = Duration::from_millis(50);
+
+/// For how long a store that did not answer is not asked again.
+pub const STORE_LEFT_ALONE: Duration = Duration::from_secs(1);
+
+/// How long a process may not take what its store tells it, before it is told nothing more and goes on without the store.
+pub const STORE_TOLD_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long objects are kept that only a process held which has ended: others may have been told of them a moment before. They give way
+/// to what is written.
+pub const STORE_ORPHANS_FOR: Duration = Duration::from_secs(1);
+
+/// How often a store looks whether what is freed is still looked at by somebody.
+pub const STORE_SWEEP_EVERY: Duration = Duration::from_millis(50);
+
+/// So much of its memory a store has the system make ahead of need, in bytes: half a second of writing at once, and little to waste.
+pub const STORE_AHEAD: u64 = 64 << 20;
 
 /// Small objects are spilled together, into files of so many bytes at most: a disk that turns is then busy writing, and not seeking. Ray's
 /// figure.

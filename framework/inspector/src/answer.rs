@@ -357,7 +357,8 @@ fn owned(
 
 fn own_row(held: &dyn Inspected) -> ProcessRow {
     let uptime = clock::now().saturating_sub(held.door().began);
-    process::of_this(held.door().role(), process::program(), uptime)
+    let row = process::of_this(held.door().role(), process::program(), uptime);
+    ProcessRow { store: held.store(), ..row }
 }
 
 /// What is in the log of this tree, and of those below it.

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use raytree_supervise::{Addr, ChildSpec, Probe, Root, SupervisorMsg};
 use raytree_types::inspect::{
-    Circle, LogQuery, LogText, Refused, Selection, Story, TreeRows, Wait,
+    Circle, LogQuery, LogText, Refused, Selection, StoreRow, Story, TreeRows, Wait,
 };
 use raytree_types::state::{Rows, Span, StateQuery};
 use raytree_types::{ActorId, JobId, RuntimeId, limits};
@@ -65,6 +65,11 @@ pub trait Inspected: Send + Sync + 'static {
 
     /// The job that it works for, on a cluster.
     fn job(&self) -> Option<JobId> {
+        None
+    }
+
+    /// The object store of its node, where that is in this process.
+    fn store(&self) -> Option<StoreRow> {
         None
     }
 

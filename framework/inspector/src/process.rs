@@ -11,7 +11,8 @@ pub(crate) fn of_this(role: Role, program: String, uptime: Duration) -> ProcessR
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let used = Used::read(&stat, clock_ticks_per_second(), page_size() as u64);
     let Used { cpu, memory, threads } = used.unwrap_or_default();
-    ProcessRow { pid: std::process::id(), role, program, uptime, cpu, memory, threads, stale: None }
+    let (pid, store, stale) = (std::process::id(), None, None);
+    ProcessRow { pid, role, program, uptime, cpu, memory, threads, store, stale }
 }
 
 /// The file name of this program.

@@ -52,6 +52,7 @@ fn cluster() -> Vec<TreeRow> {
         cpu: Duration::from_secs(2),
         memory: 30 << 20,
         threads: 9,
+        store: None,
         stale,
     };
     let silent = Some(Duration::from_millis(3400));

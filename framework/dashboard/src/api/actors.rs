@@ -164,6 +164,7 @@ mod tests {
             cpu: Duration::ZERO,
             memory: 0,
             threads: 1,
+            store: None,
             stale: None,
         }))
     }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use raytree_types::inspect::{ActorState, ClusterStatus, NodePhase, ProcessRow, Role, TreeRow};
+use raytree_types::inspect::{
+    ActorState, ClusterStatus, NodePhase, ProcessRow, Role, StoreRow, TreeRow,
+};
 use raytree_types::state::{Count, ObjectState, TaskState};
 
 use super::table::{self, Metric};
@@ -80,6 +82,24 @@ impl Samples {
         self.put(&table::THREADS, labels(), f64::from(own.threads));
         self.put(&table::UPTIME, labels(), own.uptime.as_secs_f64());
         self.put(&table::SILENT, labels(), own.stale.unwrap_or_default().as_secs_f64());
+        if let Some(store) = &own.store {
+            self.store(name, store);
+        }
+    }
+
+    fn store(&mut self, process: &str, store: &StoreRow) {
+        let states = [
+            ("free", store.free()),
+            ("sealed", store.sealed),
+            ("lent", store.lent),
+            ("dying", store.dying),
+        ];
+        for (state, bytes) in states {
+            let labels = vec![process.to_owned(), state.to_owned()];
+            self.put(&table::STORE_BYTES, labels, bytes as f64);
+        }
+        self.put(&table::STORE_OBJECTS, vec![process.to_owned()], store.objects as f64);
+        self.put(&table::STORE_CLIENTS, vec![process.to_owned()], store.clients as f64);
     }
 
     fn actors(&mut self, process: &str, kind: &str, now: &Now) {

@@ -60,6 +60,20 @@ pub(crate) static SILENT: Metric = gauge(
     "How old what is known of a process is, in seconds; 0 when it has answered",
 );
 
+pub(crate) static STORE_BYTES: Metric = gauge(
+    "object_store_bytes",
+    &["process", "state"],
+    "Memory of a node's object store, in bytes: free, sealed (objects that somebody holds), lent (to write in), or dying (held by \
+     nobody, and still looked at)",
+);
+pub(crate) static STORE_OBJECTS: Metric = gauge(
+    "object_store_objects",
+    &["process"],
+    "Objects in a node's object store that somebody holds",
+);
+pub(crate) static STORE_CLIENTS: Metric =
+    gauge("object_store_clients", &["process"], "Processes that use a node's object store");
+
 pub(crate) static ACTORS_NOW: Metric =
     gauge("actors", &["process", "kind", "state"], "Actors, by state");
 pub(crate) static QUEUED: Metric =
@@ -126,13 +140,16 @@ pub(crate) static DETACHED_RESTARTS: Metric = gauge(
 );
 
 /// All of them, and who exports them: every process, or the head alone.
-pub(crate) static TABLE: [(&Metric, bool); 25] = [
+pub(crate) static TABLE: [(&Metric, bool); 28] = [
     (&BUILD_INFO, true),
     (&CPU, true),
     (&MEMORY, true),
     (&THREADS, true),
     (&UPTIME, true),
     (&SILENT, true),
+    (&STORE_BYTES, true),
+    (&STORE_OBJECTS, true),
+    (&STORE_CLIENTS, true),
     (&ACTORS_NOW, true),
     (&QUEUED, true),
     (&FULLEST, true),

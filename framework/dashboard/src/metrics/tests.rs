@@ -3,21 +3,25 @@ use std::time::Duration;
 
 use expect_test::{expect, expect_file};
 use raytree_types::inspect::{
-    ActorState, DetachedStatus, JobStatus, NodePhase, NodeStatus, ProcessRow, Role,
+    ActorState, DetachedStatus, JobStatus, NodePhase, NodeStatus, ProcessRow, Role, StoreRow,
 };
 use raytree_types::{ActorIds, JobId, Resources, RuntimeId};
 
 use super::*;
 
+const STORE: StoreRow =
+    StoreRow { capacity: 1000, sealed: 300, lent: 20, dying: 1, objects: 3, clients: 2 };
+
 fn process(role: Role, pid: u32, stale: Option<Duration>) -> Option<Box<ProcessRow>> {
     Some(Box::new(ProcessRow {
         pid,
-        role,
+        role: role.clone(),
         program: "train".to_owned(),
         uptime: Duration::from_secs(60),
         cpu: Duration::from_millis(1500),
         memory: 4096,
         threads: 3,
+        store: matches!(role, Role::Node { .. }).then_some(STORE),
         stale,
     }))
 }

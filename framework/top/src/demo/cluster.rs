@@ -241,6 +241,7 @@ fn process(depth: u32, name: &str) -> Option<ProcessRow> {
         cpu: Duration::from_secs(100),
         memory,
         threads: if depth == 4 { 24 } else { 6 },
+        store: None,
         stale: None,
     })
 }

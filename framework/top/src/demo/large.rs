@@ -61,6 +61,7 @@ fn row(at: usize, ids: &mut Ids) -> TreeRow {
         cpu: Duration::from_secs(30),
         memory: 200 << 20,
         threads: 12,
+        store: None,
         stale: None,
     };
     TreeRow {

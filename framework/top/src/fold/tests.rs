@@ -19,6 +19,7 @@ fn process(pid: u32, cpu: u64) -> Option<Box<ProcessRow>> {
         cpu: Duration::from_secs(cpu),
         memory: 0,
         threads: 1,
+        store: None,
         stale: None,
     }))
 }

@@ -52,6 +52,7 @@ fn row() -> impl Strategy<Value = TreeRow> {
                     cpu: Duration::from_millis(number.into()),
                     memory: u64::from(number) << 20,
                     threads: 3,
+                    store: None,
                     stale: (rare == 3).then(|| Duration::from_secs(4)),
                 })
             }),

@@ -9,6 +9,7 @@ mod event;
 mod logs;
 pub mod place;
 pub mod protocol;
+mod store;
 mod tree;
 mod wait;
 
@@ -28,6 +29,7 @@ pub use event::{Event, EventKind, EventQuery, Events, Missing, Story, StoryStep}
 pub use logs::{LogMark, LogQuery, LogText};
 pub(crate) use protocol::nearest;
 pub use protocol::{Answer, Asked, Refused, Reply, Request, Role, Versioned};
+pub use store::StoreRow;
 pub use tree::{Edit, Misfit, ProcessRow, Selection, THE_PROGRAM, TreeChanges, TreeRow, TreeRows};
 pub use wait::{Circle, Party, Wait, Who};
 

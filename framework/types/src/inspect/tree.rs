@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ActorState;
+use super::StoreRow;
 use super::protocol::Role;
 use crate::ids::{ActorId, JobId};
 use crate::limits;
@@ -156,6 +157,9 @@ pub struct ProcessRow {
     pub memory: u64,
     /// Its threads.
     pub threads: u32,
+    /// The object store that it has, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreRow>,
     /// It did not answer: this, and all below, was so long ago.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<Duration>,

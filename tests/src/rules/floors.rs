@@ -5,7 +5,7 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 17] = [
+pub const FRAMEWORK: [(&str, u8); 18] = [
     ("raytree-types", 0),
     ("raytree-config", 1),
     ("raytree-engine", 1),
@@ -13,6 +13,7 @@ pub const FRAMEWORK: [(&str, u8); 17] = [
     ("raytree-wire", 1),
     ("raytree-nn", 1),
     ("raytree-supervise", 2),
+    ("raytree-objects", 2),
     ("raytree-process", 2),
     ("raytree-inspector", 2),
     ("raytree-system", 3),
@@ -32,9 +33,10 @@ const LIBRARIES: u8 = 5;
 const TOP: u8 = 6;
 
 /// The only edges within one floor.
-const SAME_FLOOR: [(&str, &str); 8] = [
+const SAME_FLOOR: [(&str, &str); 9] = [
     ("raytree-daemon", "raytree-dashboard"),
     ("raytree-inspector", "raytree-supervise"),
+    ("raytree-objects", "raytree-supervise"),
     ("raytree-process", "raytree-supervise"),
     ("raytree", "raytree-macros"),
     ("raytree-cli", "raytree"),

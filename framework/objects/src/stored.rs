@@ -1,0 +1,162 @@
+//! An object that this process holds.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use raytree_store::{Location, Unreadable, View};
+use raytree_types::Bytes;
+
+use crate::session::{Core, Looked};
+
+/// An object of a store that this process holds: it is there for as long as this is. Its bytes never change.
+pub struct Stored {
+    core: Arc<Core>,
+    object: Location,
+    hold: Mutex<Holding>,
+    /// What this process looks at it through, while it does: one pin, however many look.
+    looked: Mutex<Weak<View>>,
+}
+
+/// What keeps the object for this process.
+enum Holding {
+    /// The store does.
+    Store,
+    /// Somebody else, until the store does; and this view, should he end before.
+    Taking(Arc<View>),
+    /// He has ended before: nobody but this process can see it any more.
+    Alone(Arc<View>),
+}
+
+impl Stored {
+    pub(crate) fn own(core: Arc<Core>, object: Location) -> Self {
+        Self { core, object, hold: Mutex::new(Holding::Store), looked: Mutex::default() }
+    }
+
+    pub(crate) fn taken(core: Arc<Core>, object: Location, view: View) -> Self {
+        let view = Arc::new(view);
+        let looked = Mutex::new(Arc::downgrade(&view));
+        Self { core, object, hold: Mutex::new(Holding::Taking(view)), looked }
+    }
+
+    /// The store has said whether it is there.
+    pub(crate) fn is_held(&self, is_there: bool) {
+        let mut hold = self.hold.lock();
+        *hold = match &*hold {
+            Holding::Taking(view) if !is_there => Holding::Alone(Arc::clone(view)),
+            Holding::Alone(view) => Holding::Alone(Arc::clone(view)),
+            Holding::Taking(_) | Holding::Store => Holding::Store,
+        };
+    }
+
+    /// Where others of its node can see it; nowhere when only this process can any more.
+    #[must_use]
+    pub fn location(&self) -> Option<Location> {
+        match &*self.hold.lock() {
+            Holding::Store | Holding::Taking(_) => Some(self.object),
+            Holding::Alone(_) => None,
+        }
+    }
+
+    /// How long it is, in bytes.
+    #[must_use]
+    pub fn byte_count(&self) -> u64 {
+        self.object.len
+    }
+
+    /// Its bytes, where they lie. They stay there for as long as anybody has them.
+    ///
+    /// # Errors
+    /// [`Unreadable::TooManyViews`]; [`Unreadable::Gone`] when the store has taken it away.
+    pub fn bytes(self: &Arc<Self>) -> Result<Bytes, Unreadable> {
+        let mut looked = self.looked.lock();
+        let view = match looked.upgrade() {
+            Some(view) => view,
+            None => Arc::new(self.core.client.view(self.object)?),
+        };
+        *looked = Arc::downgrade(&view);
+        drop(looked);
+        Ok(Bytes::from_owner(Looked { view, _stored: Arc::clone(self) }))
+    }
+}
+
+impl Drop for Stored {
+    fn drop(&mut self) {
+        self.core.lets_go(self.object, self);
+    }
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stored").field(&self.object).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use raytree_supervise::Addr;
+
+    use super::*;
+    use crate::{Depot, ObjectStore, Session};
+
+    struct Keeps(Arc<AtomicBool>);
+
+    impl Drop for Keeps {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn sn_1_what_the_store_does_not_hold_is_read_by_this_process_alone() {
+        let depot = Depot::open(1 << 20, Addr::system::<ObjectStore>("object_store")).unwrap();
+        let [one, other] = [0; 2].map(|_| Session::join(depot.door()).unwrap());
+        let own = one.write(&[7; 300]).unwrap();
+        let place = own.location().unwrap();
+        let view = other.core.client.view(place).unwrap();
+        let theirs = Arc::new(Stored::taken(Arc::clone(&other.core), place, view));
+        theirs.is_held(false);
+        drop(own);
+        while depot.used().objects > 0 {
+            std::thread::yield_now();
+        }
+        let bytes = theirs.bytes().unwrap();
+        assert_eq!((theirs.location(), &bytes[..]), (None, &[7; 300][..]));
+        drop((bytes, theirs.bytes()));
+        assert!(theirs.bytes().is_ok(), "as long as it is here");
+    }
+
+    #[test]
+    fn sn_1_who_waits_to_hold_something_hears_of_the_end_of_the_store() {
+        let depot = Depot::open(1 << 20, Addr::system::<ObjectStore>("object_store")).unwrap();
+        let [one, other] = [0; 2].map(|_| Session::join(depot.door()).unwrap());
+        let own = one.write(&[7; 300]).unwrap();
+        let let_go = Arc::new(AtomicBool::new(false));
+        drop(depot);
+        while !other.is_gone() {
+            std::thread::yield_now();
+        }
+        let keeps = Box::new(Keeps(Arc::clone(&let_go)));
+        let theirs = other.take(own.location().unwrap(), keeps).unwrap();
+        assert!(let_go.load(Ordering::SeqCst));
+        drop(own);
+        assert_eq!((theirs.location(), theirs.bytes().unwrap().len()), (None, 300));
+    }
+
+    #[test]
+    fn an_object_has_one_pin_however_many_look() {
+        let depot = Depot::open(1 << 20, Addr::system::<ObjectStore>("object_store")).unwrap();
+        let session = Session::join(depot.door()).unwrap();
+        let stored = session.write(&[7; 300]).unwrap();
+        let all: Vec<_> = (0..raytree_types::limits::STORE_PINS_MAX + 1)
+            .map(|_| stored.bytes().map(|bytes| bytes.len()))
+            .collect();
+        assert!(all.iter().all(|len| *len == Ok(300)));
+        let kept: Vec<_> = (0..raytree_types::limits::STORE_PINS_MAX + 1)
+            .map(|_| stored.bytes().unwrap())
+            .collect();
+        assert!(kept.iter().all(|bytes| bytes.len() == 300));
+    }
+}

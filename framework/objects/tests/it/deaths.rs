@@ -1,0 +1,183 @@
+//! Processes that use a store and are killed at any moment: nothing that somebody holds is harmed, and nothing is left of them.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use raytree_objects::{Location, Session, Stored};
+use raytree_types::Bytes;
+use rustix::process::{Signal, getpid, kill_process};
+use serde::{Deserialize, Serialize};
+
+use super::sessions::{Node, until};
+
+const DOOR: &str = "RAYTREE_TEST_DOOR";
+const SEED: &str = "RAYTREE_TEST_SEED";
+const SEEDS: u64 = 200;
+const STEPS: u64 = 40;
+
+/// What the process says.
+#[derive(Serialize, Deserialize)]
+enum Says {
+    /// It holds this one until it is told that somebody else does.
+    Made(Location),
+    /// It wants to be told of an object.
+    Any,
+}
+
+/// What it is told.
+#[derive(Serialize, Deserialize)]
+enum Told {
+    /// This is held by the one who says it.
+    This(Option<Location>),
+    /// The store holds it for the one who was told of it.
+    LetGo(Location),
+}
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// Bytes that tell whether they are what they were.
+fn written(random: &mut Random) -> Vec<u8> {
+    let first = random.next().to_le_bytes();
+    // Below and above what has room of its own.
+    let len = if random.below(4) == 0 { 300_000 } else { 1 + random.below(4000) };
+    first.into_iter().chain((0..len).map(|at| first[(at % 8) as usize] ^ at as u8)).collect()
+}
+
+fn is_whole(bytes: &Bytes) -> bool {
+    let (first, rest) = bytes.split_at(8);
+    (0u64..).zip(rest).all(|(at, byte)| *byte == first[(at % 8) as usize] ^ at as u8)
+}
+
+/// Writes, looks, lets go, and is killed or ends.
+fn child(door: &str, seed: u64) {
+    let session = Session::join(door).expect("it opens");
+    let mut random = Random(seed);
+    let dies_at = random.below(STEPS * 2);
+    let says = |says: &Says| {
+        let line = serde_json::to_string(says).expect("it is written");
+        _ = writeln!(std::io::stderr(), "{line}");
+    };
+    let (tell, told) = std::sync::mpsc::sync_channel(1000);
+    std::thread::spawn(move || {
+        let lines = std::io::stdin().lines().map_while(Result::ok);
+        lines.filter_map(|line| serde_json::from_str::<Told>(&line).ok()).for_each(|told| {
+            _ = tell.send(told);
+        });
+    });
+    let (mut made, mut held, mut looked) = (Vec::new(), Vec::new(), Vec::new());
+    for step in 0..STEPS {
+        if step == dies_at {
+            _ = kill_process(getpid(), Signal::KILL);
+        }
+        match random.below(6) {
+            0..3 => {
+                let Ok(stored) = session.write(&written(&mut random)) else { continue };
+                says(&Says::Made(stored.location().expect("its own")));
+                made.push(stored);
+            }
+            3 => says(&Says::Any),
+            4 if !held.is_empty() => drop(held.swap_remove(0)),
+            _ if !looked.is_empty() => drop(looked.swap_remove(0)),
+            _ => {}
+        }
+        while let Ok(told) = told.try_recv() {
+            match told {
+                Told::This(Some(at)) => {
+                    // Its holder may have let go of it by now: he was not asked to wait.
+                    let Ok(stored) = session.take(at, Box::new(())) else { continue };
+                    let bytes = stored.bytes().expect("it is held");
+                    assert!(is_whole(&bytes), "{at:?}");
+                    held.push(stored);
+                    looked.push(bytes);
+                }
+                Told::This(None) => {}
+                Told::LetGo(at) => made.retain(|own: &Arc<Stored>| own.location() != Some(at)),
+            }
+        }
+        assert!(looked.iter().all(is_whole));
+    }
+}
+
+/// Says to the one who wrote an object that it is held, when it is.
+struct Tells(Arc<Mutex<ChildStdin>>, Location);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        let line = serde_json::to_string(&Told::LetGo(self.1)).expect("it is written");
+        // It may have ended.
+        _ = writeln!(self.0.lock(), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing() {
+    if let (Ok(door), Ok(seed)) = (std::env::var(DOOR), std::env::var(SEED)) {
+        return child(&door, seed.parse().expect("a number"));
+    }
+    let node = Node::start();
+    let session = node.session();
+    let mut random = Random(7);
+    let (mut killed, mut taken) = (0, 0u64);
+    let mut held: Vec<(Arc<Stored>, Bytes)> = Vec::new();
+    for seed in 0..SEEDS {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        let this = "deaths::dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing";
+        command.args(["--exact", this, "--nocapture"]).env(SEED, seed.to_string());
+        command.env(DOOR, node.depot.door()).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("a process");
+        let stdin = Arc::new(Mutex::new(process.stdin.take().expect("a line")));
+        for line in BufReader::new(process.stderr.take().expect("a line")).lines() {
+            let line = line.expect("text");
+            match serde_json::from_str(&line) {
+                Ok(Says::Made(at)) => {
+                    // Gone with its writer, perhaps.
+                    if let Ok(stored) = session.take(at, Box::new(Tells(Arc::clone(&stdin), at))) {
+                        let bytes = stored.bytes().expect("it is held");
+                        assert!(is_whole(&bytes), "{at:?} of {seed}");
+                        held.push((stored, bytes));
+                        taken += 1;
+                    }
+                }
+                Ok(Says::Any) => {
+                    let which = random.below(held.len().max(1) as u64) as usize;
+                    let at = held.get(which).and_then(|(stored, _)| stored.location());
+                    let line = serde_json::to_string(&Told::This(at)).expect("it is written");
+                    _ = writeln!(stdin.lock(), "{line}");
+                }
+                Err(_) => assert!(!line.contains("panicked"), "{seed}: {line}"),
+            }
+            while held.len() > 6 {
+                held.swap_remove(random.below(7) as usize);
+            }
+        }
+        let end = process.wait().expect("it has ended");
+        killed += u64::from(!end.success());
+        assert!(end.success() || end.code().is_none(), "it has seen something wrong: {end}");
+        until(|| node.depot.clients() == 1).await;
+        for (stored, bytes) in &held {
+            assert!(is_whole(bytes), "{stored:?} after {seed}");
+        }
+    }
+    assert!(
+        killed > SEEDS / 4 && taken > SEEDS,
+        "{killed} were killed, {taken} objects were taken"
+    );
+    drop(held);
+    node.has(0).await;
+    assert_eq!((node.depot.used().lent, node.depot.used().sealed), (0, 0));
+    node.end().await;
+}

@@ -1,0 +1,6 @@
+//! A store, its door, and several sessions of this process and of others.
+
+#![expect(clippy::expect_used, reason = "a test that cannot set its scene fails")]
+
+mod deaths;
+mod sessions;

@@ -34,6 +34,7 @@ mod file;
 mod layer;
 mod limits;
 mod load;
+mod memory;
 mod near;
 #[cfg(test)]
 mod page;

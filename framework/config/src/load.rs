@@ -13,6 +13,7 @@ use crate::config::{Config, Origin};
 use crate::environment;
 use crate::file;
 use crate::layer::{Layer, Place, merged};
+use crate::memory;
 use crate::settings::TABLE;
 use crate::surroundings::{Machine, Surroundings};
 
@@ -112,6 +113,7 @@ impl Machine {
             host: host.trim().to_owned(),
             process: std::process::id(),
             cpus: available_parallelism().map_or(1, usize::from),
+            memory: memory::usable(),
         }
     }
 }

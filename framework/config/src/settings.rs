@@ -84,6 +84,10 @@ settings! {
         /// Abandoned threads, which is code that nobody waits for any more and that runs on, above which a worker takes
         /// nothing new, finishes what it has and is replaced.
         abandoned_threads_max: u32 = "8", "threads", "0 to 512";
+        /// How large the object store of a node is: memory that all its processes share, for values that are larger than 100 KiB. It is
+        /// taken when it is needed; what does not fit goes another way, at the price of copies. 0B: there is none.
+        object_store_bytes: ByteCount = "three tenths of the memory this process may use"
+            found by Surroundings::object_store_bytes, "bytes", "0B to 16TiB";
         /// How much disk the programs of past and present jobs may take.
         executable_cache_bytes: ByteCount = "4GiB", "bytes", "64MiB to 16TiB";
         /// The folder for those programs. It is made with mode 0700.
@@ -229,7 +233,7 @@ mod tests {
                 number.checked_sub(1).map_or("-1".to_owned(), |below| format!("{below}{unit}"));
             assert!(takes(&below).is_err(), "{} below {low}", entry.key);
         }
-        assert_eq!(ordered, 17);
+        assert_eq!(ordered, 18);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Machine {
     pub process: u32,
     /// The CPUs this process may use. Default: 0, which is unknown and counts as 1.
     pub cpus: usize,
+    /// The memory it may use, in bytes. Default: 0, which is unknown.
+    pub memory: u64,
 }
 
 /// The variable that names the user's own configuration file.
@@ -98,6 +100,15 @@ impl Surroundings {
         self.machine.cpus.max(1).to_string()
     }
 
+    /// Three tenths of the memory, as Ray has it; where that is unknown, what a small machine can give.
+    pub(crate) fn object_store_bytes(&self) -> String {
+        const UNKNOWN: u64 = 512 << 20;
+        const MIB: u64 = 1 << 20;
+        let part = self.machine.memory / 10 * 3;
+        let bytes = if part == 0 { UNKNOWN } else { part.next_multiple_of(MIB) };
+        format!("{}MiB", bytes / MIB)
+    }
+
     pub(crate) fn token_file(&self) -> String {
         self.config.as_ref().map(|folder| joined(folder, "raytree/token")).unwrap_or_default()
     }
@@ -145,7 +156,7 @@ mod tests {
     #[test]
     fn a_node_is_called_after_host_and_process() {
         let name = |host: &str, process| {
-            let machine = Machine { host: host.to_owned(), process, cpus: 0 };
+            let machine = Machine { host: host.to_owned(), process, ..Machine::default() };
             Surroundings { machine, ..Surroundings::default() }.node_name()
         };
         assert_eq!(name("big\n", 4711), "big-4711");

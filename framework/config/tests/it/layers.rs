@@ -204,12 +204,13 @@ fn paths_are_those_of_their_layer() {
 
 #[test]
 fn defaults_know_machine_and_user() {
-    let machine = Machine { host: "big".to_owned(), process: 42, cpus: 6 };
+    let machine = Machine { host: "big".to_owned(), process: 42, cpus: 6, memory: 10 << 30 };
     let from = LoadFrom { machine, ..LoadFrom::default() }
         .variable("HOME", "/h")
         .variable("XDG_RUNTIME_DIR", "/r");
     let config = Config::load(from).unwrap();
     assert_eq!((&*config.cluster().name, config.node().cpus.thousandths()), ("big-42", 6000));
+    assert_eq!(config.node().object_store_bytes.bytes(), 3 << 30);
     assert_eq!(config.cluster().token_file, Some("/h/.config/raytree/token".into()));
     assert_eq!(config.node().cache_dir, Some("/h/.cache/raytree".into()));
     assert_eq!(config.inspector().folder, Some("/r/raytree".into()));

@@ -28,6 +28,7 @@ fn fitting() -> impl Strategy<Value = Vec<(&'static str, String)>> {
         texts("liveness.isolation_grace", numbers(1, 24, "h")),
         texts("node.cpus", words("[0-9]{1,6}(\\.[0-9]{1,3})?")),
         texts("node.resources", words("([a-b]{9}=[0-9]{1,4}\\.[0-9]{1,3},[c-z]{1,9}=[0-9]{1,9})?")),
+        texts("node.object_store_bytes", numbers(0, 1 << 44, "B")),
         texts("node.executable_cache_bytes", numbers(64 << 20, 1 << 44, "B")),
         texts("node.abandoned_threads_max", numbers(0, 512, "")),
         texts("calls.strict", words("(true|false)")),
@@ -44,7 +45,7 @@ proptest! {
 
     #[test]
     fn what_is_explained_loads_as_the_same_on_any_machine(given in fitting(), process in any::<u32>()) {
-        let machine = Machine { host: "häuser/1".to_owned(), process, cpus: 3 };
+        let machine = Machine { host: "häuser/1".to_owned(), process, cpus: 3, memory: 1 << 33 };
         let from = LoadFrom { machine, ..arguments(&given) }.variable("HOME", "/h");
         let config = Config::load(from).unwrap();
         let told = config.explain().into_iter().map(|setting| (setting.key.to_owned(), setting.value));

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use raytree_config::Config;
 use raytree_inspector::{Door, Inspected, Owners};
+use raytree_objects::Depot;
 use raytree_process::logs::{Session, Whose, answer};
 use raytree_supervise::{Probe, Root};
 use raytree_types::RuntimeId;
-use raytree_types::inspect::{LogQuery, LogText, Refused, Role, place};
+use raytree_types::inspect::{LogQuery, LogText, Refused, Role, StoreRow, place};
 
 /// See the [module documentation](self).
 struct Shown {
@@ -18,11 +19,16 @@ struct Shown {
     /// Where the head listens, once that is known.
     cluster: Box<dyn Fn() -> Option<SocketAddr> + Send + Sync>,
     kept: Arc<OnceLock<Arc<Session>>>,
+    store: Arc<OnceLock<Arc<Depot>>>,
 }
 
 impl Inspected for Shown {
     fn id(&self) -> RuntimeId {
         self.id
+    }
+
+    fn store(&self) -> Option<StoreRow> {
+        self.store.get().map(|depot| depot.row())
     }
 
     fn door(&self) -> &Arc<Door> {
@@ -68,6 +74,8 @@ pub(crate) struct Sight {
     pub(crate) door: Arc<Door>,
     /// Where what its processes write is kept, once that is known.
     pub(crate) kept: Arc<OnceLock<Arc<Session>>>,
+    /// The object store of the machine, where this process has it.
+    pub(crate) store: Arc<OnceLock<Arc<Depot>>>,
 }
 
 impl Sight {
@@ -77,7 +85,12 @@ impl Sight {
         let is_wanted = settings.enabled && place::switched_on();
         let id = RuntimeId::next();
         let wanted = is_wanted.then(|| settings.folder.clone());
-        Self { id, door: Arc::new(Door::new(id, role, wanted)), kept: Arc::default() }
+        Self {
+            id,
+            door: Arc::new(Door::new(id, role, wanted)),
+            kept: Arc::default(),
+            store: Arc::default(),
+        }
     }
 }
 
@@ -91,8 +104,9 @@ impl Window {
         sight: &Sight,
         cluster: impl Fn() -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
-        let Sight { id, door, kept } = sight.clone();
-        let shown = Shown { id, door, root: root.clone(), cluster: Box::new(cluster), kept };
+        let Sight { id, door, kept, store } = sight.clone();
+        let (root_of, cluster) = (root.clone(), Box::new(cluster));
+        let shown = Shown { id, door, root: root_of, cluster, kept, store };
         let shown = Arc::new(shown);
         raytree_inspector::start(root, &shown);
         Self(shown)

@@ -27,6 +27,7 @@ mod node;
 mod object;
 mod runtime;
 pub mod state;
+mod stores;
 mod sync;
 mod task;
 pub mod trace;

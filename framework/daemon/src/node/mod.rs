@@ -7,6 +7,7 @@
 //! ├─ workers
 //! │  ├─ job-1            (mirror) the process that runs the tasks and actors of a job
 //! │  └─ job-2
+//! ├─ object_store        memory that all workers of this machine share
 //! ├─ metrics             numbers for Prometheus
 //! └─ inspector           answers those who look from outside
 //! ```
@@ -83,6 +84,10 @@ impl Node {
             // Set once, here.
             _ = station.sight.kept.set(session);
         }
+        if let Some(store) = &station.store {
+            // Set once, here.
+            _ = station.sight.store.set(Arc::clone(&store.depot));
+        }
         let ends_within = station.ends_within;
         let pool = station.pool.clone();
         let own = Arc::clone(&station);
@@ -91,6 +96,7 @@ impl Node {
             .child(ChildSpec::actor::<Sessions>(&sessions, || ()))
             .child(ChildSpec::supervisor(&pool, empty))
             .child(ChildSpec::actor::<Uplink>(&uplink, move || station.clone()));
+        let spec = own.store.iter().fold(spec, |spec, store| spec.child(store.spec()));
         let root = Root::start("raytree", spec)
             .map_err(|failure| StartError::Failed(failure.to_string()))?;
         let window = Window::of(&root, &own.sight, move || Some(head));

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use raytree_config::Config;
 use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Place, Settings, Standing};
 use raytree_inspector::Inspected;
+use raytree_objects::{Depot, ObjectStore, ObjectStoreMsg};
 use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Whereabouts, Worker};
 use raytree_process::{Keeper, Mark};
 use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
@@ -56,6 +57,8 @@ pub(crate) struct Station {
     pub(crate) uplink: Addr<UplinkMsg>,
     pub(crate) pool: Addr<SupervisorMsg>,
     pub(crate) keeper: Keeper,
+    /// The object store of this machine, unless there is to be none.
+    pub(crate) store: Option<Store>,
     /// How what workers write is kept.
     pub(crate) logs: Kept,
     /// By what it judges its workers.
@@ -83,6 +86,30 @@ pub(crate) struct Station {
     /// The last of those that have ended with a status.
     ended: Mutex<VecDeque<(Worker, i32)>>,
     stage: watch::Sender<Stage>,
+}
+
+/// A store, and who looks after it. Belongs to the process, and is gone with it.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pub(crate) depot: Arc<Depot>,
+    pub(crate) addr: Addr<ObjectStoreMsg>,
+}
+
+impl Store {
+    fn open(bytes: u64) -> Result<Option<Self>, StartError> {
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let addr = Addr::system::<ObjectStore>("object_store");
+        let depot = Depot::open(bytes, addr.clone());
+        let depot = depot.map_err(|error| StartError::Failed(error.to_string()))?;
+        Ok(Some(Self { depot, addr }))
+    }
+
+    pub(crate) fn spec(&self) -> ChildSpec {
+        let depot = Arc::clone(&self.depot);
+        ChildSpec::actor::<ObjectStore>(&self.addr, move || Arc::clone(&depot))
+    }
 }
 
 /// A worker of this node whose process has not surely ended.
@@ -119,6 +146,7 @@ impl Station {
             uplink,
             pool: Addr::system::<Supervisor>("workers"),
             keeper: Keeper::start()?,
+            store: Store::open(node.object_store_bytes.bytes())?,
             logs: Kept::new(config, mark.is_none()),
             settings: place::settings(config)?,
             worker_start_within: node.worker_start_within,

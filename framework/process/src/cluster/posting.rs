@@ -55,6 +55,9 @@ pub struct Posting {
     pub abandoned_max: usize,
     /// Where it is dialed.
     pub door: Door,
+    /// The door of the object store of its node, if it has one.
+    #[serde(default)]
+    pub store: Option<String>,
 }
 
 /// How a process listens for others of its cluster.

@@ -28,6 +28,10 @@ pub(crate) struct Details {
     pub(crate) namespace: String,
     /// With more abandoned threads it is replaced.
     pub(crate) abandoned_max: usize,
+    /// The door of the store of its node, if there is one.
+    pub(crate) store: Option<String>,
+    /// How large the store of its own nodes is, if it has any.
+    pub(crate) store_bytes: u64,
 }
 
 /// Belongs to the runtime, so that a restarted mirror goes on where the last one was.

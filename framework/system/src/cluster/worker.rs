@@ -41,6 +41,8 @@ pub(crate) fn details(posting: &Posting) -> Details {
         strict: posting.terms.strict,
         namespace: posting.terms.namespace.clone(),
         abandoned_max: posting.abandoned_max,
+        store: posting.store.clone(),
+        store_bytes: 0,
     }
 }
 

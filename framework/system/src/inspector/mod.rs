@@ -14,7 +14,7 @@ use raytree_inspector::{Door, End, Inspected, Owners, Whose, walk};
 use raytree_supervise::Probe;
 use raytree_types::{ActorId, JobId, RuntimeId};
 
-use raytree_types::inspect::{Circle, LogQuery, LogText, Refused, Story, Wait};
+use raytree_types::inspect::{Circle, LogQuery, LogText, Refused, StoreRow, Story, Wait};
 use raytree_types::state::{Rows, Span, StateQuery};
 
 use crate::gcs::table::Ending;
@@ -23,6 +23,10 @@ use crate::runtime::Shared;
 impl Inspected for Shared {
     fn id(&self) -> RuntimeId {
         self.id
+    }
+
+    fn store(&self) -> Option<StoreRow> {
+        self.stores.depot().map(|(depot, _)| depot.row())
     }
 
     fn door(&self) -> &Arc<Door> {

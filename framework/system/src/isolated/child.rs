@@ -25,6 +25,8 @@ pub(crate) struct Details {
     pub(crate) threads: usize,
     /// Where names are unique.
     pub(crate) namespace: String,
+    /// The door of the store of its node, if there is one.
+    pub(crate) store: Option<String>,
 }
 
 /// What it is to be.
@@ -163,7 +165,8 @@ impl Judge {
 impl Wanted<'_> {
     fn spec(&self, runtime: &Shared) -> Result<Spec, Cause> {
         let (threads, namespace) = (self.threads, runtime.namespace.clone());
-        let details = serde_json::to_string(&Details { threads, namespace });
+        let store = runtime.stores.own().map(|session| session.door().to_owned());
+        let details = serde_json::to_string(&Details { threads, namespace, store });
         // A runtime that its code starts has no nodes, unless that code says so.
         let alone = ("RAYTREE_ADDRESS".into(), "local".into());
         let (capture, session) = runtime.logs.captures(None);

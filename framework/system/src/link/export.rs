@@ -80,7 +80,7 @@ pub(super) struct Kept {
     tokens: Vec<Arc<Token>>,
     homes: Vec<Home>,
     /// What is held for the other side from now on.
-    exports: Vec<u64>,
+    pub(super) exports: Vec<u64>,
     /// What the owner of both sides is to hand on.
     pub(super) passed: Vec<u64>,
 }
@@ -95,7 +95,8 @@ impl Link {
         let mut written = part.0;
         let refs = std::mem::take(&mut written.refs);
         let refs = refs.into_iter().map(|token| self.refer(token, kept)).collect::<Result<_>>()?;
-        Ok(Packed::of(written, refs))
+        let buffers = written.buffers.into_iter().map(|bytes| self.lays_apart(bytes, kept));
+        Ok(Packed::of(written.head, buffers.collect(), refs))
     }
 
     /// The value, with its references as tokens of this side.
@@ -103,7 +104,9 @@ impl Link {
         let Packed { head, buffers, refs } = packed;
         // All of them, also if one is none: what is not taken over here is held there for ever.
         let refs: Vec<_> = refs.into_iter().map(|wire| self.referred(wire)).collect();
+        let buffers: Vec<_> = buffers.into_iter().map(|buffer| self.laid_apart(buffer)).collect();
         let refs = refs.into_iter().collect::<Result<_>>()?;
+        let buffers = buffers.into_iter().collect::<Result<_>>()?;
         Ok(Part(raytree_types::codec::Encoded { head: head.0, buffers, refs }))
     }
 
@@ -206,6 +209,12 @@ impl Link {
         let mut tables = self.tables.lock();
         if let Some(waits) = tables.mourners.remove(&export) {
             waits.abort();
+        }
+        if let Some((stored, bytes)) = tables.lent.remove(&export) {
+            drop(tables);
+            drop(stored);
+            self.out.is_given_back(bytes);
+            return None;
         }
         tables.exports.remove(&export)
     }

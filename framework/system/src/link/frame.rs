@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use raytree_objects::Location;
 use raytree_process::cluster::Worker;
-use raytree_types::codec::Encoded;
 use raytree_types::{
     AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, LogLines, TaskOptions,
 };
@@ -46,6 +46,10 @@ pub(super) enum Frame {
     Unreachable { worker: Worker },
     /// What a process below the one who says it has written.
     Lines(LogLines),
+    /// The store of the node of the one who says it. Asks whether the other side can come to it.
+    Store { door: String },
+    /// It can: from now on what is large may lie there.
+    Shares { door: String },
     /// A neighbour has surely ended, and all that it has passed was handed on.
     Ended { worker: Worker },
 }
@@ -142,8 +146,17 @@ pub struct Terms {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Packed {
     pub(super) head: Head,
-    pub(super) buffers: Vec<Bytes>,
+    pub(super) buffers: Vec<Buffer>,
     pub(super) refs: Vec<WireRef>,
+}
+
+/// What lies apart from the rest of a value.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Buffer {
+    /// It comes with the message.
+    Here(Bytes),
+    /// It is in the store that both sides use, part of an object that is held for the one who gets it until he holds it himself.
+    Stored { export: u64, object: Location, from: u64, len: u64 },
 }
 
 /// A reference on its way.
@@ -168,8 +181,8 @@ pub(super) enum WireRef {
 pub(super) struct Head(pub(super) Vec<u8>);
 
 impl Packed {
-    pub(super) fn of(written: Encoded, refs: Vec<WireRef>) -> Self {
-        Self { head: Head(written.head), buffers: written.buffers, refs }
+    pub(super) fn of(head: Vec<u8>, buffers: Vec<Buffer>, refs: Vec<WireRef>) -> Self {
+        Self { head: Head(head), buffers, refs }
     }
 }
 

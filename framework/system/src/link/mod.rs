@@ -8,7 +8,7 @@
 //! No actor is on the way of a call: the one who asks writes to the socket himself, and one thread on each side reads. What
 //! comes alone it hands on at once; what comes by the hundred wakes others once, and goes out together
 //! ([`burst`](crate::runtime::burst)). Values are written by the one who has them and read on that thread, which is their types' own
-//! code: it may not wait there, and is told so by an error of whatever it waits for.
+//! code: it may not wait there, and is told so by an error of whatever it waits for. What is large waits a moment for room in the store.
 //!
 //! What a value refers to is *exported*: the sender holds the object or the actor for the receiver, under a number, until
 //! the receiver lets go of it. One that came over the same link goes back as the receiver's own; one of a third process is
@@ -40,20 +40,23 @@ mod open_links;
 mod outgoing;
 mod relay;
 mod serve;
+mod stored;
 mod stream;
+mod watch;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use parking_lot::Mutex;
+use raytree_objects::{Session, Stored};
 use raytree_supervise::panics;
-use raytree_types::{AbandonedThreads, Cause, Error, Exit, Result};
+use raytree_types::{AbandonedThreads, Cause, Error, Result};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
@@ -77,6 +80,7 @@ use outgoing::Outgoing;
 pub(crate) use serve::ITS_RESULT;
 pub use serve::Served;
 use stream::Unsent;
+use watch::Watch;
 
 /// See the [module documentation](self).
 pub(crate) struct Link {
@@ -95,6 +99,10 @@ pub(crate) struct Link {
     leaves: AtomicBool,
     /// The other end is a worker of the same job, and no owner of anything.
     between: Option<Between>,
+    /// The store that both sides use, if they are of one node.
+    store: OnceLock<Session>,
+    /// The other side knows that it is used.
+    may_lend: AtomicBool,
 }
 
 #[derive(Default)]
@@ -105,6 +113,8 @@ struct Tables {
     serving: HashMap<u64, serve::Serving>,
     /// What the other side holds of this one.
     exports: HashMap<u64, Arc<Token>>,
+    /// Objects of the store that it is told of, until it holds them itself.
+    lent: HashMap<u64, (Arc<Stored>, usize)>,
     /// Who waits for the ends of those of them that are actors.
     mourners: HashMap<u64, AbortHandle>,
     /// What this side holds of actors there, and who wants to hear of their ends.
@@ -112,15 +122,6 @@ struct Tables {
     /// Why there is no link any more.
     ended: Option<Cause>,
 }
-
-/// The end of an actor of the other side: who waits for it, or what was told before anybody did.
-enum Watch {
-    Waits(Watcher),
-    Told(Box<Exit>),
-}
-
-/// Hears how an actor of the other side has ended, or that the link has.
-pub(crate) type Watcher = Box<dyn FnOnce(std::result::Result<Exit, Cause>) + Send>;
 
 impl Link {
     /// Takes a stream up. `hung_up` is called on the link's thread when the other side says nothing more, or nonsense; the
@@ -163,9 +164,12 @@ impl Link {
             abandoned: Mutex::default(),
             leaves: AtomicBool::new(false),
             between,
+            store: OnceLock::new(),
+            may_lend: AtomicBool::new(false),
         });
         runtime.links.enter(&link);
         link.out.is_looked_after(&runtime.system);
+        link.offers_its_store(runtime);
         let (own, here) = (Arc::clone(&link), Arc::clone(&runtime.here));
         thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
             // What is read here may submit tasks, and must not block.
@@ -231,17 +235,9 @@ impl Link {
             Frame::Unreachable { worker } => self.is_unreachable(worker),
             Frame::Ended { worker } => self.has_ended(&worker),
             Frame::Lines(lines) => self.hears_lines(lines),
-            Frame::Exited { export, exit } => {
-                let mut tables = self.tables.lock();
-                match tables.watched.remove(&export) {
-                    Some(Watch::Waits(told)) => {
-                        drop(tables);
-                        told(Ok(*exit));
-                    }
-                    // It stays until somebody asks, or lets go of the actor.
-                    _ => _ = tables.watched.insert(export, Watch::Told(exit)),
-                }
-            }
+            Frame::Store { door } => self.is_offered(&door),
+            Frame::Shares { door } => self.shares(&door),
+            Frame::Exited { export, exit } => self.exited(export, exit),
         }
     }
 
@@ -345,6 +341,11 @@ impl Link {
     fn answered(self: &Arc<Self>, call: u64, result: std::result::Result<Packed, Error>) {
         let answer = match result.map(|packed| self.unpack(packed)) {
             Ok(Ok(part)) => Answer::Value(part),
+            Ok(Err(error)) if stored::is_lost(&error) => {
+                // All who wait hear of it when the link ends, which it does now.
+                self.gives_up(&error);
+                return;
+            }
             // What it refers to died with the one who has sent it: so has the answer.
             Ok(Err(_)) if self.has_surely_ended() => Answer::Lost(self.surely_ended()),
             Err(mut error) | Ok(Err(mut error)) => {
@@ -399,31 +400,12 @@ impl Link {
         self.out.flush();
     }
 
-    /// All that there is to say has gone out: no items of a stream are left.
+    /// All that there is to say has gone out, and what lies in the store was taken over: no items of a stream are left.
     pub(crate) fn has_said_all(&self) -> bool {
         let is_stream = |serving: &serve::Serving| matches!(serving, serve::Serving::Many(..));
-        !self.tables.lock().serving.values().any(is_stream) && self.out.is_empty()
-    }
-
-    /// `told` hears of the end of an actor that this side holds; at once, if it is over.
-    pub(crate) fn watch(&self, export: u64, told: Watcher) {
-        let mut tables = self.tables.lock();
-        let end = match (tables.ended.clone(), tables.watched.remove(&export)) {
-            (_, Some(Watch::Told(exit))) => Ok(*exit),
-            (Some(cause), _) => Err(cause),
-            (None, _) => {
-                tables.watched.insert(export, Watch::Waits(told));
-                return;
-            }
-        };
-        drop(tables);
-        told(end);
-    }
-
-    /// Nobody is to hear of the end of an actor any more.
-    pub(crate) fn unwatch(&self, export: u64) {
-        let told = self.tables.lock().watched.remove(&export);
-        drop(told);
+        let tables = self.tables.lock();
+        let is_over = tables.lent.is_empty() && !tables.serving.values().any(is_stream);
+        is_over && self.out.is_empty()
     }
 
     /// Ends it: everybody who waits is told `cause`, what the other side asked for is given up, what it held is let go.
@@ -438,7 +420,8 @@ impl Link {
             mem::replace(&mut *tables, Tables { ended, ..Tables::default() })
         };
         self.out.close();
-        let Tables { asked, serving, exports, watched, mourners, .. } = left;
+        let Tables { asked, serving, exports, lent, watched, mourners, .. } = left;
+        drop(lent);
         mourners.into_values().for_each(|waits| waits.abort());
         for serving in serving.into_values() {
             serving.give_up(true);

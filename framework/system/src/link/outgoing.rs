@@ -76,6 +76,8 @@ struct Queue {
     pieces: VecDeque<Piece>,
     /// Bytes that were given and not sent, as far as is counted.
     waiting: usize,
+    /// Bytes that the other side has to take over from memory that both share.
+    lent: usize,
     writer: Writer,
     has_thread: bool,
     /// Since when something is left to be written soon.
@@ -83,6 +85,13 @@ struct Queue {
     /// When the last message came, and how many came quickly before it.
     last: Duration,
     quick: u32,
+}
+
+impl Queue {
+    /// What it keeps of this process's memory.
+    fn taken(&self) -> usize {
+        self.waiting.saturating_add(self.lent)
+    }
 }
 
 enum Piece {
@@ -124,6 +133,31 @@ impl Outgoing {
         });
     }
 
+    /// So many bytes were laid into memory that both sides share, where they stay until the other side has taken them over: they wait as
+    /// those do that have not gone out.
+    pub(super) fn lends(&self, bytes: usize) {
+        let mut queue = self.0.queue.lock();
+        if queue.writer == Writer::Closed {
+            return;
+        }
+        queue.lent += bytes;
+        if queue.taken() > limits::LINK_WAITING_BYTES_MAX {
+            self.0.is_crowded.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// The other side has taken them over.
+    pub(super) fn is_given_back(&self, bytes: usize) {
+        let has_room = {
+            let mut queue = self.0.queue.lock();
+            queue.lent = queue.lent.saturating_sub(bytes);
+            self.0.has_room_again(&queue)
+        };
+        if has_room {
+            (self.0.on_room)();
+        }
+    }
+
     /// Whether new work may be given (OG-3). What follows from other work is given whenever it is there.
     pub(super) fn has_room(&self) -> bool {
         !self.0.is_crowded.load(Ordering::SeqCst)
@@ -142,7 +176,7 @@ impl Outgoing {
                 return;
             }
             queue.append(message);
-            if queue.waiting > limits::LINK_WAITING_BYTES_MAX {
+            if queue.taken() > limits::LINK_WAITING_BYTES_MAX {
                 self.0.is_crowded.store(true, Ordering::SeqCst);
             }
             let now = clock::now();
@@ -273,11 +307,20 @@ impl Flush for Inner {
 }
 
 impl Inner {
+    /// There is, for the first time after there was none.
+    fn has_room_again(&self, queue: &Queue) -> bool {
+        let is_it = queue.taken() <= ROOM && self.is_crowded.load(Ordering::Relaxed);
+        if is_it {
+            self.is_crowded.store(false, Ordering::SeqCst);
+        }
+        is_it
+    }
+
     fn close(&self) {
         let (dropped, was_crowded) = {
             let mut queue = self.queue.lock();
             queue.writer = Writer::Closed;
-            queue.waiting = 0;
+            (queue.waiting, queue.lent) = (0, 0);
             (mem::take(&mut queue.pieces), self.is_crowded.swap(false, Ordering::SeqCst))
         };
         drop(dropped);
@@ -293,8 +336,7 @@ impl Inner {
     fn went(&self, queue: &mut MutexGuard<'_, Queue>, bytes: usize) {
         // Nothing waits any more after the end, whatever was on its way.
         queue.waiting = queue.waiting.saturating_sub(bytes);
-        if queue.waiting <= ROOM && self.is_crowded.load(Ordering::Relaxed) {
-            self.is_crowded.store(false, Ordering::SeqCst);
+        if self.has_room_again(queue) {
             MutexGuard::unlocked(queue, || (self.on_room)());
         }
     }

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use super::export::{Called, Callee, Held, Kept, Object, Token};
 use super::frame::{Ask, Frame, Packed};
 use super::import::Home;
-use super::{Answer, Link};
+use super::{Answer, Link, stored};
 use crate::cluster::resident::Residing;
 use crate::driver::residents::{self, Resident};
 use crate::object::Value;
@@ -63,7 +63,7 @@ impl<T: Value> Object for Coded<T> {
     }
 
     fn part(&self) -> Result<Part> {
-        Part::of_shared(self.1, &self.0.cell.share()?)
+        self.0.cell.written(self.1)
     }
 
     fn cancel(&self, recursive: bool) {
@@ -171,8 +171,9 @@ impl Link {
     }
 
     fn begin(self: &Arc<Self>, call: u64, what: Ask, arguments: Vec<Packed>) -> Result<()> {
-        let arguments = arguments.into_iter().map(|packed| self.unpack(packed));
-        let arguments = arguments.collect::<Result<Vec<_>>>()?;
+        // All of them, as in each.
+        let arguments: Vec<_> = arguments.into_iter().map(|packed| self.unpack(packed)).collect();
+        let arguments = arguments.into_iter().collect::<Result<Vec<_>>>()?;
         self.may_ask(&what)?;
         match what {
             Ask::Run { function, signature, terms } => {
@@ -370,6 +371,7 @@ impl Link {
                     landing.item(part);
                 }
             }
+            Err(error) if stored::is_lost(&error) => self.gives_up(&error),
             // A stream with a hole is none.
             Err(_) if self.has_surely_ended() => {
                 self.settle(call, Answer::Lost(self.surely_ended()));

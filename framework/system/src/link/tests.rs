@@ -8,7 +8,7 @@ use std::time::Duration;
 use raytree_process::cluster::Worker;
 use raytree_types::codec::Codec;
 use raytree_types::{
-    ActorId, ActorOptions, Bytes, ExitKind, Incarnation, JobId, ProcessIncarnation,
+    ActorId, ActorOptions, Bytes, Exit, ExitKind, Incarnation, JobId, ProcessIncarnation,
 };
 use tokio::sync::watch;
 

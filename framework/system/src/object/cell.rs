@@ -13,10 +13,14 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use raytree_supervise::panics;
+use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::state::ObjectState;
 use raytree_types::{ActorId, Error, Result};
 
+use super::Value;
 use super::countdown::Countdown;
+use super::kept::Kept;
+use super::part::Part;
 use super::waiter::{self, Waiter};
 use crate::link::Home;
 use crate::runtime::Shared;
@@ -62,6 +66,8 @@ pub(crate) struct ObjectCell<T> {
     slot: Mutex<Slot<T>>,
     /// References, those in arguments included.
     holders: AtomicUsize,
+    /// Its value in the store, once it was sent to somebody.
+    kept: Mutex<Option<Box<Kept>>>,
 }
 
 enum Slot<T> {
@@ -139,7 +145,8 @@ impl<T> ObjectCell<T> {
     }
 
     fn of(label: &'static str, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
-        Arc::new(Self { label, life, slot: Mutex::new(slot), holders: AtomicUsize::new(1) })
+        let (slot, holders) = (Mutex::new(slot), AtomicUsize::new(1));
+        Arc::new(Self { label, life, slot, holders, kept: Mutex::new(None) })
     }
 
     /// Says who makes the value. Before anybody else has seen the object.
@@ -195,6 +202,8 @@ impl<T> ObjectCell<T> {
         // What is still to come is freed when it comes.
         let freed = (!pending).then(|| mem::replace(&mut *slot, Slot::Taken));
         drop(slot);
+        let kept = self.kept.lock().take();
+        drop(kept);
         self.free(freed);
     }
 
@@ -365,6 +374,44 @@ impl<T: Clone> ObjectCell<T> {
     /// A clone of the value.
     pub(crate) fn copy(&self) -> Result<T> {
         self.share().map(|value| (*value).clone())
+    }
+}
+
+impl<T: Value> ObjectCell<T> {
+    /// The value in its written form. What of it is large is laid into the store of this process's node, where it has one, and is read from
+    /// there from then on: by this process as well, if it is nothing but a view of bytes.
+    pub(crate) fn written(&self, codec: Codec) -> Result<Part> {
+        let known = self.kept.lock().as_ref().and_then(|kept| kept.written(codec));
+        if let Some(written) = known {
+            return Ok(Part(written));
+        }
+        let part = Part::of_shared(codec, &self.share()?)?;
+        let session = self.life.runtime().and_then(|runtime| runtime.stores.own());
+        let Some(kept) = session.and_then(|session| Kept::of(&session, codec, &part.0)) else {
+            return Ok(part);
+        };
+        let Some(written) = kept.written(codec) else { return Ok(part) };
+        drop(part);
+        self.is_kept(codec, kept, &written);
+        Ok(Part(written))
+    }
+
+    /// Its value is in the store: that of the heap goes, where nothing is lost by it.
+    fn is_kept(&self, codec: Codec, kept: Kept, written: &Encoded) {
+        // Of other types there may be more to a value than what is written of it, or it is not read where it lies.
+        let is_viewed = codec::is_viewed::<T>();
+        let there = is_viewed.then(|| Part(written.clone()).value::<T>(codec).ok()).flatten();
+        let before = self.kept.lock().replace(Box::new(kept));
+        let mut slot = self.slot.lock();
+        let old = match (&mut *slot, there) {
+            (Slot::Shared(value), Some(there)) => Some(mem::replace(value, Arc::new(there))),
+            _ => None,
+        };
+        let is_unheld = matches!(&*slot, Slot::Taken);
+        drop(slot);
+        let gone = if is_unheld { self.kept.lock().take() } else { None };
+        // Outside of the locks.
+        drop((before, old, gone));
     }
 }
 

@@ -15,7 +15,9 @@ use crate::runtime::ambient;
 
 /// Makes an object of a value that is needed more than once: it is stored once, and its references are passed around.
 ///
-/// `.await` it in async code, `.get()` it in synchronous code. Nothing is copied.
+/// `.await` it in async code, `.get()` it in synchronous code. Nothing is copied before another process needs it: then what of it is large
+/// is laid, once, into the memory that the processes of a node share (`Bytes`, `Array`, and a `String` or `Vec` of numbers as a whole). It is
+/// freed with its last reference, or with the process that put it.
 #[must_use = "the object is freed at once when its reference is dropped"]
 pub fn put<T: Value>(value: T) -> Put<T> {
     let reference = ambient::current_or_start().and_then(|runtime| {

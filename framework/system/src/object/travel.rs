@@ -112,7 +112,8 @@ impl<T: Value> Object for ObjectRef<T> {
             Ok(()) => Codec::Compact,
             Err(_) => Codec::SelfDescribing,
         };
-        Part::of_shared(codec, &value)
+        drop(value);
+        self.cell.written(codec)
     }
 
     fn cancel(&self, recursive: bool) {

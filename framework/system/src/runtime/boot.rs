@@ -25,6 +25,7 @@ use crate::gcs::table::ActorTable;
 use crate::link::OpenLinks;
 use crate::logs::{self, Logs};
 use crate::node::ledger::Ledger;
+use crate::stores::Stores;
 use crate::task::table::TaskTable;
 use crate::worker::abandoned::Watch;
 use crate::worker::lane::Lane;
@@ -53,10 +54,11 @@ impl Boot {
         for _ in 0..nodes {
             self.is_to_be.all.add(&self.is_to_be.resources);
         }
-        let (placed, wants, is_to_be) =
+        let (placed, wants, mut is_to_be) =
             (self.placed.take(), self.wants.take(), self.is_to_be.clone());
         let (all_up, wait) = sync_channel(1);
         let shared = self.shared(is_alone, all_up)?;
+        is_to_be.store = store(&shared, &is_to_be, nodes)?;
         let is_ready = dial(&shared, placed.as_ref())?;
         let (first, there) = sync_channel(nodes);
         let nodes = make_nodes(&shared, nodes, &is_to_be, &first);
@@ -105,6 +107,7 @@ impl Boot {
             neighbours: OnceLock::new(),
             births: Arc::default(),
             links: OpenLinks::default(),
+            stores: Stores::default(),
             program: OnceLock::new(),
             parent: OnceLock::new(),
             compute: Arc::default(),
@@ -132,6 +135,16 @@ impl Boot {
         life.begin(Arc::downgrade(&shared));
         Ok(shared)
     }
+}
+
+/// The store of this process's node: the one that it was told of, or that of its own nodes. By its door.
+fn store(shared: &Shared, is: &Details, nodes: usize) -> Result<Option<String>> {
+    if let Some(door) = &is.store {
+        shared.stores.join(door);
+    } else if nodes > 0 && is.store_bytes > 0 {
+        shared.stores.open(is.store_bytes, "object_store")?;
+    }
+    Ok(shared.stores.depot().map(|(depot, _)| depot.door().to_owned()))
 }
 
 /// What the runtimes of workers are told.

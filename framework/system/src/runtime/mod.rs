@@ -40,6 +40,7 @@ use crate::link::{Births, Link, OpenLinks};
 use crate::logs::Logs;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
+use crate::stores::Stores;
 use crate::task::block::Lent;
 use crate::task::run::Runnable;
 use crate::task::table::TaskTable;
@@ -97,6 +98,7 @@ pub(crate) struct Shared {
     pub(crate) neighbours: OnceLock<Arc<Neighbours>>,
     pub(crate) births: Arc<Births>,
     pub(crate) links: OpenLinks,
+    pub(crate) stores: Stores,
     /// To the process that started this one for one task or one actor.
     pub(crate) parent: OnceLock<Arc<Link>>,
     pub(crate) compute: Arc<Compute>,

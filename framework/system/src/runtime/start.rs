@@ -37,6 +37,8 @@ pub struct Init {
     settings: Vec<(String, String)>,
     log_to_driver: Option<bool>,
     node: Option<Details>,
+    /// The door of the store of the node of a process of somebody's own.
+    store: Option<String>,
     /// What this process is called by the one that has started it, and has said all that is to be said.
     part: Option<String>,
 }
@@ -173,6 +175,7 @@ impl Init {
             match part {
                 Part::Own(own) => {
                     let init = init.threads(own.threads).namespace(own.namespace).strict(false);
+                    let init = Self { store: own.store, ..init };
                     init.begin(RuntimeId::given(drawn_by_lot()))
                 }
                 Part::Node(node) => {
@@ -209,12 +212,7 @@ impl Init {
         _ = clock::now();
         registry::entries()?;
         let namespace = given.as_ref().map(|node| node.namespace.clone()).or(self.namespace);
-        let namespace = namespace.unwrap_or_else(|| "default".to_owned());
-        limits::check_name(&namespace).map_err(|reason| Error::BadOption {
-            option: "namespace".to_owned(),
-            value: namespace.clone(),
-            reason,
-        })?;
+        let namespace = checked_namespace(namespace.unwrap_or_else(|| "default".to_owned()))?;
         let is_on = config.is_none_or(|config| config.inspector().enabled);
         let inspected = is_on && !self.inspector_off && place::switched_on();
         let folder = || config.and_then(|config| config.inspector().folder.clone());
@@ -226,11 +224,13 @@ impl Init {
         let strict = strict.unwrap_or_else(|| config.is_some_and(|config| config.calls().strict));
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
+        let store = given.as_ref().and_then(|node| node.store.clone()).or(self.store);
         let abandoned_max = match (given, config) {
             (Some(node), _) => node.abandoned_max,
             (None, Some(config)) => config.node().abandoned_threads_max as usize,
             (None, None) => limits::ABANDONED_THREADS_MAX,
         };
+        let store_bytes = config.map_or(0, |config| config.node().object_store_bytes.bytes());
         let all = Resources::none();
         let is_to_be = Details {
             runtime: id.number(),
@@ -240,6 +240,8 @@ impl Init {
             strict,
             namespace,
             abandoned_max,
+            store,
+            store_bytes,
         };
         let logs = config.map(|config| logs::Plan::of(config, self.log_to_driver));
         let fails_deadlocks = config.is_none_or(|config| config.calls().fail_deadlocks);
@@ -268,6 +270,15 @@ pub(crate) fn drawn_by_lot() -> u64 {
     // The keys of hash maps are the operating system's random numbers.
     let random = RandomState::new().build_hasher().finish();
     1 << BITS | random >> (u64::BITS - BITS)
+}
+
+fn checked_namespace(namespace: String) -> Result<String> {
+    match limits::check_name(&namespace) {
+        Ok(()) => Ok(namespace),
+        Err(reason) => {
+            Err(Error::BadOption { option: "namespace".to_owned(), value: namespace, reason })
+        }
+    }
 }
 
 pub(super) fn check(option: &str, value: usize, most: usize) -> Result<()> {

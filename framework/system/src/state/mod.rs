@@ -27,6 +27,7 @@ use raytree_types::state::{ActorRecord, ObjectRecord, TaskRecord, Trace, TraceQu
 use raytree_types::{Result, TaskId};
 
 pub use list::{Get, Kind, List};
+pub use raytree_objects::Traffic as StoreTraffic;
 
 use crate::object::Value;
 use crate::object::cell::Maker;
@@ -63,6 +64,15 @@ pub async fn nodes() -> Result<Vec<NodeStatus>> {
 /// As for [`nodes`].
 pub async fn jobs() -> Result<Vec<JobStatus>> {
     Ok(status().await?.jobs)
+}
+
+/// What this process has laid into the object stores of its machine, and taken out of them, since it began: large values of arguments,
+/// results and objects that went to other processes without going through a socket. Nothing where there are no other processes.
+///
+/// # Errors
+/// [`Error::NoRuntime`](raytree_types::Error::NoRuntime).
+pub fn store_traffic() -> Result<StoreTraffic> {
+    Ok(current()?.shared().stores.traffic())
 }
 
 async fn status() -> Result<ClusterStatus> {

@@ -192,7 +192,9 @@ impl<T: Value> Arg<T> {
         match &self.0 {
             Kind::Value(value) => Ok(Taken::Owned(value.clone())),
             Kind::Shared(value) => Ok(Taken::Shared(Arc::clone(value))),
-            Kind::Ref(reference) => reference.cell.share().map(Taken::Shared),
+            Kind::Ref(reference) => {
+                reference.cell.share().map(|value| Taken::Referred(value, reference.clone()))
+            }
             Kind::Many(many) => many.copy().map(Taken::Owned),
         }
     }
@@ -204,7 +206,7 @@ impl<T: Value> Arg<T> {
             Kind::Shared(value) => Ok(Taken::Shared(value)),
             Kind::Ref(reference) => reference.cell.give().map(|given| match given {
                 Ok(value) => Taken::Owned(value),
-                Err(shared) => Taken::Shared(shared),
+                Err(shared) => Taken::Referred(shared, reference.clone()),
             }),
             Kind::Many(many) => many.take().map(Taken::Owned),
         }
@@ -228,6 +230,8 @@ pub enum Taken<T> {
     Owned(T),
     /// Others may read it too.
     Shared(Arc<T>),
+    /// It is the value of an object.
+    Referred(Arc<T>, ObjectRef<T>),
 }
 
 impl<T: Clone> Taken<T> {
@@ -235,7 +239,9 @@ impl<T: Clone> Taken<T> {
     pub fn into_value(self) -> T {
         match self {
             Self::Owned(value) => value,
-            Self::Shared(value) => Arc::try_unwrap(value).unwrap_or_else(|value| (*value).clone()),
+            Self::Shared(value) | Self::Referred(value, _) => {
+                Arc::try_unwrap(value).unwrap_or_else(|value| (*value).clone())
+            }
         }
     }
 }
@@ -248,6 +254,7 @@ impl<T: Value> Taken<T> {
             Self::Owned(value) if codec::is_bulk::<T>() => Part::of_shared(codec, &Arc::new(value)),
             Self::Owned(value) => Part::of(codec, &value),
             Self::Shared(value) => Part::of_shared(codec, &value),
+            Self::Referred(_, object) => object.cell.written(codec),
         }
     }
 }
@@ -257,7 +264,7 @@ impl<T> Taken<T> {
     pub fn into_shared(self) -> Shared<T> {
         match self {
             Self::Owned(value) => Shared::new(value),
-            Self::Shared(value) => Shared(value),
+            Self::Shared(value) | Self::Referred(value, _) => Shared(value),
         }
     }
 }
@@ -269,7 +276,7 @@ impl<T> Deref for Taken<T> {
     fn deref(&self) -> &T {
         match self {
             Self::Owned(value) => value,
-            Self::Shared(value) => value,
+            Self::Shared(value) | Self::Referred(value, _) => value,
         }
     }
 }

@@ -54,6 +54,15 @@ pub(super) fn is_bulk<T: 'static>() -> bool {
     this == TypeId::of::<String>() || any_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64)
 }
 
+/// Whether values of this type are nothing but a view of bytes.
+pub(super) fn is_viewed<T: 'static>() -> bool {
+    let this = TypeId::of::<T>();
+    macro_rules! any_of {
+        ($($number:ty)*) => { false $(|| this == TypeId::of::<Array<$number>>())* };
+    }
+    this == TypeId::of::<Bytes>() || any_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64)
+}
+
 struct TextView(Arc<String>);
 
 impl AsRef<[u8]> for TextView {

@@ -232,6 +232,13 @@ pub fn is_bulk<T: 'static>() -> bool {
     bulk::is_bulk::<T>()
 }
 
+/// Whether values of this type are nothing but a view of bytes: [`Bytes`] or an [`Array`](crate::Array). Read, they are views of what was
+/// sent, and the same in all respects.
+#[must_use]
+pub fn is_viewed<T: 'static>() -> bool {
+    bulk::is_viewed::<T>()
+}
+
 fn of_bulk(codec: Codec, buffer: Bytes) -> Encoded {
     Encoded { head: vec![codec.version(), 0], buffers: vec![buffer], refs: Vec::new() }
 }

@@ -188,3 +188,23 @@ fn og_4_what_is_left_in_a_burst_goes_at_its_end() {
         reads(&mut *theirs, 16);
     }
 }
+
+#[test]
+fn og_3_what_is_lent_waits_as_well_until_it_is_taken_over_or_the_end_comes() {
+    for (name, ours, _theirs, _others) in ways() {
+        let (out, told) = watched(ours);
+        out.lends(MOST);
+        assert!(out.has_room(), "{name}: it is the most there may be");
+        out.lends(1);
+        assert!(!out.has_room(), "{name}");
+        out.is_given_back(MOST / 2);
+        assert!(!out.has_room() && told.try_recv().is_err(), "{name}: it is more than half of it");
+        out.is_given_back(1);
+        assert!(out.has_room() && told.try_recv().is_ok(), "{name}");
+        out.lends(MOST);
+        out.close();
+        assert!(out.has_room(), "{name}: whoever waits hears of the end");
+        out.lends(2 * MOST);
+        assert!(out.has_room(), "{name}: nothing is lent after it");
+    }
+}

@@ -16,6 +16,7 @@ mod links;
 mod lists;
 mod logs;
 mod panics;
+mod stored;
 mod storms;
 mod support;
 mod trees;

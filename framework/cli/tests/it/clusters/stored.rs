@@ -1,0 +1,182 @@
+//! Large values between the processes of a machine: through the store of the node, over all that can end.
+
+use raytree::prelude::*;
+use raytree::state::store_traffic;
+use raytree::{Bytes, Result, get_all};
+use rustix::process::Signal;
+
+use super::process;
+use super::support::{Cluster, SAYS, of, send, until};
+
+const LONG: usize = 1 << 20;
+
+#[remote]
+fn filled(byte: u8) -> Bytes {
+    vec![byte; LONG].into()
+}
+
+#[remote]
+fn is_filled(bytes: Bytes, byte: u8) -> bool {
+    bytes.len() == LONG && bytes.iter().all(|own| *own == byte)
+}
+
+/// What the process that runs it has laid into the store.
+#[remote]
+fn written() -> u64 {
+    store_traffic().map(|traffic| traffic.written_bytes).unwrap_or_default()
+}
+
+/// Hands on what it is given, to whoever holds it.
+struct Shelf {
+    bytes: Option<Bytes>,
+}
+
+#[remote]
+impl Shelf {
+    fn new() -> Self {
+        Self { bytes: None }
+    }
+
+    pub(crate) fn lay(&mut self, bytes: Bytes) {
+        self.bytes = Some(bytes);
+    }
+
+    pub(crate) fn given(&self) -> Option<Bytes> {
+        self.bytes.clone()
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        std::process::id()
+    }
+}
+
+/// A neighbour's call, from its own worker to that of the shelf.
+#[remote]
+async fn fetches(shelf: ShelfHandle, byte: u8) -> Result<bool> {
+    let bytes = shelf.given().await?;
+    Ok(bytes.is_some_and(|bytes| bytes.iter().all(|own| *own == byte)))
+}
+
+/// The objects in the stores of all nodes, and what in them is held by nobody and not free.
+fn stores(cluster: &Cluster) -> Vec<(u64, u64)> {
+    let (out, _, _) = cluster.raytree(&["tree", "--json"]);
+    let tree: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
+    let mut found = Vec::new();
+    collect(&tree, &mut found);
+    found
+}
+
+fn collect(value: &serde_json::Value, found: &mut Vec<(u64, u64)>) {
+    let number = |store: &serde_json::Value, field: &str| store[field].as_u64().unwrap_or(u64::MAX);
+    match value {
+        serde_json::Value::Object(fields) => {
+            if let Some(store) = fields.get("store") {
+                found.push((
+                    number(store, "objects"),
+                    number(store, "dying") + number(store, "sealed"),
+                ));
+            }
+            fields.values().for_each(|field| collect(field, found));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_is_large_is_written_once_and_read_by_all_of_a_machine() {
+    let plan = of(what_is_large_is_written_once_and_read_by_all_of_a_machine);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let result = filled::remote(7);
+        assert!(is_filled::remote(&result, 7).await?);
+        let bytes = result.await?;
+        assert_eq!((store_traffic()?.written, store_traffic()?.taken_bytes), (0, LONG as u64));
+        // It goes on as what it is, as an object and as a value.
+        let object = raytree::put(bytes.clone()).await?;
+        let seen = get_all((0..4).map(|_| is_filled::remote(&object, 7))).await?;
+        assert_eq!(seen, [true; 4]);
+        assert!(is_filled::remote(bytes, 7).await?);
+        assert_eq!((store_traffic()?.written, written::remote().await?), (0, LONG as u64));
+        Ok(())
+    });
+    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn what_a_worker_made_outlives_it_in_the_hands_of_others() {
+    let plan = of(what_a_worker_made_outlives_it_in_the_hands_of_others);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let results: Vec<_> = (0..4).map(filled::remote).collect();
+        let made = get_all(results).await?;
+        let worker = process::remote().await?;
+        send(worker, Signal::KILL);
+        while process::remote().await? == worker {
+            tokio::task::yield_now().await;
+        }
+        for (byte, bytes) in (0..).zip(made) {
+            assert!(bytes.len() == LONG && bytes.iter().all(|own| *own == byte));
+            assert!(is_filled::remote(bytes, byte).await?, "it is passed on all the same");
+        }
+        Ok(())
+    });
+    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn what_an_actor_holds_is_free_when_its_worker_is_gone() {
+    let plan = of(what_an_actor_holds_is_free_when_its_worker_is_gone);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        let shelf = Shelf::with(ActorOptions::new().cpus(0.0)).remote();
+        let bytes = Bytes::from(vec![3u8; LONG]);
+        shelf.lay(bytes).await?;
+        assert!(fetches::remote(shelf.clone(), 3).await?);
+        assert_eq!((store_traffic()?.written, stores(&cluster)), (1, vec![(1, 1 << 20)]));
+        send(shelf.process().await?, Signal::KILL);
+        Ok(())
+    });
+    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    drop(driver);
+    cluster.until_free();
+}
+
+/// A program that has laid an object into the store and has a worker wait with it. Nothing when it is run as a test.
+#[test]
+fn has_laid_something_into_the_store() {
+    let is_program = std::env::var_os("RAYTREE_TEST_PROGRAM").is_some();
+    if std::env::var_os("RAYTREE_ROLE").is_none() && !is_program {
+        return;
+    }
+    let runtime = raytree::init().threads(2).start().expect("a runtime");
+    let seen = runtime.block_on(async {
+        let object = raytree::put(Bytes::from(vec![9u8; LONG])).await?;
+        assert!(is_filled::remote(&object, 9).await?);
+        let result = filled::remote(8).await?;
+        println!("{SAYS}{}", result.len());
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).expect("an input");
+        object.await
+    });
+    seen.expect("it is there");
+}
+
+#[test]
+fn what_a_program_laid_there_is_free_when_it_is_killed() {
+    let plan = of(what_a_program_laid_there_is_free_when_it_is_killed);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let mut program = cluster.program(has_laid_something_into_the_store, 1);
+    assert_eq!(program.says(), LONG.to_string());
+    assert_eq!(stores(&cluster), [(2, 2 << 20)]);
+    send(program.pid(), Signal::KILL);
+    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    cluster.until_free();
+}

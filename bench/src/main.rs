@@ -20,6 +20,7 @@ mod report;
 mod rl;
 mod soak;
 mod spill;
+mod stored;
 
 use std::time::Duration;
 
@@ -77,6 +78,7 @@ fn main() -> Result<()> {
         ("actors", actors::ROWS),
         ("inspector", look::ROWS),
         ("objects", objects::ROWS),
+        ("objects", stored::ROWS),
         ("cluster", cluster::ROWS),
         ("cluster", direct::ROWS),
         ("rl", rl::ROWS),

@@ -265,7 +265,7 @@ impl World {
         for own in &self.all {
             match (&own.holding, &own.client) {
                 (Holding::Store(place), Some(client)) => {
-                    assert_eq!(&*client.view(*place).expect("it is held"), BYTES);
+                    assert_eq!(&*client.view(*place).unwrap(), BYTES);
                 }
                 (Holding::Taking(_, view) | Holding::Alone(view), _) => assert_eq!(&**view, BYTES),
                 _ => {}

@@ -43,9 +43,9 @@ pub const STORE_INLINE_MAX: usize = 100 << 10;
 /// How long a store may take to let somebody in.
 pub const STORE_JOIN_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long a store may take to lend room: what waits longer goes another way, as all does for a while then. A thousand times what it
-/// takes when nothing is wrong.
-pub const STORE_LEASE_WITHIN: Duration = Duration::from_millis(50);
+/// How long a store may take to lend room: what waits longer goes another way, as all does for a while then. Ten thousand times what it takes
+/// when nothing is wrong: a machine that is busy is not taken for a store that stands still.
+pub const STORE_LEASE_WITHIN: Duration = Duration::from_millis(500);
 
 /// For how long a store that did not answer is not asked again.
 pub const STORE_LEFT_ALONE: Duration = Duration::from_secs(1);

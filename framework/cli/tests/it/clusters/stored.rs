@@ -89,6 +89,8 @@ fn what_is_large_is_written_once_and_read_by_all_of_a_machine() {
     let cluster = plan.no_own_node().nodes(1).start();
     let driver = cluster.driver();
     driver.run(async {
+        // Both sides know of the store: they have said so before the first answer.
+        assert_eq!(written::remote().await?, 0);
         let result = filled::remote(7);
         assert!(is_filled::remote(&result, 7).await?);
         let bytes = result.await?;

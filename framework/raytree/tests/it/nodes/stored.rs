@@ -59,10 +59,13 @@ fn traffic() -> (u64, u64) {
     (written_bytes, taken_bytes)
 }
 
-/// One node, so that it is known which process does the work.
+/// One node, so that it is known which process does the work; both sides know of the store: they have said so before the first answer.
 fn runtime(store: &str) -> Runtime {
     let init = raytree::init().cpus(2.0).threads(2).nodes(1).log_to_driver(false);
-    init.setting("node.object_store_bytes", store).start().expect("a runtime")
+    let runtime = init.setting("node.object_store_bytes", store).start().expect("a runtime");
+    let nothing = runtime.block_on(within(async { traffic::remote().await }));
+    assert_eq!(nothing, Ok((0, 0)));
+    runtime
 }
 
 #[test]

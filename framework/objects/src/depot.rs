@@ -51,7 +51,8 @@ pub enum OpenError {
     },
 }
 
-/// See the [module documentation](self).
+/// The store of a node and the door by which processes come to it. It belongs to the runtime of the node and not to an actor, so that a
+/// restarted actor finds it as it was; with the last `Arc` of it the store ends, and those who use it are told.
 pub struct Depot {
     door: String,
     listener: UnixListener,

@@ -35,7 +35,7 @@ pub enum ObjectStoreMsg {
 // A message is under 1 KiB or it is a reference.
 const _: () = assert!(size_of::<ObjectStoreMsg>() <= 64);
 
-/// See the [module documentation](self).
+/// The actor that looks after a [`Depot`]: gives away again what is freed, and has memory made ahead of need.
 #[derive(Debug)]
 pub struct ObjectStore {
     depot: Arc<Depot>,

@@ -112,7 +112,8 @@ impl Traffic {
     }
 }
 
-/// See the [module documentation](self). Clones are the same session.
+/// What a process has with the store of a node: it writes objects there, and takes those of which it is told. Clones are the same session,
+/// whose line to the store is open until the last of them, and of all that came through it, is gone.
 #[derive(Clone)]
 pub struct Session {
     pub(crate) core: Arc<Core>,

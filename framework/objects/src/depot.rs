@@ -17,10 +17,11 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_store::{ClientId, Lease, Location, Refused, Region, Standing, Store, Terms, Used};
-use raytree_supervise::Addr;
+use raytree_supervise::{Addr, clock};
 use raytree_types::inspect::StoreRow;
 use raytree_types::limits;
 use raytree_wire::FrameError;
@@ -67,10 +68,16 @@ struct Inner {
     /// Holds what the dead held alone, for a while.
     heir: ClientId,
     /// That, by who has died.
-    estates: VecDeque<Vec<Location>>,
+    estates: VecDeque<Estate>,
     /// Who is to be told of an object that its writer has not said to be written.
     awaited: Vec<Awaited>,
     lines: Vec<(ClientId, Weak<Line>)>,
+}
+
+/// What a process left, and until when it is kept.
+struct Estate {
+    until: Duration,
+    objects: Vec<Location>,
 }
 
 struct Awaited {
@@ -171,9 +178,12 @@ impl Depot {
         self.inner.lock().estates.len()
     }
 
-    /// Nobody can ask any more for what the one held who has died first, of those.
+    /// Lets go of what nobody can ask for any more.
     pub(crate) fn bury(&self) {
-        self.inner.lock().bury();
+        let (now, mut inner) = (clock::now(), self.inner.lock());
+        while inner.estates.front().is_some_and(|estate| estate.until <= now) {
+            inner.bury();
+        }
     }
 
     /// Has the system make memory that will be written to next. Takes a while, and holds nobody up.
@@ -248,10 +258,6 @@ impl Depot {
             tracing::error!(?client, %why, "a process has written where it may not");
         }
         let mut words = Words::new();
-        for (number, terms) in leases {
-            let lease = inner.lease(client, terms);
-            words.push((Arc::clone(from), Told::Room { number, lease }));
-        }
         for hold in holds {
             match hold {
                 Hold::Take { number, object } => match inner.store.hold(client, &object) {
@@ -266,6 +272,13 @@ impl Depot {
                 },
                 Hold::LetGo { object } => inner.store.release(client, &[object]),
             }
+        }
+        // To one who is told nothing, nothing is lent. Somebody may be telling him something: that is not waited for.
+        let hears = from.hears.try_lock().is_none_or(|hears| *hears);
+        let leases = if hears { leases } else { Vec::new() };
+        for (number, terms) in leases {
+            let lease = inner.lease(client, terms);
+            words.push((Arc::clone(from), Told::Room { number, lease }));
         }
         inner.tell_of_awaited(&mut words);
         let used = inner.store.used();
@@ -282,7 +295,8 @@ impl Depot {
         inner.awaited.retain(|awaited| awaited.client != client);
         let left = inner.store.leave_to(client, inner.heir);
         if !left.is_empty() {
-            inner.estates.push_back(left);
+            let until = clock::now() + limits::STORE_ORPHANS_FOR;
+            inner.estates.push_back(Estate { until, objects: left });
             // Refused when it has ended for good, and all with it.
             _ = self.looks_after.cast(ObjectStoreMsg::Died);
         }
@@ -299,9 +313,10 @@ impl Depot {
 }
 
 impl Inner {
+    /// Lets go of what the one has left who has died first.
     fn bury(&mut self) {
-        if let Some(left) = self.estates.pop_front() {
-            self.store.release(self.heir, &left);
+        if let Some(Estate { objects, .. }) = self.estates.pop_front() {
+            self.store.release(self.heir, &objects);
         }
     }
 

@@ -75,7 +75,9 @@ impl Outbox {
         let many = inner.holds.len().min(limits::STORE_WORDS_AT_ONCE);
         let rest = inner.holds.split_off(many);
         let holds = mem::replace(&mut inner.holds, rest);
-        Some(Says { leases: mem::take(&mut inner.leases), holds, ..Says::default() })
+        // What was let go of before makes room.
+        let leases = if inner.holds.is_empty() { mem::take(&mut inner.leases) } else { Vec::new() };
+        Some(Says { leases, holds, ..Says::default() })
     }
 }
 

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Says {
     /// What it has written.
     pub(crate) written: Written,
-    /// It asks for room, under these numbers.
-    pub(crate) leases: Vec<(u64, Terms)>,
     /// It holds these from now on, and lets go of those: one after the other.
     pub(crate) holds: Vec<Hold>,
+    /// It asks for room, under these numbers.
+    pub(crate) leases: Vec<(u64, Terms)>,
 }
 
 impl Says {

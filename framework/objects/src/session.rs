@@ -274,6 +274,7 @@ impl Session {
         let core = &self.core;
         let known = core.held.lock().get(&object.offset).and_then(Weak::upgrade);
         if let Some(known) = known.filter(|known| known.location() == Some(object)) {
+            known.is_lent_again(keeps);
             return Ok(known);
         }
         // From here on it stays where it is (SN-1).
@@ -289,6 +290,12 @@ impl Session {
             core.hears(Told::Held { number, is_there: false });
         }
         Ok(stored)
+    }
+
+    /// It looks at so many objects that those who come should be copied: three quarters of all that it can.
+    #[must_use]
+    pub fn has_many_views(&self) -> bool {
+        self.core.client.views() > limits::STORE_PINS_MAX / 4 * 3
     }
 
     /// The object in which these bytes are, if they are of this store, and where in it.

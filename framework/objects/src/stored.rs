@@ -1,7 +1,8 @@
 //! An object that this process holds.
 
-use std::fmt;
+use std::any::Any;
 use std::sync::{Arc, Weak};
+use std::{fmt, mem};
 
 use parking_lot::Mutex;
 use raytree_store::{Location, Unreadable, View};
@@ -22,10 +23,10 @@ pub struct Stored {
 enum Holding {
     /// The store does.
     Store,
-    /// Somebody else, until the store does; and this view, should he end before.
-    Taking(Arc<View>),
+    /// Others, until the store does; and this view, should they end before. The one who has told it first is not among these.
+    Taking(Arc<View>, Vec<Box<dyn Any + Send>>),
     /// He has ended before: nobody but this process can see it any more.
-    Alone(Arc<View>),
+    Alone(#[expect(dead_code, reason = "held for its drop")] Arc<View>),
 }
 
 impl Stored {
@@ -36,24 +37,43 @@ impl Stored {
     pub(crate) fn taken(core: Arc<Core>, object: Location, view: View) -> Self {
         let view = Arc::new(view);
         let looked = Mutex::new(Arc::downgrade(&view));
-        Self { core, object, hold: Mutex::new(Holding::Taking(view)), looked }
+        Self { core, object, hold: Mutex::new(Holding::Taking(view, Vec::new())), looked }
     }
 
     /// The store has said whether it is there.
     pub(crate) fn is_held(&self, is_there: bool) {
         let mut hold = self.hold.lock();
-        *hold = match &*hold {
-            Holding::Taking(view) if !is_there => Holding::Alone(Arc::clone(view)),
-            Holding::Alone(view) => Holding::Alone(Arc::clone(view)),
-            Holding::Taking(_) | Holding::Store => Holding::Store,
-        };
+        let before = mem::replace(&mut *hold, Holding::Store);
+        let mut others = Vec::new();
+        if let Holding::Taking(view, keeps) = before {
+            others = keeps;
+            if !is_there {
+                *hold = Holding::Alone(view);
+            }
+        } else {
+            *hold = before;
+        }
+        drop(hold);
+        // Those who have told it may let go: what that does is not to be done under the lock.
+        drop(others);
+    }
+
+    /// One more process has told of it: what keeps it there is kept as long as nothing else is sure to.
+    pub(crate) fn is_lent_again(&self, keeps: Box<dyn Any + Send>) {
+        let mut hold = self.hold.lock();
+        if let Holding::Taking(_, others) = &mut *hold {
+            others.push(keeps);
+            return;
+        }
+        drop(hold);
+        drop(keeps);
     }
 
     /// Where others of its node can see it; nowhere when only this process can any more.
     #[must_use]
     pub fn location(&self) -> Option<Location> {
         match &*self.hold.lock() {
-            Holding::Store | Holding::Taking(_) => Some(self.object),
+            Holding::Store | Holding::Taking(..) => Some(self.object),
             Holding::Alone(_) => None,
         }
     }

@@ -137,6 +137,12 @@ impl Client {
         }
     }
 
+    /// How many views there are.
+    #[must_use]
+    pub fn views(&self) -> usize {
+        self.inner.page.pins()
+    }
+
     fn slab(&self, lease: Lease) -> Option<Slab> {
         let slabs = self.inner.slabs.lock();
         let known = slabs.open.iter().map(|slab| &slab.writers).chain(&slabs.spent);

@@ -133,6 +133,12 @@ impl Page {
         u32::try_from(self.memory.words().len() - 1).unwrap_or(u32::MAX)
     }
 
+    /// How many pins there are.
+    pub(crate) fn pins(&self) -> usize {
+        let places = self.places.lock();
+        places.used as usize - places.free.len()
+    }
+
     /// The place of a pin on an object; none when the object is gone.
     pub(crate) fn pin(
         &self,

@@ -103,8 +103,9 @@ impl Link {
     pub(super) fn unpack(self: &Arc<Self>, packed: Packed) -> Result<Part> {
         let Packed { head, buffers, refs } = packed;
         // All of them, also if one is none: what is not taken over here is held there for ever.
-        let refs: Vec<_> = refs.into_iter().map(|wire| self.referred(wire)).collect();
+        // Buffers first: who speaks of a reference may have to be waited for.
         let buffers: Vec<_> = buffers.into_iter().map(|buffer| self.laid_apart(buffer)).collect();
+        let refs: Vec<_> = refs.into_iter().map(|wire| self.referred(wire)).collect();
         let refs = refs.into_iter().collect::<Result<_>>()?;
         let buffers = buffers.into_iter().collect::<Result<_>>()?;
         Ok(Part(raytree_types::codec::Encoded { head: head.0, buffers, refs }))

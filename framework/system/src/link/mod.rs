@@ -342,8 +342,7 @@ impl Link {
         let answer = match result.map(|packed| self.unpack(packed)) {
             Ok(Ok(part)) => Answer::Value(part),
             Ok(Err(error)) if stored::is_lost(&error) => {
-                // All who wait hear of it when the link ends, which it does now.
-                self.gives_up(&error);
+                self.fails_later(call, error);
                 return;
             }
             // What it refers to died with the one who has sent it: so has the answer.

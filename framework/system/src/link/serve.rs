@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use super::export::{Called, Callee, Held, Kept, Object, Token};
 use super::frame::{Ask, Frame, Packed};
 use super::import::Home;
-use super::{Answer, Link, stored};
+use super::{Answer, Link};
 use crate::cluster::resident::Residing;
 use crate::driver::residents::{self, Resident};
 use crate::object::Value;
@@ -371,7 +371,6 @@ impl Link {
                     landing.item(part);
                 }
             }
-            Err(error) if stored::is_lost(&error) => self.gives_up(&error),
             // A stream with a hole is none.
             Err(_) if self.has_surely_ended() => {
                 self.settle(call, Answer::Lost(self.surely_ended()));

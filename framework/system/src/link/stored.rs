@@ -12,10 +12,10 @@ use std::sync::atomic::Ordering;
 use raytree_objects::{Location, Session, Stored, Unreadable};
 use raytree_types::{Bytes, Cause, Error, Result, limits};
 
-use super::Link;
 use super::export::{Kept, unknown};
 use super::frame::{Buffer, Frame};
 use super::import::owner_died;
+use super::{Answer, Link};
 use crate::runtime::Shared;
 
 /// The other side lets go of it when this is dropped.
@@ -115,13 +115,22 @@ impl Link {
         })?;
         let end = from.checked_add(len).ok_or_else(unknown)?;
         let part = usize::try_from(from).ok().zip(usize::try_from(end).ok());
-        part.and_then(|(from, end)| bytes.slice(from..end)).ok_or_else(unknown)
+        let part = part.and_then(|(from, end)| bytes.slice(from..end)).ok_or_else(unknown)?;
+        // A place is left for whoever only passes it on.
+        Ok(if session.has_many_views() { Bytes::from(part.to_vec()) } else { part })
     }
 
-    /// The other side has sent what is not there: it has ended, or is not to be trusted any more.
-    pub(super) fn gives_up(&self, error: &Error) {
-        tracing::warn!(peer = &*self.peer, %error, "the link is given up");
-        self.out.close();
+    /// What an answer refers to is not there: it went with a process that has ended. If that is the one who has sent it, all that it was
+    /// asked for is told so when the link ends; if not, the one who asked is told in a while.
+    pub(super) fn fails_later(self: &Arc<Self>, call: u64, error: Error) {
+        let Some(runtime) = self.life.runtime() else { return };
+        let link = Arc::downgrade(self);
+        runtime.system.spawn(async move {
+            tokio::time::sleep(limits::STORE_ORPHANS_FOR).await;
+            if let Some(link) = link.upgrade() {
+                link.settle(call, Answer::Failed(error));
+            }
+        });
     }
 }
 

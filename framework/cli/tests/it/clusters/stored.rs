@@ -160,6 +160,8 @@ fn has_laid_something_into_the_store() {
     }
     let runtime = raytree::init().threads(2).start().expect("a runtime");
     let seen = runtime.block_on(async {
+        // From then on it knows of the store.
+        written::remote().await?;
         let object = raytree::put(Bytes::from(vec![9u8; LONG])).await?;
         assert!(is_filled::remote(&object, 9).await?);
         let result = filled::remote(8).await?;

@@ -21,6 +21,7 @@
 //! A store that is full refuses at once, and says what is taken: what does not go into it is to travel another way.
 
 mod depot;
+mod error;
 mod object_store;
 mod outbox;
 mod protocol;
@@ -28,7 +29,8 @@ mod session;
 mod stored;
 
 pub use depot::{Depot, OpenError};
+pub use error::{JoinError, NotStored};
 pub use object_store::{ObjectStore, ObjectStoreMsg};
 pub use raytree_store::{Location, Refused, Unreadable, Used};
-pub use session::{JoinError, NotStored, Session, Traffic};
+pub use session::{Session, Traffic};
 pub use stored::Stored;

@@ -86,6 +86,7 @@ pub(crate) struct Core {
     left_alone_until: Mutex<Duration>,
     counts: Counts,
     /// Open as long as this is here (SN-2).
+    #[cfg_attr(not(test), expect(dead_code, reason = "held for its drop"))]
     line: Arc<UnixStream>,
 }
 
@@ -175,9 +176,9 @@ impl Session {
         self.core.is_gone.load(Ordering::SeqCst)
     }
 
-    /// The line breaks, as when this process ends. For tests: whoever looks at objects looks at what may be somebody else's soon.
-    #[doc(hidden)]
-    pub fn hangs_up_as_the_dead_do(&self) {
+    /// The line breaks, as when this process ends.
+    #[cfg(test)]
+    pub(crate) fn hangs_up_as_the_dead_do(&self) {
         _ = rustix::net::shutdown(&*self.core.line, Shutdown::Both);
     }
 

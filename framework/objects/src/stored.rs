@@ -166,6 +166,31 @@ mod tests {
     }
 
     #[test]
+    fn dp_1_what_the_dead_held_alone_is_kept_for_those_who_were_told_and_gives_way_to_what_is_written()
+     {
+        const MIB: usize = 1 << 20;
+        let depot =
+            Depot::open(4 * MIB as u64, Addr::system::<ObjectStore>("object_store")).unwrap();
+        let [one, other] = [0; 2].map(|_| Session::join(depot.door()).unwrap());
+        let [told, untold] = [1, 2].map(|byte| one.write(&vec![byte; MIB]).unwrap());
+        let place = told.location().unwrap();
+        while depot.used().objects < 2 {
+            std::thread::yield_now();
+        }
+        // Its end is heard while it holds both, as that of a process is.
+        mem::forget((told, untold));
+        one.hangs_up_as_the_dead_do();
+        while depot.clients() > 1 {
+            std::thread::yield_now();
+        }
+        assert_eq!((depot.estates(), depot.used().objects), (1, 2));
+        let theirs = other.take(place, Box::new(())).unwrap();
+        let _large = other.write(&vec![3; 3 * MIB]).unwrap();
+        assert_eq!((depot.estates(), &theirs.bytes().unwrap()[..]), (0, &vec![1; MIB][..]));
+        assert!(other.write(&vec![3; MIB]).is_err(), "what was taken is there");
+    }
+
+    #[test]
     fn an_object_has_one_pin_however_many_look() {
         let depot = Depot::open(1 << 20, Addr::system::<ObjectStore>("object_store")).unwrap();
         let session = Session::join(depot.door()).unwrap();

@@ -184,26 +184,6 @@ async fn sn_2_the_line_is_open_as_long_as_anybody_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dp_1_what_the_dead_held_alone_is_kept_a_moment_for_those_who_were_told() {
-    let node = Node::start();
-    let (one, other) = (node.session(), node.session());
-    let stored = one.write(&vec![5; 300_000]).expect("there is room");
-    let place = stored.location().expect("a place");
-    until(|| node.depot.used().objects == 1).await;
-    // Its end is heard with all that it held, as that of a process is.
-    std::mem::forget(stored);
-    one.hangs_up_as_the_dead_do();
-    until(|| node.depot.clients() == 1).await;
-    let theirs = other.take(place, Box::new(())).expect("it is there");
-    // It gives way to what is written; what somebody has taken does not.
-    drop(other.write(&vec![6; 3 << 20]).expect("there is room"));
-    assert!(theirs.bytes().expect("it is held").iter().all(|byte| *byte == 5));
-    drop(theirs);
-    node.has(0).await;
-    node.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_ends_takes_nothing_from_those_who_look() {
     let node = Node::start();
     let session = node.session();

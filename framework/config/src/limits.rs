@@ -12,6 +12,9 @@ pub(crate) const SHOWN_CHARS_MAX: usize = 200;
 /// Bytes of a path: what Linux takes.
 pub(crate) const PATH_BYTES_MAX: usize = 4096;
 
+/// Folders in one setting: machines have a few disks.
+pub(crate) const FOLDERS_MAX: usize = 64;
+
 /// Bytes of a host's name: what the domain name system takes.
 pub(crate) const HOST_BYTES_MAX: usize = 253;
 

@@ -88,6 +88,17 @@ settings! {
         /// taken when it is needed; what does not fit goes another way, at the price of copies. 0B: there is none.
         object_store_bytes: ByteCount = "three tenths of the memory this process may use"
             found by Surroundings::object_store_bytes, "bytes", "0B to 16TiB";
+        /// Whether the store writes objects to disk that nobody looks at, when it is filled to `node.spill_at`, and reads them back when
+        /// somebody wants them. Off, what does not fit goes another way, at the price of copies.
+        spill: bool = "true", "switch", "true or false";
+        /// The share of the object store from which on it spills.
+        spill_at: Amount = "0.8", "share", "0.1 to 1";
+        /// The folders for spilled objects, with colons between them, used in turn: of disks of their own, best. In each the store makes one
+        /// for itself. Without any, one in the folder for temporary files: see that it is no file system in memory.
+        spill_folders: Vec<PathBuf> = "", "paths", "at most 64 absolute paths of 1 to 4096 bytes";
+        /// How much a store may have in each of these folders. 0B: as much as there is room for. A twentieth of the file system stays free in
+        /// any case.
+        spill_bytes: ByteCount = "0B", "bytes", "0B to 1024TiB";
         /// How much disk the programs of past and present jobs may take.
         executable_cache_bytes: ByteCount = "4GiB", "bytes", "64MiB to 16TiB";
         /// The folder for those programs. It is made with mode 0700.

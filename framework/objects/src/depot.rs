@@ -156,7 +156,7 @@ impl Depot {
     pub fn row(&self) -> StoreRow {
         let Used { capacity, lent, sealed, dying, objects, .. } = self.used();
         let (objects, clients) = (objects as u64, self.clients() as u64);
-        StoreRow { capacity, sealed, lent, dying, objects, clients }
+        StoreRow { capacity, sealed, lent, dying, objects, clients, ..StoreRow::default() }
     }
 
     /// How many processes use it.

@@ -106,6 +106,12 @@ pub const CODES: &[Code] = &[
         "Read the cause: out of memory and native code that aborts are the usual ones.",
     ),
     code(
+        "RT0017",
+        "OutOfMemory",
+        "A node was short of memory and has ended the process that ran this, before the operating system would have ended one by chance.",
+        "The message says how much was in use. Let fewer tasks run at once on the node, let them demand `memory`, or give the node more; `node.memory_refuse_at` is the bound.",
+    ),
+    code(
         "RT0020",
         "ActorDied",
         "The actor ended before it answered: a panic, a failed constructor, `kill`, `stop`, or the end of its parent. With `will_restart` a later call reaches its next life.",
@@ -170,6 +176,24 @@ pub const CODES: &[Code] = &[
         "ProgramsDiffer",
         "A function, an actor type or a method has another signature in the process that was asked than in the one that asked, or is missing there: they do not run the same version of the program.",
         "The message names both processes and what each has. Start both from the same build; whatever is called elsewhere must be linked into the program there.",
+    ),
+    code(
+        "RT0035",
+        "ObjectStoreFull",
+        "A value is larger than the whole object store of its node. What was stored before is not touched.",
+        "Raise `node.object_store_bytes` on the machine that the message is about, or send the value in several parts.",
+    ),
+    code(
+        "RT0036",
+        "OutOfDisk",
+        "The object store of a node is full, and what is in it cannot be spilled: a disk, or its quota, is full. What was stored before can be read as ever.",
+        "The message names the folder and what is free there. Free some of it, name further folders in `node.spill_folders`, raise `node.spill_bytes`, or hold fewer objects at once.",
+    ),
+    code(
+        "RT0037",
+        "ObjectLost",
+        "An object is there no more: what was written of it to disk is damaged or cannot be read, or the store of its node has ended.",
+        "The message says what was found. Look after the disk it names, and make the object anew.",
     ),
     code(
         "RT0040",

@@ -219,6 +219,57 @@ pub enum Error {
         reason: String,
     },
 
+    /// It is more than the object store of its node has room for, however much it spills.
+    #[error(
+        "{what} is too large for the object store: it has {size} bytes, and the store {capacity} in all (`node.object_store_bytes`)"
+    )]
+    ObjectStoreFull {
+        /// What it is part of: an argument, a result, an object.
+        what: String,
+        /// How large, in bytes.
+        size: u64,
+        /// What the store has room for, in bytes.
+        capacity: u64,
+    },
+    /// The object store is full, and there is no room on disk for what it would spill.
+    #[error(
+        "no {size} bytes are free in the object store for {what}, of whose {capacity} bytes none can be spilled: {reason}"
+    )]
+    OutOfDisk {
+        /// What was to be stored: an argument, a result, an object.
+        what: String,
+        /// How large, in bytes.
+        size: u64,
+        /// What the store has room for, in bytes.
+        capacity: u64,
+        /// Which folder has no room: what is free there, and which quota counts.
+        reason: String,
+    },
+    /// The object is there no more, or not as it was.
+    #[error("{object} is lost: {reason}")]
+    ObjectLost {
+        /// The object, by what made it.
+        object: String,
+        /// What has become of it.
+        reason: String,
+    },
+    /// A process was ended because its node had too little memory.
+    #[error(
+        "{process} was ended because its node was short of memory: {used} of {total} bytes were in use, more than {limit}; it had {own}"
+    )]
+    OutOfMemory {
+        /// Which process.
+        process: String,
+        /// The node's memory in use, in bytes.
+        used: u64,
+        /// The node's memory in all, in bytes.
+        total: u64,
+        /// The bound that was passed, in bytes.
+        limit: u64,
+        /// What the process itself had, in bytes.
+        own: u64,
+    },
+
     /// It is more than may go to another process in one message.
     #[error(
         "{what} is too large to travel: it has {size} {unit}, and {limit} may go to another process at once"
@@ -307,6 +358,10 @@ impl Error {
             Self::UnknownName { .. } => "RT0008",
             Self::TooLarge { .. } => "RT0033",
             Self::ProgramsDiffer { .. } => "RT0034",
+            Self::ObjectStoreFull { .. } => "RT0035",
+            Self::OutOfDisk { .. } => "RT0036",
+            Self::ObjectLost { .. } => "RT0037",
+            Self::OutOfMemory { .. } => "RT0017",
             Self::BlockingInAsync { .. } => "RT0040",
             Self::TooManyThreads { .. } => "RT0041",
             Self::Deadlock { .. } => "RT0042",

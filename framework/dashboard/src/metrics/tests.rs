@@ -9,8 +9,19 @@ use raytree_types::{ActorIds, JobId, Resources, RuntimeId};
 
 use super::*;
 
-const STORE: StoreRow =
-    StoreRow { capacity: 1000, sealed: 300, lent: 20, dying: 1, objects: 3, clients: 2 };
+const STORE: StoreRow = StoreRow {
+    capacity: 1000,
+    sealed: 300,
+    lent: 20,
+    dying: 1,
+    objects: 3,
+    clients: 2,
+    spilled: 500,
+    spilled_objects: 4,
+    spilled_ever: 900,
+    restored_ever: 70,
+    waiting: 1,
+};
 
 fn process(role: Role, pid: u32, stale: Option<Duration>) -> Option<Box<ProcessRow>> {
     Some(Box::new(ProcessRow {

@@ -17,6 +17,16 @@ pub struct StoreRow {
     pub objects: u64,
     /// Processes that use it.
     pub clients: u64,
+    /// What is on disk, in bytes: the files, with what of them nobody needs any more.
+    pub spilled: u64,
+    /// Objects that are on disk alone.
+    pub spilled_objects: u64,
+    /// Bytes that were written to disk since the store began.
+    pub spilled_ever: u64,
+    /// Bytes that were read from disk since the store began.
+    pub restored_ever: u64,
+    /// Those who wait for room.
+    pub waiting: u64,
 }
 
 impl StoreRow {

@@ -57,6 +57,26 @@ pub const STORE_TOLD_WITHIN: Duration = Duration::from_secs(5);
 /// to what is written.
 pub const STORE_ORPHANS_FOR: Duration = Duration::from_secs(1);
 
+/// How long whoever writes waits for room that the store makes by spilling: a minute is what a slow disk takes for gigabytes, and a store that
+/// has not moved for so long will not.
+pub const STORE_ROOM_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long whoever writes waits for room where all there is is looked at by somebody: he who looks may wait for just this, and goes on only
+/// when it comes another way.
+pub const STORE_PINNED_WAIT: Duration = Duration::from_secs(1);
+
+/// Processes and threads that wait for room at once; more are refused.
+pub const STORE_WAITING_MAX: usize = 65_536;
+
+/// How long whoever reads waits until a spilled object is read back: an object of a gigabyte from a slow disk, with others before it.
+pub const STORE_BACK_WITHIN: Duration = Duration::from_secs(120);
+
+/// Threads of a store that write to disk and read from it: as many as Ray has. They begin with the first object that is spilled.
+pub const SPILL_THREADS: usize = 4;
+
+/// How long a store does not spill after no folder has taken anything.
+pub const SPILL_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// How often a store looks whether what is freed is still looked at by somebody.
 pub const STORE_SWEEP_EVERY: Duration = Duration::from_millis(50);
 

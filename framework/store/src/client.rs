@@ -217,6 +217,12 @@ impl Client {
         }
     }
 
+    /// Whether an object is at this place, as far as can be seen without a pin: it may be gone, or moved, the moment after.
+    #[must_use]
+    pub fn is_here(&self, at: &Location) -> bool {
+        self.inner.generation(at.slot).is_some_and(|own| own.peek() == at.generation)
+    }
+
     /// Where these bytes are in the arena, if they are within it: those of a [`View`], say, however they were handed around.
     #[must_use]
     pub fn place(&self, bytes: &[u8]) -> Option<Range<u64>> {

@@ -55,7 +55,10 @@
 //!
 //! # What there is no memory for
 //!
-//! Files of objects are in [`spill`]. Nobody puts objects there yet.
+//! Objects that nobody looks at can be put out of memory, once they are on disk: [`Store::oldest`] names those that were wanted least
+//! lately, files of objects are in [`spill`], [`Store::put_out`] gives their memory to others, and [`Store::bring`] has room to read them
+//! back into. An object stays the same through all of that: who holds it, holds it; who comes to where it was finds that it has
+//! moved, and asks the store where to ([`Store::place`]). What somebody has a view of does not move.
 
 pub mod allocator;
 pub mod books;
@@ -64,13 +67,15 @@ mod copy;
 mod descriptors;
 mod holders;
 mod memory;
+mod moved;
+mod order;
 mod pins;
 pub mod spill;
 mod store;
 
-pub use books::{ClientId, Fault, Lease, Refused, Sealed, Standing, Terms, Used};
+pub use books::{ClientId, Fault, Lease, Place, Refused, Sealed, Standing, Terms, Used};
 pub use client::{Client, Space, Unreadable, View, Written};
 pub use copy::copy;
 pub use memory::{Access, Memory, Region};
 pub use pins::Location;
-pub use store::{ClientMemory, Store};
+pub use store::{ClientMemory, Spilled, Store};

@@ -1,6 +1,6 @@
 //! The store of a node: its books, the memory, and the pages of those who use it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::client::Written;
 use crate::holders::Holders;
 use crate::memory::{Access, Memory, Region};
 use crate::pins::{Location, Page, Word as _, pinned};
+use crate::spill::{Extent, Key};
 
 /// What one process needs to use a store: it is of one [`Client`](crate::Client), here or, once it is sent, elsewhere.
 #[derive(Debug)]
@@ -26,15 +27,22 @@ pub struct ClientMemory {
 /// See the [crate documentation](crate).
 #[derive(Debug)]
 pub struct Store {
-    books: Books,
-    holders: Holders,
+    pub(crate) books: Books,
+    pub(crate) holders: Holders,
     region: Region,
     arena: Arc<Memory>,
     generations: Arc<Memory>,
     pages: BTreeMap<ClientId, Arc<Memory>>,
     /// They have left, and still look: processes within this one, whose memory goes with their last view.
     leaving: Vec<(ClientId, Arc<Memory>)>,
+    /// Where objects are on disk, some of which are in memory as well.
+    pub(crate) on_disk: HashMap<u32, Spilled>,
+    /// Those that nobody needs any more.
+    pub(crate) unneeded: Vec<Spilled>,
 }
+
+/// Which object of a [`Spill`](crate::spill::Spill) one is, and where.
+pub type Spilled = (Key, Extent);
 
 impl Store {
     /// With room for so many bytes.
@@ -58,6 +66,8 @@ impl Store {
             generations,
             pages: BTreeMap::new(),
             leaving: Vec::new(),
+            on_disk: HashMap::new(),
+            unneeded: Vec::new(),
         })
     }
 
@@ -120,6 +130,8 @@ impl Store {
         let mut all = Ok(());
         for one in sealed {
             match self.books.seal(client, one) {
+                // What was brought back is held by those who held it.
+                Ok(()) if self.books.was_put_out(one.location.slot) => {}
                 Ok(()) => self.holders.hold(client, one.location.slot),
                 Err(why) => all = all.and(Err(why)),
             }
@@ -133,7 +145,7 @@ impl Store {
     /// [`Refused::NotLent`].
     pub fn hand_back(&mut self, client: ClientId, lease: u64) -> Result<(), Refused> {
         let changed = self.books.hand_back(client, lease)?;
-        changed.into_iter().for_each(|slot| self.is_gone(slot));
+        changed.into_iter().for_each(|slot| self.has_ended(slot));
         Ok(())
     }
 
@@ -209,10 +221,16 @@ impl Store {
         if !self.books.is_any_dying() {
             return 0;
         }
+        let seen = self.pinned();
+        self.books.sweep(&seen)
+    }
+
+    /// What anybody has a view of.
+    pub(crate) fn pinned(&self) -> HashSet<u32> {
         let mut seen = HashSet::new();
         let leaving = self.leaving.iter().map(|(_, page)| page);
         self.pages.values().chain(leaving).for_each(|page| pinned(page.words(), &mut seen));
-        self.books.sweep(&seen)
+        seen
     }
 
     /// Those who have left, and of whom nothing is in this process any more.
@@ -221,7 +239,7 @@ impl Store {
         let gone = self.leaving.extract_if(.., |(_, page)| Arc::get_mut(page).is_some());
         for (client, _) in gone.collect::<Vec<_>>() {
             for slot in self.books.leave(client) {
-                self.is_gone(slot);
+                self.has_ended(slot);
             }
             for slot in self.holders.leave(client) {
                 self.free_slot(slot);
@@ -229,15 +247,30 @@ impl Store {
         }
     }
 
+    /// Nothing comes into this slot any more; what is on disk is there all the same.
+    fn has_ended(&mut self, slot: u32) {
+        if self.books.was_put_out(slot) {
+            self.changed(slot);
+        } else {
+            self.is_gone(slot);
+        }
+    }
+
     /// What was in a slot is there no more.
     fn is_gone(&mut self, slot: u32) {
         self.holders.forget(slot);
+        self.unneeded.extend(self.on_disk.remove(&slot));
         self.changed(slot);
     }
 
     /// The store's side of PN-1: said before anybody's pins are looked at.
     fn changed(&self, slot: u32) {
-        self.generations.words()[slot as usize].set(self.books.generation(slot));
+        self.says(slot, self.books.generation(slot));
+    }
+
+    /// What readers find as the generation of a slot.
+    pub(crate) fn says(&self, slot: u32, generation: u64) {
+        self.generations.words()[slot as usize].set(generation);
     }
 
     /// What is used.

@@ -4,14 +4,23 @@
 //!
 //! ```text
 //! free ──lease──▶ lent ──seal──▶ sealed ──free──▶ dying ──sweep: nobody has a pin──▶ free
-//!                  └── hand back, or its process has ended ─▶ dying
+//!                  │             │    ▲              ▲
+//!                  │      put out│    │lease, seal   │ (on disk and freed)
+//!                  │             ▼    │              │
+//!                  │            on disk ─────────────┤
+//!                  └── hand back, or its process has ended
 //! ```
+//!
+//! An object keeps its slot from its first word to its last. Its generation changes with each time that it is put out: so it *is* a slot with
+//! the generations since its birth, and whoever has an older one finds that it has moved.
 //!
 //! Invariants:
 //! - **BK-1 (one-owner):** every byte that is taken belongs to one slab that is lent, one object that is sealed, or one that is dying.
 //! - **BK-2 (no-early-reuse):** bytes and slots of what is dying are given away again only after a sweep that saw no pin on them, and its
 //!   generation was changed before.
 //! - **BK-3 (nothing-leaks):** when every process has left, every object is freed and nothing is pinned, all is free.
+//! - **BK-5 (put-out-or-there):** an object whose memory was given away is on disk; it is brought back into a slot of the same number, and to
+//!   those who know of it, it is the same.
 //! - **BK-4 (no-overlap):** what is sealed lies in the slab of the one who seals it, and overlaps nothing else there.
 
 use std::collections::{BTreeMap, HashSet};
@@ -21,8 +30,10 @@ use raytree_types::limits;
 use serde::{Deserialize, Serialize};
 
 use crate::allocator::{ALIGNMENT, Allocator, NotTaken};
+use crate::order::Order;
 use crate::pins::Location;
 
+mod moved;
 mod refused;
 #[cfg(test)]
 mod tests;
@@ -88,6 +99,17 @@ pub enum Standing {
     Gone,
 }
 
+/// Where an object is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// There.
+    Here(Location),
+    /// On disk, or on its way from there.
+    OnDisk,
+    /// Nowhere.
+    Gone,
+}
+
 /// What a store is used for, in bytes of the arena.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
@@ -103,6 +125,16 @@ pub struct Used {
     pub touched: u64,
     /// How many objects are sealed.
     pub objects: usize,
+    /// How many objects are on disk alone.
+    pub on_disk: usize,
+}
+
+impl Used {
+    /// What is not free for others.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.lent + self.sealed + self.dying
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +145,8 @@ enum Slot {
         lease: u64,
     },
     Sealed(Range<u64>),
+    /// So many bytes.
+    OnDisk(u64),
     Dying,
 }
 
@@ -165,6 +199,10 @@ pub struct Books {
     /// Those that were ever used: there may be millions, and most stores need few.
     slots: Vec<Slot>,
     generations: Vec<u64>,
+    /// The generation with which the object of a slot began.
+    births: Vec<u64>,
+    /// Those that are sealed and may be put out.
+    order: Order,
     /// Used before, and free.
     free_slots: Vec<u32>,
     slots_max: u32,
@@ -186,6 +224,8 @@ impl Books {
             allocator,
             slots: Vec::new(),
             generations: Vec::new(),
+            births: Vec::new(),
+            order: Order::default(),
             free_slots: Vec::new(),
             slots_max: slots,
             clients: HashSet::new(),
@@ -252,6 +292,7 @@ impl Books {
         let slots = self.take_slots(wanted);
         for slot in &slots {
             self.slots[*slot as usize] = Slot::Lent { lease: id };
+            self.births[*slot as usize] = self.generation(*slot);
         }
         self.used.lent += part.end - part.start;
         let held =
@@ -267,6 +308,7 @@ impl Books {
         let fresh = self.slots.len()..self.slots.len() + wanted - again;
         self.slots.resize(fresh.end, Slot::Free);
         self.generations.resize(fresh.end, 0);
+        self.births.resize(fresh.end, 0);
         slots.extend(fresh.map(|slot| slot as u32));
         slots
     }
@@ -304,26 +346,40 @@ impl Books {
         self.used.lent -= end - location.offset;
         self.used.sealed += end - location.offset;
         self.used.objects += 1;
+        self.used.on_disk -= usize::from(self.was_put_out(location.slot));
+        self.order.push(location.slot);
         Ok(())
+    }
+
+    /// Whether the object that is in its slot now is this one.
+    fn is_it(&self, location: &Location) -> bool {
+        let at = location.slot as usize;
+        let born = self.births.get(at).is_some_and(|birth| *birth <= location.generation);
+        born && location.generation <= self.generations[at]
     }
 
     /// How an object stands.
     #[must_use]
     pub fn standing(&self, location: &Location) -> Standing {
-        let at = location.slot as usize;
-        if self.generations.get(at) != Some(&location.generation) {
+        if !self.is_it(location) {
             return Standing::Gone;
         }
-        match self.slots[at] {
+        match self.slots[location.slot as usize] {
+            Slot::Lent { .. } if self.was_put_out(location.slot) => Standing::Sealed,
             Slot::Lent { .. } => Standing::Lent,
-            Slot::Sealed(_) => Standing::Sealed,
+            Slot::Sealed(_) | Slot::OnDisk(_) => Standing::Sealed,
             Slot::Free | Slot::Dying => Standing::Gone,
         }
     }
 
     /// Where the object is that is in a slot now, with all that is taken for it.
     pub(crate) fn location(&self, number: u32) -> Option<Location> {
-        let Some(Slot::Sealed(part)) = self.slots.get(number as usize) else { return None };
+        let part = match self.slots.get(number as usize)? {
+            Slot::Sealed(part) => part.clone(),
+            Slot::OnDisk(len) => 0..*len,
+            Slot::Lent { .. } if self.was_put_out(number) => 0..0,
+            Slot::Lent { .. } | Slot::Free | Slot::Dying => return None,
+        };
         let (generation, len) = (self.generation(number), part.end - part.start);
         Some(Location { slot: number, generation, offset: part.start, len })
     }
@@ -331,20 +387,34 @@ impl Books {
     /// An object is not needed any more. True: the generation of its slot is to be changed, and readers are to be looked at afterwards
     /// ([`Books::sweep`]). False: it is gone already, or its writer has not said yet that it is written.
     pub fn free(&mut self, location: &Location) -> bool {
-        let is_it = self.generations.get(location.slot as usize) == Some(&location.generation);
-        is_it && self.free_slot(location.slot)
+        self.is_it(location) && self.free_slot(location.slot)
     }
 
     /// As [`Books::free`], of the object that is in this slot now.
     pub(crate) fn free_slot(&mut self, number: u32) -> bool {
-        let at = number as usize;
-        let Some(slot @ Slot::Sealed(_)) = self.slots.get_mut(at) else { return false };
-        let Slot::Sealed(part) = std::mem::replace(slot, Slot::Dying) else { return false };
+        let (at, was_put_out) = (number as usize, self.was_put_out(number));
+        let Some(slot) = self.slots.get_mut(at) else { return false };
+        let part = match slot {
+            Slot::Sealed(part) => part.clone(),
+            Slot::OnDisk(_) => 0..0,
+            Slot::Lent { .. } if was_put_out => {
+                // Nothing comes back to it: the room in which it was to be is handed back.
+                self.generations[at] += 1;
+                self.births[at] = self.generations[at];
+                self.used.on_disk -= 1;
+                return true;
+            }
+            Slot::Lent { .. } | Slot::Free | Slot::Dying => return false,
+        };
+        match std::mem::replace(slot, Slot::Dying) {
+            Slot::OnDisk(_) => self.used.on_disk -= 1,
+            _ => self.used.objects -= 1,
+        }
         self.generations[at] += 1;
         let bytes = part.end - part.start;
         self.used.sealed -= bytes;
         self.used.dying += bytes;
-        self.used.objects -= 1;
+        self.order.remove(number);
         self.dying.push(Dying::Object { slot: number, part });
         true
     }
@@ -374,19 +444,27 @@ impl Books {
     /// A room is no more: what no object is in goes.
     fn end(&mut self, lease: u64, held: &Held) -> Vec<u32> {
         let is_unsealed = |slot: &u32| matches!(self.slots[*slot as usize], Slot::Lent { lease: own } if own == lease);
-        let slots: Vec<u32> = held.slots.iter().copied().filter(is_unsealed).collect();
-        for slot in &slots {
-            self.slots[*slot as usize] = Slot::Dying;
+        let unsealed: Vec<u32> = held.slots.iter().copied().filter(is_unsealed).collect();
+        let mut slots = Vec::new();
+        for slot in &unsealed {
+            // What was not brought back is where it was.
+            let stays = self.was_put_out(*slot);
             self.generations[*slot as usize] += 1;
+            if stays {
+                self.slots[*slot as usize] = Slot::OnDisk(held.part.end - held.part.start);
+            } else {
+                self.slots[*slot as usize] = Slot::Dying;
+                slots.push(*slot);
+            }
         }
         let parts = held.gaps();
         let bytes: u64 = parts.iter().map(|part| part.end - part.start).sum();
         self.used.lent -= bytes;
         self.used.dying += bytes;
         if !(slots.is_empty() && parts.is_empty()) {
-            self.dying.push(Dying::Room { slots: slots.clone(), parts });
+            self.dying.push(Dying::Room { slots, parts });
         }
-        slots
+        unsealed
     }
 
     /// Whether there is anything to look after.
@@ -423,6 +501,9 @@ impl Books {
     }
 
     fn give_back(&mut self, part: Range<u64>) {
+        if part.is_empty() {
+            return;
+        }
         self.used.dying -= part.end - part.start;
         let given: Result<(), NotTaken> = self.allocator.give_back(part);
         // Its bytes were taken by nobody else (BK-1).

@@ -30,6 +30,20 @@ pub enum Refused {
         /// The longest piece that is free.
         longest: u64,
     },
+    /// It does not fit now, and what is there cannot be spilled.
+    #[error(
+        "no {bytes} bytes are free: {taken} of {capacity} are taken, and nothing can be spilled: {why}"
+    )]
+    OutOfDisk {
+        /// What was asked for.
+        bytes: u64,
+        /// What is taken.
+        taken: u64,
+        /// What there is in all.
+        capacity: u64,
+        /// Which folder has no room, and why.
+        why: String,
+    },
     /// There are as many objects as there can be.
     #[error("the store has {limit} objects, which is the most it can have")]
     NoSlot {

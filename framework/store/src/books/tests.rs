@@ -115,6 +115,60 @@ fn what_can_never_be_is_said_at_once() {
     assert_eq!(books.join(), Err(Refused::NoClient { limit: limits::STORE_CLIENTS_MAX }));
 }
 
+#[test]
+fn bk_5_an_object_is_the_same_wherever_it_is() {
+    let mut books = Books::new(ROOM, 8);
+    let client = books.join().unwrap();
+    let object = written(&mut books, client, ROOM / 2);
+    let other = written(&mut books, client, ROOM / 2);
+    assert_eq!(
+        books.oldest(1, &HashSet::from([object.slot]), |_| true),
+        [other],
+        "it is looked at"
+    );
+    assert_eq!(books.oldest(1, &HashSet::new(), |_| true), [object]);
+    assert_eq!(books.oldest(1, &HashSet::new(), |_| true), [], "both were named");
+    books.put_out(object.slot);
+    assert_eq!((books.place(&object), books.standing(&object)), (Place::OnDisk, Standing::Sealed));
+    assert_eq!((books.used().sealed, books.used().objects, books.used().on_disk), (ROOM / 2, 1, 1));
+    let lease = books.bring(client, object.slot).unwrap().unwrap();
+    assert_eq!((&lease.slots, books.place(&object)), (&vec![object.slot], Place::OnDisk));
+    assert_eq!(books.bring(client, object.slot), None, "it is on its way");
+    // Whoever was to read it has given up.
+    assert_eq!(books.hand_back(client, lease.id), Ok(vec![object.slot]));
+    assert_eq!(books.place(&object), Place::OnDisk);
+    books.sweep(&HashSet::new());
+    let lease = books.bring(client, object.slot).unwrap().unwrap();
+    let back = at(&books, object.slot, lease.part.start, object.len);
+    books.seal(client, &Sealed { lease: lease.id, location: back }).unwrap();
+    assert_eq!(books.place(&object), Place::Here(back));
+    assert!(back.generation > object.generation);
+    assert!(books.free(&object), "by whatever place it is known");
+    assert_eq!(
+        (books.place(&back), books.used().objects, books.used().on_disk),
+        (Place::Gone, 1, 0)
+    );
+}
+
+#[test]
+fn bk_5_what_is_freed_while_it_comes_back_goes_with_its_room() {
+    let mut books = Books::new(ROOM, 1);
+    let client = books.join().unwrap();
+    let object = written(&mut books, client, ROOM);
+    books.oldest(1, &HashSet::new(), |_| true);
+    books.put_out(object.slot);
+    let lease = books.bring(client, object.slot).unwrap().unwrap();
+    let back = at(&books, object.slot, lease.part.start, object.len);
+    assert!(books.free(&object));
+    assert_eq!(books.place(&object), Place::Gone);
+    let sealed = books.seal(client, &Sealed { lease: lease.id, location: back });
+    assert!(matches!(sealed, Err(Refused::Misplaced { why: Fault::OtherGeneration, .. })));
+    books.hand_back(client, lease.id).unwrap();
+    books.sweep(&HashSet::new());
+    assert_eq!(books.used(), Used { capacity: ROOM, touched: ROOM, ..Used::default() });
+    written(&mut books, client, 1);
+}
+
 /// A reader as `pins.rs` has it: it keeps what it has found with its generation.
 struct Reader {
     slot: u32,
@@ -165,7 +219,7 @@ impl World {
             3 | 4 => {
                 let Some(at) = pick(self.leases.len()) else { return Ok(()) };
                 let (client, lease, from) = &mut self.leases[at];
-                let len = (size * 16).min(lease.part.end - *from);
+                let len = (size * 16).min(lease.part.end.saturating_sub(*from));
                 let Some(slot) = lease.slots.pop().filter(|_| len > 0) else { return Ok(()) };
                 let generation = books.generation(slot);
                 let location = Location { slot, generation, offset: *from, len };
@@ -184,8 +238,7 @@ impl World {
             }
             5 => {
                 let Some(at) = pick(self.objects.len()) else { return Ok(()) };
-                let location = self.objects[at];
-                if books.generation(location.slot) == location.generation {
+                if let Place::Here(location) = books.place(&self.objects[at]) {
                     let part = location.offset..location.offset + location.len;
                     self.readers.push(Reader { slot: location.slot, part });
                 }
@@ -210,6 +263,39 @@ impl World {
                 books.leave(client);
                 self.leases.retain(|(own, ..)| *own != client);
             }
+            10 => {
+                let pinned = self.readers.iter().map(|reader| reader.slot).collect();
+                for object in books.oldest(size * 64, &pinned, |_| true) {
+                    prop_assert!(!pinned.contains(&object.slot));
+                    if size.is_multiple_of(5) {
+                        books.spare(object.slot);
+                    } else {
+                        books.put_out(object.slot);
+                    }
+                }
+            }
+            11 => {
+                let (Some(object), Some(client)) =
+                    (pick(self.objects.len()), pick(self.clients.len()))
+                else {
+                    return Ok(());
+                };
+                let (object, client) = (self.objects[object], self.clients[client]);
+                let Some(Ok(lease)) = books.bring(client, object.slot) else { return Ok(()) };
+                let overlaps =
+                    |part: &Range<u64>| part.start < lease.part.end && lease.part.start < part.end;
+                prop_assert!(!self.readers.iter().any(|reader| overlaps(&reader.part)));
+                if size.is_multiple_of(5) {
+                    // Whoever was to bring it dies.
+                    self.leases.push((client, lease, u64::MAX));
+                    return Ok(());
+                }
+                let generation = books.generation(object.slot);
+                let (offset, len) = (lease.part.start, lease.part.end - lease.part.start);
+                let location = Location { slot: object.slot, generation, offset, len };
+                prop_assert_eq!(books.seal(client, &Sealed { lease: lease.id, location }), Ok(()));
+                prop_assert_eq!(books.hand_back(client, lease.id).err(), None);
+            }
             _ => _ = books.sweep(&self.readers.iter().map(|reader| reader.slot).collect()),
         }
         Ok(())
@@ -218,15 +304,22 @@ impl World {
 
 proptest! {
     #[test]
-    fn bk_1_bk_2_bk_3_hold_whoever_writes_reads_frees_and_dies(
-        steps in prop::collection::vec((0u8..12, any::<usize>(), 1u64..20), 1..300),
+    fn bk_1_bk_2_bk_3_bk_5_hold_whoever_writes_reads_frees_puts_out_and_dies(
+        steps in prop::collection::vec((0u8..14, any::<usize>(), 1u64..20), 1..300),
     ) {
         let mut books = Books::new(ROOM, 24);
         let mut world = World::default();
         for (what, which, size) in steps {
             world.step(&mut books, what, which, size)?;
             let used = books.used();
-            prop_assert_eq!(used.lent + used.sealed + used.dying, books.allocator.taken());
+            prop_assert_eq!(used.taken(), books.allocator.taken());
+            let on_disk = books.slots.iter().zip(0..);
+            let on_disk = on_disk.filter(|(own, slot)| match own {
+                Slot::OnDisk(_) => true,
+                Slot::Lent { .. } => books.was_put_out(*slot),
+                _ => false,
+            });
+            prop_assert_eq!(used.on_disk, on_disk.count());
         }
         for client in world.clients {
             books.leave(client);

@@ -4,6 +4,7 @@
 mod clients;
 mod deaths;
 mod holding;
+mod moving;
 mod spill;
 mod spill_faults;
 mod spill_lives;

@@ -74,6 +74,9 @@ pub const STORE_BACK_WITHIN: Duration = Duration::from_secs(120);
 /// Threads of a store that write to disk and read from it: as many as Ray has. They begin with the first object that is spilled.
 pub const SPILL_THREADS: usize = 4;
 
+/// Objects that a store looks at in one search for some to spill: most are looked at by nobody, and a search holds everybody up.
+pub const SPILL_LOOKED_MAX: usize = 8192;
+
 /// How long a store does not spill after no folder has taken anything.
 pub const SPILL_AGAIN_AFTER: Duration = Duration::from_secs(1);
 

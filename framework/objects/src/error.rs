@@ -1,8 +1,10 @@
 //! Why a process has no store, or an object is not in it.
 
 use std::io;
+use std::time::Duration;
 
-use raytree_store::Refused;
+use raytree_store::spill::SpillError;
+use raytree_store::{Refused, Unreadable};
 use raytree_wire::FrameError;
 
 /// Why a process does not use a store.
@@ -48,7 +50,31 @@ pub enum NotStored {
     /// It has no room.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// It has no room now, and this thread may not wait until it has.
+    #[error("the store has no room now")]
+    NoneNow,
     /// There is no store any more, or it does not answer.
     #[error("the store is gone, or does not answer")]
     Gone,
+}
+
+/// Why an object that this process holds cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Lost {
+    /// There are too many views, or it was never there.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// It was on disk, from where it does not come back.
+    #[error("it cannot be brought back: {0}")]
+    NotBrought(String),
+    /// It was on disk, and its file cannot be read.
+    #[error(transparent)]
+    Disk(#[from] SpillError),
+    /// It was on disk, and has not come for too long.
+    #[error("it was not brought back from disk within {} s", .0.as_secs())]
+    TooLate(Duration),
+    /// It was on disk when its store ended.
+    #[error("it was on disk when the store ended")]
+    StoreGone,
 }

@@ -18,19 +18,28 @@
 //! well, and lets the first one know once the store does. So an object is there for as long as a process has a [`Stored`] of it, whichever
 //! of the others end, and however; with the last one its memory is free. Nobody asks the store to read anything.
 //!
-//! A store that is full refuses at once, and says what is taken: what does not go into it is to travel another way.
+//! # When it is full
+//!
+//! From a share of its memory on, a store spills: it writes objects to disk that were wanted least lately and that nobody looks at, and gives
+//! their memory to others. To those who hold them they are the same; who reads one waits until it is back. Who writes waits, in turn, until
+//! there is room. Nobody waits for what will not come: an object larger than the whole store is refused at once, and so is one that does not
+//! fit while no disk takes anything ([`Refused`]); and where all that is in memory is looked at, who writes is refused after a second, and
+//! who reads has a copy from the file.
 
 mod depot;
 mod error;
 mod object_store;
 mod outbox;
+mod patience;
 mod protocol;
 mod session;
 mod stored;
 
-pub use depot::{Depot, OpenError};
-pub use error::{JoinError, NotStored};
+pub use depot::{Depot, OpenError, SpillTerms};
+pub use error::{JoinError, Lost, NotStored};
 pub use object_store::{ObjectStore, ObjectStoreMsg};
+pub use patience::impatient;
+pub use raytree_store::spill::Rules as SpillRules;
 pub use raytree_store::{Location, Refused, Unreadable, Used};
 pub use session::{Session, Traffic};
 pub use stored::Stored;

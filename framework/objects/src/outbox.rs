@@ -1,13 +1,13 @@
 //! What a process has to say to its store, until the thread that says it comes for it.
 //!
 //! Nobody waits who has something to say: not even the drop of an object. There is one word for each object that is taken or let go of, 40
-//! bytes each, and one for each thread that waits for room. A store that stands still hears none of them: then this grows with what the
+//! bytes each, and one for each thread that waits for room, or for an object. A store that stands still hears none of them: then this grows with what the
 //! process takes, until its node is given up.
 
 use std::mem;
 
 use parking_lot::{Condvar, Mutex};
-use raytree_store::Terms;
+use raytree_store::{Location, Terms};
 use raytree_types::limits;
 
 use crate::protocol::{Hold, Says};
@@ -21,6 +21,7 @@ pub(crate) struct Outbox {
 #[derive(Default)]
 struct Inner {
     leases: Vec<(u64, Terms)>,
+    finds: Vec<(u64, Location)>,
     holds: Vec<Hold>,
     /// Something was written, which the client knows.
     is_written: bool,
@@ -29,7 +30,8 @@ struct Inner {
 
 impl Inner {
     fn is_empty(&self) -> bool {
-        self.leases.is_empty() && self.holds.is_empty() && !self.is_written
+        let Self { leases, finds, holds, is_written, .. } = self;
+        leases.is_empty() && finds.is_empty() && holds.is_empty() && !is_written
     }
 }
 
@@ -40,6 +42,10 @@ impl Outbox {
 
     pub(crate) fn lease(&self, number: u64, terms: Terms) {
         self.with(|inner| inner.leases.push((number, terms)));
+    }
+
+    pub(crate) fn find(&self, number: u64, object: Location) {
+        self.with(|inner| inner.finds.push((number, object)));
     }
 
     pub(crate) fn hold(&self, hold: Hold) {
@@ -75,16 +81,18 @@ impl Outbox {
         let many = inner.holds.len().min(limits::STORE_WORDS_AT_ONCE);
         let rest = inner.holds.split_off(many);
         let holds = mem::replace(&mut inner.holds, rest);
-        // What was let go of before makes room.
-        let leases = if inner.holds.is_empty() { mem::take(&mut inner.leases) } else { Vec::new() };
-        Some(Says { leases, holds, ..Says::default() })
+        let mut says = Says { holds, ..Says::default() };
+        // What was let go of before makes room, and what is asked for is held before.
+        if inner.holds.is_empty() {
+            says.leases = mem::take(&mut inner.leases);
+            says.finds = mem::take(&mut inner.finds);
+        }
+        Some(says)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use raytree_store::Location;
-
     use super::*;
 
     #[test]

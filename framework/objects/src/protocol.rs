@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 
+use raytree_store::spill::{Extent, Key};
 use raytree_store::{Lease, Location, Refused, Terms, Written};
 use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::limits;
@@ -18,11 +19,14 @@ pub(crate) struct Says {
     pub(crate) holds: Vec<Hold>,
     /// It asks for room, under these numbers.
     pub(crate) leases: Vec<(u64, Terms)>,
+    /// It asks, under these numbers, where objects are that are not where they were.
+    pub(crate) finds: Vec<(u64, Location)>,
 }
 
 impl Says {
     pub(crate) fn is_empty(&self) -> bool {
-        self.written.is_empty() && self.leases.is_empty() && self.holds.is_empty()
+        let Self { written, holds, leases, finds } = self;
+        written.is_empty() && holds.is_empty() && leases.is_empty() && finds.is_empty()
     }
 
     /// The same in messages that are not too long, in the same order.
@@ -57,8 +61,23 @@ pub(crate) enum Told {
     Welcome { capacity: u64 },
     /// Room, or why there is none.
     Room { number: u64, lease: Result<Lease, Refused> },
+    /// Room is being made: it comes later.
+    Waits { number: u64 },
     /// Whether the object is there, sealed, and held.
     Held { number: u64, is_there: bool },
+    /// Where the object is.
+    Found { number: u64, found: Found },
+}
+
+/// Where an object is that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Found {
+    /// In the store.
+    Here(Location),
+    /// In a file alone, for there is no room for it in the store.
+    InFile { path: String, key: Key, extent: Extent },
+    /// Nowhere, and why.
+    Lost(String),
 }
 
 /// Writes one message.

@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use std::{fmt, thread};
@@ -32,7 +32,8 @@ use rustix::process::geteuid;
 
 use crate::error::{JoinError, NotStored};
 use crate::outbox::Outbox;
-use crate::protocol::{self, Hold, Told};
+use crate::patience;
+use crate::protocol::{self, Found, Hold, Told};
 use crate::stored::Stored;
 
 /// What has gone through a session, since it began.
@@ -101,10 +102,22 @@ struct Counts {
 
 /// Who waits to be told.
 enum Waiting {
-    Room(SyncSender<Result<Lease, Refused>>),
+    Room(SyncSender<Room>),
+    /// Where an object is.
+    Found(Sought),
     /// What keeps the object until the store does.
     Held(Weak<Stored>, Box<dyn Any + Send>),
 }
+
+/// What becomes of room that was asked for.
+enum Room {
+    /// It is being made.
+    Comes,
+    Is(Result<Lease, Refused>),
+}
+
+/// What is done when it is known where an object is: quickly, for others wait behind it.
+pub(crate) type Sought = Box<dyn FnOnce(Option<Found>) + Send>;
 
 impl Session {
     /// Comes to the door of a store.
@@ -196,7 +209,8 @@ impl Session {
         }
     }
 
-    /// Writes an object. Waits for room to be lent, a few tens of microseconds, and copies; what does not fit now is refused.
+    /// Writes an object. Waits for room to be lent, a few tens of microseconds, and copies. Where the store has to spill for it, it waits for
+    /// that, unless its thread is [`impatient`]; what does not fit all the same is refused.
     ///
     /// # Errors
     /// [`NotStored`].
@@ -321,7 +335,8 @@ impl Core {
     }
 
     fn lease(&self, terms: Terms) -> Result<Lease, NotStored> {
-        let (tell, told) = sync_channel(1);
+        // Both words that may come.
+        let (tell, told) = sync_channel(2);
         let number = self.number();
         self.waiting.lock().insert(number, Waiting::Room(tell));
         // After that it is looked at by whoever ends the session.
@@ -330,25 +345,74 @@ impl Core {
             return Err(NotStored::Gone);
         }
         self.says.lease(number, terms);
-        if let Ok(lease) = told.recv_timeout(limits::STORE_LEASE_WITHIN) {
-            return Ok(lease?);
+        match told.recv_timeout(limits::STORE_LEASE_WITHIN) {
+            Ok(Room::Is(lease)) => return Ok(lease?),
+            Ok(Room::Comes) if patience::is_impatient() => {
+                return match self.waiting.lock().remove(&number) {
+                    // When it comes it is given back.
+                    Some(_) => Err(NotStored::NoneNow),
+                    None => room(told.recv()),
+                };
+            }
+            Ok(Room::Comes) => {
+                let within = limits::STORE_ROOM_WITHIN + limits::STORE_LEASE_WITHIN;
+                if let Ok(word) = patience::waits(|| told.recv_timeout(within)) {
+                    return room(Ok(word));
+                }
+            }
+            Err(_) => {}
         }
         if self.waiting.lock().remove(&number).is_none() {
             // It has come after all, or nobody answers any more.
-            return Ok(told.recv().map_err(|_| NotStored::Gone)??);
+            return room(told.recv());
         }
         *self.left_alone_until.lock() = clock::now() + limits::STORE_LEFT_ALONE;
         Err(NotStored::Gone)
     }
 
+    /// Asks where an object is that is not where it was. `then` is told on a thread that others wait for, or on this one: none where nobody
+    /// answers any more.
+    pub(crate) fn seeks(&self, object: Location, then: Sought) {
+        let number = self.number();
+        self.waiting.lock().insert(number, Waiting::Found(then));
+        self.says.find(number, object);
+        // After that it is looked at by whoever ends the session.
+        if self.is_gone.load(Ordering::SeqCst)
+            && let Some(Waiting::Found(then)) = self.waiting.lock().remove(&number)
+        {
+            then(None);
+        }
+    }
+
+    /// An object is where it is from now on.
+    pub(crate) fn moved(&self, before: Location, stored: &Arc<Stored>, now: Location) {
+        let mut held = self.held.lock();
+        if held.get(&before.offset).is_some_and(|own| own.as_ptr() == Arc::as_ptr(stored)) {
+            held.remove(&before.offset);
+        }
+        held.insert(now.offset, Arc::downgrade(stored));
+    }
+
     fn hears(&self, told: Told) {
         match told {
             Told::Welcome { .. } => {}
+            Told::Waits { number } => {
+                if let Some(Waiting::Room(tell)) = self.waiting.lock().get(&number) {
+                    // There is a place for it.
+                    _ = tell.try_send(Room::Comes);
+                }
+            }
+            Told::Found { number, found } => {
+                let waiting = self.waiting.lock().remove(&number);
+                if let Some(Waiting::Found(then)) = waiting {
+                    then(Some(found));
+                }
+            }
             Told::Room { number, lease } => {
                 let waiting = self.waiting.lock().remove(&number);
                 match (waiting, lease) {
                     // He waits until it is there.
-                    (Some(Waiting::Room(tell)), lease) => _ = tell.send(lease),
+                    (Some(Waiting::Room(tell)), lease) => _ = tell.send(Room::Is(lease)),
                     // He has given up.
                     (_, Ok(lease)) => {
                         self.client.give_back(lease);
@@ -374,12 +438,22 @@ impl Core {
         self.is_gone.store(true, Ordering::SeqCst);
         let waiting = std::mem::take(&mut *self.waiting.lock());
         for waiting in waiting.into_values() {
-            if let Waiting::Held(stored, _) = waiting
-                && let Some(stored) = stored.upgrade()
-            {
-                stored.is_held(false);
+            match waiting {
+                Waiting::Held(stored, _) => {
+                    stored.upgrade().into_iter().for_each(|stored| stored.is_held(false));
+                }
+                Waiting::Found(then) => then(None),
+                Waiting::Room(_) => {}
             }
         }
+    }
+}
+
+/// The last word about room.
+fn room(word: Result<Room, RecvError>) -> Result<Lease, NotStored> {
+    match word {
+        Ok(Room::Is(lease)) => Ok(lease?),
+        Ok(Room::Comes) | Err(_) => Err(NotStored::Gone),
     }
 }
 

@@ -1,19 +1,28 @@
 //! An object that this process holds.
 
 use std::any::Any;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Weak};
 use std::{fmt, mem};
 
 use parking_lot::Mutex;
+use raytree_store::spill::read_file;
 use raytree_store::{Location, Unreadable, View};
-use raytree_types::Bytes;
+use raytree_supervise::clock;
+use raytree_types::{Bytes, limits};
 
+use crate::error::Lost;
+use crate::patience;
+use crate::protocol::Found;
 use crate::session::{Core, Looked};
 
-/// An object of a store that this process holds: it is there for as long as this is. Its bytes never change.
+/// An object of a store that this process holds: it is there for as long as this is. Its bytes never change; it may be on disk for a while,
+/// and somewhere else in the store afterwards.
 pub struct Stored {
     core: Arc<Core>,
-    object: Location,
+    /// Where it was seen last.
+    object: Mutex<Location>,
     hold: Mutex<Holding>,
     /// What this process looks at it through, while it does: one pin, however many look.
     looked: Mutex<Weak<View>>,
@@ -31,13 +40,15 @@ enum Holding {
 
 impl Stored {
     pub(crate) fn own(core: Arc<Core>, object: Location) -> Self {
-        Self { core, object, hold: Mutex::new(Holding::Store), looked: Mutex::default() }
+        let (object, hold) = (Mutex::new(object), Mutex::new(Holding::Store));
+        Self { core, object, hold, looked: Mutex::default() }
     }
 
     pub(crate) fn taken(core: Arc<Core>, object: Location, view: View) -> Self {
         let view = Arc::new(view);
         let looked = Mutex::new(Arc::downgrade(&view));
-        Self { core, object, hold: Mutex::new(Holding::Taking(view, Vec::new())), looked }
+        let hold = Mutex::new(Holding::Taking(view, Vec::new()));
+        Self { core, object: Mutex::new(object), hold, looked }
     }
 
     /// The store has said whether it is there.
@@ -69,11 +80,12 @@ impl Stored {
         drop(keeps);
     }
 
-    /// Where others of its node can see it; nowhere when only this process can any more.
+    /// Where others of its node can see it, or could when it was seen last: it stays there for as long as somebody has its bytes. Nowhere
+    /// when only this process can see it any more.
     #[must_use]
     pub fn location(&self) -> Option<Location> {
         match &*self.hold.lock() {
-            Holding::Store | Holding::Taking(..) => Some(self.object),
+            Holding::Store | Holding::Taking(..) => Some(*self.object.lock()),
             Holding::Alone(_) => None,
         }
     }
@@ -81,34 +93,91 @@ impl Stored {
     /// How long it is, in bytes.
     #[must_use]
     pub fn byte_count(&self) -> u64 {
-        self.object.len
+        self.object.lock().len
     }
 
-    /// Its bytes, where they lie. They stay there for as long as anybody has them.
+    /// Whether it is in memory, as far as can be seen: it may be put on disk the moment after, while nobody has its bytes.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.core.client.is_here(&self.object.lock())
+    }
+
+    /// Its bytes, where they lie. They stay there for as long as anybody has them. Waits until it is back where it is on disk; when there is
+    /// no room for it, they are a copy.
     ///
     /// # Errors
-    /// [`Unreadable::TooManyViews`]; [`Unreadable::Gone`] when the store has taken it away.
-    pub fn bytes(self: &Arc<Self>) -> Result<Bytes, Unreadable> {
+    /// [`Lost`].
+    pub fn bytes(self: &Arc<Self>) -> Result<Bytes, Lost> {
+        let end = clock::now() + limits::STORE_BACK_WITHIN;
+        loop {
+            match self.look() {
+                Err(Unreadable::Gone) => {}
+                done => return Ok(done?),
+            }
+            let left = end.saturating_sub(clock::now());
+            let (tell, told) = sync_channel(1);
+            self.core.seeks(*self.object.lock(), Box::new(move |found| _ = tell.send(found)));
+            let Ok(found) = patience::waits(|| told.recv_timeout(left)) else {
+                return Err(Lost::TooLate(limits::STORE_BACK_WITHIN));
+            };
+            match found.ok_or(Lost::StoreGone)? {
+                Found::Here(now) => self.is_at(now),
+                Found::InFile { path, key, extent } => {
+                    let bytes = patience::waits(|| read_file(Path::new(&path), key, &extent))?;
+                    let bytes = Bytes::from(bytes);
+                    // On disk there is all that was taken for it.
+                    let part = bytes.slice(..self.byte_count() as usize);
+                    return part.ok_or_else(|| Lost::NotBrought("its file is short".to_owned()));
+                }
+                Found::Lost(why) => return Err(Lost::NotBrought(why)),
+            }
+        }
+    }
+
+    /// Has it brought back, if it is on disk; `then` is told when it is there, or never will be. It runs on a thread that others wait for, or on
+    /// this one: it must not wait.
+    pub fn brings(self: &Arc<Self>, then: impl FnOnce() + Send + 'static) {
+        if self.is_here() {
+            return then();
+        }
+        let own = Arc::downgrade(self);
+        let found = move |found| {
+            if let (Some(Found::Here(now)), Some(own)) = (found, own.upgrade()) {
+                own.is_at(now);
+            }
+            then();
+        };
+        self.core.seeks(*self.object.lock(), Box::new(found));
+    }
+
+    fn look(self: &Arc<Self>) -> Result<Bytes, Unreadable> {
         let mut looked = self.looked.lock();
         let view = match looked.upgrade() {
             Some(view) => view,
-            None => Arc::new(self.core.client.view(self.object)?),
+            None => Arc::new(self.core.client.view(*self.object.lock())?),
         };
         *looked = Arc::downgrade(&view);
         drop(looked);
         Ok(Bytes::from_owner(Looked { view, _stored: Arc::clone(self) }))
     }
+
+    fn is_at(self: &Arc<Self>, now: Location) {
+        let before = std::mem::replace(&mut *self.object.lock(), now);
+        if before != now {
+            self.core.moved(before, self, now);
+        }
+    }
 }
 
 impl Drop for Stored {
     fn drop(&mut self) {
-        self.core.lets_go(self.object, self);
+        self.core.lets_go(*self.object.lock(), self);
     }
 }
 
 impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stored").field(&self.object).finish()
+        f.debug_tuple("Stored").field(&*self.object.lock()).finish()
     }
 }
 
@@ -131,7 +200,8 @@ mod tests {
 
     #[test]
     fn sn_1_what_the_store_does_not_hold_is_read_by_this_process_alone() {
-        let depot = Depot::open(1 << 20, Addr::system::<ObjectStore>("object_store")).unwrap();
+        let depot =
+            Depot::open(1 << 20, None, Addr::system::<ObjectStore>("object_store")).unwrap();
         let [one, other] = [0; 2].map(|_| Session::join(depot.door()).unwrap());
         let own = one.write(&[7; 300]).unwrap();
         let place = own.location().unwrap();
@@ -150,7 +220,8 @@ mod tests {
 
     #[test]
     fn sn_1_who_waits_to_hold_something_hears_of_the_end_of_the_store() {
-        let depot = Depot::open(1 << 20, Addr::system::<ObjectStore>("object_store")).unwrap();
+        let depot =
+            Depot::open(1 << 20, None, Addr::system::<ObjectStore>("object_store")).unwrap();
         let [one, other] = [0; 2].map(|_| Session::join(depot.door()).unwrap());
         let own = one.write(&[7; 300]).unwrap();
         let let_go = Arc::new(AtomicBool::new(false));
@@ -170,7 +241,7 @@ mod tests {
      {
         const MIB: usize = 1 << 20;
         let depot =
-            Depot::open(4 * MIB as u64, Addr::system::<ObjectStore>("object_store")).unwrap();
+            Depot::open(4 * MIB as u64, None, Addr::system::<ObjectStore>("object_store")).unwrap();
         let [one, other] = [0; 2].map(|_| Session::join(depot.door()).unwrap());
         let [told, untold] = [1, 2].map(|byte| one.write(&vec![byte; MIB]).unwrap());
         let place = told.location().unwrap();
@@ -192,13 +263,14 @@ mod tests {
 
     #[test]
     fn an_object_has_one_pin_however_many_look() {
-        let depot = Depot::open(1 << 20, Addr::system::<ObjectStore>("object_store")).unwrap();
+        let depot =
+            Depot::open(1 << 20, None, Addr::system::<ObjectStore>("object_store")).unwrap();
         let session = Session::join(depot.door()).unwrap();
         let stored = session.write(&[7; 300]).unwrap();
         let all: Vec<_> = (0..raytree_types::limits::STORE_PINS_MAX + 1)
             .map(|_| stored.bytes().map(|bytes| bytes.len()))
             .collect();
-        assert!(all.iter().all(|len| *len == Ok(300)));
+        assert!(all.iter().all(|len| matches!(len, Ok(300))));
         let kept: Vec<_> = (0..raytree_types::limits::STORE_PINS_MAX + 1)
             .map(|_| stored.bytes().unwrap())
             .collect();

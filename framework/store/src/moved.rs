@@ -79,6 +79,12 @@ impl Store {
         self.books.place(object)
     }
 
+    /// Whether there is something on disk that nobody needs.
+    #[must_use]
+    pub fn is_any_unneeded(&self) -> bool {
+        !self.unneeded.is_empty()
+    }
+
     /// What is on disk and nobody needs, since this was asked last.
     pub fn unneeded(&mut self) -> Vec<Spilled> {
         std::mem::take(&mut self.unneeded)

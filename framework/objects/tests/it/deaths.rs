@@ -11,6 +11,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::sessions::{Node, until};
+use super::spilling::terms;
 
 const DOOR: &str = "RAYTREE_TEST_DOOR";
 const SEED: &str = "RAYTREE_TEST_SEED";
@@ -86,8 +87,10 @@ fn child(door: &str, seed: u64) {
         match random.below(6) {
             0..3 => {
                 let Ok(stored) = session.write(&written(&mut random)) else { continue };
+                // It stays where it is for whoever is told.
+                let bytes = stored.bytes().expect("its own");
                 says(&Says::Made(stored.location().expect("its own")));
-                made.push(stored);
+                made.push((stored, bytes));
             }
             3 => says(&Says::Any),
             4 if !held.is_empty() => drop(held.swap_remove(0)),
@@ -105,10 +108,15 @@ fn child(door: &str, seed: u64) {
                     looked.push(bytes);
                 }
                 Told::This(None) => {}
-                Told::LetGo(at) => made.retain(|own: &Arc<Stored>| own.location() != Some(at)),
+                Told::LetGo(at) => {
+                    made.retain(|(own, _): &(Arc<Stored>, Bytes)| own.location() != Some(at));
+                }
             }
         }
         assert!(looked.iter().all(is_whole));
+        if let Some(stored) = held.last() {
+            assert!(is_whole(&stored.bytes().expect("it is held")));
+        }
     }
 }
 
@@ -125,17 +133,45 @@ impl Drop for Tells {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing() {
-    if let (Ok(door), Ok(seed)) = (std::env::var(DOOR), std::env::var(SEED)) {
-        return child(&door, seed.parse().expect("a number"));
+    if is_one_to_be_killed() {
+        return;
     }
     let node = Node::start();
+    let this = "deaths::dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing";
+    kills(&node, this, 7, true).await;
+    node.end().await;
+}
+
+/// Nearly all goes to disk and comes back meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dp_1_sn_1_nor_where_all_is_spilled() {
+    if is_one_to_be_killed() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a folder");
+    let node = Node::with(Some(terms(20, place.path())));
+    kills(&node, "deaths::dp_1_sn_1_nor_where_all_is_spilled", 8, false).await;
+    until(|| node.depot.row().spilled == 0).await;
+    let row = node.depot.row();
+    assert!(row.spilled_ever > 10 << 20 && row.restored_ever > 1 << 20, "{row:?}");
+    assert_eq!((row.spilled_objects, row.waiting), (0, 0));
+    node.end().await;
+}
+
+fn is_one_to_be_killed() -> bool {
+    let (Ok(door), Ok(seed)) = (std::env::var(DOOR), std::env::var(SEED)) else { return false };
+    child(&door, seed.parse().expect("a number"));
+    true
+}
+
+/// Processes are killed one after the other; what they have written is held, and looked at all the time or now and then.
+async fn kills(node: &Node, this: &str, seed: u64, looks: bool) {
     let session = node.session();
-    let mut random = Random(7);
+    let mut random = Random(seed);
     let (mut killed, mut taken) = (0, 0u64);
-    let mut held: Vec<(Arc<Stored>, Bytes)> = Vec::new();
+    let mut held: Vec<(Arc<Stored>, Option<Bytes>)> = Vec::new();
     for seed in 0..SEEDS {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        let this = "deaths::dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing";
         command.args(["--exact", this, "--nocapture"]).env(SEED, seed.to_string());
         command.env(DOOR, node.depot.door()).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut process = command.stderr(Stdio::piped()).spawn().expect("a process");
@@ -148,13 +184,15 @@ async fn dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing() {
                     if let Ok(stored) = session.take(at, Box::new(Tells(Arc::clone(&stdin), at))) {
                         let bytes = stored.bytes().expect("it is held");
                         assert!(is_whole(&bytes), "{at:?} of {seed}");
-                        held.push((stored, bytes));
+                        held.push((stored, looks.then_some(bytes)));
                         taken += 1;
                     }
                 }
                 Ok(Says::Any) => {
                     let which = random.below(held.len().max(1) as u64) as usize;
-                    let at = held.get(which).and_then(|(stored, _)| stored.location());
+                    // It stays where it is until he has had time to see it, mostly.
+                    let own = held.get(which).map(|(stored, _)| (stored, stored.bytes()));
+                    let at = own.as_ref().and_then(|(stored, _)| stored.location());
                     let line = serde_json::to_string(&Told::This(at)).expect("it is written");
                     _ = writeln!(stdin.lock(), "{line}");
                 }
@@ -169,7 +207,8 @@ async fn dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing() {
         assert!(end.success() || end.code().is_none(), "it has seen something wrong: {end}");
         until(|| node.depot.clients() == 1).await;
         for (stored, bytes) in &held {
-            assert!(is_whole(bytes), "{stored:?} after {seed}");
+            let bytes = bytes.clone().unwrap_or_else(|| stored.bytes().expect("it is held"));
+            assert!(is_whole(&bytes), "{stored:?} after {seed}");
         }
     }
     assert!(
@@ -179,5 +218,4 @@ async fn dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing() {
     drop(held);
     node.has(0).await;
     assert_eq!((node.depot.used().lent, node.depot.used().sealed), (0, 0));
-    node.end().await;
 }

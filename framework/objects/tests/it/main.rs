@@ -4,3 +4,4 @@
 
 mod deaths;
 mod sessions;
+mod spilling;

@@ -3,22 +3,27 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use raytree_objects::{Depot, NotStored, ObjectStore, Refused, Session};
+use raytree_objects::{Depot, NotStored, ObjectStore, Refused, Session, SpillTerms};
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
 use raytree_types::{Bytes, Strategy};
 
-const ROOM: u64 = 4 << 20;
+pub(crate) const ROOM: u64 = 4 << 20;
 
 /// A store that is looked after.
 pub(crate) struct Node {
     pub(crate) depot: Arc<Depot>,
-    root: Root,
+    pub(crate) root: Root,
 }
 
 impl Node {
     pub(crate) fn start() -> Self {
+        Self::with(None)
+    }
+
+    /// One that spills, or does not.
+    pub(crate) fn with(spills: Option<SpillTerms>) -> Self {
         let addr = Addr::system::<ObjectStore>("object_store");
-        let depot = Depot::open(ROOM, addr.clone()).expect("a store");
+        let depot = Depot::open(ROOM, spills, addr.clone()).expect("a store");
         let own = Arc::clone(&depot);
         let child = ChildSpec::actor::<ObjectStore>(&addr, move || Arc::clone(&own));
         let spec = SupervisorSpec::new(Strategy::OneForOne).child(child);

@@ -279,7 +279,9 @@ impl Books {
         let most = (Allocator::rounded(bytes) / ALIGNMENT).min(limits::STORE_SLAB_OBJECTS.into());
         let wanted = u64::from(terms.objects).clamp(1, most) as usize;
         let fresh = self.slots_max as usize - self.slots.len();
-        let wanted = wanted.min(self.free_slots.len() + fresh);
+        let free = self.free_slots.len() + fresh;
+        // Where there are few, nobody has most of them.
+        let wanted = wanted.min(free).min((free / 8).max(16));
         if wanted == 0 {
             return Err(Refused::NoSlot { limit: self.slots_max as usize });
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::ops::Range;
+use std::path::PathBuf;
 
 use raytree_types::limits;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,11 @@ impl Room {
 pub trait Device: fmt::Debug + Send + Sync {
     /// What it is called in errors, and with a file: which file.
     fn name(&self, file: Option<FileId>) -> String;
+
+    /// Where a file is, if other processes of this machine can read it there.
+    fn path(&self, _file: FileId) -> Option<PathBuf> {
+        None
+    }
 
     /// How much room there is now.
     ///

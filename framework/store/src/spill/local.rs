@@ -53,6 +53,10 @@ impl Device for Local {
         path.display().to_string()
     }
 
+    fn path(&self, file: FileId) -> Option<PathBuf> {
+        Some(self.file(file))
+    }
+
     fn room(&self) -> io::Result<Room> {
         let known = statvfs(self.path())?;
         let unit = known.f_frsize;

@@ -20,6 +20,10 @@
 //! spill.read_part(Key(1), &at[0], 1, &mut bytes[..4])?;
 //! assert_eq!(&bytes, b"ellod");
 //!
+//! // Another process of the machine, if it comes to that.
+//! let path = spill.path(Key(1), &at[0]).ok_or("it is in a folder")?;
+//! assert_eq!(raytree_store::spill::read_file(&path, Key(1), &at[0])?, b"hello");
+//!
 //! spill.remove(Key(1), &at[0])?;
 //! spill.remove(Key(2), &at[1])?;
 //! assert_eq!(spill.used().bytes(), 0);
@@ -40,6 +44,7 @@
 //! whose store has died is removed by the next one that opens the same place. What the disk lost meanwhile is found by the checksums.
 
 mod device;
+mod elsewhere;
 mod error;
 mod folder;
 mod ledger;
@@ -53,6 +58,7 @@ use raytree_types::limits;
 use serde::{Deserialize, Serialize};
 
 pub use device::{Device, FileId, Room};
+pub use elsewhere::read_file;
 pub use error::{Damage, SpillError};
 pub use folder::Swept;
 pub use ledger::{Used, UsedFolder, Wasteful};

@@ -5,7 +5,7 @@
 //! - **SS-2 (others-untouched):** whatever fails, what was written before can be read.
 
 use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 use raytree_types::limits;
@@ -226,6 +226,12 @@ impl Spill {
         let read =
             sums.and_then(|sums| chunks.read(&mut get(chunks.bytes())?, key, &sums, from, into));
         read.map_err(|why| self.unread(why, folder, key, at))
+    }
+
+    /// The file in which an object is, if other processes of this machine can read it there: by [`read_file`](super::read_file).
+    #[must_use]
+    pub fn path(&self, key: Key, at: &Extent) -> Option<PathBuf> {
+        self.devices[self.find(key, at).ok()?].path(at.file)
     }
 
     fn find(&self, key: Key, at: &Extent) -> Result<usize, SpillError> {

@@ -74,6 +74,10 @@ pub const STORE_BACK_WITHIN: Duration = Duration::from_secs(120);
 /// Threads of a store that write to disk and read from it: as many as Ray has. They begin with the first object that is spilled.
 pub const SPILL_THREADS: usize = 4;
 
+/// How long the end of a store waits for the threads that use disks, so that their files are removed: one file's writing. What is left then
+/// is removed by the next store.
+pub const SPILL_END_WITHIN: Duration = Duration::from_secs(2);
+
 /// Objects that a store looks at in one search for some to spill: most are looked at by nobody, and a search holds everybody up.
 pub const SPILL_LOOKED_MAX: usize = 8192;
 

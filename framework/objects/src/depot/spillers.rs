@@ -1,0 +1,221 @@
+//! The threads of a store that wait for disks.
+//!
+//! There are none until there is something for them to do. What they do is decided at the desk; nothing is locked while a disk works.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex};
+use raytree_store::spill::{Key, Opened, Rules, Spill, SpillError};
+use raytree_store::{Lease, Location, Spilled, View};
+use raytree_supervise::clock;
+use raytree_types::limits;
+
+use super::desk::Desk;
+use super::line::Words;
+use super::spilling::Job;
+use crate::protocol::Found;
+
+/// Where and when a store spills.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpillTerms {
+    /// From so many thousandths of its memory on.
+    pub at: u32,
+    /// The folders in which it makes folders of its own, used in turn.
+    pub folders: Vec<PathBuf>,
+    /// How it uses them.
+    pub rules: Rules,
+}
+
+/// The desk, with those who work for it.
+pub(super) struct Office {
+    pub(super) desk: Mutex<Desk>,
+    /// There is a job, or no more will come.
+    work: Condvar,
+    is_over: AtomicBool,
+    threads: Mutex<usize>,
+    /// A thread has ended.
+    ended: Condvar,
+    last_key: AtomicU64,
+    /// Where objects are written to, once that is needed; made by one at a time.
+    spill: OnceLock<Spill>,
+    opening: Mutex<()>,
+    terms: Option<SpillTerms>,
+}
+
+impl Office {
+    pub(super) fn new(desk: Desk, terms: Option<SpillTerms>) -> Arc<Self> {
+        let (work, ended, is_over, threads, last_key, spill, opening) = Default::default();
+        let desk = Mutex::new(desk);
+        let office = Self { desk, work, is_over, threads, ended, last_key, spill, opening, terms };
+        let office = Arc::new(office);
+        let mut folders = office.terms.iter().flat_map(|terms| &terms.folders);
+        if folders.any(|folder| folder.exists()) {
+            // A store that has crashed may have left something there.
+            office.has_work();
+        }
+        office
+    }
+
+    /// There may be a job: a thread comes for it.
+    pub(super) fn has_work(self: &Arc<Self>) {
+        let mut threads = self.threads.lock();
+        if *threads < limits::SPILL_THREADS && !self.is_over.load(Ordering::SeqCst) {
+            let thread = OfOffice(Arc::clone(self));
+            let name = "raytree-spills".to_owned();
+            // One that does not begin is not counted: it is dropped.
+            *threads += 1;
+            drop(threads);
+            if let Err(error) = thread::Builder::new().name(name).spawn(move || thread.0.serves()) {
+                tracing::error!(%error, "no thread for what is to be spilled");
+            }
+        } else {
+            drop(threads);
+        }
+        self.work.notify_one();
+    }
+
+    /// No more jobs come. Waits a while for those that are being done, so that no files are left.
+    pub(super) fn is_over(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // Whoever is about to wait has looked before, or hears this.
+        drop(self.desk.lock());
+        self.work.notify_all();
+        let end = Instant::now() + limits::SPILL_END_WITHIN;
+        let mut threads = self.threads.lock();
+        while *threads > 0 && !self.ended.wait_until(&mut threads, end).timed_out() {}
+    }
+
+    fn serves(self: &Arc<Self>) {
+        // What was left is looked after once, whether or not there is a job.
+        _ = self.spill();
+        let mut desk = self.desk.lock();
+        while !self.is_over.load(Ordering::SeqCst) {
+            let (now, mut words) = (clock::now(), Words::new());
+            let job = desk.next(now, &mut words);
+            let is_more = job.is_some() && desk.has_work(now);
+            if job.is_none() && words.is_empty() {
+                self.work.wait(&mut desk);
+                continue;
+            }
+            drop(desk);
+            if is_more {
+                self.has_work();
+            }
+            say(words);
+            if let Some(job) = job {
+                say(self.does(job));
+            }
+            desk = self.desk.lock();
+        }
+    }
+
+    fn does(&self, job: Job) -> Words {
+        let mut words = Words::new();
+        match job {
+            Job::Remove(unneeded) => {
+                for (key, extent) in unneeded {
+                    let removed = self.spill.get().map(|spill| spill.remove(key, &extent));
+                    if let Some(Err(error)) = removed {
+                        tracing::warn!(%error, "a spilled object is not removed yet");
+                    }
+                }
+            }
+            Job::Bring { object, lease, spilled } => {
+                let read = self.brings(lease, &spilled);
+                self.desk.lock().is_brought(&object, read, clock::now(), &mut words);
+            }
+            Job::Point { object, spilled: (key, extent) } => {
+                let path = self.spill().ok().and_then(|spill| spill.path(key, &extent));
+                let path = path.and_then(|path| path.into_os_string().into_string().ok());
+                let found = path.map_or_else(
+                    || Found::Lost("all of the store is in use, and it has no file".to_owned()),
+                    |path| Found::InFile { path, key, extent },
+                );
+                self.desk.lock().is_found(object.slot, &found, &mut words);
+            }
+            Job::Write(objects) => {
+                let (places, written) = self.writes(objects);
+                self.desk.lock().are_written(&places, written, clock::now(), &mut words);
+            }
+        }
+        words
+    }
+
+    fn writes(
+        &self,
+        objects: Vec<(Location, View)>,
+    ) -> (Vec<Location>, Result<Vec<Spilled>, SpillError>) {
+        let first = self.last_key.fetch_add(objects.len() as u64, Ordering::Relaxed);
+        let keys = (first..).map(|key| Key(key.into()));
+        let all: Vec<(Key, &[u8])> =
+            keys.zip(&objects).map(|(key, (_, view))| (key, &**view)).collect();
+        let written = self.spill().and_then(|spill| {
+            let extents = spill.write(&all);
+            spill.failures().iter().for_each(|error| {
+                tracing::warn!(%error, "a folder is not used any more for what is spilled");
+            });
+            extents
+        });
+        let spilled = written.map(|extents| all.iter().map(|(key, _)| *key).zip(extents).collect());
+        // Nobody looks at them any more for this.
+        (objects.into_iter().map(|(place, _)| place).collect(), spilled)
+    }
+
+    fn brings(&self, lease: Lease, (key, extent): &Spilled) -> Result<u64, SpillError> {
+        let keeper = self.desk.lock().keeper.clone();
+        let spill = match self.spill() {
+            Ok(spill) => spill,
+            Err(error) => {
+                keeper.give_back(lease);
+                return Err(error);
+            }
+        };
+        let outside = SpillError::Outside { from: 0, bytes: 0, len: extent.len };
+        let mut space = keeper.lend_one(lease, extent.len).ok_or(outside)?;
+        spill.read(*key, extent, &mut space)?;
+        _ = space.seal();
+        Ok(extent.len)
+    }
+
+    /// Where objects are written to, which is made when it is needed first.
+    fn spill(&self) -> Result<&Spill, SpillError> {
+        let _one = self.opening.lock();
+        if let Some(spill) = self.spill.get() {
+            return Ok(spill);
+        }
+        let terms = self.terms.as_ref().ok_or(SpillError::NoFolder { folders: 0 })?;
+        let Opened { spill, left_out, swept } = Spill::open(&terms.folders, terms.rules)?;
+        for error in left_out.iter().chain(&swept.failed) {
+            tracing::warn!(%error, "a folder for what is spilled");
+        }
+        if swept.folders > 0 {
+            let (folders, bytes) = (swept.folders, swept.bytes);
+            tracing::info!(folders, bytes, "what crashed stores had spilled is removed");
+        }
+        Ok(self.spill.get_or_init(|| spill))
+    }
+
+    /// How many bytes the files have.
+    pub(super) fn on_disk(&self) -> u64 {
+        self.spill.get().map_or(0, |spill| spill.used().bytes())
+    }
+}
+
+/// One of its threads.
+struct OfOffice(Arc<Office>);
+
+impl Drop for OfOffice {
+    fn drop(&mut self) {
+        *self.0.threads.lock() -= 1;
+        self.0.ended.notify_all();
+    }
+}
+
+/// With nothing locked: who does not listen holds up nobody but the one who speaks to him.
+pub(super) fn say(words: Words) {
+    words.into_iter().for_each(|(to, told)| to.tell(&told));
+}

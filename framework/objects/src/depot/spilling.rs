@@ -1,0 +1,249 @@
+//! What goes to disk, what comes back, and when.
+//!
+//! From a share of its memory on, a store writes those objects to disk that were wanted least lately and that nobody looks at: a sixteenth
+//! of its memory more than it has to, so that many small ones go into one file. It does so, too, for whoever waits for room. What comes back
+//! stays on disk as well, and gives way another time without being written.
+//!
+//! Invariants:
+//! - **SG-1 (no-waiting-for-nothing):** where nothing can be written, or all is looked at, nobody waits for long: whoever writes is
+//!   refused, and whoever reads has the file.
+
+use std::time::Duration;
+
+use raytree_store::spill::SpillError;
+use raytree_store::{Lease, Location, Spilled, View};
+use raytree_types::limits;
+
+use super::desk::Desk;
+use super::line::Words;
+use crate::protocol::Found;
+
+/// So much of the store more than it has to is spilled: one part of so many.
+const SLACK: u64 = 16;
+
+/// How a store spills.
+pub(super) struct Spilling {
+    /// From so many bytes on.
+    at: u64,
+    /// Bytes that are on their way.
+    writing: u64,
+    /// Since when all that could be spilled is looked at, and when that was looked for last.
+    fruitless: Option<(Duration, Duration)>,
+    /// Until when nothing is written, because nothing could be, and why.
+    failed: Option<(Duration, String)>,
+    /// Bytes that were written, and read, ever.
+    pub(super) written: u64,
+    pub(super) read: u64,
+}
+
+/// What is to be done by a thread that may wait for a disk.
+pub(super) enum Job {
+    /// These are needed on disk no more.
+    Remove(Vec<Spilled>),
+    /// Read this one into this room.
+    Bring { object: Location, lease: Lease, spilled: Spilled },
+    /// There is no room for this one: say where its file is.
+    Point { object: Location, spilled: Spilled },
+    /// Write these.
+    Write(Vec<(Location, View)>),
+}
+
+impl Spilling {
+    pub(super) fn new(at: u64) -> Self {
+        Self { at, writing: 0, fruitless: None, failed: None, written: 0, read: 0 }
+    }
+
+    /// Why nothing can be written.
+    pub(super) fn fails(&self, now: Duration) -> Option<&str> {
+        self.failed.as_ref().filter(|(until, _)| now < *until).map(|(_, why)| &**why)
+    }
+
+    /// Whether all is looked at that could be spilled, for so long.
+    pub(super) fn is_stuck(&self, now: Duration, long: Duration) -> bool {
+        let is_it = self.fruitless.is_some_and(|(since, _)| since + long <= now);
+        self.writing == 0 && is_it
+    }
+
+    /// Somebody waits from now on: whatever nobody waited for before is as if it had begun now.
+    pub(super) fn is_asked(&mut self, now: Duration) {
+        if let Some((since, last)) = &mut self.fruitless
+            && now > *last + limits::STORE_SWEEP_EVERY * 2
+        {
+            *since = now;
+        }
+    }
+
+    /// How much is to be spilled, of a store that keeps so much and in which so much is waited for.
+    fn goal(&self, kept: u64, capacity: u64, needed: u64) -> u64 {
+        let over = kept.saturating_sub(self.writing).saturating_sub(self.at);
+        let over = if over > 0 { over + capacity / SLACK } else { 0 };
+        over.max(needed.saturating_sub(self.writing)).min(limits::SPILL_FUSED)
+    }
+
+    fn may_look(&self, now: Duration, is_needed: bool) -> bool {
+        let pause = if is_needed { limits::STORE_SWEEP_EVERY } else { limits::SPILL_AGAIN_AFTER };
+        self.fails(now).is_none() && self.fruitless.is_none_or(|(_, last)| last + pause <= now)
+    }
+}
+
+impl Desk {
+    /// Whether a thread is to come for a job.
+    pub(super) fn has_work(&self, now: Duration) -> bool {
+        let Some(spilling) = &self.spilling else { return false };
+        let is_needed = !self.asked.is_empty();
+        let used = self.store.used();
+        let is_over = spilling.goal(used.lent + used.sealed, used.capacity, 0) > 0;
+        self.store.is_any_unneeded()
+            || self.sought.is_any_left()
+            || ((is_needed || is_over) && spilling.may_look(now, is_needed))
+    }
+
+    /// Whether it has to be looked at again in a while: somebody waits.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.asked.is_empty() || !self.sought.is_empty()
+    }
+
+    /// What a thread has to do next; and what is to be said for what was done at once.
+    pub(super) fn next(&mut self, now: Duration, words: &mut Words) -> Option<Job> {
+        self.spilling.as_ref()?;
+        let unneeded = self.store.unneeded();
+        if !unneeded.is_empty() {
+            return Some(Job::Remove(unneeded));
+        }
+        let mut needed = 0;
+        while let Some(object) = self.sought.first() {
+            match self.store.bring(self.heir, &object) {
+                Some((Err(_), (_, extent))) => {
+                    needed = extent.len;
+                    break;
+                }
+                Some((Ok(lease), spilled)) => {
+                    self.sought.takes_first();
+                    return Some(Job::Bring { object, lease, spilled });
+                }
+                // It is back already, or gone.
+                None => {
+                    self.sought.takes_first();
+                    self.is_found(object.slot, &Found::Lost(String::new()), words);
+                }
+            }
+        }
+        self.serves(now, words);
+        needed += self.asked.front().map_or(0, |asked| asked.terms.bytes);
+        self.makes_room(needed, now, words).or_else(|| self.points(now))
+    }
+
+    /// Whoever reads does not wait for room that does not come.
+    fn points(&mut self, now: Duration) -> Option<Job> {
+        let (object, spilling) = (self.sought.first()?, self.spilling.as_ref()?);
+        let is_stuck = spilling.is_stuck(now, limits::STORE_SWEEP_EVERY * 2);
+        let spilled = self.store.on_disk(&object)?;
+        (is_stuck || spilling.fails(now).is_some()).then(|| {
+            self.sought.takes_first();
+            Job::Point { object, spilled }
+        })
+    }
+
+    /// Objects that give way: those that are on disk as well do at once.
+    fn makes_room(&mut self, needed: u64, now: Duration, words: &mut Words) -> Option<Job> {
+        let mut needed = needed;
+        loop {
+            let used = self.store.used();
+            let spilling = self.spilling.as_mut()?;
+            let goal = spilling.goal(used.lent + used.sealed, used.capacity, needed);
+            if goal == 0 || !spilling.may_look(now, needed > 0) {
+                return None;
+            }
+            let oldest = self.store.oldest(goal, self.heir);
+            if oldest.is_empty() {
+                let since = spilling.fruitless.map_or(now, |(since, _)| since);
+                spilling.fruitless = Some((since, now));
+                self.serves(now, words);
+                return None;
+            }
+            spilling.fruitless = None;
+            let on_disk = |object: &Location| Some((*object, self.store.on_disk(object)?));
+            let there: Vec<_> = oldest.iter().filter_map(on_disk).collect();
+            let mut fresh = Vec::new();
+            for object in &oldest {
+                if there.iter().any(|(own, _)| own == object) {
+                    continue;
+                }
+                match self.keeper.view(*object) {
+                    Ok(view) => fresh.push((*object, view)),
+                    Err(_) => self.store.spare(&[*object]),
+                }
+            }
+            let freed = self.store.put_out(&there);
+            needed = needed.saturating_sub(freed);
+            self.serves(now, words);
+            if !fresh.is_empty() {
+                let bytes: u64 = fresh.iter().map(|(object, _)| object.len).sum();
+                self.spilling.as_mut()?.writing += bytes;
+                return Some(Job::Write(fresh));
+            }
+            if needed == 0 {
+                // Whoever waits for an object has room for it now.
+                return self.sought.is_any_left().then(|| self.next(now, words)).flatten();
+            }
+        }
+    }
+
+    /// Objects are written, or could not be.
+    pub(super) fn are_written(
+        &mut self,
+        objects: &[Location],
+        written: Result<Vec<Spilled>, SpillError>,
+        now: Duration,
+        words: &mut Words,
+    ) {
+        let bytes: u64 = objects.iter().map(|object| object.len).sum();
+        match written {
+            Ok(spilled) => {
+                let both: Vec<_> = objects.iter().copied().zip(spilled).collect();
+                self.store.put_out(&both);
+                if let Some(spilling) = &mut self.spilling {
+                    spilling.written += bytes;
+                    spilling.failed = None;
+                }
+            }
+            Err(error) => {
+                self.store.spare(objects);
+                if let Some(spilling) = &mut self.spilling {
+                    if spilling.failed.is_none() {
+                        tracing::warn!(%error, "the store cannot spill");
+                    }
+                    spilling.failed = Some((now + limits::SPILL_AGAIN_AFTER, error.to_string()));
+                }
+            }
+        }
+        if let Some(spilling) = &mut self.spilling {
+            spilling.writing -= bytes;
+        }
+        self.serves(now, words);
+    }
+
+    /// An object was read into its room and sealed, or could not be.
+    pub(super) fn is_brought(
+        &mut self,
+        object: &Location,
+        read: Result<u64, SpillError>,
+        now: Duration,
+        words: &mut Words,
+    ) {
+        // What was freed meanwhile cannot be sealed any more, and its room is handed back.
+        _ = self.store.written(self.heir, &self.keeper.written());
+        let otherwise = match read {
+            Ok(bytes) => {
+                self.spilling.as_mut().into_iter().for_each(|spilling| spilling.read += bytes);
+                Found::Lost("it was put away again".to_owned())
+            }
+            Err(error) => {
+                tracing::error!(%error, "an object cannot be brought back");
+                Found::Lost(error.to_string())
+            }
+        };
+        self.is_found(object.slot, &otherwise, words);
+        self.serves(now, words);
+    }
+}

@@ -102,6 +102,12 @@ impl Stored {
         self.core.client.is_here(&self.object.lock())
     }
 
+    /// Whether this process has its bytes.
+    #[must_use]
+    pub fn is_looked_at(&self) -> bool {
+        self.looked.lock().strong_count() > 0
+    }
+
     /// Its bytes, where they lie. They stay there for as long as anybody has them. Waits until it is back where it is on disk; when there is
     /// no room for it, they are a copy.
     ///
@@ -134,18 +140,17 @@ impl Stored {
         }
     }
 
-    /// Has it brought back, if it is on disk; `then` is told when it is there, or never will be. It runs on a thread that others wait for, or on
-    /// this one: it must not wait.
-    pub fn brings(self: &Arc<Self>, then: impl FnOnce() + Send + 'static) {
+    /// Has it brought back, if it is on disk; `then` is told when it is there, or that it will not be: who reads it hears why, or has it in
+    /// another way. It runs on a thread that others wait for, or on this one: it must not wait.
+    pub fn brings(self: &Arc<Self>, then: impl FnOnce(bool) + Send + 'static) {
         if self.is_here() {
-            return then();
+            return then(true);
         }
         let own = Arc::downgrade(self);
         let found = move |found| {
-            if let (Some(Found::Here(now)), Some(own)) = (found, own.upgrade()) {
-                own.is_at(now);
-            }
-            then();
+            let Some(Found::Here(now)) = found else { return then(false) };
+            own.upgrade().into_iter().for_each(|own| own.is_at(now));
+            then(true);
         };
         self.core.seeks(*self.object.lock(), Box::new(found));
     }

@@ -3,12 +3,52 @@
 //! A process that is started by a node is told of its store; a driver is told by its workers, over their links. Who cannot come to a
 //! store is on another machine: what goes there travels as it always did.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use raytree_objects::{Depot, ObjectStoreMsg, OpenError, Session, Traffic};
+use raytree_objects::{
+    Depot, NotStored, ObjectStoreMsg, OpenError, Refused, Session, SpillTerms, Stored, Traffic,
+};
 use raytree_supervise::Addr;
 use raytree_types::Error;
+
+/// How large a store is, and how it spills.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StoreTerms {
+    /// None at 0.
+    pub(crate) bytes: u64,
+    pub(crate) spills: Option<SpillTerms>,
+}
+
+impl StoreTerms {
+    /// As the settings say.
+    pub(crate) fn of(node: &raytree_config::Node) -> Self {
+        let (at, most) = (node.spill_at.thousandths() as u32, node.spill_bytes.bytes());
+        let spills = || SpillTerms::new(at, node.spill_folders.clone(), most);
+        Self { bytes: node.object_store_bytes.bytes(), spills: node.spill.then(spills) }
+    }
+}
+
+/// What does not go into the store: an error where it never will, or the disk is to blame; it goes another way otherwise.
+///
+/// # Errors
+/// [`Error::ObjectStoreFull`], [`Error::OutOfDisk`].
+pub(crate) fn refused(why: NotStored, what: &str, size: usize) -> Result<(), Error> {
+    let (what, size) = (what.to_owned(), size as u64);
+    match why {
+        NotStored::Refused(Refused::TooLarge { capacity, .. }) => {
+            Err(Error::ObjectStoreFull { what, size, capacity })
+        }
+        NotStored::Refused(Refused::OutOfDisk { capacity, why: reason, .. }) => {
+            Err(Error::OutOfDisk { what, size, capacity, reason })
+        }
+        why => {
+            tracing::debug!(error = %why, size, "a value goes without the store");
+            Ok(())
+        }
+    }
+}
 
 /// See the [module documentation](self).
 #[derive(Default)]
@@ -25,10 +65,10 @@ impl Stores {
     ///
     /// # Errors
     /// [`Error::StartFailed`].
-    pub(crate) fn open(&self, bytes: u64, name: &str) -> Result<(), Error> {
+    pub(crate) fn open(&self, terms: &StoreTerms, name: &str) -> Result<(), Error> {
         let failed = |error: OpenError| Error::StartFailed { reason: error.to_string() };
         let addr = Addr::system::<raytree_objects::ObjectStore>(name);
-        let depot = Depot::open(bytes, addr.clone()).map_err(failed)?;
+        let depot = Depot::open(terms.bytes, terms.spills.clone(), addr.clone()).map_err(failed)?;
         self.join(depot.door());
         // Set once, at the start.
         _ = self.depot.set((depot, addr));
@@ -73,6 +113,12 @@ impl Stores {
         }
         joined.push(session.clone());
         Some(session)
+    }
+
+    /// The object in which these bytes are, if they are of any of them, and where in it.
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<(Arc<Stored>, Range<usize>)> {
+        let joined = self.joined.lock().clone();
+        joined.iter().find_map(|session| session.find(bytes))
     }
 
     /// What has gone through all of them, as far as this process goes.

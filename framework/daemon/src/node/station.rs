@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use raytree_config::Config;
 use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Place, Settings, Standing};
 use raytree_inspector::Inspected;
-use raytree_objects::{Depot, ObjectStore, ObjectStoreMsg};
+use raytree_objects::{Depot, ObjectStore, ObjectStoreMsg, SpillTerms};
 use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Whereabouts, Worker};
 use raytree_process::{Keeper, Mark};
 use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
@@ -96,12 +96,15 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    fn open(bytes: u64) -> Result<Option<Self>, StartError> {
+    fn open(node: &raytree_config::Node) -> Result<Option<Self>, StartError> {
+        let bytes = node.object_store_bytes.bytes();
         if bytes == 0 {
             return Ok(None);
         }
         let addr = Addr::system::<ObjectStore>("object_store");
-        let depot = Depot::open(bytes, addr.clone());
+        let (at, most) = (node.spill_at.thousandths() as u32, node.spill_bytes.bytes());
+        let terms = || SpillTerms::new(at, node.spill_folders.clone(), most);
+        let depot = Depot::open(bytes, node.spill.then(terms), addr.clone());
         let depot = depot.map_err(|error| StartError::Failed(error.to_string()))?;
         Ok(Some(Self { depot, addr }))
     }
@@ -146,7 +149,7 @@ impl Station {
             uplink,
             pool: Addr::system::<Supervisor>("workers"),
             keeper: Keeper::start()?,
-            store: Store::open(node.object_store_bytes.bytes())?,
+            store: Store::open(node)?,
             logs: Kept::new(config, mark.is_none()),
             settings: place::settings(config)?,
             worker_start_within: node.worker_start_within,

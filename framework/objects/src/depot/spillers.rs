@@ -30,6 +30,20 @@ pub struct SpillTerms {
     pub rules: Rules,
 }
 
+impl SpillTerms {
+    /// From so many thousandths of the memory on, into these folders, or without any into one in the folder for temporary files;
+    /// `most` bytes in each, or as many as there is room for at 0.
+    #[must_use]
+    pub fn new(at: u32, mut folders: Vec<PathBuf>, most: u64) -> Self {
+        if folders.is_empty() {
+            let own = format!("raytree-{}", rustix::process::geteuid().as_raw());
+            folders.push(std::env::temp_dir().join(own).join("spill"));
+        }
+        let quota = (most > 0).then_some(most);
+        Self { at, folders, rules: Rules { quota, ..Rules::default() } }
+    }
+}
+
 /// The desk, with those who work for it.
 pub(super) struct Office {
     pub(super) desk: Mutex<Desk>,

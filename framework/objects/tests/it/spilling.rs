@@ -203,8 +203,8 @@ async fn what_is_asked_for_ahead_is_there_when_it_is_said_to_be() {
     let all: Vec<_> = (0..8).map(|number| write(&session, number, 900_000)).collect();
     until(|| !all[0].is_here()).await;
     let (tell, told) = tokio::sync::oneshot::channel();
-    all[0].brings(move || _ = tell.send(()));
-    told.await.expect("it is told");
+    all[0].brings(move |is_back| _ = tell.send(is_back));
+    assert_eq!(told.await, Ok(true));
     assert!(all[0].is_here());
     is_it(&all[0], 0, 900_000);
     node.end().await;

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::mirror::{NodeMirror, NodeMsg};
 use super::peer::Peer;
 use crate::runtime::Shared;
+use crate::stores::StoreTerms;
 
 /// What a node is told of itself when it is started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,8 +31,9 @@ pub(crate) struct Details {
     pub(crate) abandoned_max: usize,
     /// The door of the store of its node, if there is one.
     pub(crate) store: Option<String>,
-    /// How large the store of its own nodes is, if it has any.
-    pub(crate) store_bytes: u64,
+    /// Of the store of its own nodes, if it has any: not for these.
+    #[serde(skip)]
+    pub(crate) store_terms: StoreTerms,
 }
 
 /// Belongs to the runtime, so that a restarted mirror goes on where the last one was.

@@ -25,6 +25,7 @@ use super::serve::{FAILED, ORPHANED};
 use super::{dialer, drain};
 use crate::link::Link;
 use crate::runtime::Runtime;
+use crate::stores::StoreTerms;
 
 /// What the process of a worker is called.
 pub(crate) const ROLE: &str = "worker";
@@ -42,7 +43,7 @@ pub(crate) fn details(posting: &Posting) -> Details {
         namespace: posting.terms.namespace.clone(),
         abandoned_max: posting.abandoned_max,
         store: posting.store.clone(),
-        store_bytes: 0,
+        store_terms: StoreTerms::default(),
     }
 }
 

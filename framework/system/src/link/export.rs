@@ -90,13 +90,13 @@ impl Link {
     /// given: a release must not overtake them.
     ///
     /// # Errors
-    /// [`Error::CannotTravel`] for a reference that is none of this system's.
+    /// [`Error::CannotTravel`] for a reference that is none of this system's; [`Error::ObjectStoreFull`], [`Error::OutOfDisk`].
     pub(super) fn pack(self: &Arc<Self>, part: Part, kept: &mut Kept) -> Result<Packed> {
         let mut written = part.0;
         let refs = std::mem::take(&mut written.refs);
         let refs = refs.into_iter().map(|token| self.refer(token, kept)).collect::<Result<_>>()?;
         let buffers = written.buffers.into_iter().map(|bytes| self.lays_apart(bytes, kept));
-        Ok(Packed::of(written.head, buffers.collect(), refs))
+        Ok(Packed::of(written.head, buffers.collect::<Result<_>>()?, refs))
     }
 
     /// The value, with its references as tokens of this side.

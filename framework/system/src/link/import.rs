@@ -12,6 +12,7 @@ use super::frame::Frame;
 use super::{Answer, Ask, Landing, Link};
 use crate::object::Value;
 use crate::object::cell::{ObjectCell, Producer};
+use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 
 /// An object that the other side holds for this one, until this is dropped.
@@ -116,7 +117,11 @@ impl<T: Value> Landing for Fetched<T> {
     fn land(self: Box<Self>, answer: Answer) {
         let result = match answer {
             // Reading it is the type's own code.
-            Answer::Value(part) => panics::catch(|| part.read::<T>()).unwrap_or_else(|cause| {
+            Answer::Value(part) => panics::catch(|| {
+                let codec = part.codec();
+                self.cell.reads(part, codec, Part::value::<T>)
+            })
+            .unwrap_or_else(|cause| {
                 Err(Error::TaskFailed {
                     task: "reading an object".to_owned(),
                     cause: Box::new(cause),

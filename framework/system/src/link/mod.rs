@@ -8,7 +8,8 @@
 //! No actor is on the way of a call: the one who asks writes to the socket himself, and one thread on each side reads. What
 //! comes alone it hands on at once; what comes by the hundred wakes others once, and goes out together
 //! ([`burst`](crate::runtime::burst)). Values are written by the one who has them and read on that thread, which is their types' own
-//! code: it may not wait there, and is told so by an error of whatever it waits for. What is large waits a moment for room in the store.
+//! code: it may not wait there, and is told so by an error of whatever it waits for. What is large waits a moment for room in the store,
+//! and goes another way where that has to be made.
 //!
 //! What a value refers to is *exported*: the sender holds the object or the actor for the receiver, under a number, until
 //! the receiver lets go of it. One that came over the same link goes back as the receiver's own; one of a third process is
@@ -54,9 +55,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use parking_lot::Mutex;
-use raytree_objects::{Session, Stored};
+use raytree_objects::Session;
 use raytree_supervise::panics;
-use raytree_types::{AbandonedThreads, Cause, Error, Result};
+use raytree_types::{AbandonedThreads, Bytes, Cause, Error, Result};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
@@ -114,7 +115,7 @@ struct Tables {
     /// What the other side holds of this one.
     exports: HashMap<u64, Arc<Token>>,
     /// Objects of the store that it is told of, until it holds them itself.
-    lent: HashMap<u64, (Arc<Stored>, usize)>,
+    lent: HashMap<u64, (Bytes, usize)>,
     /// Who waits for the ends of those of them that are actors.
     mourners: HashMap<u64, AbortHandle>,
     /// What this side holds of actors there, and who wants to hear of their ends.
@@ -174,6 +175,7 @@ impl Link {
         thread::Builder::new().name("raytree-link".to_owned()).spawn(move || {
             // What is read here may submit tasks, and must not block.
             ambient::bind_thread(here, false);
+            raytree_objects::impatient();
             hung_up(match reads {
                 Reads::Unix(reads) => own.read(reads),
                 Reads::Wire(reads) => own.read(reads),

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use raytree_objects::{Location, Session, Stored, Unreadable};
+use raytree_objects::{Location, Lost, Unreadable};
 use raytree_types::{Bytes, Cause, Error, Result, limits};
 
 use super::export::{Kept, unknown};
@@ -17,6 +17,7 @@ use super::frame::{Buffer, Frame};
 use super::import::owner_died;
 use super::{Answer, Link};
 use crate::runtime::Shared;
+use crate::stores;
 
 /// The other side lets go of it when this is dropped.
 struct Lent {
@@ -63,34 +64,43 @@ impl Link {
     }
 
     /// A buffer of a value, in the store if it is large.
-    pub(super) fn lays_apart(&self, bytes: Bytes, kept: &mut Kept) -> Buffer {
-        match self.lend(&bytes) {
+    ///
+    /// # Errors
+    /// [`Error::ObjectStoreFull`], [`Error::OutOfDisk`].
+    pub(super) fn lays_apart(&self, bytes: Bytes, kept: &mut Kept) -> Result<Buffer> {
+        Ok(match self.lend(&bytes)? {
             Some((export, object, from)) => {
                 kept.exports.push(export);
                 Buffer::Stored { export, object, from: from as u64, len: bytes.len() as u64 }
             }
             None => Buffer::Here(bytes),
-        }
+        })
     }
 
-    fn lend(&self, bytes: &Bytes) -> Option<(u64, Location, usize)> {
+    fn lend(&self, bytes: &Bytes) -> Result<Option<(u64, Location, usize)>> {
         if bytes.len() < limits::STORE_INLINE_MAX || !self.may_lend.load(Ordering::SeqCst) {
-            return None;
+            return Ok(None);
         }
-        let session = self.store.get()?;
+        let Some(session) = self.store.get() else { return Ok(None) };
         let (stored, from, new) = match session.find(bytes) {
             Some((stored, part)) => (stored, part.start, 0),
-            None => (written(session, bytes)?, 0, bytes.len()),
+            None => match session.write(bytes) {
+                Ok(stored) => (stored, 0, bytes.len()),
+                Err(why) => {
+                    return stores::refused(why, "a value", bytes.len()).map(|()| None);
+                }
+            },
         };
-        let object = stored.location()?;
+        // It stays where it is until the other side holds it, and knows where it was.
+        let (Ok(view), Some(object)) = (stored.bytes(), stored.location()) else { return Ok(None) };
         let export = self.number();
         let mut tables = self.tables.lock();
         if tables.ended.is_none() {
-            tables.lent.insert(export, (stored, new));
+            tables.lent.insert(export, (view, new));
             drop(tables);
             self.out.lends(new);
         }
-        Some((export, object, from))
+        Ok(Some((export, object, from)))
     }
 
     /// The buffer, read where it lies.
@@ -102,8 +112,9 @@ impl Link {
         let lent = Lent { link: Arc::clone(self), export };
         let session = self.store.get().ok_or_else(unknown)?;
         let stored = session.take(object, Box::new(lent));
-        let bytes = stored.and_then(|stored| stored.bytes()).map_err(|why| match why {
-            Unreadable::Gone => {
+        let bytes = stored.map_err(Lost::from).and_then(|stored| stored.bytes());
+        let bytes = bytes.map_err(|why| match why {
+            Lost::Unreadable(Unreadable::Gone) => {
                 let why = "an object that it had sent is not there any more";
                 owner_died(self, Cause::message(why))
             }
@@ -131,17 +142,6 @@ impl Link {
                 link.settle(call, Answer::Failed(error));
             }
         });
-    }
-}
-
-/// Bytes that were not in the store; none where they do not fit.
-fn written(session: &Session, bytes: &[u8]) -> Option<Arc<Stored>> {
-    match session.write(bytes) {
-        Ok(stored) => Some(stored),
-        Err(error) => {
-            tracing::debug!(%error, bytes = bytes.len(), "a value travels without the store");
-            None
-        }
     }
 }
 

@@ -8,19 +8,17 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use raytree_supervise::panics;
-use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::state::ObjectState;
 use raytree_types::{ActorId, Error, Result};
 
-use super::Value;
 use super::countdown::Countdown;
 use super::kept::Kept;
-use super::part::Part;
+use super::lying::Lies;
 use super::waiter::{self, Waiter};
 use crate::link::Home;
 use crate::runtime::Shared;
@@ -66,17 +64,25 @@ pub(crate) struct ObjectCell<T> {
     slot: Mutex<Slot<T>>,
     /// References, those in arguments included.
     holders: AtomicUsize,
-    /// Its value in the store, once it was sent to somebody.
-    kept: Mutex<Option<Box<Kept>>>,
+    /// Its value in the store, once it was sent to somebody, or came from there.
+    pub(super) kept: Mutex<Option<Arc<Kept>>>,
+    /// It came from there, and is still to be settled.
+    has_arrived: AtomicBool,
 }
 
-enum Slot<T> {
+pub(super) enum Slot<T> {
     Pending {
         producer: Option<Arc<dyn Producer>>,
         waiters: Vec<Waiter>,
     },
     Ready(T),
     Shared(Arc<T>),
+    /// There is a value, in the store alone.
+    Lying {
+        lies: Arc<dyn Lies<T>>,
+        /// It is on disk, and they wait until it is back.
+        waiters: Vec<Waiter>,
+    },
     Failed {
         error: Arc<Error>,
         seen: bool,
@@ -146,7 +152,8 @@ impl<T> ObjectCell<T> {
 
     fn of(label: &'static str, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
         let (slot, holders) = (Mutex::new(slot), AtomicUsize::new(1));
-        Arc::new(Self { label, life, slot, holders, kept: Mutex::new(None) })
+        let (kept, has_arrived) = Default::default();
+        Arc::new(Self { label, life, slot, holders, kept, has_arrived })
     }
 
     /// Says who makes the value. Before anybody else has seen the object.
@@ -164,11 +171,7 @@ impl<T> ObjectCell<T> {
     }
 
     /// Gives it its value or its error (OB-1); later ones are dropped.
-    pub(crate) fn settle(&self, result: Result<T>) {
-        let new = match result {
-            Ok(value) => Slot::Ready(value),
-            Err(error) => Slot::Failed { error: Arc::new(error), seen: false },
-        };
+    pub(super) fn settle_as(&self, new: Slot<T>) {
         let mut slot = self.slot.lock();
         if !matches!(&*slot, Slot::Pending { .. }) {
             drop(slot);
@@ -176,7 +179,7 @@ impl<T> ObjectCell<T> {
             _ = panics::catch(|| drop(new));
             return;
         }
-        let ok = matches!(new, Slot::Ready(_));
+        let ok = !matches!(new, Slot::Failed { .. });
         let old = mem::replace(&mut *slot, new);
         let unheld = self.holders.load(Ordering::Acquire) == 0;
         let freed = unheld.then(|| mem::replace(&mut *slot, Slot::Taken));
@@ -186,6 +189,15 @@ impl<T> ObjectCell<T> {
             waiter::tell_all(waiters, ok);
             drop(producer);
         }
+    }
+
+    /// The next one who settles it leaves its value where it is.
+    pub(super) fn arrived(&self) {
+        self.has_arrived.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_arrived(&self) -> bool {
+        self.has_arrived.load(Ordering::Acquire)
     }
 
     pub(crate) fn hold(&self) {
@@ -221,24 +233,28 @@ impl<T> ObjectCell<T> {
         }
     }
 
-    /// Asks to be told when it is settled, unless it is.
+    /// Asks to be told when it is settled and in memory, unless it is.
     pub(crate) fn subscribe(&self, waiter: impl FnOnce() -> Waiter) -> Standing {
         let lazy = match &mut *self.slot.lock() {
             Slot::Pending { waiters, producer } => {
                 waiters.push(waiter());
-                lazy(producer)
+                Wanted::of(producer)
             }
-            Slot::Ready(_) | Slot::Shared(_) => return Standing::Ready,
+            Slot::Lying { lies, waiters } if !lies.is_here() => {
+                waiters.push(waiter());
+                Wanted::back(lies, waiters)
+            }
+            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying { .. } => return Standing::Ready,
             Slot::Failed { .. } | Slot::Taken => return Standing::Failed,
         };
-        want(lazy);
+        lazy.want();
         Standing::Pending
     }
 
     /// That one need not be told any more.
     pub(crate) fn unsubscribe(&self, countdown: &Arc<Countdown>) {
         let gone: Vec<Waiter> = match &mut *self.slot.lock() {
-            Slot::Pending { waiters, .. } => {
+            Slot::Pending { waiters, .. } | Slot::Lying { waiters, .. } => {
                 waiters.extract_if(.., |waiter| waiter.is(countdown)).collect()
             }
             _ => Vec::new(),
@@ -247,14 +263,14 @@ impl<T> ObjectCell<T> {
         drop(gone);
     }
 
-    /// How it stands. One that is made when it is wanted is wanted from then on.
+    /// How it stands; on disk or not. One that is made when it is wanted is wanted from then on.
     pub(crate) fn standing(&self) -> Standing {
         let lazy = match &*self.slot.lock() {
-            Slot::Pending { producer, .. } => lazy(producer),
-            Slot::Ready(_) | Slot::Shared(_) => return Standing::Ready,
+            Slot::Pending { producer, .. } => Wanted::<T>::of(producer),
+            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying { .. } => return Standing::Ready,
             Slot::Failed { .. } | Slot::Taken => return Standing::Failed,
         };
-        want(lazy);
+        lazy.want();
         Standing::Pending
     }
 
@@ -263,6 +279,7 @@ impl<T> ObjectCell<T> {
         let (state, waiters) = match &*self.slot.lock() {
             Slot::Pending { waiters, .. } => (ObjectState::Pending, waiters.len()),
             Slot::Ready(_) | Slot::Shared(_) => (ObjectState::Ready, 0),
+            Slot::Lying { waiters, .. } => (ObjectState::Ready, waiters.len()),
             Slot::Failed { .. } | Slot::Taken => (ObjectState::Failed, 0),
         };
         Seen { label: self.label, state, waiters, at: std::ptr::from_ref(self).addr() }
@@ -271,7 +288,9 @@ impl<T> ObjectCell<T> {
     /// The actors whose methods wait for it.
     pub(crate) fn awaited_by(&self) -> Vec<By> {
         match &*self.slot.lock() {
-            Slot::Pending { waiters, .. } => waiters.iter().filter_map(Waiter::by).collect(),
+            Slot::Pending { waiters, .. } | Slot::Lying { waiters, .. } => {
+                waiters.iter().filter_map(Waiter::by).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -290,24 +309,60 @@ impl<T> ObjectCell<T> {
     }
 
     fn poll_as(&self, cx: &Context<'_>, waiter: fn(Waker) -> Waiter) -> Poll<()> {
+        let add = |waiters: &mut Vec<Waiter>| match waiters
+            .iter_mut()
+            .find(|waiter| waiter.will_wake(cx.waker()))
+        {
+            Some(again) => again.is_polled(),
+            None => waiters.push(waiter(cx.waker().clone())),
+        };
         let lazy = match &mut *self.slot.lock() {
             Slot::Pending { waiters, producer } => {
-                match waiters.iter_mut().find(|waiter| waiter.will_wake(cx.waker())) {
-                    Some(again) => again.is_polled(),
-                    None => waiters.push(waiter(cx.waker().clone())),
-                }
-                lazy(producer)
+                add(waiters);
+                Wanted::of(producer)
+            }
+            Slot::Lying { lies, waiters } if !lies.is_here() => {
+                let is_first = waiters.is_empty();
+                add(waiters);
+                if is_first { Wanted::back(lies, waiters) } else { Wanted::Nothing }
             }
             _ => return Poll::Ready(()),
         };
-        want(lazy);
+        lazy.want();
         Poll::Pending
     }
 
-    /// The value behind a count, for those who only read it.
+    /// It is in memory again, or never will be.
+    pub(super) fn is_back(&self) {
+        let waiters = match &mut *self.slot.lock() {
+            Slot::Lying { waiters, .. } => mem::take(waiters),
+            _ => Vec::new(),
+        };
+        waiter::tell_all(waiters, true);
+    }
+
+    /// Its value is read from the store from now on. What it had before, and whether nobody holds it any more.
+    pub(super) fn lies_from_now_on(
+        &self,
+        lies: Option<Arc<dyn Lies<T>>>,
+    ) -> (Option<Slot<T>>, bool) {
+        let mut slot = self.slot.lock();
+        let has_value = matches!(&*slot, Slot::Ready(_) | Slot::Shared(_));
+        let lies = lies.filter(|_| has_value).map(Slot::lying);
+        let old = lies.map(|lies| mem::replace(&mut *slot, lies));
+        (old, matches!(&*slot, Slot::Taken))
+    }
+
+    /// The value behind a count, for those who only read it. Waits where it is on disk.
     pub(crate) fn share(&self) -> Result<Arc<T>> {
         self.life.check()?;
         let mut slot = self.slot.lock();
+        if let Slot::Lying { lies, .. } = &*slot {
+            let lies = Arc::clone(lies);
+            drop(slot);
+            // Whoever has the value keeps it where it is, and nobody else does.
+            return lies.read().map(Arc::new);
+        }
         if let Slot::Ready(_) = &*slot
             && let Slot::Ready(value) = mem::replace(&mut *slot, Slot::Taken)
         {
@@ -340,6 +395,13 @@ impl<T> ObjectCell<T> {
             drop(slot);
             return self.share().map(Err);
         }
+        if let Slot::Lying { lies, .. } = &*slot {
+            let lies = Arc::clone(lies);
+            drop(slot);
+            let value = lies.read()?;
+            *self.slot.lock() = Slot::Taken;
+            return Ok(Ok(value));
+        }
         match mem::replace(&mut *slot, Slot::Taken) {
             Slot::Ready(value) => Ok(Ok(value)),
             // Somebody may still hold a `Shared`.
@@ -353,15 +415,36 @@ impl<T> ObjectCell<T> {
     }
 }
 
-/// Who is to be told that somebody wants the value.
-fn lazy(producer: &Option<Arc<dyn Producer>>) -> Option<Arc<dyn Producer>> {
-    producer.as_ref().filter(|producer| producer.is_lazy()).map(Arc::clone)
+/// Who is to be told that somebody wants the value: after the lock, for it may settle the object on the spot.
+enum Wanted<T> {
+    Nothing,
+    Made(Arc<dyn Producer>),
+    Back(Arc<dyn Lies<T>>),
 }
 
-/// After the lock: it may settle the object on the spot.
-fn want(lazy: Option<Arc<dyn Producer>>) {
-    if let Some(producer) = lazy {
-        producer.wanted();
+impl<T> Wanted<T> {
+    fn of(producer: &Option<Arc<dyn Producer>>) -> Self {
+        let lazy = producer.as_ref().filter(|producer| producer.is_lazy());
+        lazy.map_or(Self::Nothing, |producer| Self::Made(Arc::clone(producer)))
+    }
+
+    /// The first one who waits has it brought.
+    fn back(lies: &Arc<dyn Lies<T>>, waiters: &[Waiter]) -> Self {
+        if waiters.len() == 1 { Self::Back(Arc::clone(lies)) } else { Self::Nothing }
+    }
+
+    fn want(self) {
+        match self {
+            Self::Nothing => {}
+            Self::Made(producer) => producer.wanted(),
+            Self::Back(lies) => lies.brings(),
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    pub(super) fn lying(lies: Arc<dyn Lies<T>>) -> Self {
+        Self::Lying { lies, waiters: Vec::new() }
     }
 }
 
@@ -374,44 +457,6 @@ impl<T: Clone> ObjectCell<T> {
     /// A clone of the value.
     pub(crate) fn copy(&self) -> Result<T> {
         self.share().map(|value| (*value).clone())
-    }
-}
-
-impl<T: Value> ObjectCell<T> {
-    /// The value in its written form. What of it is large is laid into the store of this process's node, where it has one, and is read from
-    /// there from then on: by this process as well, if it is nothing but a view of bytes.
-    pub(crate) fn written(&self, codec: Codec) -> Result<Part> {
-        let known = self.kept.lock().as_ref().and_then(|kept| kept.written(codec));
-        if let Some(written) = known {
-            return Ok(Part(written));
-        }
-        let part = Part::of_shared(codec, &self.share()?)?;
-        let session = self.life.runtime().and_then(|runtime| runtime.stores.own());
-        let Some(kept) = session.and_then(|session| Kept::of(&session, codec, &part.0)) else {
-            return Ok(part);
-        };
-        let Some(written) = kept.written(codec) else { return Ok(part) };
-        drop(part);
-        self.is_kept(codec, kept, &written);
-        Ok(Part(written))
-    }
-
-    /// Its value is in the store: that of the heap goes, where nothing is lost by it.
-    fn is_kept(&self, codec: Codec, kept: Kept, written: &Encoded) {
-        // Of other types there may be more to a value than what is written of it, or it is not read where it lies.
-        let is_viewed = codec::is_viewed::<T>();
-        let there = is_viewed.then(|| Part(written.clone()).value::<T>(codec).ok()).flatten();
-        let before = self.kept.lock().replace(Box::new(kept));
-        let mut slot = self.slot.lock();
-        let old = match (&mut *slot, there) {
-            (Slot::Shared(value), Some(there)) => Some(mem::replace(value, Arc::new(there))),
-            _ => None,
-        };
-        let is_unheld = matches!(&*slot, Slot::Taken);
-        drop(slot);
-        let gone = if is_unheld { self.kept.lock().take() } else { None };
-        // Outside of the locks.
-        drop((before, old, gone));
     }
 }
 

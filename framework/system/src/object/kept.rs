@@ -1,53 +1,120 @@
 //! The written form of a value that lies in a store: written there once, however often it is sent.
 
-use raytree_objects::Session;
-use raytree_types::codec::{Codec, Encoded};
-use raytree_types::{Bytes, limits};
-
 use std::ops::Range;
 use std::sync::Arc;
 
+use raytree_objects::{Lost, Session, Stored};
+use raytree_types::codec::{Codec, Encoded};
+use raytree_types::{Bytes, Result, limits};
+
+use crate::stores::{self, Stores};
+
 /// A value as it was written, with all that is large in the store. It holds it there, and keeps no place of it pinned.
 pub(crate) struct Kept {
-    codec: Codec,
+    pub(super) codec: Codec,
     head: Vec<u8>,
     buffers: Vec<Buffer>,
 }
 
 enum Buffer {
     Here(Bytes),
-    Stored(Arc<raytree_objects::Stored>, Range<usize>),
+    Stored(Arc<Stored>, Range<usize>),
+}
+
+pub(super) fn is_large(bytes: &Bytes) -> bool {
+    bytes.len() >= limits::STORE_INLINE_MAX
+}
+
+/// What refers to what only its messages hold is not kept, nor is what has nothing large.
+fn can_be(written: &Encoded) -> bool {
+    written.refs.is_empty() && written.buffers.iter().any(is_large)
 }
 
 impl Kept {
-    /// Lays what is large into a store; none where nothing is, there is no room, or the value refers to what only its messages hold.
-    pub(crate) fn of(session: &Session, codec: Codec, written: &Encoded) -> Option<Self> {
-        let is_large = |bytes: &Bytes| bytes.len() >= limits::STORE_INLINE_MAX;
-        if !written.refs.is_empty() || !written.buffers.iter().any(is_large) {
+    /// Lays what is large of a value into a store; none where nothing is, or there is no room now.
+    ///
+    /// # Errors
+    /// [`Error::ObjectStoreFull`](raytree_types::Error::ObjectStoreFull), [`Error::OutOfDisk`](raytree_types::Error::OutOfDisk).
+    pub(crate) fn of(
+        session: &Session,
+        codec: Codec,
+        written: &Encoded,
+        what: &str,
+    ) -> Result<Option<Self>> {
+        if !can_be(written) {
+            return Ok(None);
+        }
+        let mut buffers = Vec::new();
+        for bytes in &written.buffers {
+            buffers.push(if is_large(bytes) {
+                match session.keep(bytes) {
+                    Ok((stored, part)) => Buffer::Stored(stored, part),
+                    Err(why) => return stores::refused(why, what, bytes.len()).map(|()| None),
+                }
+            } else {
+                Buffer::Here(bytes.clone())
+            });
+        }
+        Ok(Some(Self { codec, head: written.head.clone(), buffers }))
+    }
+
+    /// What is in stores already, all that is large of it; none otherwise.
+    pub(crate) fn found(stores: &Stores, codec: Codec, written: &Encoded) -> Option<Self> {
+        if !can_be(written) {
             return None;
         }
-        let lay = |bytes: &Bytes| {
+        let find = |bytes: &Bytes| {
             Some(if is_large(bytes) {
-                let (stored, part) = session.keep(bytes).ok()?;
+                let (stored, part) = stores.find(bytes)?;
                 Buffer::Stored(stored, part)
             } else {
                 Buffer::Here(bytes.clone())
             })
         };
-        let buffers = written.buffers.iter().map(lay).collect::<Option<_>>()?;
+        let buffers = written.buffers.iter().map(find).collect::<Option<_>>()?;
         Some(Self { codec, head: written.head.clone(), buffers })
     }
 
-    /// The value as it was written in this codec; none if it was written in another one, or is not there any more.
+    /// Whether this process looks at any of it.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.buffers.iter().any(|buffer| match buffer {
+            Buffer::Stored(stored, _) => stored.is_looked_at(),
+            Buffer::Here(_) => false,
+        })
+    }
+
+    /// What of it is on disk.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        self.buffers.iter().filter_map(|buffer| match buffer {
+            Buffer::Stored(stored, _) if !stored.is_here() => Some(stored),
+            Buffer::Stored(..) | Buffer::Here(_) => None,
+        })
+    }
+
+    /// Whether all of it is in memory, as far as can be seen.
+    pub(crate) fn is_here(&self) -> bool {
+        self.missing().next().is_none()
+    }
+
+    /// The value as it was written in this codec; none if it was written in another one, or is not there any more. Waits until it is back,
+    /// if it is on disk.
     pub(crate) fn written(&self, codec: Codec) -> Option<Encoded> {
-        if codec != self.codec {
-            return None;
-        }
+        if codec == self.codec { self.read().ok() } else { None }
+    }
+
+    /// The value as it was written. Waits as [`Kept::written`] does.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub(crate) fn read(&self) -> std::result::Result<Encoded, Lost> {
         let view = |buffer: &Buffer| match buffer {
-            Buffer::Here(bytes) => Some(bytes.clone()),
-            Buffer::Stored(stored, part) => stored.bytes().ok()?.slice(part.clone()),
+            Buffer::Here(bytes) => Ok(bytes.clone()),
+            Buffer::Stored(stored, part) => {
+                let bytes = stored.bytes()?.slice(part.clone());
+                bytes.ok_or_else(|| Lost::NotBrought("it is shorter than it was".to_owned()))
+            }
         };
-        let buffers = self.buffers.iter().map(view).collect::<Option<_>>()?;
-        Some(Encoded { head: self.head.clone(), buffers, refs: Vec::new() })
+        let buffers = self.buffers.iter().map(view).collect::<std::result::Result<_, _>>()?;
+        Ok(Encoded { head: self.head.clone(), buffers, refs: Vec::new() })
     }
 }

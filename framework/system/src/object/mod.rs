@@ -4,6 +4,7 @@ pub(crate) mod cell;
 pub(crate) mod countdown;
 pub(crate) mod gather;
 mod kept;
+mod lying;
 pub(crate) mod part;
 pub(crate) mod put;
 pub(crate) mod reference;

@@ -40,13 +40,9 @@ impl Part {
         codec::decode_owned(codec, self.0).map_err(|error| cannot::<T>(error.to_string()))
     }
 
-    /// Reads the value, in whichever codec it was written.
-    ///
-    /// # Errors
-    /// [`Error::CannotTravel`] when these are not the bytes of a `T`.
-    pub(crate) fn read<T: Value>(self) -> Result<T> {
-        let codec = Codec::of_head(&self.0.head).unwrap_or_default();
-        self.value(codec)
+    /// In which codec it was written.
+    pub(crate) fn codec(&self) -> Codec {
+        Codec::of_head(&self.0.head).unwrap_or_default()
     }
 
     /// Writes a handle whose type is not known here.

@@ -51,7 +51,7 @@ impl<T: Value> ObjectRef<Vec<T>> {
     }
 }
 
-fn fail<T>(cells: &[Arc<ObjectCell<T>>], error: &Error) {
+fn fail<T: Value>(cells: &[Arc<ObjectCell<T>>], error: &Error) {
     cells.iter().for_each(|cell| cell.settle(Err(error.clone())));
 }
 

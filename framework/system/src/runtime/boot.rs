@@ -141,8 +141,8 @@ impl Boot {
 fn store(shared: &Shared, is: &Details, nodes: usize) -> Result<Option<String>> {
     if let Some(door) = &is.store {
         shared.stores.join(door);
-    } else if nodes > 0 && is.store_bytes > 0 {
-        shared.stores.open(is.store_bytes, "object_store")?;
+    } else if nodes > 0 && is.store_terms.bytes > 0 {
+        shared.stores.open(&is.store_terms, "object_store")?;
     }
     Ok(shared.stores.depot().map(|(depot, _)| depot.door().to_owned()))
 }

@@ -18,6 +18,7 @@ use super::place::place as place_of;
 use crate::cluster::node::Details;
 use crate::cluster::role::{self, Part};
 use crate::logs;
+use crate::stores::StoreTerms;
 use crate::task::registry;
 
 /// How a runtime is to be. Everything has a default.
@@ -230,7 +231,7 @@ impl Init {
             (None, Some(config)) => config.node().abandoned_threads_max as usize,
             (None, None) => limits::ABANDONED_THREADS_MAX,
         };
-        let store_bytes = config.map_or(0, |config| config.node().object_store_bytes.bytes());
+        let store_terms = config.map(|config| StoreTerms::of(config.node())).unwrap_or_default();
         let all = Resources::none();
         let is_to_be = Details {
             runtime: id.number(),
@@ -241,7 +242,7 @@ impl Init {
             namespace,
             abandoned_max,
             store,
-            store_bytes,
+            store_terms,
         };
         let logs = config.map(|config| logs::Plan::of(config, self.log_to_driver));
         let fails_deadlocks = config.is_none_or(|config| config.calls().fail_deadlocks);

@@ -149,6 +149,11 @@ impl<J: Job> TaskCell<J> {
         effect
     }
 
+    /// Where its result goes, as long as it has none.
+    pub(super) fn out(&self) -> Option<Arc<ObjectCell<J::Out>>> {
+        self.out.lock().clone()
+    }
+
     /// The end of the task for all who wait.
     fn resolve(&self, result: Result<J::Out>, now: Duration) {
         let host = self.end_timers();

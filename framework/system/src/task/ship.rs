@@ -80,7 +80,11 @@ impl<J: Job> Landing for Landed<J> {
         }
         let Some(task) = self.task.take() else { return };
         let Some(runtime) = task.life().runtime() else { return };
-        let result = answer.of_body().and_then(|part| (self.read)(part, self.codec));
+        let read = |part| match task.out() {
+            Some(out) => out.reads(part, self.codec, self.read),
+            None => (self.read)(part, self.codec),
+        };
+        let result = answer.of_body().and_then(read);
         task.ended(&runtime, result);
     }
 }

@@ -158,6 +158,11 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         self.argument(true);
     }
 
+    /// Where its answer goes, as long as it has none.
+    pub(super) fn out(&self) -> Option<Arc<ObjectCell<I::Out>>> {
+        self.out.lock().clone()
+    }
+
     /// The answer, for all who wait.
     fn answer(&self, result: Result<I::Out>) {
         let out = self.out.lock().take();

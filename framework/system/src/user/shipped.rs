@@ -150,7 +150,11 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
             (Answer::Lost(_), _) => {}
             (_, Sent::Plain { is_begun }) if is_end && (is_begun || is_last) => {}
             (answer, _sent) => {
-                let result = answer.of_body().and_then(|part| read(part, codec));
+                let read = |part| match call.out() {
+                    Some(out) => out.reads(part, codec, read),
+                    None => read(part, codec),
+                };
+                let result = answer.of_body().and_then(read);
                 call.returned(result, codec);
             }
         }

@@ -6,6 +6,7 @@ mod logs;
 mod losses;
 mod nested;
 mod objects;
+mod spilled;
 mod stored;
 mod tasks;
 mod traces;

@@ -1,0 +1,153 @@
+//! Values that lie in the store of a node, and nowhere in this process.
+//!
+//! A value that came from another process and is read where it lies, or has parts that are (`Bytes`, `Array`), is not kept by its object:
+//! that knows where its bytes are, and each who wants the value reads it anew. It is the same with what is nothing but a view of bytes and was
+//! laid into the store to be sent. So nothing is looked at that nobody looks at, and the store may put it on disk. Who waits for such an object
+//! waits until it is back.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use raytree_supervise::panics;
+use raytree_types::codec::{self, Codec, Encoded};
+use raytree_types::{Error, Result};
+
+use super::Value;
+use super::cell::{ObjectCell, Slot};
+use super::kept::{self, Kept};
+use super::part::Part;
+
+/// A value that is in the store.
+pub(super) trait Lies<T>: Send + Sync {
+    /// Whether it can be read at once, or never: as far as can be seen.
+    fn is_here(&self) -> bool;
+
+    /// The value, as a view of the store. Waits until it is back, if it is on disk.
+    fn read(&self) -> Result<T>;
+
+    /// Has it brought back, and tells its object then.
+    fn brings(self: Arc<Self>);
+}
+
+pub(super) struct Lying<T> {
+    kept: Arc<Kept>,
+    cell: Weak<ObjectCell<T>>,
+    label: &'static str,
+    /// It did not come back: whoever reads it hears why, or has it in another way.
+    is_given_up: AtomicBool,
+}
+
+impl<T: Value> Lies<T> for Lying<T> {
+    fn is_here(&self) -> bool {
+        self.is_given_up.load(Ordering::Acquire) || self.kept.is_here()
+    }
+
+    fn read(&self) -> Result<T> {
+        self.is_given_up.store(false, Ordering::Release);
+        let written = self.kept.read().map_err(|why| Error::ObjectLost {
+            object: self.label.to_owned(),
+            reason: why.to_string(),
+        })?;
+        // It is the type's own code.
+        panics::catch(|| Part(written).value(self.kept.codec)).unwrap_or_else(|cause| {
+            let (task, cause) = ("reading an object".to_owned(), Box::new(cause));
+            Err(Error::TaskFailed { task, cause })
+        })
+    }
+
+    fn brings(self: Arc<Self>) {
+        let missing: Vec<_> = self.kept.missing().cloned().collect();
+        let left = Arc::new(AtomicUsize::new(missing.len() + 1));
+        let is_back = move |is_back: bool| {
+            if !is_back {
+                self.is_given_up.store(true, Ordering::Release);
+            }
+            if left.fetch_sub(1, Ordering::AcqRel) == 1
+                && let Some(cell) = self.cell.upgrade()
+            {
+                // Those who have waited go on on a thread that may wait.
+                match cell.life.runtime() {
+                    Some(runtime) => _ = runtime.user.spawn(async move { cell.is_back() }),
+                    None => cell.is_back(),
+                }
+            }
+        };
+        for stored in missing {
+            stored.brings(is_back.clone());
+        }
+        is_back(true);
+    }
+}
+
+impl<T: Value> ObjectCell<T> {
+    /// Gives it its value or its error (OB-1); later ones are dropped.
+    pub(crate) fn settle(self: &Arc<Self>, result: Result<T>) {
+        let kept = self.has_arrived().then(|| self.kept.lock().clone()).flatten();
+        let new = match (result, kept) {
+            (Ok(value), None) => Slot::Ready(value),
+            (Ok(value), Some(kept)) => {
+                // Its drop is the user's code.
+                _ = panics::catch(|| drop(value));
+                Slot::lying(self.lies(kept))
+            }
+            (Err(error), _) => Slot::Failed { error: Arc::new(error), seen: false },
+        };
+        self.settle_as(new);
+    }
+
+    /// Reads a value that has come from another process, of which this object is to be. Where it is read in the store it stays there.
+    pub(crate) fn reads<E>(
+        self: &Arc<Self>,
+        part: Part,
+        codec: Codec,
+        read: impl FnOnce(Part, Codec) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let is_any = part.0.buffers.iter().any(kept::is_large);
+        let runtime = is_any.then(|| self.life.runtime()).flatten();
+        let kept = runtime.and_then(|runtime| Kept::found(&runtime.stores, codec, &part.0));
+        let read = read(part, codec);
+        // What is not looked at was copied.
+        if let Some(kept) = kept.filter(|kept| read.is_ok() && kept.is_looked_at()) {
+            *self.kept.lock() = Some(Arc::new(kept));
+            self.arrived();
+        }
+        read
+    }
+
+    fn lies(self: &Arc<Self>, kept: Arc<Kept>) -> Arc<dyn Lies<T>> {
+        let (cell, is_given_up) = (Arc::downgrade(self), AtomicBool::new(false));
+        Arc::new(Lying { kept, cell, label: self.label, is_given_up })
+    }
+
+    /// The value in its written form. What of it is large is laid into the store of this process's node, where it has one, and is read from
+    /// there from then on: by this process as well, if it is nothing but a view of bytes.
+    ///
+    /// # Errors
+    /// Why there is no value, or it cannot be written; [`Error::ObjectStoreFull`] and [`Error::OutOfDisk`].
+    pub(crate) fn written(self: &Arc<Self>, codec: Codec) -> Result<Part> {
+        let known = self.kept.lock().clone();
+        if let Some(written) = known.and_then(|kept| kept.written(codec)) {
+            return Ok(Part(written));
+        }
+        let part = Part::of_shared(codec, &self.share()?)?;
+        let session = self.life.runtime().and_then(|runtime| runtime.stores.own());
+        let kept = session.map(|session| Kept::of(&session, codec, &part.0, self.label));
+        let Some(kept) = kept.transpose()?.flatten().map(Arc::new) else { return Ok(part) };
+        let Some(written) = kept.written(codec) else { return Ok(part) };
+        drop(part);
+        self.is_kept(codec, kept, &written);
+        Ok(Part(written))
+    }
+
+    /// Its value is in the store: that of the heap goes, where nothing is lost by it.
+    fn is_kept(self: &Arc<Self>, codec: Codec, kept: Arc<Kept>, written: &Encoded) {
+        // Of other types there may be more to a value than what is written of it, or it is not read where it lies.
+        let is_viewed = codec::is_viewed::<T>() && Part(written.clone()).value::<T>(codec).is_ok();
+        let lies = is_viewed.then(|| self.lies(Arc::clone(&kept)));
+        let before = self.kept.lock().replace(kept);
+        let (old, is_unheld) = self.lies_from_now_on(lies);
+        let gone = if is_unheld { self.kept.lock().take() } else { None };
+        // Outside of the locks.
+        drop((before, old, gone));
+    }
+}

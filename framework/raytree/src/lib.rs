@@ -88,6 +88,7 @@
 //! | begin a program or a test | [`#[raytree::main]`](macro@main), [`#[raytree::test]`](macro@test), [`init`], [`run`], [`testing`] |
 //! | make objects and wait for them | [`put`], [`get_all`], [`wait`], [`ObjectRef`], [`ObjectStream`] |
 //! | say how | [`TaskOptions`], [`ActorOptions`] |
+//! | send columns of a table | `raytree::arrow`, with the feature `arrow` |
 //! | look after actors | [`Handle`], [`get_actor`], [`Exit`] |
 //! | see what there is and what has run | [`state`] |
 //! | read what went wrong | [`Error`], [`Cause`] |
@@ -131,6 +132,8 @@ pub mod testing;
 mod thrown;
 
 pub use attributes::{main, remote, test};
+#[cfg(feature = "arrow")]
+pub use raytree_arrow as arrow;
 pub use raytree_system::{
     Actor, ActorContext, ActorHandle, Arg, BoxError, Call, Ending, Entered, GetAll, Handle, Init,
     IntoArg, IntoRef, Lifecycle, ObjectRef, ObjectStream, Pending, Put, Query, Remote, Runtime,

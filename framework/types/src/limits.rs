@@ -147,6 +147,14 @@ pub const CODEC_DECODE_STACK_BYTES_MAX: usize = 1 << 20;
 /// writing it, and what cannot be read should not be written.
 pub const CODEC_ENCODE_STACK_BYTES_MAX: usize = 128 << 10;
 
+/// Levels of an Arrow type, one within the other. Arrow's own functions call themselves for each, without a bound, and so
+/// many fit into the stack that writing may take in any build; files of Parquet and tables of engines have a dozen.
+pub const ARROW_LEVELS_MAX: usize = 32;
+
+/// Rows of an Arrow array whose rows take no bytes (nulls alone, runs): the only ones that a short frame can announce in
+/// any number. Looking whether such rows are null takes a bit for each, 256 MiB at most.
+pub const ARROW_BARE_ROWS_MAX: usize = 1 << 31;
+
 /// How long after its start a runtime opens its inspector's socket: the start's own work goes first, and one that lives
 /// shorter is not worth a socket. Nobody types a command faster.
 pub const INSPECT_OPEN_AFTER: Duration = Duration::from_millis(20);

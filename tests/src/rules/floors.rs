@@ -5,8 +5,9 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 18] = [
+pub const FRAMEWORK: [(&str, u8); 19] = [
     ("raytree-types", 0),
+    ("raytree-arrow", 1),
     ("raytree-config", 1),
     ("raytree-engine", 1),
     ("raytree-store", 1),
@@ -54,6 +55,7 @@ const FOREIGN: [(&str, &[&str]); 2] = [
         "ractor",
         &[
             "raytree-types",
+            "raytree-arrow",
             "raytree-config",
             "raytree-engine",
             "raytree-store",
@@ -66,6 +68,7 @@ const FOREIGN: [(&str, &[&str]); 2] = [
         "tokio",
         &[
             "raytree-types",
+            "raytree-arrow",
             "raytree-config",
             "raytree-engine",
             "raytree-wire",

@@ -1,7 +1,7 @@
 //! Values that are nothing but bytes: copied at once, without asking serde for each element.
 
 use std::any::{Any, TypeId};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::error::Fault;
 use crate::array::{Array, Number};
@@ -54,13 +54,25 @@ pub(super) fn is_bulk<T: 'static>() -> bool {
     this == TypeId::of::<String>() || any_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64)
 }
 
+/// Types of other crates whose values are views of buffers.
+static DECLARED: RwLock<Vec<TypeId>> = RwLock::new(Vec::new());
+
+/// Says so of a type of another crate.
+pub(super) fn declare_viewed<T: 'static>() {
+    let mut declared = DECLARED.write().unwrap_or_else(PoisonError::into_inner);
+    if !declared.contains(&TypeId::of::<T>()) {
+        declared.push(TypeId::of::<T>());
+    }
+}
+
 /// Whether values of this type are nothing but a view of bytes.
 pub(super) fn is_viewed<T: 'static>() -> bool {
     let this = TypeId::of::<T>();
+    let declared = || DECLARED.read().unwrap_or_else(PoisonError::into_inner).contains(&this);
     macro_rules! any_of {
         ($($number:ty)*) => { false $(|| this == TypeId::of::<Array<$number>>())* };
     }
-    this == TypeId::of::<Bytes>() || any_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64)
+    this == TypeId::of::<Bytes>() || any_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64) || declared()
 }
 
 struct TextView(Arc<String>);

@@ -223,3 +223,12 @@ fn codecs_have_names() {
     assert_eq!(serde_json::to_string(&Codec::SelfDescribing).unwrap(), "\"self_describing\"");
     assert_eq!(Codec::default(), Codec::Compact);
 }
+
+#[test]
+fn a_type_of_another_crate_is_a_view_if_it_says_so() {
+    struct Own;
+    assert!(is_viewed::<Bytes>() && is_viewed::<Array<f32>>() && !is_viewed::<Own>());
+    declare_viewed::<Own>();
+    declare_viewed::<Own>();
+    assert!(is_viewed::<Own>() && !is_viewed::<Vec<Own>>());
+}

@@ -1,6 +1,7 @@
 //! The same programs on nodes: every node is a process of its own.
 
 mod actors;
+mod arrow;
 mod crowds;
 mod logs;
 mod losses;

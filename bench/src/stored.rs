@@ -36,7 +36,7 @@ impl Scene {
         let mut tokio = tokio::runtime::Builder::new_multi_thread();
         let tokio = tokio.worker_threads(1).enable_time().build()?;
         let addr = Addr::system::<ObjectStore>("object_store");
-        let depot = Depot::open(capacity as u64, addr.clone())?;
+        let depot = Depot::open(capacity as u64, None, addr.clone())?;
         let own = Arc::clone(&depot);
         let child = ChildSpec::actor::<ObjectStore>(&addr, move || Arc::clone(&own));
         let spec = SupervisorSpec::new(Strategy::OneForOne).child(child);

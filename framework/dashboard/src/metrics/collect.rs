@@ -98,8 +98,17 @@ impl Samples {
             let labels = vec![process.to_owned(), state.to_owned()];
             self.put(&table::STORE_BYTES, labels, bytes as f64);
         }
-        self.put(&table::STORE_OBJECTS, vec![process.to_owned()], store.objects as f64);
-        self.put(&table::STORE_CLIENTS, vec![process.to_owned()], store.clients as f64);
+        for (metric, value) in [
+            (&table::STORE_OBJECTS, store.objects),
+            (&table::STORE_CLIENTS, store.clients),
+            (&table::STORE_DISK, store.spilled),
+            (&table::STORE_SPILLED, store.spilled_objects),
+            (&table::STORE_WRITTEN, store.spilled_ever),
+            (&table::STORE_RESTORED, store.restored_ever),
+            (&table::STORE_WAITING, store.waiting),
+        ] {
+            self.put(metric, vec![process.to_owned()], value as f64);
+        }
     }
 
     fn actors(&mut self, process: &str, kind: &str, now: &Now) {

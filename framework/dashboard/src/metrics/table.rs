@@ -74,6 +74,32 @@ pub(crate) static STORE_OBJECTS: Metric = gauge(
 pub(crate) static STORE_CLIENTS: Metric =
     gauge("object_store_clients", &["process"], "Processes that use a node's object store");
 
+pub(crate) static STORE_DISK: Metric = gauge(
+    "object_store_disk_bytes",
+    &["process"],
+    "Files of what a node's object store has spilled, in bytes",
+);
+pub(crate) static STORE_SPILLED: Metric = gauge(
+    "object_store_spilled_objects",
+    &["process"],
+    "Objects of a node's object store that are on disk alone",
+);
+pub(crate) static STORE_WRITTEN: Metric = counter(
+    "object_store_spilled_bytes",
+    &["process"],
+    "Bytes that a node's object store has written to disk",
+);
+pub(crate) static STORE_RESTORED: Metric = counter(
+    "object_store_restored_bytes",
+    &["process"],
+    "Bytes that a node's object store has read back from disk",
+);
+pub(crate) static STORE_WAITING: Metric = gauge(
+    "object_store_waiting",
+    &["process"],
+    "Those who wait for room in a node's object store, or for an object that is on disk",
+);
+
 pub(crate) static ACTORS_NOW: Metric =
     gauge("actors", &["process", "kind", "state"], "Actors, by state");
 pub(crate) static QUEUED: Metric =
@@ -140,7 +166,7 @@ pub(crate) static DETACHED_RESTARTS: Metric = gauge(
 );
 
 /// All of them, and who exports them: every process, or the head alone.
-pub(crate) static TABLE: [(&Metric, bool); 28] = [
+pub(crate) static TABLE: [(&Metric, bool); 33] = [
     (&BUILD_INFO, true),
     (&CPU, true),
     (&MEMORY, true),
@@ -150,6 +176,11 @@ pub(crate) static TABLE: [(&Metric, bool); 28] = [
     (&STORE_BYTES, true),
     (&STORE_OBJECTS, true),
     (&STORE_CLIENTS, true),
+    (&STORE_DISK, true),
+    (&STORE_SPILLED, true),
+    (&STORE_WRITTEN, true),
+    (&STORE_RESTORED, true),
+    (&STORE_WAITING, true),
     (&ACTORS_NOW, true),
     (&QUEUED, true),
     (&FULLEST, true),

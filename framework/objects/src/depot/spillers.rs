@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 use raytree_store::spill::{Key, Opened, Rules, Spill, SpillError};
@@ -98,9 +97,10 @@ impl Office {
         // Whoever is about to wait has looked before, or hears this.
         drop(self.desk.lock());
         self.work.notify_all();
-        let end = Instant::now() + limits::SPILL_END_WITHIN;
         let mut threads = self.threads.lock();
-        while *threads > 0 && !self.ended.wait_until(&mut threads, end).timed_out() {}
+        while *threads > 0
+            && !self.ended.wait_for(&mut threads, limits::SPILL_END_WITHIN).timed_out()
+        {}
     }
 
     fn serves(self: &Arc<Self>) {

@@ -186,6 +186,86 @@ struct World {
 }
 
 impl World {
+    fn is_lent(&mut self, books: &mut Books, which: usize, size: u64) -> Result<(), TestCaseError> {
+        let pick = |len: usize| which.checked_rem(len);
+        let Some(client) = pick(self.clients.len()).map(|at| self.clients[at]) else {
+            return Ok(());
+        };
+        let terms = Terms { bytes: size * 64, objects: 1 + which as u32 % 3 };
+        if let Ok(lease) = books.lease(client, terms) {
+            let overlaps = |part: &Range<u64>| {
+                !part.is_empty() && part.start < lease.part.end && lease.part.start < part.end
+            };
+            // BK-2: nobody who reads has these bytes.
+            prop_assert!(!self.readers.iter().any(|reader| overlaps(&reader.part)));
+            prop_assert!(
+                !self.leases.iter().any(|(_, other, at)| overlaps(&(*at..other.part.end)))
+            );
+            let from = lease.part.start;
+            self.leases.push((client, lease, from));
+        }
+        Ok(())
+    }
+
+    fn writes(&mut self, books: &mut Books, which: usize, size: u64) -> Result<(), TestCaseError> {
+        let pick = |len: usize| which.checked_rem(len);
+        let Some(at) = pick(self.leases.len()) else { return Ok(()) };
+        let (client, lease, from) = &mut self.leases[at];
+        let len = (size * 16).min(lease.part.end.saturating_sub(*from));
+        let Some(slot) = lease.slots.pop().filter(|_| len > 0) else { return Ok(()) };
+        let generation = books.generation(slot);
+        let location = Location { slot, generation, offset: *from, len };
+        *from += Allocator::rounded(len);
+        self.objects.push(location);
+        // Sometimes a reader and a free come before the word of it.
+        if size.is_multiple_of(3) {
+            self.readers.push(Reader { slot, part: location.offset..location.offset + len });
+        }
+        let sealed = Sealed { lease: lease.id, location };
+        // And sometimes there never is one.
+        if !size.is_multiple_of(7) {
+            prop_assert_eq!(books.seal(*client, &sealed).err(), None);
+        }
+        Ok(())
+    }
+
+    fn puts_out(&mut self, books: &mut Books, size: u64) -> Result<(), TestCaseError> {
+        let pinned = self.readers.iter().map(|reader| reader.slot).collect();
+        for object in books.oldest(size * 64, &pinned, |_| true) {
+            prop_assert!(!pinned.contains(&object.slot));
+            if size.is_multiple_of(5) {
+                books.spare(object.slot);
+            } else {
+                books.put_out(object.slot);
+            }
+        }
+        Ok(())
+    }
+
+    fn brings(&mut self, books: &mut Books, which: usize, size: u64) -> Result<(), TestCaseError> {
+        let pick = |len: usize| which.checked_rem(len);
+        let (Some(object), Some(client)) = (pick(self.objects.len()), pick(self.clients.len()))
+        else {
+            return Ok(());
+        };
+        let (object, client) = (self.objects[object], self.clients[client]);
+        let Some(Ok(lease)) = books.bring(client, object.slot) else { return Ok(()) };
+        let overlaps =
+            |part: &Range<u64>| part.start < lease.part.end && lease.part.start < part.end;
+        prop_assert!(!self.readers.iter().any(|reader| overlaps(&reader.part)));
+        if size.is_multiple_of(5) {
+            // Whoever was to bring it dies.
+            self.leases.push((client, lease, u64::MAX));
+            return Ok(());
+        }
+        let generation = books.generation(object.slot);
+        let (offset, len) = (lease.part.start, lease.part.end - lease.part.start);
+        let location = Location { slot: object.slot, generation, offset, len };
+        prop_assert_eq!(books.seal(client, &Sealed { lease: lease.id, location }), Ok(()));
+        prop_assert_eq!(books.hand_back(client, lease.id).err(), None);
+        Ok(())
+    }
+
     fn step(
         &mut self,
         books: &mut Books,
@@ -196,46 +276,8 @@ impl World {
         let pick = |len: usize| which.checked_rem(len);
         match what {
             0 => self.clients.extend(books.join().ok()),
-            1 | 2 => {
-                let Some(client) = pick(self.clients.len()).map(|at| self.clients[at]) else {
-                    return Ok(());
-                };
-                let terms = Terms { bytes: size * 64, objects: 1 + which as u32 % 3 };
-                if let Ok(lease) = books.lease(client, terms) {
-                    let overlaps = |part: &Range<u64>| {
-                        !part.is_empty()
-                            && part.start < lease.part.end
-                            && lease.part.start < part.end
-                    };
-                    // BK-2: nobody who reads has these bytes.
-                    prop_assert!(!self.readers.iter().any(|reader| overlaps(&reader.part)));
-                    prop_assert!(
-                        !self.leases.iter().any(|(_, other, at)| overlaps(&(*at..other.part.end)))
-                    );
-                    let from = lease.part.start;
-                    self.leases.push((client, lease, from));
-                }
-            }
-            3 | 4 => {
-                let Some(at) = pick(self.leases.len()) else { return Ok(()) };
-                let (client, lease, from) = &mut self.leases[at];
-                let len = (size * 16).min(lease.part.end.saturating_sub(*from));
-                let Some(slot) = lease.slots.pop().filter(|_| len > 0) else { return Ok(()) };
-                let generation = books.generation(slot);
-                let location = Location { slot, generation, offset: *from, len };
-                *from += Allocator::rounded(len);
-                self.objects.push(location);
-                // Sometimes a reader and a free come before the word of it.
-                if size.is_multiple_of(3) {
-                    self.readers
-                        .push(Reader { slot, part: location.offset..location.offset + len });
-                }
-                let sealed = Sealed { lease: lease.id, location };
-                // And sometimes there never is one.
-                if !size.is_multiple_of(7) {
-                    prop_assert_eq!(books.seal(*client, &sealed).err(), None);
-                }
-            }
+            1 | 2 => return self.is_lent(books, which, size),
+            3 | 4 => return self.writes(books, which, size),
             5 => {
                 let Some(at) = pick(self.objects.len()) else { return Ok(()) };
                 if let Place::Here(location) = books.place(&self.objects[at]) {
@@ -263,39 +305,8 @@ impl World {
                 books.leave(client);
                 self.leases.retain(|(own, ..)| *own != client);
             }
-            10 => {
-                let pinned = self.readers.iter().map(|reader| reader.slot).collect();
-                for object in books.oldest(size * 64, &pinned, |_| true) {
-                    prop_assert!(!pinned.contains(&object.slot));
-                    if size.is_multiple_of(5) {
-                        books.spare(object.slot);
-                    } else {
-                        books.put_out(object.slot);
-                    }
-                }
-            }
-            11 => {
-                let (Some(object), Some(client)) =
-                    (pick(self.objects.len()), pick(self.clients.len()))
-                else {
-                    return Ok(());
-                };
-                let (object, client) = (self.objects[object], self.clients[client]);
-                let Some(Ok(lease)) = books.bring(client, object.slot) else { return Ok(()) };
-                let overlaps =
-                    |part: &Range<u64>| part.start < lease.part.end && lease.part.start < part.end;
-                prop_assert!(!self.readers.iter().any(|reader| overlaps(&reader.part)));
-                if size.is_multiple_of(5) {
-                    // Whoever was to bring it dies.
-                    self.leases.push((client, lease, u64::MAX));
-                    return Ok(());
-                }
-                let generation = books.generation(object.slot);
-                let (offset, len) = (lease.part.start, lease.part.end - lease.part.start);
-                let location = Location { slot: object.slot, generation, offset, len };
-                prop_assert_eq!(books.seal(client, &Sealed { lease: lease.id, location }), Ok(()));
-                prop_assert_eq!(books.hand_back(client, lease.id).err(), None);
-            }
+            10 => return self.puts_out(books, size),
+            11 => return self.brings(books, which, size),
             _ => _ = books.sweep(&self.readers.iter().map(|reader| reader.slot).collect()),
         }
         Ok(())

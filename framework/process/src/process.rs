@@ -147,8 +147,8 @@ impl Process {
         Ok(ours)
     }
 
-    /// Tells it that the machine is short of memory; of `total` bytes `used` are in use. Said again every second at least, for as
-    /// long as that is so: it believes one word of it for [`SHORT_FOR`].
+    /// Tells it that the machine is short of memory; of `total` bytes `used` are in use. Said again every ten seconds
+    /// at least, for as long as that is so: it believes one word of it for [`SHORT_FOR`](crate::SHORT_FOR).
     pub fn is_short(&self, used: u64, total: u64) {
         self.line.tell(self.incarnation, &ToChild::Short { used, total });
     }
@@ -197,25 +197,13 @@ impl Process {
     /// Bytes of memory that are its own (`RssAnon`); none when it has ended.
     #[must_use]
     pub fn memory(&self) -> Option<u64> {
-        memory_of(self.id)
+        crate::memory::memory_of(self.id)
     }
 
     fn signal(&self, signal: Signal) {
         // By its handle: its number may be another's by now. Refused when it has ended.
         _ = pidfd_send_signal(&*self.handle, signal);
     }
-}
-
-/// So long a child believes that its machine is short of memory, without another word of it: the word that it is over may be lost.
-pub const SHORT_FOR: Duration = Duration::from_secs(30);
-
-/// Bytes of memory that are a process's own (`RssAnon`), by its number; none when it has ended.
-#[must_use]
-pub fn memory_of(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib * 1024)
 }
 
 /// See [`Process::is_starved`].

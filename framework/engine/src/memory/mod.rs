@@ -37,7 +37,7 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 /// takes a second or two.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// So far below the limit, as a part of all memory, a node goes on: one that did so at the limit would refuse again at once.
+/// So far below the limit, as a part of it, a node goes on: one that did so at the limit would refuse again at once.
 pub const RESUME_PART: u64 = 20;
 
 /// And at most so many bytes below it: on a large machine a twentieth is a program of its own. Ray's figure.
@@ -59,6 +59,12 @@ pub struct Reading {
     pub total: u64,
 }
 
+impl std::fmt::Display for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} bytes of memory are in use", self.used, self.total)
+    }
+}
+
 /// A node that is short of memory, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shortage {
@@ -71,6 +77,12 @@ pub struct Shortage {
 }
 
 impl Shortage {
+    /// Without the limit.
+    #[must_use]
+    pub fn reading(self) -> Reading {
+        Reading { used: self.used, total: self.total }
+    }
+
     /// What callers of something are told that was in a process which was ended for memory, and had `own` bytes.
     #[must_use]
     pub fn error(self, process: impl Into<String>, own: u64) -> Error {
@@ -81,8 +93,7 @@ impl Shortage {
 
 impl std::fmt::Display for Shortage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { used, total, limit } = self;
-        write!(f, "{used} of {total} bytes of memory are in use, where {limit} is the limit")
+        write!(f, "{}, where {} is the limit", self.reading(), self.limit)
     }
 }
 
@@ -119,6 +130,12 @@ impl Watch {
     #[must_use]
     pub fn ending(&self) -> Option<u32> {
         self.ending.map(|(process, _)| process)
+    }
+
+    /// So much is in use that it matters which processes there are.
+    #[must_use]
+    pub fn is_above(&self, reading: Reading) -> bool {
+        reading.used > self.lines(reading.total).limit
     }
 
     /// One more reading, with all processes that could be ended. `is_there`: the one that was told to [end](Self::ending) still is.
@@ -165,7 +182,7 @@ impl Watch {
         let share = u128::from(total) * u128::from(self.settings.refuse_at.min(1000)) / 1000;
         // No more than the total, which is one.
         let limit = u64::try_from(share).unwrap_or(total);
-        let below = (total / RESUME_PART).min(RESUME_BYTES_MAX).min(limit / 2);
+        let below = (limit / RESUME_PART).min(RESUME_BYTES_MAX);
         Lines { resume: limit - below, limit, urgent: limit + (total - limit) / 2 }
     }
 }

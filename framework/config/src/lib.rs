@@ -48,6 +48,7 @@ mod written;
 pub use config::{Config, Origin, Setting};
 pub use environment::{OTHERS, OtherVariable};
 pub use load::{ContextSettings, LoadFrom, split_argument};
+pub use memory::Memory;
 pub use settings::{Calls, Cluster, Dashboard, Inspector, Liveness, Logs, Metrics, Node};
 pub use surroundings::Machine;
 pub use value::{Amount, ByteCount, HostPort, LogFormat};

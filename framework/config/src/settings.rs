@@ -99,6 +99,14 @@ settings! {
         /// How much a store may have in each of these folders. 0B: as much as there is room for. A twentieth of the file system stays free in
         /// any case.
         spill_bytes: ByteCount = "0B", "bytes", "0B to 1024TiB";
+        /// Whether the node looks after its memory: at `node.memory_refuse_at` it begins nothing new, and where that does not help it ends
+        /// processes, isolated ones first and whole workers last. Off, the operating system ends what it likes.
+        memory_watch: bool = "true", "switch", "true or false";
+        /// The share of the memory from which on the node is short of it: of the machine's, or of what its control group may use,
+        /// whichever is used up sooner.
+        memory_refuse_at: Amount = "0.95", "share", "0.1 to 1";
+        /// How often it looks.
+        memory_watch_every: Duration = "250ms", "duration", "10ms to 10s";
         /// How much disk the programs of past and present jobs may take.
         executable_cache_bytes: ByteCount = "4GiB", "bytes", "64MiB to 16TiB";
         /// The folder for those programs. It is made with mode 0700.
@@ -244,7 +252,7 @@ mod tests {
                 number.checked_sub(1).map_or("-1".to_owned(), |below| format!("{below}{unit}"));
             assert!(takes(&below).is_err(), "{} below {low}", entry.key);
         }
-        assert_eq!(ordered, 18);
+        assert_eq!(ordered, 22);
     }
 
     #[test]

@@ -256,6 +256,8 @@ pub fn take_role() -> Result<Option<ExitCode>, StartError> {
             // Full when it was told so already.
             Heard::Stop { .. } => _ = tell.try_send(()),
             Heard::Gone => gone(),
+            // It looks after its memory itself.
+            Heard::Short { .. } | Heard::Eased | Heard::Sacrifice { .. } => {}
             Heard::Stream(_) | Heard::Sent { .. } | Heard::Answered { .. } => {}
         })?;
         let progress = line.progress();

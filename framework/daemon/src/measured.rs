@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 
-use raytree_config::Config;
+use raytree_config::{Config, Memory};
 use raytree_dashboard::{Measured, Served, metrics};
 use raytree_inspector::Inspected;
 use raytree_supervise::Root;
@@ -52,6 +52,11 @@ impl Gauge {
     }
 }
 
+/// What is in use of this machine's memory, and all there is.
+pub(crate) fn memory() -> Option<(u64, u64)> {
+    Memory::now().map(|now| (now.used, now.total))
+}
+
 /// A node, as it is measured.
 pub(crate) struct OfNode(pub(crate) Arc<OnceLock<Weak<dyn Inspected>>>);
 
@@ -62,5 +67,9 @@ impl Measured for OfNode {
 
     fn cluster(&self) -> Option<ClusterStatus> {
         None
+    }
+
+    fn memory(&self) -> Option<(u64, u64)> {
+        memory()
     }
 }

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod logs;
 pub mod looks;
 pub mod membership;
+pub mod memory;
 pub mod placement;
 pub mod residents;
 pub mod route;

@@ -6,6 +6,8 @@
 //! - **PL-2 (first-come):** among waiting demands the oldest is granted first; one that does not fit keeps all it names
 //!   for itself (CPUs once nothing else is missing), so that nothing younger starves it, and holds up nobody who asks
 //!   for none of that.
+//! - **PL-4 (paused-not-stopped):** while the node is paused nothing is granted, but one at a time where nobody holds anything,
+//!   and what is let through: whoever waits for one that waits here must not wait for ever.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::Hash;
@@ -25,6 +27,9 @@ pub struct Placement<K> {
     lines: BTreeMap<(Resources, Loan), VecDeque<(u64, K)>>,
     waiting: HashSet<K>,
     arrivals: u64,
+    is_paused: bool,
+    /// The next one is granted whatever is held (PL-4).
+    lets_one_through: bool,
 }
 
 /// The answer to a request.
@@ -58,6 +63,8 @@ impl<K: Copy + Eq + Hash> Placement<K> {
             lines: BTreeMap::new(),
             waiting: HashSet::new(),
             arrivals: 0,
+            is_paused: false,
+            lets_one_through: false,
         }
     }
 
@@ -77,6 +84,27 @@ impl<K: Copy + Eq + Hash> Placement<K> {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Nothing is granted until it goes on (PL-4).
+    pub fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+        self.lets_one_through = false;
+    }
+
+    /// It grants nothing for now.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// One is granted all the same, if it fits (PL-4).
+    pub fn let_one_through(&mut self) {
+        self.lets_one_through = self.is_paused;
+    }
+
+    fn may_grant(&self) -> bool {
+        !self.is_paused || self.lets_one_through || self.free == self.total
     }
 
     /// How many thousandths of the free CPUs are only lent.
@@ -112,8 +140,9 @@ impl<K: Copy + Eq + Hash> Placement<K> {
             return Verdict::Granted;
         }
         // With others waiting the newcomer goes behind them: `grant_next` decides.
-        if self.waiting.is_empty() && self.fits(&need, loan) {
+        if self.waiting.is_empty() && self.may_grant() && self.fits(&need, loan) {
             self.free.subtract(&need);
+            self.lets_one_through = false;
             return Verdict::Granted;
         }
         self.arrivals += 1;
@@ -124,6 +153,9 @@ impl<K: Copy + Eq + Hash> Placement<K> {
 
     /// The next one that may start now, with the resources that were taken for it.
     pub fn grant_next(&mut self) -> Option<(K, Resources)> {
+        if !self.may_grant() {
+            return None;
+        }
         // What an older demand waits for is spoken for: a stream of small ones must not starve it.
         let mut spoken_for: BTreeSet<&str> = BTreeSet::new();
         let mut own_cpu_spoken_for = false;
@@ -159,6 +191,7 @@ impl<K: Copy + Eq + Hash> Placement<K> {
         let (_, key) = self.lines.get_mut(&line)?.pop_front()?;
         self.waiting.remove(&key);
         self.free.subtract(&line.0);
+        self.lets_one_through = false;
         Some((key, line.0))
     }
 
@@ -292,6 +325,34 @@ mod tests {
         node.set_lent(1000);
         assert_eq!(node.request(2, &one, Loan::May), Verdict::Granted);
         assert_eq!(node.drain_cpu(), 0);
+    }
+
+    #[test]
+    fn pl_4_a_paused_node_lets_one_at_a_time_through_and_goes_on() {
+        let mut node = Placement::new(Resources::cpus(2.0));
+        let one = Demand::always(Resources::cpus(1.0));
+        node.pause(true);
+        // Nobody holds anything: the first is not held up.
+        assert_eq!(node.request(1, &one, Loan::May), Verdict::Granted);
+        for key in 2..=5 {
+            assert_eq!(node.request(key, &one, Loan::May), Verdict::Waiting);
+        }
+        assert_eq!(next(&mut node), None);
+        node.let_one_through();
+        assert_eq!((next(&mut node), next(&mut node)), (Some(2), None));
+        node.ended(&one);
+        assert_eq!(next(&mut node), None, "another one holds a CPU");
+        node.ended(&one);
+        assert_eq!((next(&mut node), next(&mut node)), (Some(3), None));
+        node.pause(false);
+        assert_eq!((next(&mut node), next(&mut node)), (Some(4), None));
+        node.ended(&one);
+        assert_eq!(next(&mut node), Some(5));
+        // What was let through before the node went on is no debt.
+        node.let_one_through();
+        node.pause(true);
+        assert_eq!(node.request(6, &one, Loan::May), Verdict::Waiting);
+        assert_eq!(next(&mut node), None);
     }
 
     proptest! {

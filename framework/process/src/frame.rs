@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0-1 | `rt` |
 //! | 2 | the version of this format, 1 |
-//! | 3 | what it is: [`FromChild`] 1 to 4, [`ToChild`] 129 to 131 |
+//! | 3 | what it is: [`FromChild`] 1 to 5, [`ToChild`] 129 to 134 |
 //! | 4-7, 8-11 | the child's incarnation: placement, restart |
 //! | 12-19, 20-27 | two numbers, whose meaning depends on what it is; 0 where there is none |
 //! | 28-31 | 0 |
@@ -46,6 +46,44 @@ pub enum FromChild {
     Leaving,
     /// It ends of its own will, with [`DRAINED`], once what runs has finished: another one is to take its place.
     Drains,
+    /// As the answer to [`ToChild::Short`]: of its own processes it would end this one first.
+    Offers(Offer),
+}
+
+/// A process that a child would end first, if its machine needs memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The operating system's number.
+    pub process: u32,
+    /// It does nothing that anybody waits for.
+    pub is_idle: bool,
+    /// What it does may be done again.
+    pub is_retriable: bool,
+    /// For how many tenths of a second it has been there, at most [`Offer::AGE_MAX`].
+    pub age: u32,
+    /// Bytes of memory that are its own.
+    pub own: u64,
+}
+
+impl Offer {
+    /// Three years, in tenths of a second.
+    pub const AGE_MAX: u32 = (1 << 30) - 1;
+
+    /// Number, marks and age as one number.
+    fn packed(&self) -> u64 {
+        let marks = u64::from(self.is_idle) << 1 | u64::from(self.is_retriable);
+        u64::from(self.process) | marks << 32 | u64::from(self.age.min(Self::AGE_MAX)) << 34
+    }
+
+    fn unpacked(own: u64, packed: u64) -> Self {
+        Self {
+            process: packed as u32,
+            is_idle: packed >> 33 & 1 == 1,
+            is_retriable: packed >> 32 & 1 == 1,
+            age: (packed >> 34) as u32,
+            own,
+        }
+    }
 }
 
 /// What a child is told.
@@ -63,6 +101,23 @@ pub enum ToChild {
     },
     /// With it comes one end of a stream, for what is larger than a frame.
     Stream,
+    /// Its machine is short of memory: it begins nothing new for now, and says which of its own processes it would end first. Said
+    /// again and again for as long as that is so.
+    Short {
+        /// What is in use, in bytes.
+        used: u64,
+        /// All there is, in bytes.
+        total: u64,
+    },
+    /// Its machine is not short of memory any more.
+    Eased,
+    /// It is to end this one of its own processes, as its machine is short of memory.
+    Sacrifice {
+        /// Which it has offered.
+        process: u32,
+        /// The bound that was passed, in bytes.
+        limit: u64,
+    },
 }
 
 /// These bytes are no frame of this line.
@@ -145,6 +200,7 @@ impl Say for FromChild {
             Self::Beat { number, progress } => (2, number, progress),
             Self::Leaving => (3, 0, 0),
             Self::Drains => (4, 0, 0),
+            Self::Offers(offer) => (5, offer.own, offer.packed()),
         }
     }
 
@@ -154,6 +210,7 @@ impl Say for FromChild {
             2 => Some(Self::Beat { number: first, progress: second }),
             3 => Some(Self::Leaving),
             4 => Some(Self::Drains),
+            5 => Some(Self::Offers(Offer::unpacked(first, second))),
             _ => None,
         }
     }
@@ -167,14 +224,20 @@ impl Say for ToChild {
                 (130, u64::try_from(within.as_millis()).unwrap_or(u64::MAX), 0)
             }
             Self::Stream => (131, 0, 0),
+            Self::Short { used, total } => (132, used, total),
+            Self::Eased => (133, 0, 0),
+            Self::Sacrifice { process, limit } => (134, u64::from(process), limit),
         }
     }
 
-    fn of(kind: u8, first: u64, _second: u64) -> Option<Self> {
+    fn of(kind: u8, first: u64, second: u64) -> Option<Self> {
         match kind {
             129 => Some(Self::Answer { number: first }),
             130 => Some(Self::Stop { within: Duration::from_millis(first) }),
             131 => Some(Self::Stream),
+            132 => Some(Self::Short { used: first, total: second }),
+            133 => Some(Self::Eased),
+            134 => Some(Self::Sacrifice { process: u32::try_from(first).ok()?, limit: second }),
             _ => None,
         }
     }
@@ -199,6 +262,24 @@ mod tests {
     }
 
     #[test]
+    fn an_offer_comes_as_it_was_made() {
+        let offer = Offer {
+            process: u32::MAX,
+            is_idle: true,
+            is_retriable: false,
+            age: Offer::AGE_MAX,
+            own: u64::MAX,
+        };
+        for offer in [offer, Offer { is_idle: false, is_retriable: true, age: 7, ..offer }] {
+            let frame = FromChild::Offers(offer).frame(Incarnation::default());
+            assert_eq!(FromChild::read(&frame).map(|(_, said)| said), Ok(FromChild::Offers(offer)));
+        }
+        // One that is older than can be said is as old as can be said.
+        let old = Offer { age: u32::MAX, ..offer };
+        assert_eq!(Offer::unpacked(old.own, old.packed()), offer);
+    }
+
+    #[test]
     fn each_fault_is_named() {
         let good = FromChild::Up { port: 0 }.frame(Incarnation::default());
         let with = |at: usize, byte: u8| {
@@ -218,7 +299,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_said_is_heard(placement: u32, restart: u32, kind in 1u8..5, first: u64, second: u64) {
+        fn what_is_said_is_heard(placement: u32, restart: u32, kind in 1u8..8, first: u64, second: u64) {
             let incarnation = Incarnation { placement, restart };
             if let Some(said) = FromChild::of(kind, first, second) {
                 prop_assert_eq!(FromChild::read(&said.frame(incarnation)), Ok((incarnation, said)));

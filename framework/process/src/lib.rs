@@ -19,15 +19,17 @@ mod frame;
 mod keeper;
 mod link;
 pub mod logs;
+mod memory;
 mod neighbour;
 mod process;
 pub mod program;
 mod ward;
 
 pub use assignment::{Assignment, BadAssignment, ROLE_VARIABLE};
-pub use frame::{BadFrame, DRAINED, ENDED, FRAME_BYTES, FromChild, Say, ToChild};
+pub use frame::{BadFrame, DRAINED, ENDED, FRAME_BYTES, FromChild, Offer, Say, ToChild};
 pub use keeper::{Event, Keeper, Observer, SpawnError};
 pub use link::{BEAT_THREAD, Heard, Link, Progress};
+pub use memory::{EndsFirst, SHORT_FOR, memory_of};
 pub use neighbour::{Mark, Marked, Neighbour, Watch};
 pub use process::{Process, ProcessEnd, Spec};
 pub use ward::{Ward, Word};

@@ -25,7 +25,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlag
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::assignment::Assignment;
-use crate::frame::{FRAME_BYTES, FromChild, Say as _, ToChild};
+use crate::frame::{FRAME_BYTES, FromChild, Offer, Say as _, ToChild};
 
 /// What the thread that beats is called.
 pub const BEAT_THREAD: &str = "raytree-beat";
@@ -54,6 +54,22 @@ pub enum Heard {
     },
     /// The parent has opened a stream.
     Stream(UnixStream),
+    /// The machine is short of memory: of `total` bytes `used` are in use. Heard again and again.
+    Short {
+        /// In bytes.
+        used: u64,
+        /// In bytes.
+        total: u64,
+    },
+    /// It is so no more.
+    Eased,
+    /// This process of its own is to end, as more than `limit` bytes of memory are in use.
+    Sacrifice {
+        /// Which.
+        process: u32,
+        /// In bytes.
+        limit: u64,
+    },
     /// The parent is gone, or has closed the line. The last word.
     Gone,
 }
@@ -120,6 +136,11 @@ impl Link {
     /// This process leaves of its own will, and ends with [`crate::DRAINED`] once what runs there has finished.
     pub fn drains(&self) {
         self.say(&FromChild::Drains);
+    }
+
+    /// Of its own processes it would end this one first, if the machine needs memory.
+    pub fn offers(&self, offer: Offer) {
+        self.say(&FromChild::Offers(offer));
     }
 
     /// Where progress is counted.
@@ -220,6 +241,9 @@ impl<F: FnMut(Heard)> Beats<F> {
             (ToChild::Answer { number }, _) => Heard::Answered { number, at: clock::now() },
             (ToChild::Stop { within }, _) => Heard::Stop { within },
             (ToChild::Stream, Some(end)) => Heard::Stream(end.into()),
+            (ToChild::Short { used, total }, _) => Heard::Short { used, total },
+            (ToChild::Eased, _) => Heard::Eased,
+            (ToChild::Sacrifice { process, limit }, _) => Heard::Sacrifice { process, limit },
             // This process has no descriptor left for it; the parent sees that nobody answers.
             (ToChild::Stream, None) => return,
         };

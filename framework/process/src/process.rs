@@ -147,6 +147,22 @@ impl Process {
         Ok(ours)
     }
 
+    /// Tells it that the machine is short of memory; of `total` bytes `used` are in use. Said again every ten seconds
+    /// at least, for as long as that is so: it believes one word of it for [`SHORT_FOR`](crate::SHORT_FOR).
+    pub fn is_short(&self, used: u64, total: u64) {
+        self.line.tell(self.incarnation, &ToChild::Short { used, total });
+    }
+
+    /// Tells it that there is memory again.
+    pub fn is_eased(&self) {
+        self.line.tell(self.incarnation, &ToChild::Eased);
+    }
+
+    /// Has it end this one of its own processes, since more than `limit` bytes of memory are in use.
+    pub fn sacrifices(&self, process: u32, limit: u64) {
+        self.line.tell(self.incarnation, &ToChild::Sacrifice { process, limit });
+    }
+
     /// `SIGTERM`. Nothing when it has ended.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
@@ -181,10 +197,7 @@ impl Process {
     /// Bytes of memory that are its own (`RssAnon`); none when it has ended.
     #[must_use]
     pub fn memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kib * 1024)
+        crate::memory::memory_of(self.id)
     }
 
     fn signal(&self, signal: Signal) {

@@ -14,7 +14,7 @@ use raytree_engine::membership::{
 use raytree_supervise::clock;
 use raytree_types::{Cause, limits};
 
-use crate::{DRAINED, Event, FromChild, Process, ProcessEnd, SpawnError};
+use crate::{DRAINED, Event, FromChild, Offer, Process, ProcessEnd, SpawnError};
 
 /// A child process of this host, and the judge over it: what is heard of it goes in, what is to be done comes out. It is one
 /// life; [`Word::Down`] is said only when that has surely ended.
@@ -54,6 +54,8 @@ pub enum Word {
     Pauses,
     /// It gets work again.
     GoesOn,
+    /// Of its own processes it would end this one first.
+    Offers(Offer),
     /// It has surely ended, and why. The last word.
     Down(Cause),
 }
@@ -182,6 +184,7 @@ impl Ward {
                 self.drained_by.get_or_insert(clock::now() + within);
                 vec![Word::Pauses]
             }
+            Event::Said(FromChild::Offers(offer)) => vec![Word::Offers(offer)],
             Event::Garbage(what) => {
                 self.condemn(Cause::message(format!("it does not speak as a child does: {what}")))
             }
@@ -307,7 +310,8 @@ impl Ward {
         let why = match (self.verdict.take(), cause) {
             // A line that was cut is what its end looks like from elsewhere.
             (Some(verdict), DeathCause::Exited { status: ExitStatus::Signal(9) }) => {
-                verdict.message
+                let message = format!("{} died: {}", self.called, verdict.message);
+                return Cause { message, ..verdict };
             }
             (_, DeathCause::Exited { status: ExitStatus::Code(DRAINED) })
                 if self.drained_by.is_some() =>
@@ -365,6 +369,19 @@ mod tests {
         ward.heard(Event::Said(FromChild::Drains));
         let last = of(&mut ward, 1).pop();
         assert!(matches!(&last, Some(Word::Down(why)) if why.message.contains("died")), "{last:?}");
+    }
+
+    #[test]
+    fn what_it_was_condemned_for_comes_out_whole() {
+        let judge = Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now())));
+        let mut ward = Ward::new(&"node-1".into(), judge);
+        ward.heard(Event::Said(FromChild::Up { port: 0 }));
+        let verdict = Cause { type_name: "of it".to_owned(), ..Cause::message("too large") };
+        let verdict = Cause { value: Some(Box::new([1, 2])), ..verdict };
+        assert_eq!(ward.condemn(verdict.clone()), [Word::Pauses]);
+        let words = ward.heard(Event::Exited(ProcessEnd::Killed(9)));
+        let message = "node-1 died: too large".to_owned();
+        assert_eq!(words.last(), Some(&Word::Down(Cause { message, ..verdict })));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod inspector;
 mod isolated;
 mod link;
 mod logs;
+mod memory;
 mod node;
 mod object;
 mod runtime;
@@ -34,6 +35,7 @@ pub mod trace;
 mod user;
 mod worker;
 
+pub use memory::{Meter, Reading};
 pub use object::Value;
 pub use object::gather::{GetAll, IntoRef, get_all};
 pub use object::put::{Put, put};

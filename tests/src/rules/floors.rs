@@ -16,6 +16,7 @@ pub const FRAMEWORK: [(&str, u8); 19] = [
     ("raytree-supervise", 2),
     ("raytree-objects", 2),
     ("raytree-process", 2),
+    ("raytree-memory", 2),
     ("raytree-inspector", 2),
     ("raytree-system", 3),
     ("raytree-daemon", 3),
@@ -34,9 +35,11 @@ const LIBRARIES: u8 = 5;
 const TOP: u8 = 6;
 
 /// The only edges within one floor.
-const SAME_FLOOR: [(&str, &str); 9] = [
+const SAME_FLOOR: [(&str, &str); 11] = [
     ("raytree-daemon", "raytree-dashboard"),
     ("raytree-inspector", "raytree-supervise"),
+    ("raytree-memory", "raytree-process"),
+    ("raytree-memory", "raytree-supervise"),
     ("raytree-objects", "raytree-supervise"),
     ("raytree-process", "raytree-supervise"),
     ("raytree", "raytree-macros"),

@@ -36,6 +36,7 @@ fn a_tree_on_a_pipe() {
             "        scores#1",
             "        scores_shard#2",
             "    processes",
+            "    memory_monitor",
             "  inspector",
         ]
     );

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::cluster::Cluster;
 use super::status;
-use crate::{StartError, ports};
+use crate::{StartError, measured, ports};
 
 /// For what the secret is that follows from the token of the cluster.
 const PURPOSE: &str = "dashboard";
@@ -105,6 +105,10 @@ impl Measured for Shown {
 
     fn cluster(&self) -> Option<ClusterStatus> {
         Some(status::of(&self.cluster))
+    }
+
+    fn memory(&self) -> Option<(u64, u64)> {
+        measured::memory()
     }
 }
 

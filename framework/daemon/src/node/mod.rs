@@ -7,6 +7,7 @@
 //! ├─ workers
 //! │  ├─ job-1            (mirror) the process that runs the tasks and actors of a job
 //! │  └─ job-2
+//! ├─ memory_monitor      begins nothing, and ends processes, when there is no memory left
 //! ├─ object_store        memory that all workers of this machine share
 //! ├─ metrics             numbers for Prometheus
 //! └─ inspector           answers those who look from outside
@@ -19,6 +20,7 @@
 mod beats;
 mod dial;
 pub(crate) mod lines;
+mod memory;
 mod station;
 mod uplink;
 mod worker;
@@ -96,6 +98,7 @@ impl Node {
             .child(ChildSpec::actor::<Sessions>(&sessions, || ()))
             .child(ChildSpec::supervisor(&pool, empty))
             .child(ChildSpec::actor::<Uplink>(&uplink, move || station.clone()));
+        let spec = memory::spec(&own, config).into_iter().fold(spec, SupervisorSpec::child);
         let spec = own.store.iter().fold(spec, |spec, store| spec.child(store.spec()));
         let root = Root::start("raytree", spec)
             .map_err(|failure| StartError::Failed(failure.to_string()))?;

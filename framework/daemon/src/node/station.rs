@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::beats::Progress;
 use super::lines::Kept;
+use super::memory::Placed;
 use super::uplink::UplinkMsg;
 use super::worker::{Posted, WorkerMirror, WorkerMsg};
 use crate::place::{self, Secrets};
@@ -82,7 +83,9 @@ pub(crate) struct Station {
     mark: Option<Mark>,
     /// There once the head has said by what it judges.
     lease: Mutex<Option<Lease>>,
-    workers: Mutex<HashMap<Worker, Placed>>,
+    pub(super) workers: Mutex<HashMap<Worker, Placed>>,
+    /// There is too little memory to start anything.
+    pub(super) is_short: AtomicBool,
     /// The last of those that have ended with a status.
     ended: Mutex<VecDeque<(Worker, i32)>>,
     stage: watch::Sender<Stage>,
@@ -113,13 +116,6 @@ impl Store {
         let depot = Arc::clone(&self.depot);
         ChildSpec::actor::<ObjectStore>(&self.addr, move || Arc::clone(&depot))
     }
-}
-
-/// A worker of this node whose process has not surely ended.
-struct Placed {
-    addr: Addr<WorkerMsg>,
-    /// Where it is dialed, once it is up.
-    at: Option<SocketAddr>,
 }
 
 impl Station {
@@ -164,6 +160,7 @@ impl Station {
             mark,
             lease: Mutex::default(),
             workers: Mutex::default(),
+            is_short: AtomicBool::new(false),
             ended: Mutex::default(),
             stage,
         }))
@@ -268,6 +265,7 @@ impl Station {
         let name = label.unwrap_or_else(|| format!("job-{}", worker.job.0));
         let addr = Addr::system::<WorkerMirror>(&name);
         let (tell, over) = watch::channel(false);
+        let placed = Placed::new(addr.clone(), residence.as_deref());
         let posted = Arc::new(Posted {
             station: Arc::clone(self),
             worker: worker.clone(),
@@ -281,7 +279,7 @@ impl Station {
         let spec = ChildSpec::actor::<WorkerMirror>(&addr, move || Arc::clone(&posted))
             .restart(Restart::Temporary)
             .shutdown(Shutdown::Wait);
-        workers.insert(worker, Placed { addr, at: None });
+        workers.insert(worker, placed);
         // A mirror that is not started says so as it is dropped, which takes this lock.
         drop(workers);
         // Refused only when the node ends.

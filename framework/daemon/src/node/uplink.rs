@@ -196,7 +196,8 @@ impl Uplink {
                 self.station.lease(ChildInput::Joined { ticket, answer: answer.into() });
             }
             SessionEvent::Said(ToNode::Start { worker, grant, runtime, template, residence }) => {
-                if self.station.end_by().is_none() && self.station.may_work() {
+                let has_room = self.station.may_work() && !self.station.is_short();
+                if self.station.end_by().is_none() && has_room {
                     self.station.start(worker, grant, runtime, (*template, residence));
                 } else {
                     self.say(&FromNode::Declined { worker });

@@ -18,10 +18,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use raytree_engine::jobs::TOLD_TO_END;
 use raytree_engine::membership::{Judge, Settings};
+use raytree_engine::memory::Reading;
+use raytree_memory::cause_of;
 use raytree_process::cluster::{Posting, Residence, Template, Worker};
 use raytree_process::{Event, Process, SpawnError, Spec, Ward, Word};
 use raytree_supervise::{Actor, Context, Failure, clock};
-use raytree_types::{Cause, Incarnation, Resources, limits};
+use raytree_types::{Cause, Error, Incarnation, Resources, limits};
 use tokio::sync::watch;
 
 use super::station::Station;
@@ -46,6 +48,19 @@ pub(crate) enum WorkerMsg {
     },
     /// Timer: is it still there?
     Look,
+    /// The node is short of memory.
+    Short(Reading),
+    /// It is so no more.
+    Eased,
+    /// This one of its own processes is to end, for that limit in bytes.
+    Sacrifice {
+        /// Which.
+        process: u32,
+        /// In bytes.
+        limit: u64,
+    },
+    /// The node is short of memory: the whole worker has to go.
+    Sacrificed(Box<Error>),
 }
 
 /// What a mirror is made of.
@@ -130,6 +145,7 @@ impl Actor for WorkerMirror {
                 if let Ok(process) = &*begun {
                     let door = &self.posted.station.sight.door;
                     ctx.addr().probe().leads_to(door.feed(process.id()));
+                    self.posted.station.runs_as(&self.posted.worker, process.id());
                 }
                 self.begun(*begun)
             }
@@ -143,10 +159,20 @@ impl Actor for WorkerMirror {
             }
             WorkerMsg::Stop { at_once } => self.stop(at_once),
             WorkerMsg::Look => self.look(ctx),
+            // Before there is a process nobody has memory.
+            WorkerMsg::Sacrificed(error) => {
+                let ward = self.ward.as_mut();
+                ward.map(|ward| ward.condemn(cause_of(&error))).unwrap_or_default()
+            }
+            about => {
+                self.tell(&about);
+                Vec::new()
+            }
         };
         for word in words {
             match word {
                 Word::Listens(port) => self.listens(port),
+                Word::Offers(offer) => self.posted.station.offers(&self.posted.worker, offer),
                 Word::Down(cause) => {
                     let was_told = self.end_by.is_some();
                     let failure = self.gone(cause);
@@ -246,6 +272,17 @@ impl WorkerMirror {
             beat_every: limits::BEAT_EVERY,
             capture,
         })
+    }
+
+    /// What the process is told about memory.
+    fn tell(&self, what: &WorkerMsg) {
+        let Some(process) = self.ward.as_ref().and_then(Ward::process) else { return };
+        match *what {
+            WorkerMsg::Short(Reading { used, total }) => process.is_short(used, total),
+            WorkerMsg::Eased => process.is_eased(),
+            WorkerMsg::Sacrifice { process: own, limit } => process.sacrifices(own, limit),
+            _ => {}
+        }
     }
 
     fn begun(&mut self, begun: Result<Process, SpawnError>) -> Vec<Word> {

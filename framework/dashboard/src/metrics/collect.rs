@@ -39,6 +39,13 @@ impl Samples {
         self.put(&table::DROPPED, Vec::new(), dropped as f64);
     }
 
+    /// Of its machine: what is in use, and all there is.
+    pub(crate) fn memory(&mut self, (used, total): (u64, u64)) {
+        for (state, bytes) in [("used", used), ("total", total)] {
+            self.put(&table::NODE_MEMORY, vec![state.to_owned()], bytes as f64);
+        }
+    }
+
     /// Processes and actors of a tree, or of several.
     pub(crate) fn trees(&mut self, rows: &[TreeRow], tally: &mut Tally) {
         let homes = homes(rows);

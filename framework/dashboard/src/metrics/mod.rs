@@ -48,6 +48,11 @@ pub trait Measured: Send + Sync + 'static {
 
     /// How its cluster is, where it is the head of one: then what its nodes say themselves is left out.
     fn cluster(&self) -> Option<ClusterStatus>;
+
+    /// How much of its machine's memory is in use, and how much there is, in bytes; none where nobody says.
+    fn memory(&self) -> Option<(u64, u64)> {
+        None
+    }
 }
 
 struct Desk {
@@ -111,6 +116,9 @@ impl Desk {
         };
         let mut samples = Samples::default();
         samples.own(dropped);
+        if let Some(memory) = self.measured.memory() {
+            samples.memory(memory);
+        }
         samples.trees(&rows, &mut self.tally.lock());
         if let Some(status) = &cluster {
             samples.cluster(status);

@@ -60,6 +60,13 @@ pub(crate) static SILENT: Metric = gauge(
     "How old what is known of a process is, in seconds; 0 when it has answered",
 );
 
+pub(crate) static NODE_MEMORY: Metric = gauge(
+    "node_memory_bytes",
+    &["state"],
+    "Memory of the machine, or of the control group that bounds it, in bytes: used (what cannot be had without taking it from \
+     somebody) or total",
+);
+
 pub(crate) static STORE_BYTES: Metric = gauge(
     "object_store_bytes",
     &["process", "state"],
@@ -166,13 +173,14 @@ pub(crate) static DETACHED_RESTARTS: Metric = gauge(
 );
 
 /// All of them, and who exports them: every process, or the head alone.
-pub(crate) static TABLE: [(&Metric, bool); 33] = [
+pub(crate) static TABLE: [(&Metric, bool); 34] = [
     (&BUILD_INFO, true),
     (&CPU, true),
     (&MEMORY, true),
     (&THREADS, true),
     (&UPTIME, true),
     (&SILENT, true),
+    (&NODE_MEMORY, true),
     (&STORE_BYTES, true),
     (&STORE_OBJECTS, true),
     (&STORE_CLIENTS, true),

@@ -119,6 +119,7 @@ fn exported() -> String {
 fn samples() -> Vec<Sample> {
     let mut samples = Samples::default();
     samples.own(12);
+    samples.memory((750, 1000));
     samples.trees(&rows(), &mut Tally::default());
     samples.cluster(&status());
     let count =

@@ -9,6 +9,7 @@ mod failures;
 mod hardship;
 mod isolated_actors;
 mod macros;
+mod memory;
 mod nodes;
 mod objects;
 mod placement;

@@ -17,9 +17,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raytree_engine::membership::Member;
+use raytree_engine::memory::Reading;
+use raytree_memory::cause_of;
 use raytree_process::{Event, Process, SpawnError, Spec, Ward, Word};
 use raytree_supervise::{Actor, Context, Failure};
-use raytree_types::{Cause, ProcessIncarnation, RuntimeId, limits};
+use raytree_types::{Cause, Error, ProcessIncarnation, RuntimeId, limits};
 use tokio::sync::watch;
 
 use super::node::{Details, Node, incarnation};
@@ -39,6 +41,19 @@ pub(crate) enum NodeMsg {
     HungUp(ProcessIncarnation, Box<Cause>),
     /// Timer: is it still there?
     Look,
+    /// Its machine is short of memory.
+    Short(Reading),
+    /// It is so no more.
+    Eased,
+    /// This one of its own processes is to end, for that limit in bytes.
+    Sacrifice {
+        /// Which.
+        process: u32,
+        /// In bytes.
+        limit: u64,
+    },
+    /// Its machine is short of memory: the whole node has to go.
+    Sacrificed(Box<Error>),
 }
 
 // A message is under 1 KiB or it is a reference.
@@ -97,6 +112,11 @@ impl Actor for NodeMirror {
                 ctx.addr().probe().remark(self.link.as_deref().and_then(drain::remark));
                 self.ward.look()
             }
+            NodeMsg::Sacrificed(error) => self.ward.condemn(cause_of(&error)),
+            about => {
+                self.tell(&about);
+                Vec::new()
+            }
         };
         words.into_iter().try_for_each(|word| self.carry_out(ctx, word))
     }
@@ -132,6 +152,17 @@ impl NodeMirror {
         tokio::time::timeout(within, over).await.is_ok()
     }
 
+    /// What the process is told about memory.
+    fn tell(&self, what: &NodeMsg) {
+        let Some(process) = self.ward.process() else { return };
+        match *what {
+            NodeMsg::Short(Reading { used, total }) => process.is_short(used, total),
+            NodeMsg::Eased => process.is_eased(),
+            NodeMsg::Sacrifice { process: own, limit } => process.sacrifices(own, limit),
+            _ => {}
+        }
+    }
+
     fn carry_out(&mut self, ctx: &Context<NodeMsg>, word: Word) -> Result<(), Failure> {
         match word {
             Word::Ready => self.connect(ctx),
@@ -147,6 +178,7 @@ impl NodeMirror {
                 self.gone(&cause);
                 return Err(Failure::of(cause));
             }
+            Word::Offers(offer) => self.node.below.says(offer),
             // It talks to its program alone.
             Word::Listens(_) => {}
         }

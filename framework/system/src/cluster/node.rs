@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_engine::membership::{Judge, Name, Settings};
+use raytree_memory::Below;
 use raytree_supervise::{Addr, clock};
 use raytree_types::{ProcessIncarnation, Resources};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,10 @@ pub(crate) struct Node {
     pub(crate) details: Details,
     pub(crate) name: Name,
     pub(crate) judge: Arc<Mutex<Judge>>,
+    /// What its process says of isolated ones below it.
+    pub(crate) below: Below,
+    /// When that began.
+    since: Mutex<Duration>,
     /// Whether the process of the newest life has ended.
     over: Mutex<watch::Receiver<bool>>,
     /// Who waits until it is up for the first time.
@@ -65,6 +70,8 @@ impl Node {
             details,
             name: name.into(),
             judge: Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now()))),
+            below: Below::default(),
+            since: Mutex::default(),
             over: Mutex::new(over),
             first: Mutex::new(Some(first)),
         })
@@ -77,8 +84,15 @@ impl Node {
     /// A new process: the one who says when it has ended.
     pub(crate) fn begins(&self) -> (watch::Sender<bool>, watch::Receiver<bool>) {
         let (say, over) = watch::channel(false);
+        self.below.forget();
+        *self.since.lock() = clock::now();
         *self.over.lock() = over.clone();
         (say, over)
+    }
+
+    /// For how long its process has been there.
+    pub(crate) fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(*self.since.lock())
     }
 
     /// Waits until the process of the life before has surely ended.

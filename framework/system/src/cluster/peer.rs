@@ -125,7 +125,7 @@ impl Peer {
     }
 
     /// Its process, where this one has started it and does not know of its end.
-    pub(super) fn process(&self) -> Option<u32> {
+    pub(crate) fn process(&self) -> Option<u32> {
         Some(self.process.load(Ordering::Relaxed)).filter(|process| *process > 0)
     }
 

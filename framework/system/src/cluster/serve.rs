@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use raytree_process::cluster::Posting;
-use raytree_process::{Assignment, ENDED, Heard, Link as Line};
+use raytree_process::{Assignment, ENDED, EndsFirst, Heard, Link as Line};
 use raytree_types::inspect::THE_PROGRAM;
 use raytree_types::{Resources, Result, limits};
 use raytree_wire::Listener;
@@ -50,6 +50,7 @@ pub(crate) fn serve(
     let own: Arc<OnceLock<(Line, Runtime)>> = Arc::default();
     let known = Arc::clone(&own);
     let served = service.clone();
+    is_ended_first(&service);
     let callers: Arc<Callers> = Arc::default();
     let called = Arc::clone(&callers);
     let connected = assignment.connect(move |heard| match heard {
@@ -75,6 +76,11 @@ pub(crate) fn serve(
             stop(known.get(), &served, &called);
         }
         Heard::Gone => exit(ORPHANED),
+        Heard::Short { .. } | Heard::Eased | Heard::Sacrifice { .. } => {
+            if let Some((_, runtime)) = known.get() {
+                runtime.shared().memory.hears(&heard);
+            }
+        }
         Heard::Sent { .. } | Heard::Answered { .. } => {}
     });
     let up = connected.map_err(|error| error.to_string()).and_then(|line| {
@@ -84,6 +90,7 @@ pub(crate) fn serve(
             Service::Worker(posting) => Some(listen(posting, &line, &runtime, &callers)?),
             Service::Own | Service::Node(_) => None,
         };
+        runtime.shared().memory.is_on(&line);
         own.set((line.clone(), runtime)).map_err(|_| "it is served already".to_owned())?;
         line.up_at(listener.as_ref().map_or(0, |listener| listener.local_addr().port()));
         Ok(listener)
@@ -98,6 +105,16 @@ pub(crate) fn serve(
             exit(FAILED)
         }
     }
+}
+
+/// Where there is no memory left at all, the operating system is to end this one before whoever has started it.
+fn is_ended_first(service: &Service) {
+    let first = match service {
+        Service::Own => EndsFirst::Isolated,
+        Service::Worker(posting) if posting.residence.is_some() => EndsFirst::Isolated,
+        Service::Worker(_) | Service::Node(_) => EndsFirst::Shared,
+    };
+    first.take();
 }
 
 /// A worker listens for its driver. One that is a resident begins that first, and listens for whoever calls it.

@@ -149,8 +149,9 @@ impl Head {
                 self.dial(ctx, worker, address);
             }
             ToDriver::Down { worker, cause, again } => {
-                tracing::warn!("{cause}");
-                ctx.addr().probe().warn(cause.to_string());
+                let what = self.driver.said_of(&worker, &cause);
+                tracing::warn!("{what}");
+                ctx.addr().probe().warn(what);
                 match self.driver.is_down(&worker, cause, again) {
                     Some(true) => self.driver.settle(&worker),
                     // Its last answers may not have been read; the end of its stream follows.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use raytree_memory::out_of_memory;
 use raytree_process::cluster::Worker;
 use raytree_types::{Cause, Resources};
 
@@ -13,6 +14,7 @@ use super::Driver;
 use crate::cluster::drain;
 use crate::cluster::peer::Peer;
 use crate::link::Link;
+use crate::memory::lost;
 
 /// See the [module documentation](self).
 #[derive(Default)]
@@ -102,6 +104,16 @@ impl Driver {
         seat.is_read = true;
         seat.peer.pauses();
         Some(seat.down.is_some())
+    }
+
+    /// What is said of the end of a worker: where it was ended for memory, also what is lost with it.
+    pub(super) fn said_of(&self, worker: &Worker, cause: &Cause) -> String {
+        let runtime = self.runtime.upgrade().filter(|_| out_of_memory(cause).is_some());
+        let things = runtime.map(|runtime| lost::with(&runtime, &worker.to_string()));
+        match things.unwrap_or_default() {
+            none if none.is_empty() => cause.to_string(),
+            things => format!("{cause}; lost with it: {}", things.join(", ")),
+        }
     }
 
     /// A worker has surely ended. True when all that it said was read.

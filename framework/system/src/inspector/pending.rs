@@ -48,6 +48,11 @@ pub(super) fn short_of(runtime: &Shared, wants: &Resources) -> Vec<StoryStep> {
         goes_on: true,
         place: None,
     };
+    if let Some(reading) = runtime.memory.short() {
+        // Whatever is free meanwhile.
+        let what = format!("the node is short of it, and begins nothing new: {reading}");
+        return vec![step("memory", what)];
+    }
     if let Some(why) = hopeless::why(runtime, wants) {
         return vec![step("resources", format!("no node has {wants}: {why}"))];
     }

@@ -125,6 +125,7 @@ fn a_fresh_tree_is_read_through_the_socket() {
             "2 worker running",
             "3 actor_host running",
             "2 processes running",
+            "2 memory_monitor running",
             "1 inspector running",
         ]
     );

@@ -26,7 +26,7 @@ impl Own {
     /// # Errors
     /// The end of that life: nothing of it runs anywhere.
     pub(crate) async fn begin(
-        cell: &Cell,
+        cell: &Arc<Cell>,
         life: Incarnation,
         part: Part,
     ) -> Result<Self, ExitKind> {
@@ -60,19 +60,23 @@ impl Own {
 
 fn start(
     runtime: &Shared,
-    cell: &Cell,
+    cell: &Arc<Cell>,
     (incarnation, part): (Incarnation, Part),
 ) -> Result<Child, Cause> {
     // There is one where this is called.
     let isolation = cell.options.isolation().cloned().unwrap_or_default();
     let cpus = cell.options.demand().running.thousandths(CPU).div_ceil(1000);
     let threads = usize::try_from(cpus).unwrap_or(usize::MAX);
+    let called = Arc::downgrade(cell);
     let wanted = Wanted {
         isolation: &isolation,
         name: cell.probe.name(),
         incarnation,
         threads: threads.clamp(THREADS, limits::USER_THREADS_MAX),
         part: Some(part),
+        // In a node that is not known: whoever has it there decides on its lives.
+        is_retriable: cell.options.restarts_max() > incarnation.restart,
+        is_idle: Box::new(move || called.upgrade().is_none_or(|cell| cell.open.is_empty())),
     };
     Child::start(runtime, wanted)
 }
@@ -96,7 +100,7 @@ async fn minds(mut process: Judge, (link, mut cut): Linked, user: Handle) {
 }
 
 fn died(cause: &Cause) -> Cause {
-    Cause::message(format!("its process died: {}", cause.message))
+    Cause { message: format!("its process died: {}", cause.message), ..cause.clone() }
 }
 
 /// No other life would begin either.

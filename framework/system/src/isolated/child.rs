@@ -15,6 +15,7 @@ use super::keeper;
 use super::mirror::{Ended, Mirror, MirrorMsg, Order};
 use crate::cluster::serve;
 use crate::link::Link;
+use crate::memory::book::IsIdle;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 
@@ -40,6 +41,10 @@ pub(super) struct Wanted<'a> {
     pub(super) threads: usize,
     /// A life that is not over before the process is.
     pub(super) part: Option<Part>,
+    /// What it does may be done again.
+    pub(super) is_retriable: bool,
+    /// Whether nothing runs in it that anybody waits for.
+    pub(super) is_idle: IsIdle,
 }
 
 /// Dropped, it ends the process at once.
@@ -71,6 +76,9 @@ impl Child {
             end,
             heard: AtomicU64::new(0),
             part: Mutex::new(wanted.part),
+            memory: Arc::clone(&runtime.memory),
+            is_retriable: wanted.is_retriable,
+            is_idle: Mutex::new(Some(wanted.is_idle)),
         });
         let addr = Addr::system::<Mirror>(wanted.name);
         let spec = ChildSpec::actor::<Mirror>(&addr, move || Arc::clone(&order));

@@ -18,16 +18,19 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_inspector::Door;
+use raytree_memory::cause_of;
 use raytree_process::{Event, FromChild, Keeper, Process, ProcessEnd, SpawnError, Spec};
 use raytree_supervise::{Actor, Context, Failure, Part, clock};
 use raytree_types::{Cause, Error, limits};
 use tokio::sync::{oneshot, watch};
 
 use crate::cluster::serve;
+use crate::memory::Memory;
+use crate::memory::book::{Entry, IsIdle};
 
 /// What a mirror can be told.
 #[derive(strum::IntoStaticStr)]
-pub(super) enum MirrorMsg {
+pub(crate) enum MirrorMsg {
     /// The operating system has the process, or would not have it.
     Begun(Box<Result<Process, SpawnError>>),
     /// The process was heard.
@@ -38,6 +41,8 @@ pub(super) enum MirrorMsg {
     Finished,
     /// What it was for is given up, or has no answer from it: the process has to go.
     GivenUp(&'static str),
+    /// Its machine is short of memory: the process has to go.
+    Sacrificed(Box<Error>),
 }
 
 // A message is under 1 KiB or it is a reference.
@@ -58,6 +63,11 @@ pub(super) struct Order {
     pub(super) heard: AtomicU64,
     /// Of a life that is not over before the process is (MR-3).
     pub(super) part: Mutex<Option<Part>>,
+    /// Which process it is is known there.
+    pub(super) memory: Arc<Memory>,
+    pub(super) is_retriable: bool,
+    /// Once.
+    pub(super) is_idle: Mutex<Option<IsIdle>>,
 }
 
 /// How a process ended, or why there was none.
@@ -74,7 +84,7 @@ pub(super) struct Mirror {
     order: Arc<Order>,
     process: Option<Process>,
     /// Why it is being ended, when the reason is not its own.
-    verdict: Option<String>,
+    verdict: Option<Cause>,
     /// When it was asked for.
     begun: Duration,
     /// When its patience with a process that is to end is over.
@@ -132,6 +142,7 @@ impl Actor for Mirror {
             MirrorMsg::Look => self.look(ctx),
             MirrorMsg::Finished => self.dismiss(),
             MirrorMsg::GivenUp(why) => self.condemn(why.to_owned()),
+            MirrorMsg::Sacrificed(error) => self.convict(cause_of(&error)),
         }
         Ok(())
     }
@@ -143,6 +154,7 @@ impl Mirror {
             Ok(process) => {
                 ctx.addr().probe().note(format!("process {}", process.id()));
                 ctx.addr().probe().leads_to(self.order.seen.feed(process.id()));
+                self.is_known(ctx, process.id());
                 self.process = Some(process);
                 if self.verdict.is_some() {
                     self.kill();
@@ -237,14 +249,38 @@ impl Mirror {
     fn dismiss(&mut self) {
         self.end_by = Some(clock::now() + limits::ISOLATED_END_WITHIN);
         if let Some(process) = &self.process {
+            self.order.memory.processes.is_done(process.id());
             process.stop(limits::ISOLATED_END_WITHIN);
         }
     }
 
     /// It has to end now.
     fn condemn(&mut self, verdict: String) {
+        self.convict(Cause::message(verdict));
+    }
+
+    fn convict(&mut self, verdict: Cause) {
         self.verdict.get_or_insert(verdict);
         self.kill();
+    }
+
+    /// The watch over the memory knows of it from now on, until it has ended.
+    fn is_known(&self, ctx: &Context<MirrorMsg>, process: u32) {
+        let Some(is_idle) = self.order.is_idle.lock().take() else { return };
+        let entry = Entry {
+            name: self.order.spec.name.clone(),
+            mirror: ctx.addr().clone(),
+            is_retriable: self.order.is_retriable,
+            is_idle,
+            since: clock::now(),
+        };
+        self.order.memory.processes.begins(process, entry);
+    }
+
+    fn is_forgotten(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.order.memory.processes.ends(process.id());
+        }
     }
 
     fn kill(&self) {
@@ -254,7 +290,7 @@ impl Mirror {
     }
 
     fn ended(&mut self, ctx: &Context<MirrorMsg>, end: ProcessEnd) {
-        self.process = None;
+        self.is_forgotten();
         let verdict = self.verdict.take();
         let said = match end {
             ProcessEnd::Exited(serve::FAILED) => {
@@ -262,7 +298,7 @@ impl Mirror {
             }
             end => end.to_string(),
         };
-        self.tell(Ended::Lost(Cause::message(verdict.unwrap_or_else(|| said.clone()))));
+        self.tell(Ended::Lost(verdict.unwrap_or_else(|| Cause::message(said.clone()))));
         ctx.stop(&said);
     }
 
@@ -288,6 +324,7 @@ fn milliseconds(time: Duration) -> u64 {
 impl Drop for Mirror {
     fn drop(&mut self) {
         // The handle kills the process; whoever waits is told, unless he was.
+        self.is_forgotten();
         self.order.door.lock().take();
         self.tell(Ended::Lost(Cause::message("what stood for it in the tree has ended")));
     }

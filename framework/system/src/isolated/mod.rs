@@ -64,6 +64,8 @@ pub(crate) fn settle_logs() {
 #[derive(Clone)]
 pub(crate) struct Isolated {
     pub(crate) isolation: Arc<Isolation>,
+    /// It may be run again when its process ends.
+    pub(crate) is_retriable: bool,
     /// How the task is called in messages.
     pub(crate) name: String,
     pub(crate) info: &'static Info,
@@ -103,6 +105,9 @@ impl Isolated {
                 incarnation: Incarnation::default(),
                 threads: THREADS,
                 part: None,
+                is_retriable: self.is_retriable,
+                // It does nothing else, and is told when that is done.
+                is_idle: Box::new(|| false),
             };
             Child::start(&runtime, wanted).map_err(|cause| Failure::Lost(Box::new(cause)))?
         };

@@ -1,5 +1,6 @@
 //! What became of questions.
 
+use raytree_memory::cause_of;
 use raytree_types::{Cause, Error};
 
 use crate::object::part::Part;
@@ -29,6 +30,10 @@ impl Answer {
             Self::Value(part) => Ok(part),
             Self::Failed(Error::TaskFailed { cause, .. }) => Err(Failure::User(cause)),
             Self::Failed(Error::WorkerDied { cause, .. }) => Err(Failure::Lost(cause)),
+            // Ended for memory: as for any other end of a process, it may be run again.
+            Self::Failed(error @ Error::OutOfMemory { .. }) => {
+                Err(Failure::Lost(Box::new(cause_of(&error))))
+            }
             Self::Failed(other) => Err(other.into()),
             Self::Lost(cause) => Err(Failure::Lost(Box::new(cause))),
         }

@@ -5,6 +5,7 @@
 //!
 //! Invariants:
 //! - **NL-1 (no-idle-cpu):** when somebody waits in the books, the purse is empty or is about to be poured into them.
+//!   So it is while they grant nothing.
 //! - **NL-2 (debts-first):** a task that takes back the CPU it lent may overdraw the purse; whatever is given next pays
 //!   that first.
 
@@ -31,7 +32,7 @@ pub(crate) struct Ledger {
     purse: AtomicI64,
     /// CPU that waiting tasks have lent.
     lent: AtomicI64,
-    /// Somebody waits in the books.
+    /// Somebody waits in the books, or nothing is granted.
     lines: AtomicBool,
     /// Odd while the books are worked on: the purse is empty then, whoever waits.
     epoch: AtomicU64,
@@ -129,6 +130,16 @@ impl Ledger {
         self.with(|books| books.failed(demand));
     }
 
+    /// Grants nothing until it goes on (PL-4): all free CPUs lie in the books meanwhile. Whoever lets it go on looks then who may start.
+    pub(crate) fn pause(&self, is_paused: bool) {
+        self.with(|books| books.pause(is_paused));
+    }
+
+    /// One that waits may start although it is paused.
+    pub(crate) fn let_one_through(&self) {
+        self.with(Placement::let_one_through);
+    }
+
     pub(crate) fn withdraw(&self, who: Claimant) -> bool {
         self.with(|books| books.withdraw(who))
     }
@@ -163,7 +174,7 @@ impl Ledger {
         books.pour_cpu(free.unsigned_abs());
         books.set_lent(self.lent.load(Ordering::SeqCst).max(0).unsigned_abs());
         let result = work(&mut books);
-        if books.waiting() == 0 {
+        if books.waiting() == 0 && !books.is_paused() {
             self.lines.store(false, Ordering::SeqCst);
             self.purse.fetch_add(signed(books.drain_cpu()), Ordering::SeqCst);
         }

@@ -24,6 +24,7 @@ use crate::cluster::peers::Peers;
 use crate::gcs::table::ActorTable;
 use crate::link::OpenLinks;
 use crate::logs::{self, Logs};
+use crate::memory::By;
 use crate::node::ledger::Ledger;
 use crate::stores::Stores;
 use crate::task::table::TaskTable;
@@ -44,6 +45,8 @@ pub(super) struct Boot {
     pub(super) again: Vec<OsString>,
     pub(super) door: Door,
     pub(super) logs: Option<logs::Plan>,
+    /// By what memory is measured.
+    pub(super) by: By,
 }
 
 impl Boot {
@@ -54,10 +57,12 @@ impl Boot {
         for _ in 0..nodes {
             self.is_to_be.all.add(&self.is_to_be.resources);
         }
+        let (is_node, by) = (self.is_node, self.by.clone());
         let (placed, wants, mut is_to_be) =
             (self.placed.take(), self.wants.take(), self.is_to_be.clone());
         let (all_up, wait) = sync_channel(1);
         let shared = self.shared(is_alone, all_up)?;
+        watches(&shared, placed.as_ref(), (is_node, by));
         is_to_be.store = store(&shared, &is_to_be, nodes)?;
         let is_ready = dial(&shared, placed.as_ref())?;
         let (first, there) = sync_channel(nodes);
@@ -108,6 +113,7 @@ impl Boot {
             births: Arc::default(),
             links: OpenLinks::default(),
             stores: Stores::default(),
+            memory: Arc::default(),
             program: OnceLock::new(),
             parent: OnceLock::new(),
             compute: Arc::default(),
@@ -145,6 +151,15 @@ fn store(shared: &Shared, is: &Details, nodes: usize) -> Result<Option<String>> 
         shared.stores.open(&is.store_terms, "object_store")?;
     }
     Ok(shared.stores.depot().map(|(depot, _)| depot.door().to_owned()))
+}
+
+/// Who decides about memory: this process, where it has the tasks or the nodes; else whoever has started it.
+fn watches(shared: &Shared, placed: Option<&(Where, Config)>, (is_node, by): (bool, By)) {
+    match placed {
+        Some((Where::Here | Where::Own(_), config)) => shared.memory.decides(config, by),
+        None if is_node => shared.memory.obeys(),
+        _ => {}
+    }
 }
 
 /// What the runtimes of workers are told.
@@ -193,6 +208,7 @@ fn make_nodes(
     };
     let nodes: Vec<_> = (1..=count).map(node).collect();
     if count > 0 {
+        shared.memory.has_nodes(nodes.clone());
         shared.peers.are(nodes.iter().map(|node| Arc::clone(&node.peer)).collect());
     }
     nodes

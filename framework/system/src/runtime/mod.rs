@@ -38,6 +38,7 @@ use crate::gcs::directory::DirectoryMsg;
 use crate::gcs::table::{ActorTable, Ending, Held};
 use crate::link::{Births, Link, OpenLinks};
 use crate::logs::Logs;
+use crate::memory::Memory;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::stores::Stores;
@@ -99,6 +100,7 @@ pub(crate) struct Shared {
     pub(crate) births: Arc<Births>,
     pub(crate) links: OpenLinks,
     pub(crate) stores: Stores,
+    pub(crate) memory: Arc<Memory>,
     /// To the process that started this one for one task or one actor.
     pub(crate) parent: OnceLock<Arc<Link>>,
     pub(crate) compute: Arc<Compute>,

@@ -4,6 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use raytree_inspector::Door;
@@ -18,6 +19,7 @@ use super::place::place as place_of;
 use crate::cluster::node::Details;
 use crate::cluster::role::{self, Part};
 use crate::logs;
+use crate::memory::{By, Meter};
 use crate::stores::StoreTerms;
 use crate::task::registry;
 
@@ -40,6 +42,8 @@ pub struct Init {
     node: Option<Details>,
     /// The door of the store of the node of a process of somebody's own.
     store: Option<String>,
+    /// By what memory is measured.
+    by: By,
     /// What this process is called by the one that has started it, and has said all that is to be said.
     part: Option<String>,
 }
@@ -161,6 +165,13 @@ impl Init {
         self
     }
 
+    /// By what the watch over the memory measures, for a test that has no memory to waste. Default: the machine.
+    #[doc(hidden)]
+    pub fn meter(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.by = By(meter);
+        self
+    }
+
     /// Starts the runtime. It becomes the process default if there is none.
     ///
     /// In a process that was started as a node ([`Init::nodes`]), for one task
@@ -257,6 +268,7 @@ impl Init {
             again,
             door,
             logs,
+            by: self.by,
         }
         .run()
     }

@@ -3,6 +3,7 @@
 use std::any::type_name;
 use std::error::Error as StdError;
 
+use raytree_memory::out_of_memory;
 use raytree_types::{Cause, Error};
 use serde::Serialize;
 
@@ -31,7 +32,9 @@ impl Failure {
                 }
                 error => error,
             },
-            Self::Lost(cause) => Error::WorkerDied { task: task.to_owned(), cause },
+            // With all sizes, where its process was ended for memory.
+            Self::Lost(cause) => out_of_memory(&cause)
+                .unwrap_or_else(|| Error::WorkerDied { task: task.to_owned(), cause }),
         }
     }
 

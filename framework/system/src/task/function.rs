@@ -89,6 +89,7 @@ impl<A: Args, R: Value> Task<A, R> {
                 let out = ObjectCell::pending(self.name(), life);
                 let isolation = self.plan.isolation.clone().map(|isolation| Isolated {
                     isolation,
+                    is_retriable: self.plan.is_retriable,
                     name: self.plan.name.clone(),
                     info: self.definition.info,
                     codec: self.plan.codec,

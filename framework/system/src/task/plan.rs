@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) window: usize,
     /// Another process has submitted it.
     pub(crate) is_served: bool,
+    /// It may be run again when its process ends, here or by whoever has submitted it.
+    pub(crate) is_retriable: bool,
     /// It runs in a process of its own.
     pub(crate) isolation: Option<Arc<Isolation>>,
     options: TaskOptions,
@@ -56,6 +58,7 @@ impl Plan {
             queue_limit: options.queue_limit(),
             window: options.stream_window(),
             is_served: false,
+            is_retriable: options.retries_max() > 0,
             isolation: options.isolation().cloned().map(Arc::new),
             bad: options.check().err(),
             options: options.clone(),
@@ -64,9 +67,10 @@ impl Plan {
 
     /// How it runs for another process, which tries again by itself.
     pub(crate) fn served(info: &Info, options: TaskOptions) -> Self {
+        let is_retriable = options.retries_max() > 0;
         let own = Self::new(info, &options.retries(0).retry_errors(0));
         // It has waited in the line of whoever submitted it.
-        Self { is_served: true, queue_limit: None, ..own }
+        Self { is_served: true, is_retriable, queue_limit: None, ..own }
     }
 
     pub(crate) fn options(&self) -> &TaskOptions {

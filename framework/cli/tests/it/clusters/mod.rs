@@ -15,6 +15,7 @@ mod kills;
 mod links;
 mod lists;
 mod logs;
+mod memory;
 mod panics;
 mod stored;
 mod storms;

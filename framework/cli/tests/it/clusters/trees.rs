@@ -54,6 +54,7 @@ fn a_head_shows_its_nodes_their_workers_and_its_drivers_as_one_tree() {
         "  worker",
         "    actor_host",
         "  processes",
+        "  memory_relay",
         "inspector",
         "cluster",
         "  dialer",
@@ -63,8 +64,10 @@ fn a_head_shows_its_nodes_their_workers_and_its_drivers_as_one_tree() {
             [node, "  sessions", "  workers"].map(str::to_owned).to_vec();
         expected.push(format!("    {job}"));
         expected.extend(worker.map(|name| format!("      {name}")));
-        expected
-            .extend(["  uplink", "  object_store", "  inspector", "  metrics"].map(str::to_owned));
+        expected.extend(
+            ["  uplink", "  memory_monitor", "  object_store", "  inspector", "  metrics"]
+                .map(str::to_owned),
+        );
         assert_eq!(below(&cluster, &format!("node_pool/{node}")), expected);
     }
     // Which processes they are is said where each begins.

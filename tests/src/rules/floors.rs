@@ -5,7 +5,7 @@ use crate::rules::manifest::{self, Dependency, Manifest};
 use crate::tree::Tree;
 
 /// The floor of each crate of the framework.
-pub const FRAMEWORK: [(&str, u8); 19] = [
+pub const FRAMEWORK: [(&str, u8); 20] = [
     ("raytree-types", 0),
     ("raytree-arrow", 1),
     ("raytree-config", 1),

@@ -50,9 +50,6 @@ pub enum NotStored {
     /// It has no room.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// It has no room now, and this thread may not wait until it has.
-    #[error("the store has no room now")]
-    NoneNow,
     /// There is no store any more, or it does not answer.
     #[error("the store is gone, or does not answer")]
     Gone,

@@ -38,7 +38,7 @@ mod stored;
 pub use depot::{Depot, OpenError, SpillTerms};
 pub use error::{JoinError, Lost, NotStored};
 pub use object_store::{ObjectStore, ObjectStoreMsg};
-pub use patience::impatient;
+pub use patience::{impatient, is_impatient};
 pub use raytree_store::spill::Rules as SpillRules;
 pub use raytree_store::{Location, Refused, Unreadable, Used};
 pub use session::{Session, Traffic};

@@ -20,7 +20,7 @@ pub(crate) struct Outbox {
 
 #[derive(Default)]
 struct Inner {
-    leases: Vec<(u64, Terms)>,
+    leases: Vec<(u64, Terms, bool)>,
     finds: Vec<(u64, Location)>,
     holds: Vec<Hold>,
     /// Something was written, which the client knows.
@@ -40,8 +40,8 @@ impl Outbox {
         self.with(|inner| inner.is_written = true);
     }
 
-    pub(crate) fn lease(&self, number: u64, terms: Terms) {
-        self.with(|inner| inner.leases.push((number, terms)));
+    pub(crate) fn lease(&self, number: u64, terms: Terms, waits: bool) {
+        self.with(|inner| inner.leases.push((number, terms, waits)));
     }
 
     pub(crate) fn find(&self, number: u64, object: Location) {
@@ -78,17 +78,21 @@ impl Outbox {
             self.changed.wait(&mut inner);
         }
         inner.is_written = false;
-        let many = inner.holds.len().min(limits::STORE_WORDS_AT_ONCE);
-        let rest = inner.holds.split_off(many);
-        let holds = mem::replace(&mut inner.holds, rest);
+        let holds = first(&mut inner.holds);
         let mut says = Says { holds, ..Says::default() };
         // What was let go of before makes room, and what is asked for is held before.
         if inner.holds.is_empty() {
-            says.leases = mem::take(&mut inner.leases);
-            says.finds = mem::take(&mut inner.finds);
+            says.leases = first(&mut inner.leases);
+            says.finds = first(&mut inner.finds);
         }
         Some(says)
     }
+}
+
+/// As many as go into one message.
+fn first<T>(all: &mut Vec<T>) -> Vec<T> {
+    let rest = all.split_off(all.len().min(limits::STORE_WORDS_AT_ONCE));
+    mem::replace(all, rest)
 }
 
 #[cfg(test)]
@@ -101,7 +105,7 @@ mod tests {
         let object = |slot| Location { slot, generation: 0, offset: 0, len: 1 };
         let count = limits::STORE_WORDS_AT_ONCE as u32 + 10;
         (0..count).for_each(|slot| outbox.hold(Hold::LetGo { object: object(slot) }));
-        outbox.lease(7, Terms::small());
+        outbox.lease(7, Terms::small(), true);
         outbox.ends();
         let mut slots = Vec::new();
         let mut leases = Vec::new();
@@ -112,6 +116,6 @@ mod tests {
                 Hold::LetGo { object } | Hold::Take { object, .. } => object.slot,
             }));
         }
-        assert_eq!((slots, leases), ((0..count).collect(), vec![(7, Terms::small())]));
+        assert_eq!((slots, leases), ((0..count).collect(), vec![(7, Terms::small(), true)]));
     }
 }

@@ -9,12 +9,14 @@ thread_local! {
 }
 
 /// This thread never waits until a store has made room: others wait for it, or it is the one that makes the store go on. What does not fit at
-/// once is refused ([`NotStored::NoneNow`](crate::NotStored::NoneNow)).
+/// once is refused.
 pub fn impatient() {
     IS_IMPATIENT.set(true);
 }
 
-pub(crate) fn is_impatient() -> bool {
+/// Whether this thread is one of those.
+#[must_use]
+pub fn is_impatient() -> bool {
     IS_IMPATIENT.get()
 }
 

@@ -17,8 +17,8 @@ pub(crate) struct Says {
     pub(crate) written: Written,
     /// It holds these from now on, and lets go of those: one after the other.
     pub(crate) holds: Vec<Hold>,
-    /// It asks for room, under these numbers.
-    pub(crate) leases: Vec<(u64, Terms)>,
+    /// It asks for room, under these numbers, and waits until there is some, or does not.
+    pub(crate) leases: Vec<(u64, Terms, bool)>,
     /// It asks, under these numbers, where objects are that are not where they were.
     pub(crate) finds: Vec<(u64, Location)>,
 }

@@ -276,9 +276,16 @@ impl Session {
             (*start, Weak::clone(stored))
         };
         let stored = stored.upgrade()?;
-        let len = stored.location()?.len;
+        // It may have moved since, and something else be there. These bytes are looked at: whose place is right is the one they are of.
+        let at = stored.location().filter(|at| at.offset == start && stored.is_here())?;
         let (from, to) = (part.start - start, part.end - start);
-        (to <= len).then_some((stored, from as usize..to as usize))
+        (to <= at.len).then_some((stored, from as usize..to as usize))
+    }
+
+    /// Whether these bytes are where this store has its objects, and no copy.
+    #[must_use]
+    pub fn has(&self, bytes: &[u8]) -> bool {
+        self.core.client.place(bytes).is_some()
     }
 
     /// The same as `bytes`, in the store if they can be: those that are there already are left where they are.
@@ -344,16 +351,9 @@ impl Core {
             self.waiting.lock().remove(&number);
             return Err(NotStored::Gone);
         }
-        self.says.lease(number, terms);
+        self.says.lease(number, terms, !patience::is_impatient());
         match told.recv_timeout(limits::STORE_LEASE_WITHIN) {
             Ok(Room::Is(lease)) => return Ok(lease?),
-            Ok(Room::Comes) if patience::is_impatient() => {
-                return match self.waiting.lock().remove(&number) {
-                    // When it comes it is given back.
-                    Some(_) => Err(NotStored::NoneNow),
-                    None => room(told.recv()),
-                };
-            }
             Ok(Room::Comes) => {
                 let within = limits::STORE_ROOM_WITHIN + limits::STORE_LEASE_WITHIN;
                 if let Ok(word) = patience::waits(|| told.recv_timeout(within)) {
@@ -377,10 +377,11 @@ impl Core {
         self.waiting.lock().insert(number, Waiting::Found(then));
         self.says.find(number, object);
         // After that it is looked at by whoever ends the session.
-        if self.is_gone.load(Ordering::SeqCst)
-            && let Some(Waiting::Found(then)) = self.waiting.lock().remove(&number)
-        {
-            then(None);
+        if self.is_gone.load(Ordering::SeqCst) {
+            let waiting = self.waiting.lock().remove(&number);
+            if let Some(Waiting::Found(then)) = waiting {
+                then(None);
+            }
         }
     }
 

@@ -99,13 +99,18 @@ impl Stored {
     /// Whether it is in memory, as far as can be seen: it may be put on disk the moment after, while nobody has its bytes.
     #[must_use]
     pub fn is_here(&self) -> bool {
-        self.core.client.is_here(&self.object.lock())
+        let is_alone = matches!(&*self.hold.lock(), Holding::Alone(_));
+        is_alone || self.core.client.is_here(&self.object.lock())
     }
 
     /// Whether this process has its bytes.
     #[must_use]
     pub fn is_looked_at(&self) -> bool {
-        self.looked.lock().strong_count() > 0
+        let own = match &*self.hold.lock() {
+            Holding::Store => 0,
+            Holding::Taking(..) | Holding::Alone(_) => 1,
+        };
+        self.looked.lock().strong_count() > own
     }
 
     /// Its bytes, where they lie. They stay there for as long as anybody has them. Waits until it is back where it is on disk; when there is
@@ -167,8 +172,10 @@ impl Stored {
     }
 
     fn is_at(self: &Arc<Self>, now: Location) {
-        let before = std::mem::replace(&mut *self.object.lock(), now);
-        if before != now {
+        let mut object = self.object.lock();
+        // Words about where it was may come late.
+        if now.generation > object.generation {
+            let before = mem::replace(&mut *object, now);
             self.core.moved(before, self, now);
         }
     }

@@ -6,17 +6,21 @@ use crate::store::{Spilled, Store};
 
 impl Store {
     /// Objects that nobody has a view of, those first that were wanted least lately: of `bytes` together, or a little more. Not those that
-    /// `except` alone holds. Each is named once, until it is put out ([`Store::put_out`]) or spared ([`Store::spare`]).
-    pub fn oldest(&mut self, bytes: u64, except: ClientId) -> Vec<Location> {
+    /// `except` alone holds, and where only those are asked for that are on disk as well, no others. Each is named once, until it is put out
+    /// ([`Store::put_out`]) or spared ([`Store::spare`]).
+    pub fn oldest(&mut self, bytes: u64, except: ClientId, on_disk: bool) -> Vec<Location> {
         let pinned = self.pinned();
-        let holders = &self.holders;
-        let may = |slot| holders.of(slot).iter().any(|(client, _)| *client != except);
+        let (holders, files) = (&self.holders, &self.on_disk);
+        let may = |slot| {
+            let is_held = holders.of(slot).iter().any(|(client, _)| *client != except);
+            is_held && (!on_disk || files.contains_key(&slot))
+        };
         self.books.oldest(bytes, &pinned, may)
     }
 
     /// Objects that were named stay where they are, as the newest.
     pub fn spare(&mut self, objects: &[Location]) {
-        objects.iter().for_each(|object| self.books.spare(object.slot));
+        objects.iter().for_each(|object| self.books.spare(object));
     }
 
     /// Where on disk an object is, whether or not it is in memory as well.
@@ -48,7 +52,7 @@ impl Store {
             if pinned.contains(&object.slot) {
                 // Nobody was told of the other generation: it is as if it had never been.
                 self.says(object.slot, object.generation);
-                self.books.spare(object.slot);
+                self.books.spare(&object);
             } else {
                 self.books.put_out(object.slot);
             }

@@ -69,6 +69,11 @@ impl Order {
         (self.oldest != NONE).then_some(self.oldest)
     }
 
+    /// The newest of all.
+    pub(crate) fn newest(&self) -> Option<u32> {
+        (self.newest != NONE).then_some(self.newest)
+    }
+
     /// The one that comes after this one.
     pub(crate) fn after(&self, slot: u32) -> Option<u32> {
         let after = self.links.get(slot as usize).filter(|links| links.is_in)?.after;

@@ -121,10 +121,10 @@ impl Desk {
             for (number, object) in finds {
                 self.seeks(client, from, (number, object), now, &mut words);
             }
-            for (number, terms) in leases {
+            for (number, terms, waits) in leases {
                 let until = now + limits::STORE_ROOM_WITHIN;
                 let asked = Asked { client, to: Arc::clone(from), number, terms, until };
-                self.asks(asked, now, &mut words);
+                self.asks(asked, waits, now, &mut words);
             }
         }
         self.serves(now, &mut words);
@@ -163,11 +163,11 @@ impl Desk {
     }
 
     /// Somebody asks for room: he has it at once, or waits, or is refused.
-    fn asks(&mut self, asked: Asked, now: Duration, words: &mut Words) {
-        let is_first = self.asked.is_empty();
+    fn asks(&mut self, asked: Asked, waits: bool, now: Duration, words: &mut Words) {
+        let (is_first, may_wait) = (self.asked.is_empty(), waits && self.spilling.is_some());
         if is_first || self.spilling.is_none() {
             match self.lease(asked.client, asked.terms) {
-                Err(Refused::Full { .. }) if self.spilling.is_some() => {}
+                Err(Refused::Full { .. }) if may_wait => {}
                 lease => return words.push(asked.told(lease)),
             }
         }
@@ -175,7 +175,7 @@ impl Desk {
         let (bytes, capacity) = (asked.terms.bytes, used.capacity);
         if bytes > capacity {
             words.push(asked.told(Err(Refused::TooLarge { bytes, capacity })));
-        } else if self.asked.len() >= limits::STORE_WAITING_MAX {
+        } else if !may_wait || self.asked.len() >= limits::STORE_WAITING_MAX {
             words.push(asked.told(Err(full(bytes, used.taken(), capacity))));
         } else {
             words.push((Arc::clone(&asked.to), Told::Waits { number: asked.number }));

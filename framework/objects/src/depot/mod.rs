@@ -149,6 +149,7 @@ impl Depot {
         let (now, mut words) = (clock::now(), Words::new());
         let (again, has_work) = {
             let mut desk = self.office.desk.lock();
+            desk.lets_go(now);
             desk.store.sweep();
             desk.serves(now, &mut words);
             (desk.store.is_any_dying() || desk.is_waited_for(), desk.has_work(now))

@@ -62,6 +62,11 @@ impl Sought {
         });
     }
 
+    /// It has to be brought once more.
+    pub(super) fn again(&mut self, object: Location) {
+        self.queue.push_back(object);
+    }
+
     fn add(&mut self, seeker: Seeker) {
         let object = seeker.object;
         let all = self.by_slot.entry(object.slot).or_default();
@@ -92,14 +97,28 @@ impl Desk {
         }
     }
 
-    /// An object is back, or will not come back: all who wait for it are told.
-    pub(super) fn is_found(&mut self, slot: u32, otherwise: &Found, words: &mut Words) {
-        for Seeker { to, number, object, .. } in
-            self.sought.by_slot.remove(&slot).unwrap_or_default()
-        {
-            let found = found(self.store.place(&object)).unwrap_or_else(|| otherwise.clone());
-            words.push((to, Told::Found { number, found }));
+    /// An object is back, or gone: all who wait for it are told. Those for whom it is on disk still are told `otherwise`; without that they wait
+    /// on: true when there are any.
+    pub(super) fn are_told(
+        &mut self,
+        slot: u32,
+        otherwise: Option<&Found>,
+        words: &mut Words,
+    ) -> bool {
+        let mut left = Vec::new();
+        for seeker in self.sought.by_slot.remove(&slot).unwrap_or_default() {
+            match found(self.store.place(&seeker.object)).or_else(|| otherwise.cloned()) {
+                Some(found) => {
+                    words.push((seeker.to, Told::Found { number: seeker.number, found }))
+                }
+                None => left.push(seeker),
+            }
         }
+        let are_left = !left.is_empty();
+        if are_left {
+            self.sought.by_slot.insert(slot, left);
+        }
+        are_left
     }
 }
 

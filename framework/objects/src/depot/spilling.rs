@@ -8,10 +8,11 @@
 //! - **SG-1 (no-waiting-for-nothing):** where nothing can be written, or all is looked at, nobody waits for long: whoever writes is
 //!   refused, and whoever reads has the file.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use raytree_store::spill::SpillError;
-use raytree_store::{Lease, Location, Spilled, View};
+use raytree_store::{Lease, Location, Place, Spilled, View};
 use raytree_types::limits;
 
 use super::desk::Desk;
@@ -20,6 +21,8 @@ use crate::protocol::Found;
 
 /// So much of the store more than it has to is spilled: one part of so many.
 const SLACK: u64 = 16;
+/// So often something gives way under one lock.
+const ROUNDS: u32 = 16;
 
 /// How a store spills.
 pub(super) struct Spilling {
@@ -31,6 +34,10 @@ pub(super) struct Spilling {
     fruitless: Option<(Duration, Duration)>,
     /// Until when nothing is written, because nothing could be, and why.
     failed: Option<(Duration, String)>,
+    /// Nor is there anything that is on disk already and could give way.
+    is_exhausted: bool,
+    /// What was just brought back stays for a moment, so that whoever has asked for it comes in time.
+    brought: VecDeque<(Duration, View)>,
     /// Bytes that were written, and read, ever.
     pub(super) written: u64,
     pub(super) read: u64,
@@ -48,14 +55,40 @@ pub(super) enum Job {
     Write(Vec<(Location, View)>),
 }
 
+/// How far the search for a job has come.
+enum Step {
+    Job(Job),
+    /// Something has given way: there may be room now.
+    Again,
+    Nothing,
+}
+
 impl Spilling {
     pub(super) fn new(at: u64) -> Self {
-        Self { at, writing: 0, fruitless: None, failed: None, written: 0, read: 0 }
+        let (fruitless, failed, brought) = Default::default();
+        let (writing, written, read, is_exhausted) = (0, 0, 0, false);
+        Self { at, writing, fruitless, failed, is_exhausted, brought, written, read }
     }
 
-    /// Why nothing can be written.
+    /// Why nothing can be written, nor given up without that.
     pub(super) fn fails(&self, now: Duration) -> Option<&str> {
+        self.cannot_write(now).filter(|_| self.is_exhausted)
+    }
+
+    fn cannot_write(&self, now: Duration) -> Option<&str> {
         self.failed.as_ref().filter(|(until, _)| now < *until).map(|(_, why)| &**why)
+    }
+
+    /// Whether something is kept for a moment.
+    fn keeps_brought(&self) -> bool {
+        !self.brought.is_empty()
+    }
+
+    /// The moment is over.
+    fn lets_go(&mut self, now: Duration) {
+        while self.brought.front().is_some_and(|(until, _)| *until <= now) {
+            self.brought.pop_front();
+        }
     }
 
     /// Whether all is looked at that could be spilled, for so long.
@@ -100,15 +133,36 @@ impl Desk {
 
     /// Whether it has to be looked at again in a while: somebody waits.
     pub(super) fn is_waited_for(&self) -> bool {
-        !self.asked.is_empty() || !self.sought.is_empty()
+        let keeps = self.spilling.as_ref().is_some_and(Spilling::keeps_brought);
+        keeps || !self.asked.is_empty() || !self.sought.is_empty()
+    }
+
+    /// What was kept for a moment need not stay.
+    pub(super) fn lets_go(&mut self, now: Duration) {
+        self.spilling.as_mut().into_iter().for_each(|spilling| spilling.lets_go(now));
     }
 
     /// What a thread has to do next; and what is to be said for what was done at once.
     pub(super) fn next(&mut self, now: Duration, words: &mut Words) -> Option<Job> {
-        self.spilling.as_ref()?;
+        for _ in 0..ROUNDS {
+            match self.step(now, words) {
+                Step::Job(job) => return Some(job),
+                Step::Nothing => return self.points(now),
+                Step::Again => {}
+            }
+        }
+        // Others may have the lock meanwhile.
+        Some(Job::Remove(Vec::new()))
+    }
+
+    fn step(&mut self, now: Duration, words: &mut Words) -> Step {
+        if self.spilling.is_none() {
+            return Step::Nothing;
+        }
+        self.lets_go(now);
         let unneeded = self.store.unneeded();
         if !unneeded.is_empty() {
-            return Some(Job::Remove(unneeded));
+            return Step::Job(Job::Remove(unneeded));
         }
         let mut needed = 0;
         while let Some(object) = self.sought.first() {
@@ -119,18 +173,18 @@ impl Desk {
                 }
                 Some((Ok(lease), spilled)) => {
                     self.sought.takes_first();
-                    return Some(Job::Bring { object, lease, spilled });
+                    return Step::Job(Job::Bring { object, lease, spilled });
                 }
-                // It is back already, or gone.
+                // It is back already, or gone; or on its way, and then they are told when it is there.
                 None => {
                     self.sought.takes_first();
-                    self.is_found(object.slot, &Found::Lost(String::new()), words);
+                    self.are_told(object.slot, None, words);
                 }
             }
         }
         self.serves(now, words);
         needed += self.asked.front().map_or(0, |asked| asked.terms.bytes);
-        self.makes_room(needed, now, words).or_else(|| self.points(now))
+        self.makes_room(needed, now, words)
     }
 
     /// Whoever reads does not wait for room that does not come.
@@ -145,48 +199,46 @@ impl Desk {
     }
 
     /// Objects that give way: those that are on disk as well do at once.
-    fn makes_room(&mut self, needed: u64, now: Duration, words: &mut Words) -> Option<Job> {
-        let mut needed = needed;
-        loop {
-            let used = self.store.used();
-            let spilling = self.spilling.as_mut()?;
-            let goal = spilling.goal(used.lent + used.sealed, used.capacity, needed);
-            if goal == 0 || !spilling.may_look(now, needed > 0) {
-                return None;
-            }
-            let oldest = self.store.oldest(goal, self.heir);
-            if oldest.is_empty() {
+    fn makes_room(&mut self, needed: u64, now: Duration, words: &mut Words) -> Step {
+        let used = self.store.used();
+        let Some(spilling) = &mut self.spilling else { return Step::Nothing };
+        let goal = spilling.goal(used.lent + used.sealed, used.capacity, needed);
+        if goal == 0 || !spilling.may_look(now, needed > 0) {
+            return Step::Nothing;
+        }
+        let cannot_write = spilling.cannot_write(now).is_some();
+        let oldest = self.store.oldest(goal, self.heir, cannot_write);
+        if oldest.is_empty() {
+            if cannot_write {
+                spilling.is_exhausted = true;
+            } else {
                 let since = spilling.fruitless.map_or(now, |(since, _)| since);
                 spilling.fruitless = Some((since, now));
-                self.serves(now, words);
-                return None;
             }
-            spilling.fruitless = None;
-            let on_disk = |object: &Location| Some((*object, self.store.on_disk(object)?));
-            let there: Vec<_> = oldest.iter().filter_map(on_disk).collect();
-            let mut fresh = Vec::new();
-            for object in &oldest {
-                if there.iter().any(|(own, _)| own == object) {
-                    continue;
-                }
-                match self.keeper.view(*object) {
-                    Ok(view) => fresh.push((*object, view)),
-                    Err(_) => self.store.spare(&[*object]),
-                }
-            }
-            let freed = self.store.put_out(&there);
-            needed = needed.saturating_sub(freed);
             self.serves(now, words);
-            if !fresh.is_empty() {
-                let bytes: u64 = fresh.iter().map(|(object, _)| object.len).sum();
-                self.spilling.as_mut()?.writing += bytes;
-                return Some(Job::Write(fresh));
+            return Step::Nothing;
+        }
+        spilling.fruitless = None;
+        let on_disk = |object: &Location| Some((*object, self.store.on_disk(object)?));
+        let there: Vec<_> = oldest.iter().filter_map(on_disk).collect();
+        let mut fresh = Vec::new();
+        for object in &oldest {
+            if there.iter().any(|(own, _)| own == object) {
+                continue;
             }
-            if needed == 0 {
-                // Whoever waits for an object has room for it now.
-                return self.sought.is_any_left().then(|| self.next(now, words)).flatten();
+            match self.keeper.view(*object) {
+                Ok(view) => fresh.push((*object, view)),
+                Err(_) => self.store.spare(&[*object]),
             }
         }
+        self.store.put_out(&there);
+        self.serves(now, words);
+        if fresh.is_empty() {
+            return Step::Again;
+        }
+        let bytes: u64 = fresh.iter().map(|(object, _)| object.len).sum();
+        self.spilling.as_mut().into_iter().for_each(|spilling| spilling.writing += bytes);
+        Step::Job(Job::Write(fresh))
     }
 
     /// Objects are written, or could not be.
@@ -214,6 +266,7 @@ impl Desk {
                         tracing::warn!(%error, "the store cannot spill");
                     }
                     spilling.failed = Some((now + limits::SPILL_AGAIN_AFTER, error.to_string()));
+                    spilling.is_exhausted = false;
                 }
             }
         }
@@ -233,17 +286,28 @@ impl Desk {
     ) {
         // What was freed meanwhile cannot be sealed any more, and its room is handed back.
         _ = self.store.written(self.heir, &self.keeper.written());
-        let otherwise = match read {
+        let lost = match read {
             Ok(bytes) => {
-                self.spilling.as_mut().into_iter().for_each(|spilling| spilling.read += bytes);
-                Found::Lost("it was put away again".to_owned())
+                if let Some(spilling) = &mut self.spilling {
+                    spilling.read += bytes;
+                    spilling.is_exhausted = false;
+                    if let Place::Here(at) = self.store.place(object)
+                        && let Ok(view) = self.keeper.view(at)
+                    {
+                        spilling.brought.push_back((now + limits::STORE_SWEEP_EVERY, view));
+                    }
+                }
+                None
             }
             Err(error) => {
                 tracing::error!(%error, "an object cannot be brought back");
-                Found::Lost(error.to_string())
+                Some(Found::Lost(error.to_string()))
             }
         };
-        self.is_found(object.slot, &otherwise, words);
+        if self.are_told(object.slot, lost.as_ref(), words) {
+            // It was put away again in the meantime.
+            self.sought.again(*object);
+        }
         self.serves(now, words);
     }
 }

@@ -79,9 +79,9 @@ async fn dk_1_many_write_and_read_at_once_and_each_gets_room_in_the_end() {
                 let mut held: Vec<(usize, Arc<Stored>)> = Vec::new();
                 for step in 0..40 {
                     let number = who * 1000 + step;
-                    held.push((number, write(&session, number, 200_000 + number)));
+                    held.push((number, write(&session, number, 300_000 + number)));
                     let (number, stored) = &held[step * 7 % held.len()];
-                    is_it(stored, *number, 200_000 + number);
+                    is_it(stored, *number, 300_000 + number);
                     if held.len() > 12 {
                         held.swap_remove(step % 12);
                     }

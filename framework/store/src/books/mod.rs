@@ -279,9 +279,7 @@ impl Books {
         let most = (Allocator::rounded(bytes) / ALIGNMENT).min(limits::STORE_SLAB_OBJECTS.into());
         let wanted = u64::from(terms.objects).clamp(1, most) as usize;
         let fresh = self.slots_max as usize - self.slots.len();
-        let free = self.free_slots.len() + fresh;
-        // Where there are few, nobody has most of them.
-        let wanted = wanted.min(free).min((free / 8).max(16));
+        let wanted = wanted.min(self.free_slots.len() + fresh);
         if wanted == 0 {
             return Err(Refused::NoSlot { limit: self.slots_max as usize });
         }
@@ -399,17 +397,12 @@ impl Books {
         let part = match slot {
             Slot::Sealed(part) => part.clone(),
             Slot::OnDisk(_) => 0..0,
-            Slot::Lent { .. } if was_put_out => {
-                // Nothing comes back to it: the room in which it was to be is handed back.
-                self.generations[at] += 1;
-                self.births[at] = self.generations[at];
-                self.used.on_disk -= 1;
-                return true;
-            }
+            // Nothing comes back to it: the room in which it was to be is handed back by the one who has it.
+            Slot::Lent { .. } if was_put_out => 0..0,
             Slot::Lent { .. } | Slot::Free | Slot::Dying => return false,
         };
         match std::mem::replace(slot, Slot::Dying) {
-            Slot::OnDisk(_) => self.used.on_disk -= 1,
+            Slot::OnDisk(_) | Slot::Lent { .. } => self.used.on_disk -= 1,
             _ => self.used.objects -= 1,
         }
         self.generations[at] += 1;

@@ -43,13 +43,14 @@ impl Books {
     ) -> Vec<Location> {
         let (mut found, mut sum) = (Vec::new(), 0);
         let mut next = self.order.oldest();
-        let mut looked = 0;
+        let (mut looked, last) = (0, self.order.newest());
         while let Some(slot) = next
             && sum < bytes
             && looked < limits::SPILL_LOOKED_MAX
             && found.len() < limits::SPILL_FUSED_OBJECTS
         {
-            next = self.order.after(slot);
+            // Not those again that were met.
+            next = self.order.after(slot).filter(|_| Some(slot) != last);
             looked += 1;
             if pinned.contains(&slot) {
                 self.order.push(slot);
@@ -65,9 +66,9 @@ impl Books {
     }
 
     /// An object that was named by [`Books::oldest`] stays.
-    pub(crate) fn spare(&mut self, slot: u32) {
-        if matches!(self.slots.get(slot as usize), Some(Slot::Sealed(_))) {
-            self.order.push(slot);
+    pub(crate) fn spare(&mut self, object: &Location) {
+        if self.is_sealed(object) {
+            self.order.push(object.slot);
         }
     }
 

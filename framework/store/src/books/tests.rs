@@ -162,7 +162,11 @@ fn bk_5_what_is_freed_while_it_comes_back_goes_with_its_room() {
     assert!(books.free(&object));
     assert_eq!(books.place(&object), Place::Gone);
     let sealed = books.seal(client, &Sealed { lease: lease.id, location: back });
-    assert!(matches!(sealed, Err(Refused::Misplaced { why: Fault::OtherGeneration, .. })));
+    assert!(matches!(sealed, Err(Refused::Misplaced { why: Fault::OtherSlot, .. })));
+    // Nor does one that has looked at the generation only now.
+    let late = at(&books, object.slot, lease.part.start, object.len);
+    let sealed = books.seal(client, &Sealed { lease: lease.id, location: late });
+    assert!(matches!(sealed, Err(Refused::Misplaced { why: Fault::OtherSlot, .. })));
     books.hand_back(client, lease.id).unwrap();
     books.sweep(&HashSet::new());
     assert_eq!(books.used(), Used { capacity: ROOM, touched: ROOM, ..Used::default() });
@@ -234,7 +238,7 @@ impl World {
         for object in books.oldest(size * 64, &pinned, |_| true) {
             prop_assert!(!pinned.contains(&object.slot));
             if size.is_multiple_of(5) {
-                books.spare(object.slot);
+                books.spare(&object);
             } else {
                 books.put_out(object.slot);
             }

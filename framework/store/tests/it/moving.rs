@@ -41,7 +41,7 @@ impl World {
 
     /// Writes what is to go to disk, as a store does, and says how much became free.
     fn spills(&mut self, bytes: u64) -> u64 {
-        let objects = self.store.oldest(bytes, self.keeper.0);
+        let objects = self.store.oldest(bytes, self.keeper.0, false);
         let written =
             objects.iter().map(|object| (*object, self.writes(object))).collect::<Vec<_>>();
         self.store.put_out(&written)
@@ -120,7 +120,7 @@ fn bk_5_more_is_written_than_there_is_memory_and_all_is_read_as_it_was() {
 fn bk_5_what_somebody_has_a_view_of_does_not_move() {
     on_each(|mut world| {
         let object = world.put(&[7; 1000]);
-        let named = world.store.oldest(1, world.keeper.0);
+        let named = world.store.oldest(1, world.keeper.0, false);
         assert_eq!(named.len(), 1);
         let spilled = world.writes(&object);
         let view = world.user.1.view(object).unwrap();
@@ -141,7 +141,7 @@ fn bk_5_what_only_the_keeper_holds_is_not_put_out() {
         let (user, client) = std::mem::replace(&mut world.user, world.keeper.clone());
         drop(client);
         let left = world.store.leave_to(user, world.keeper.0);
-        assert_eq!((left.len(), world.store.oldest(1, world.keeper.0)), (1, Vec::new()));
+        assert_eq!((left.len(), world.store.oldest(1, world.keeper.0, false)), (1, Vec::new()));
     });
 }
 
@@ -149,7 +149,7 @@ fn bk_5_what_only_the_keeper_holds_is_not_put_out() {
 fn bk_5_what_ends_while_it_is_on_its_way_leaves_nothing_on_disk() {
     on_each(|mut world| {
         let object = world.put(&[7; 1000]);
-        let named = world.store.oldest(1, world.keeper.0);
+        let named = world.store.oldest(1, world.keeper.0, false);
         let spilled = world.writes(&named[0]);
         world.store.release(world.user.0, &[object]);
         assert_eq!(world.store.put_out(&[(named[0], spilled)]), 0);

@@ -93,6 +93,10 @@ impl Link {
         };
         // It stays where it is until the other side holds it, and knows where it was.
         let (Ok(view), Some(object)) = (stored.bytes(), stored.location()) else { return Ok(None) };
+        if !session.has(&view) {
+            // It is a copy from disk.
+            return Ok(None);
+        }
         let export = self.number();
         let mut tables = self.tables.lock();
         if tables.ended.is_none() {

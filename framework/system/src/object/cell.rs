@@ -274,6 +274,16 @@ impl<T> ObjectCell<T> {
         Standing::Pending
     }
 
+    /// Whether it can be read at once, or never: settled, and in memory as far as can be seen.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        match &*self.slot.lock() {
+            Slot::Lying { lies, .. } => return lies.is_here(),
+            Slot::Ready(_) | Slot::Shared(_) | Slot::Failed { .. } | Slot::Taken => return true,
+            Slot::Pending { .. } => {}
+        }
+        self.standing() != Standing::Pending
+    }
+
     /// How it stands; nobody wants it for that.
     pub(crate) fn seen(&self) -> Seen {
         let (state, waiters) = match &*self.slot.lock() {
@@ -399,7 +409,8 @@ impl<T> ObjectCell<T> {
             let lies = Arc::clone(lies);
             drop(slot);
             let value = lies.read()?;
-            *self.slot.lock() = Slot::Taken;
+            let old = mem::replace(&mut *self.slot.lock(), Slot::Taken);
+            drop(old);
             return Ok(Ok(value));
         }
         match mem::replace(&mut *slot, Slot::Taken) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use raytree_objects::{Lost, Session, Stored};
 use raytree_types::codec::{Codec, Encoded};
-use raytree_types::{Bytes, Result, limits};
+use raytree_types::{Bytes, limits};
 
-use crate::stores::{self, Stores};
+use crate::stores::Stores;
 
 /// A value as it was written, with all that is large in the store. It holds it there, and keeps no place of it pinned.
 pub(crate) struct Kept {
@@ -31,31 +31,21 @@ fn can_be(written: &Encoded) -> bool {
 }
 
 impl Kept {
-    /// Lays what is large of a value into a store; none where nothing is, or there is no room now.
-    ///
-    /// # Errors
-    /// [`Error::ObjectStoreFull`](raytree_types::Error::ObjectStoreFull), [`Error::OutOfDisk`](raytree_types::Error::OutOfDisk).
-    pub(crate) fn of(
-        session: &Session,
-        codec: Codec,
-        written: &Encoded,
-        what: &str,
-    ) -> Result<Option<Self>> {
+    /// Lays what is large of a value into a store; none where nothing is, or there is no room.
+    pub(crate) fn of(session: &Session, codec: Codec, written: &Encoded) -> Option<Self> {
         if !can_be(written) {
-            return Ok(None);
+            return None;
         }
         let mut buffers = Vec::new();
         for bytes in &written.buffers {
             buffers.push(if is_large(bytes) {
-                match session.keep(bytes) {
-                    Ok((stored, part)) => Buffer::Stored(stored, part),
-                    Err(why) => return stores::refused(why, what, bytes.len()).map(|()| None),
-                }
+                let (stored, part) = session.keep(bytes).ok()?;
+                Buffer::Stored(stored, part)
             } else {
                 Buffer::Here(bytes.clone())
             });
         }
-        Ok(Some(Self { codec, head: written.head.clone(), buffers }))
+        Some(Self { codec, head: written.head.clone(), buffers })
     }
 
     /// What is in stores already, all that is large of it; none otherwise.
@@ -106,7 +96,7 @@ impl Kept {
     ///
     /// # Errors
     /// [`Lost`].
-    pub(crate) fn read(&self) -> std::result::Result<Encoded, Lost> {
+    pub(crate) fn read(&self) -> Result<Encoded, Lost> {
         let view = |buffer: &Buffer| match buffer {
             Buffer::Here(bytes) => Ok(bytes.clone()),
             Buffer::Stored(stored, part) => {
@@ -114,7 +104,7 @@ impl Kept {
                 bytes.ok_or_else(|| Lost::NotBrought("it is shorter than it was".to_owned()))
             }
         };
-        let buffers = self.buffers.iter().map(view).collect::<std::result::Result<_, _>>()?;
+        let buffers = self.buffers.iter().map(view).collect::<Result<_, _>>()?;
         Ok(Encoded { head: self.head.clone(), buffers, refs: Vec::new() })
     }
 }

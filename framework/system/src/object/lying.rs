@@ -90,7 +90,13 @@ impl<T: Value> ObjectCell<T> {
                 _ = panics::catch(|| drop(value));
                 Slot::lying(self.lies(kept))
             }
-            (Err(error), _) => Slot::Failed { error: Arc::new(error), seen: false },
+            (Err(error), kept) => {
+                // It came too late.
+                if kept.is_some() {
+                    drop(self.kept.lock().take());
+                }
+                Slot::Failed { error: Arc::new(error), seen: false }
+            }
         };
         self.settle_as(new);
     }
@@ -123,16 +129,19 @@ impl<T: Value> ObjectCell<T> {
     /// there from then on: by this process as well, if it is nothing but a view of bytes.
     ///
     /// # Errors
-    /// Why there is no value, or it cannot be written; [`Error::ObjectStoreFull`] and [`Error::OutOfDisk`].
+    /// Why there is no value, or it cannot be written.
     pub(crate) fn written(self: &Arc<Self>, codec: Codec) -> Result<Part> {
         let known = self.kept.lock().clone();
+        // What is in this process, too, need not be waited for where others wait behind.
+        let known = known.filter(|kept| kept.is_here() || !raytree_objects::is_impatient());
         if let Some(written) = known.and_then(|kept| kept.written(codec)) {
             return Ok(Part(written));
         }
         let part = Part::of_shared(codec, &self.share()?)?;
         let session = self.life.runtime().and_then(|runtime| runtime.stores.own());
-        let kept = session.map(|session| Kept::of(&session, codec, &part.0, self.label));
-        let Some(kept) = kept.transpose()?.flatten().map(Arc::new) else { return Ok(part) };
+        // Where there is no room, whoever sends it to somebody who uses the store as well says so.
+        let kept = session.and_then(|session| Kept::of(&session, codec, &part.0));
+        let Some(kept) = kept.map(Arc::new) else { return Ok(part) };
         let Some(written) = kept.written(codec) else { return Ok(part) };
         drop(part);
         self.is_kept(codec, kept, &written);

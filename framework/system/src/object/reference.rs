@@ -128,7 +128,7 @@ impl<T> Future for Settled<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { reference, over } = &mut *self;
-        if reference.is_ready() {
+        if reference.cell.is_at_hand() {
             return Poll::Ready(());
         }
         let one = std::slice::from_ref(*reference);

@@ -17,8 +17,7 @@ use crate::runtime::{Shared, ambient};
 
 /// Blocks until the object is settled.
 pub(crate) fn settled<T>(cell: &ObjectCell<T>) -> Result<()> {
-    let is_settled =
-        |cell: &ObjectCell<T>| cell.standing() != crate::object::cell::Standing::Pending;
+    let is_settled = ObjectCell::<T>::is_at_hand;
     // Refused whether it would wait or not: else it works until the day the value comes late.
     let mode = context::may_block("get()", ".await")?;
     if is_settled(cell) {

@@ -57,7 +57,7 @@ impl std::fmt::Debug for MonitorArgs {
     }
 }
 
-/// See the [module documentation](self).
+/// The actor that watches over the memory of a node, reading by reading, and has done what is decided.
 #[derive(Debug)]
 pub struct MemoryMonitor {
     args: MonitorArgs,

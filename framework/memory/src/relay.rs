@@ -61,7 +61,7 @@ impl std::fmt::Debug for RelayArgs {
     }
 }
 
-/// See the [module documentation](self).
+/// The actor that answers, in a process below, for the isolated processes that could be ended there.
 #[derive(Debug)]
 pub struct MemoryRelay {
     args: RelayArgs,

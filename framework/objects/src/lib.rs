@@ -34,6 +34,7 @@ mod patience;
 mod protocol;
 mod session;
 mod stored;
+mod traffic;
 
 pub use depot::{Depot, OpenError, SpillTerms};
 pub use error::{JoinError, Lost, NotStored};

@@ -35,35 +35,8 @@ use crate::outbox::Outbox;
 use crate::patience;
 use crate::protocol::{self, Found, Hold, Told};
 use crate::stored::Stored;
-
-/// What has gone through a session, since it began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Objects that this process has written.
-    pub written: u64,
-    /// Their bytes.
-    pub written_bytes: u64,
-    /// Objects of others that it was told of, and holds or held.
-    pub taken: u64,
-    /// Their bytes, none of which was copied.
-    pub taken_bytes: u64,
-    /// What it wanted to write, and did not fit.
-    pub refused: u64,
-}
-
-impl Traffic {
-    /// Of both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            written: self.written + other.written,
-            written_bytes: self.written_bytes + other.written_bytes,
-            taken: self.taken + other.taken,
-            taken_bytes: self.taken_bytes + other.taken_bytes,
-            refused: self.refused + other.refused,
-        }
-    }
-}
+use crate::traffic::Counts;
+pub use crate::traffic::Traffic;
 
 /// What a process has with the store of a node: it writes objects there, and takes those of which it is told. Clones are the same session,
 /// whose line to the store is open until the last of them, and of all that came through it, is gone.
@@ -89,15 +62,6 @@ pub(crate) struct Core {
     /// Open as long as this is here (SN-2).
     #[cfg_attr(not(test), expect(dead_code, reason = "held for its drop"))]
     line: Arc<UnixStream>,
-}
-
-#[derive(Default)]
-struct Counts {
-    written: AtomicU64,
-    written_bytes: AtomicU64,
-    taken: AtomicU64,
-    taken_bytes: AtomicU64,
-    refused: AtomicU64,
 }
 
 /// Who waits to be told.
@@ -198,15 +162,7 @@ impl Session {
     /// What has gone through it.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        let Counts { written, written_bytes, taken, taken_bytes, refused } = &self.core.counts;
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Traffic {
-            written: read(written),
-            written_bytes: read(written_bytes),
-            taken: read(taken),
-            taken_bytes: read(taken_bytes),
-            refused: read(refused),
-        }
+        self.core.counts.now()
     }
 
     /// Writes an object. Waits for room to be lent, a few tens of microseconds, and copies. Where the store has to spill for it, it waits for

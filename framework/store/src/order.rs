@@ -3,7 +3,7 @@
 //! A list through the numbers of slots, so that whatever is done to it takes the same time however many there are.
 //!
 //! Invariants:
-//! - **OR-1 (each-once):** a slot is in the order once or not at all, and those in it are met from the oldest to the newest.
+//! - **WO-1 (each-once):** a slot is in the order once or not at all, and those in it are met from the oldest to the newest.
 
 /// In front of the oldest and behind the newest; and, as a link of a slot, that it is not in the order.
 const NONE: u32 = u32::MAX;
@@ -89,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn or_1_the_order_is_that_of_a_plain_list(
+        fn wo_1_the_order_is_that_of_a_plain_list(
             steps in prop::collection::vec((any::<bool>(), 0u32..12), 1..200),
         ) {
             let (mut order, mut plain) = (Order::default(), Vec::new());

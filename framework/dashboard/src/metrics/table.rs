@@ -94,12 +94,12 @@ pub(crate) static STORE_SPILLED: Metric = gauge(
 pub(crate) static STORE_WRITTEN: Metric = counter(
     "object_store_spilled_bytes",
     &["process"],
-    "Bytes that a node's object store has written to disk",
+    "What a node's object store has written to disk, in bytes",
 );
 pub(crate) static STORE_RESTORED: Metric = counter(
     "object_store_restored_bytes",
     &["process"],
-    "Bytes that a node's object store has read back from disk",
+    "What a node's object store has read back from disk, in bytes",
 );
 pub(crate) static STORE_WAITING: Metric = gauge(
     "object_store_waiting",

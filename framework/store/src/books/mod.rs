@@ -372,18 +372,6 @@ impl Books {
         }
     }
 
-    /// Where the object is that is in a slot now, with all that is taken for it.
-    pub(crate) fn location(&self, number: u32) -> Option<Location> {
-        let part = match self.slots.get(number as usize)? {
-            Slot::Sealed(part) => part.clone(),
-            Slot::OnDisk(len) => 0..*len,
-            Slot::Lent { .. } if self.was_put_out(number) => 0..0,
-            Slot::Lent { .. } | Slot::Free | Slot::Dying => return None,
-        };
-        let (generation, len) = (self.generation(number), part.end - part.start);
-        Some(Location { slot: number, generation, offset: part.start, len })
-    }
-
     /// An object is not needed any more. True: the generation of its slot is to be changed, and readers are to be looked at afterwards
     /// ([`Books::sweep`]). False: it is gone already, or its writer has not said yet that it is written.
     pub fn free(&mut self, location: &Location) -> bool {

@@ -16,6 +16,18 @@ impl Books {
         began && !matches!(self.slots[at], Slot::Free | Slot::Dying)
     }
 
+    /// Where the object is that is in a slot now, with all that is taken for it.
+    pub(crate) fn location(&self, number: u32) -> Option<Location> {
+        let part = match self.slots.get(number as usize)? {
+            Slot::Sealed(part) => part.clone(),
+            Slot::OnDisk(len) => 0..*len,
+            Slot::Lent { .. } if self.was_put_out(number) => 0..0,
+            Slot::Lent { .. } | Slot::Free | Slot::Dying => return None,
+        };
+        let (generation, len) = (self.generation(number), part.end - part.start);
+        Some(Location { slot: number, generation, offset: part.start, len })
+    }
+
     /// Where an object is now, as far as readers are concerned.
     #[must_use]
     pub fn place(&self, location: &Location) -> Place {

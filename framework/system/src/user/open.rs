@@ -70,7 +70,7 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     sent: AtomicBool,
     /// Its body was begun here.
     begun: AtomicBool,
-    out: Mutex<Option<Arc<ObjectCell<I::Out>>>>,
+    pub(super) out: Mutex<Option<Arc<ObjectCell<I::Out>>>>,
     /// Its message was dropped unanswered.
     lost: AtomicBool,
     /// Lives that had ended when it went to the one that has it; [`NOBODYS`] while none has it.
@@ -156,11 +156,6 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             });
         }
         self.argument(true);
-    }
-
-    /// Where its answer goes, as long as it has none.
-    pub(super) fn out(&self) -> Option<Arc<ObjectCell<I::Out>>> {
-        self.out.lock().clone()
     }
 
     /// The answer, for all who wait.

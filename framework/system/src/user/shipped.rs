@@ -150,7 +150,9 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
             (Answer::Lost(_), _) => {}
             (_, Sent::Plain { is_begun }) if is_end && (is_begun || is_last) => {}
             (answer, _sent) => {
-                let read = |part| match call.out() {
+                // Where its answer goes, as long as it has none.
+                let out = call.out.lock().clone();
+                let read = |part| match out {
                     Some(out) => out.reads(part, codec, read),
                     None => read(part, codec),
                 };

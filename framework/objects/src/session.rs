@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// Writes an object. Waits for room to be lent, a few tens of microseconds, and copies. Where the store has to spill for it, it waits for
-    /// that, unless its thread is [`impatient`]; what does not fit all the same is refused.
+    /// that, unless its thread is [`impatient`](crate::impatient); what does not fit all the same is refused.
     ///
     /// # Errors
     /// [`NotStored`].

@@ -85,7 +85,8 @@ settings! {
         /// nothing new, finishes what it has and is replaced.
         abandoned_threads_max: u32 = "8", "threads", "0 to 512";
         /// How large the object store of a node is: memory that all its processes share, for values that are larger than 100 KiB. It is
-        /// taken when it is needed; what does not fit goes another way, at the price of copies. 0B: there is none.
+        /// taken when it is needed; what does not fit is made room for (`node.spill`), and what is larger is refused. 0B: there is none, and all
+        /// goes another way, at the price of copies.
         object_store_bytes: ByteCount = "three tenths of the memory this process may use"
             found by Surroundings::object_store_bytes, "bytes", "0B to 16TiB";
         /// Whether the store writes objects to disk that nobody looks at, when it is filled to `node.spill_at`, and reads them back when

@@ -1,8 +1,8 @@
 //! What a process has to say to its store, until the thread that says it comes for it.
 //!
 //! Nobody waits who has something to say: not even the drop of an object. There is one word for each object that is taken or let go of, 40
-//! bytes each, and one for each thread that waits for room, or for an object. A store that stands still hears none of them: then this grows with what the
-//! process takes, until its node is given up.
+//! bytes each, and one for each thread that waits for room, or for an object. A store that stands still hears none of them: then this grows
+//! with what the process takes, until its node is given up.
 
 use std::mem;
 

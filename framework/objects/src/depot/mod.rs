@@ -16,6 +16,8 @@ mod line;
 mod sought;
 mod spillers;
 mod spilling;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;

@@ -62,11 +62,6 @@ impl Sought {
         });
     }
 
-    /// It has to be brought once more.
-    pub(super) fn again(&mut self, object: Location) {
-        self.queue.push_back(object);
-    }
-
     fn add(&mut self, seeker: Seeker) {
         let object = seeker.object;
         let all = self.by_slot.entry(object.slot).or_default();
@@ -97,16 +92,29 @@ impl Desk {
         }
     }
 
-    /// An object is back, or gone: all who wait for it are told. Those for whom it is on disk still are told `otherwise`; without that they wait
-    /// on: true when there are any.
-    pub(super) fn are_told(
+    /// An object has come back, or has not: as [`Desk::are_told`]; what is waited for still is brought once more.
+    pub(super) fn has_come(
         &mut self,
-        slot: u32,
+        object: &Location,
         otherwise: Option<&Found>,
         words: &mut Words,
-    ) -> bool {
+    ) {
+        if let Some(left) = self.are_told(object, otherwise, words) {
+            self.sought.queue.push_back(left);
+        }
+    }
+
+    /// An object is back, or gone: all who wait for it are told. Those for whom it is on disk still are told `otherwise`; without that they wait
+    /// on, and it is said for what. In its slot there may be another object by now: `otherwise` says nothing of that.
+    pub(super) fn are_told(
+        &mut self,
+        object: &Location,
+        otherwise: Option<&Found>,
+        words: &mut Words,
+    ) -> Option<Location> {
+        let otherwise = otherwise.filter(|_| self.store.place(object) != Place::Gone);
         let mut left = Vec::new();
-        for seeker in self.sought.by_slot.remove(&slot).unwrap_or_default() {
+        for seeker in self.sought.by_slot.remove(&object.slot).unwrap_or_default() {
             match found(self.store.place(&seeker.object)).or_else(|| otherwise.cloned()) {
                 Some(found) => {
                     words.push((seeker.to, Told::Found { number: seeker.number, found }))
@@ -114,11 +122,11 @@ impl Desk {
                 None => left.push(seeker),
             }
         }
-        let are_left = !left.is_empty();
-        if are_left {
-            self.sought.by_slot.insert(slot, left);
+        let waited_for = left.first().map(|seeker| seeker.object);
+        if waited_for.is_some() {
+            self.sought.by_slot.insert(object.slot, left);
         }
-        are_left
+        waited_for
     }
 }
 

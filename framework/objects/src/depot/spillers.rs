@@ -149,7 +149,7 @@ impl Office {
                     || Found::Lost("all of the store is in use, and it has no file".to_owned()),
                     |path| Found::InFile { path, key, extent },
                 );
-                self.desk.lock().are_told(object.slot, Some(&found), &mut words);
+                self.desk.lock().has_come(&object, Some(&found), &mut words);
             }
             Job::Write(objects) => {
                 let (places, written) = self.writes(objects);

@@ -178,7 +178,7 @@ impl Desk {
                 // It is back already, or gone; or on its way, and then they are told when it is there.
                 None => {
                     self.sought.takes_first();
-                    self.are_told(object.slot, None, words);
+                    self.are_told(&object, None, words);
                 }
             }
         }
@@ -219,16 +219,15 @@ impl Desk {
             return Step::Nothing;
         }
         spilling.fruitless = None;
-        let on_disk = |object: &Location| Some((*object, self.store.on_disk(object)?));
-        let there: Vec<_> = oldest.iter().filter_map(on_disk).collect();
-        let mut fresh = Vec::new();
-        for object in &oldest {
-            if there.iter().any(|(own, _)| own == object) {
+        let (mut there, mut fresh) = (Vec::new(), Vec::new());
+        for object in oldest {
+            if let Some(spilled) = self.store.on_disk(&object) {
+                there.push((object, spilled));
                 continue;
             }
-            match self.keeper.view(*object) {
-                Ok(view) => fresh.push((*object, view)),
-                Err(_) => self.store.spare(&[*object]),
+            match self.keeper.view(object) {
+                Ok(view) => fresh.push((object, view)),
+                Err(_) => self.store.spare(&[object]),
             }
         }
         self.store.put_out(&there);
@@ -304,10 +303,7 @@ impl Desk {
                 Some(Found::Lost(error.to_string()))
             }
         };
-        if self.are_told(object.slot, lost.as_ref(), words) {
-            // It was put away again in the meantime.
-            self.sought.again(*object);
-        }
+        self.has_come(object, lost.as_ref(), words);
         self.serves(now, words);
     }
 }

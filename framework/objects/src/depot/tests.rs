@@ -1,0 +1,137 @@
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use raytree_store::spill::{Extent, FileId, Key, SpillError};
+use raytree_store::{Client, ClientId, Location, Place, Region, Store, Terms};
+
+use super::desk::Desk;
+use super::line::{Line, Words};
+use super::spilling::{Job, Spilling};
+use crate::protocol::{Found, Told};
+
+const ROOM: u64 = 1 << 20;
+const LONG: u64 = ROOM / 4;
+const NOW: Duration = Duration::from_secs(9);
+
+/// A desk with one process, which is told things that nobody reads.
+struct Scene {
+    desk: Desk,
+    user: (ClientId, Client),
+    line: Arc<Line>,
+    _theirs: UnixStream,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut store = Store::new(Region::Heap, ROOM).unwrap();
+        let [keeper, user] = [0; 2].map(|_| {
+            let (id, memory) = store.join().unwrap();
+            (id, Client::new(memory))
+        });
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let desk = Desk::new(store, keeper, Some(Spilling::new(ROOM)));
+        Self { desk, user, line: Arc::new(Line::new(ours)), _theirs: theirs }
+    }
+
+    /// An object that is on disk alone.
+    fn on_disk(&mut self, key: u128) -> Location {
+        let (id, client) = &self.user;
+        let store = &mut self.desk.store;
+        let mut space = client.lend_one(store.lease(*id, Terms::one(LONG)).unwrap(), LONG).unwrap();
+        space.fill(&[7; LONG as usize]);
+        let object = space.seal();
+        store.written(*id, &client.written()).unwrap();
+        let extent = Extent { file: FileId(0), offset: 0, len: LONG, checksum: 0 };
+        assert_eq!(store.put_out(&[(object, (Key(key), extent))]), LONG);
+        object
+    }
+
+    fn seeks(&mut self, number: u64, object: Location) {
+        let mut words = Words::new();
+        self.desk.seeks(self.user.0, &self.line, (number, object), NOW, &mut words);
+        assert!(words.is_empty(), "it is on disk");
+    }
+
+    fn lets_go(&mut self, object: Location) {
+        self.desk.store.release(self.user.0, &[object]);
+        self.desk.store.sweep();
+    }
+
+    /// Which object is to be brought; what is to be removed before is passed over.
+    fn brings(&mut self) -> Option<Key> {
+        let mut words = Words::new();
+        loop {
+            match self.desk.next(NOW, &mut words)? {
+                Job::Remove(_) => {}
+                Job::Bring { lease, spilled: (key, _), .. } => {
+                    self.desk.keeper.give_back(lease);
+                    return Some(key);
+                }
+                Job::Point { .. } | Job::Write(_) => panic!("there is room"),
+            }
+        }
+    }
+
+    /// What is said when an object was not read.
+    fn fails(&mut self, object: &Location) -> Vec<(u64, Found)> {
+        let mut words = Words::new();
+        let why = SpillError::NoFolder { folders: 0 };
+        self.desk.is_brought(object, Err(why), NOW, &mut words);
+        found(words)
+    }
+}
+
+fn found(words: Words) -> Vec<(u64, Found)> {
+    let found = words.into_iter().map(|(_, told)| match told {
+        Told::Found { number, found } => (number, found),
+        told => panic!("{told:?}"),
+    });
+    found.collect()
+}
+
+#[test]
+fn dk_2_all_who_wait_for_an_object_that_does_not_come_are_told() {
+    let mut scene = Scene::new();
+    let object = scene.on_disk(1);
+    scene.seeks(1, object);
+    assert_eq!((scene.brings(), scene.brings()), (Some(Key(1)), None));
+    // On its way, it is not brought a second time.
+    scene.seeks(2, object);
+    assert_eq!(scene.brings(), None);
+    let told = scene.fails(&object);
+    let numbers: Vec<_> = told.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, [1, 2]);
+    assert!(told.iter().all(|(_, found)| matches!(found, Found::Lost(_))), "{told:?}");
+    assert!(!scene.desk.is_waited_for());
+    assert_eq!(scene.desk.store.place(&object), Place::OnDisk, "it may come another time");
+}
+
+#[test]
+fn dk_2_what_is_said_of_an_object_is_not_said_of_the_next_one_in_its_slot() {
+    for points in [false, true] {
+        let mut scene = Scene::new();
+        let before = scene.on_disk(1);
+        scene.seeks(1, before);
+        assert_eq!(scene.brings(), Some(Key(1)));
+        // Its room is handed back, and all let go of it, while the disk is still at work.
+        let (heir, written) = (scene.desk.heir, scene.desk.keeper.written());
+        scene.desk.store.written(heir, &written).unwrap();
+        scene.lets_go(before);
+        let next = scene.on_disk(2);
+        assert_eq!(next.slot, before.slot);
+        scene.seeks(2, next);
+        let told = if points {
+            let extent = Extent { file: FileId(0), offset: 0, len: LONG, checksum: 0 };
+            let file = Found::InFile { path: "there".to_owned(), key: Key(1), extent };
+            let mut words = Words::new();
+            scene.desk.has_come(&before, Some(&file), &mut words);
+            found(words)
+        } else {
+            scene.fails(&before)
+        };
+        assert!(matches!(told[..], [(1, Found::Lost(_))]), "{told:?}");
+        assert!(scene.desk.is_waited_for());
+        assert_eq!(scene.brings(), Some(Key(2)));
+    }
+}

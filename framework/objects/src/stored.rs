@@ -16,6 +16,7 @@ use crate::error::Lost;
 use crate::patience;
 use crate::protocol::Found;
 use crate::session::{Core, Looked};
+use crate::transfer::Place;
 
 /// An object of a store that this process holds: it is there for as long as this is. Its bytes never change; it may be on disk for a while,
 /// and somewhere else in the store afterwards.
@@ -26,6 +27,8 @@ pub struct Stored {
     hold: Mutex<Holding>,
     /// What this process looks at it through, while it does: one pin, however many look.
     looked: Mutex<Weak<View>>,
+    /// Of what it is a copy, or will be.
+    far: Option<Place>,
 }
 
 /// What keeps the object for this process.
@@ -34,6 +37,8 @@ enum Holding {
     Store,
     /// Others, until the store does; and this view, should they end before. The one who has told it first is not among these.
     Taking(Arc<View>, Vec<Box<dyn Any + Send>>),
+    /// It is in the store of another node, where these keep it.
+    Far(Vec<Box<dyn Any + Send>>),
     /// He has ended before: nobody but this process can see it any more.
     Alone(#[expect(dead_code, reason = "held for its drop")] Arc<View>),
 }
@@ -41,14 +46,20 @@ enum Holding {
 impl Stored {
     pub(crate) fn own(core: Arc<Core>, object: Location) -> Self {
         let (object, hold) = (Mutex::new(object), Mutex::new(Holding::Store));
-        Self { core, object, hold, looked: Mutex::default() }
+        Self { core, object, hold, looked: Mutex::default(), far: None }
+    }
+
+    /// Of another node: what `keeps` keeps there.
+    pub(crate) fn far(core: Arc<Core>, place: Place, keeps: Box<dyn Any + Send>) -> Self {
+        let (object, hold) = (Mutex::new(place.object), Mutex::new(Holding::Far(vec![keeps])));
+        Self { core, object, hold, looked: Mutex::default(), far: Some(place) }
     }
 
     pub(crate) fn taken(core: Arc<Core>, object: Location, view: View) -> Self {
         let view = Arc::new(view);
         let looked = Mutex::new(Arc::downgrade(&view));
         let hold = Mutex::new(Holding::Taking(view, Vec::new()));
-        Self { core, object: Mutex::new(object), hold, looked }
+        Self { core, object: Mutex::new(object), hold, looked, far: None }
     }
 
     /// The store has said whether it is there.
@@ -72,7 +83,7 @@ impl Stored {
     /// One more process has told of it: what keeps it there is kept as long as nothing else is sure to.
     pub(crate) fn is_lent_again(&self, keeps: Box<dyn Any + Send>) {
         let mut hold = self.hold.lock();
-        if let Holding::Taking(_, others) = &mut *hold {
+        if let Holding::Taking(_, others) | Holding::Far(others) = &mut *hold {
             others.push(keeps);
             return;
         }
@@ -86,8 +97,18 @@ impl Stored {
     pub fn location(&self) -> Option<Location> {
         match &*self.hold.lock() {
             Holding::Store | Holding::Taking(..) => Some(*self.object.lock()),
-            Holding::Alone(_) => None,
+            Holding::Alone(_) | Holding::Far(_) => None,
         }
+    }
+
+    /// Where it is in the store of another node, while it is not in this one's.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Place> {
+        if self.is_far() { self.far.as_ref() } else { None }
+    }
+
+    pub(crate) fn is_far(&self) -> bool {
+        matches!(&*self.hold.lock(), Holding::Far(_))
     }
 
     /// How long it is, in bytes.
@@ -99,15 +120,20 @@ impl Stored {
     /// Whether it is in memory, as far as can be seen: it may be put on disk the moment after, while nobody has its bytes.
     #[must_use]
     pub fn is_here(&self) -> bool {
-        let is_alone = matches!(&*self.hold.lock(), Holding::Alone(_));
-        is_alone || self.core.client.is_here(&self.object.lock())
+        match &*self.hold.lock() {
+            Holding::Alone(_) => true,
+            Holding::Far(_) => false,
+            Holding::Store | Holding::Taking(..) => {
+                self.core.client.is_here(&self.object.lock())
+            }
+        }
     }
 
     /// Whether this process has its bytes.
     #[must_use]
     pub fn is_looked_at(&self) -> bool {
         let own = match &*self.hold.lock() {
-            Holding::Store => 0,
+            Holding::Store | Holding::Far(_) => 0,
             Holding::Taking(..) | Holding::Alone(_) => 1,
         };
         self.looked.lock().strong_count() > own
@@ -127,12 +153,12 @@ impl Stored {
             }
             let left = end.saturating_sub(clock::now());
             let (tell, told) = sync_channel(1);
-            self.core.seeks(*self.object.lock(), Box::new(move |found| _ = tell.send(found)));
+            self.asks(move |found| _ = tell.send(found));
             let Ok(found) = patience::waits(|| told.recv_timeout(left)) else {
                 return Err(Lost::TooLate(limits::STORE_BACK_WITHIN));
             };
             match found.ok_or(Lost::StoreGone)? {
-                Found::Here(now) => self.is_at(now),
+                Found::Here(_) => {}
                 Found::InFile { path, key, extent } => {
                     let bytes = patience::waits(|| read_file(Path::new(&path), key, &extent))?;
                     let bytes = Bytes::from(bytes);
@@ -151,16 +177,53 @@ impl Stored {
         if self.is_here() {
             return then(true);
         }
-        let own = Arc::downgrade(self);
-        let found = move |found| {
-            let Some(Found::Here(now)) = found else { return then(false) };
-            own.upgrade().into_iter().for_each(|own| own.is_at(now));
-            then(true);
+        self.asks(move |found| then(matches!(found, Some(Found::Here(_)))));
+    }
+
+    /// Asks the store for it; `then` is told what has come of that, when this knows where it is.
+    fn asks(self: &Arc<Self>, then: impl FnOnce(Option<Found>) + Send + 'static) {
+        let (own, core) = (Arc::downgrade(self), Arc::clone(&self.core));
+        let Some(place) = self.origin().cloned() else {
+            let found = move |found| {
+                if let (Some(Found::Here(now)), Some(own)) = (&found, own.upgrade()) {
+                    own.is_at(*now);
+                }
+                then(found);
+            };
+            return self.core.seeks(*self.object.lock(), Box::new(found));
         };
-        self.core.seeks(*self.object.lock(), Box::new(found));
+        let found = move |found| {
+            if let Some(Found::Here(now)) = &found {
+                match own.upgrade() {
+                    Some(own) => own.is_copied(*now),
+                    None => core.wants_no_more(*now),
+                }
+            }
+            then(found);
+        };
+        self.core.pulls(place, Box::new(found));
+    }
+
+    /// There is a copy, which the store holds for this process.
+    fn is_copied(self: &Arc<Self>, now: Location) {
+        let mut hold = self.hold.lock();
+        if !matches!(&*hold, Holding::Far(_)) {
+            drop(hold);
+            // It was asked for twice.
+            return self.core.wants_no_more(now);
+        }
+        let before = mem::replace(&mut *hold, Holding::Store);
+        *self.object.lock() = now;
+        drop(hold);
+        self.core.is_here(self, now);
+        // Its home may let go: what that does is not to be done under the lock.
+        drop(before);
     }
 
     fn look(self: &Arc<Self>) -> Result<Bytes, Unreadable> {
+        if self.is_far() {
+            return Err(Unreadable::Gone);
+        }
         let mut looked = self.looked.lock();
         let view = match looked.upgrade() {
             Some(view) => view,
@@ -183,7 +246,12 @@ impl Stored {
 
 impl Drop for Stored {
     fn drop(&mut self) {
-        self.core.lets_go(*self.object.lock(), self);
+        if let Some(place) = &self.far {
+            self.core.forgets_far(place, self);
+        }
+        if !self.is_far() {
+            self.core.lets_go(*self.object.lock(), self);
+        }
     }
 }
 

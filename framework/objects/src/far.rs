@@ -130,6 +130,10 @@ impl Core {
         }
     }
 
+    pub(crate) fn door(&self) -> &str {
+        &self.door
+    }
+
     fn has_ended(&self) -> bool {
         self.is_gone.load(Ordering::SeqCst)
     }

@@ -107,8 +107,16 @@ impl Stored {
         if self.is_far() { self.far.as_ref() } else { None }
     }
 
-    pub(crate) fn is_far(&self) -> bool {
+    /// Whether it is in the store of another node, and not in this one's.
+    #[must_use]
+    pub fn is_far(&self) -> bool {
         matches!(&*self.hold.lock(), Holding::Far(_))
+    }
+
+    /// What the door of the store is called by which this process has it.
+    #[must_use]
+    pub fn door(&self) -> &str {
+        self.core.door()
     }
 
     /// How long it is, in bytes.

@@ -210,9 +210,8 @@ mod tests {
             has.push(world.nodes.len() - 1);
             assert!(has.len() < 10, "{has:?}");
         }
-        // Three times as many, but for those that wait where the second copy is.
-        assert_eq!(has[..3], [2, 8, 26]);
-        assert!(has.len() <= 5, "{has:?}");
+        // Three times as many, but for those who wait where the second copy is.
+        assert!(has[..2] == [2, 8] && has[2] > 20 && has.len() <= 5, "{has:?}");
     }
 
     proptest! {

@@ -43,6 +43,7 @@ pub(crate) fn details(posting: &Posting) -> Details {
         namespace: posting.terms.namespace.clone(),
         abandoned_max: posting.abandoned_max,
         store: posting.store.clone(),
+        store_at: posting.store_at,
         store_terms: StoreTerms::default(),
     }
 }

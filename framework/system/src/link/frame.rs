@@ -1,8 +1,9 @@
 //! What two processes say to each other over a link.
 
 use std::fmt;
+use std::net::SocketAddr;
 
-use raytree_objects::Location;
+use raytree_objects::{Location, Place};
 use raytree_process::cluster::Worker;
 use raytree_types::{
     AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, LogLines, TaskOptions,
@@ -46,8 +47,9 @@ pub(super) enum Frame {
     Unreachable { worker: Worker },
     /// What a process below the one who says it has written.
     Lines(LogLines),
-    /// The store of the node of the one who says it. Asks whether the other side can come to it.
-    Store { door: String },
+    /// The store of the node of the one who says it. Asks whether the other side can come to it. `at`: where that node gives objects to
+    /// others, and fetches theirs.
+    Store { door: String, at: Option<SocketAddr> },
     /// It can: from now on what is large may lie there.
     Shares { door: String },
     /// A neighbour has surely ended, and all that it has passed was handed on.
@@ -157,6 +159,8 @@ pub(super) enum Buffer {
     Here(Bytes),
     /// It is in the store that both sides use, part of an object that is held for the one who gets it until he holds it himself.
     Stored { export: u64, object: Location, from: u64, len: u64 },
+    /// It is in the store of some node, part of an object that is held there for the one who gets it until he has a copy, or holds it himself.
+    Far { export: u64, place: Box<Place>, from: u64, len: u64 },
 }
 
 /// A reference on its way.

@@ -116,6 +116,7 @@ struct Fetched<T> {
 impl<T: Value> Landing for Fetched<T> {
     fn land(self: Box<Self>, answer: Answer) {
         let result = match answer {
+            Answer::Value(part) if part.is_far() => return self.cell.settle_far(part),
             // Reading it is the type's own code.
             Answer::Value(part) => panics::catch(|| {
                 let codec = part.codec();

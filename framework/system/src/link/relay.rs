@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use raytree_types::codec::{Codec, Encoded, RefToken};
+use raytree_types::codec::{Codec, RefToken};
 use raytree_types::{ActorId, Cause, Error, Exit, ExitKind, Incarnation, Result};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,7 +15,7 @@ use super::serve::{Begun, Items, NextItem, Served};
 use super::{Answer, Ask, Landing, Link};
 use crate::object::cell::{Seen, Standing};
 use crate::object::part::Part;
-use crate::object::waiter::{Waiter, tell_all};
+use crate::object::waiter::{Needs, Waiter, tell_all};
 use crate::user::remote::Ending;
 use crate::user::status::Cell;
 
@@ -60,7 +60,7 @@ struct Came(Mutex<State>);
 #[derive(Default)]
 struct State {
     is_asked: bool,
-    result: Option<Result<Encoded>>,
+    result: Option<Result<Part>>,
     waiters: Vec<Waiter>,
 }
 
@@ -79,7 +79,7 @@ impl Came {
         let (waiters, ok) = {
             let mut state = self.0.lock();
             let ok = result.is_ok();
-            state.result = Some(result.map(|part| part.0));
+            state.result = Some(result);
             (std::mem::take(&mut state.waiters), ok)
         };
         tell_all(waiters, ok);
@@ -93,7 +93,7 @@ impl Relayed {
 }
 
 impl Object for Relayed {
-    fn ask(&self, waiter: Waiter) -> Standing {
+    fn ask(&self, waiter: Waiter, _needs: Needs) -> Standing {
         let wanted = {
             let mut state = self.came.0.lock();
             if state.result.is_some() {
@@ -114,7 +114,7 @@ impl Object for Relayed {
 
     fn part(&self) -> Result<Part> {
         let state = self.came.0.lock();
-        state.result.clone().unwrap_or_else(|| Err(unknown())).map(Part)
+        state.result.clone().unwrap_or_else(|| Err(unknown()))
     }
 
     fn cancel(&self, recursive: bool) {

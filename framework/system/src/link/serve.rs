@@ -21,7 +21,7 @@ use crate::object::cell::{Seen, Standing};
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::ObjectStream;
-use crate::object::waiter::{Dependent, Waiter};
+use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::Shared;
 use crate::task::by_bytes::{Birth, Kin, Way};
 use crate::task::registry;
@@ -58,8 +58,8 @@ pub(crate) trait Items: Send {
 struct Coded<T>(ObjectRef<T>, Codec);
 
 impl<T: Value> Object for Coded<T> {
-    fn ask(&self, waiter: Waiter) -> Standing {
-        Object::ask(&self.0, waiter)
+    fn ask(&self, waiter: Waiter, needs: Needs) -> Standing {
+        Object::ask(&self.0, waiter, needs)
     }
 
     fn part(&self) -> Result<Part> {
@@ -278,7 +278,8 @@ impl Link {
     fn answers(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
         let answers = Arc::new(Answers { link: Arc::downgrade(self), call, object });
         let waiter = Waiter::Dependent(Arc::clone(&answers) as Arc<dyn Dependent>);
-        if answers.object.ask(waiter) != Standing::Pending {
+        let needs = if self.reaches_far() { Needs::Value } else { Needs::Memory };
+        if answers.object.ask(waiter, needs) != Standing::Pending {
             answers.argument(true);
         }
     }
@@ -337,7 +338,10 @@ impl Link {
         if serving.is_none() || (result.is_err() && self.life.ends_with_process()) {
             return;
         }
-        let mut kept = Kept::default();
+        // What refers to others is read when it comes.
+        let is_plain = result.as_ref().is_ok_and(|part| part.0.refs.is_empty());
+        let may_stay = is_plain && matches!(serving, Some(Serving::One(_) | Serving::Fetch));
+        let mut kept = Kept::of_value(may_stay);
         let result = result.and_then(|part| self.pack(part, &mut kept));
         if result.is_err() {
             self.unsaid(&kept);
@@ -398,7 +402,14 @@ impl Dependent for Answers {
             let task = "writing its result".to_owned();
             Err(Error::TaskFailed { task, cause: Box::new(cause) })
         });
-        link.answer(self.call, part);
+        match (part, link.life.runtime()) {
+            // Others wait for this thread.
+            (Ok(part), Some(runtime)) if part.is_far() && !link.reaches_far() => {
+                let call = self.call;
+                runtime.user.spawn_blocking(move || link.answer(call, part.fetched()));
+            }
+            (part, _) => link.answer(self.call, part),
+        }
     }
 }
 

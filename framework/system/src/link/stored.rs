@@ -5,17 +5,24 @@
 //! that the store holds them for it.
 //!
 //! A buffer that came from the store goes on as what it is. One for which there is no room travels with its message.
+//!
+//! Between nodes with a store each, results, objects and arguments that are in the store of one stay there, and the message says where:
+//! whoever gets it has his own node fetch it when it is wanted ([`Session::far`](raytree_objects::Session::far)). The sender holds them until
+//! then; so a program on one machine hands on what two others have made and use, and none of it passes through it.
 
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use raytree_objects::{Location, Lost, Unreadable};
+use raytree_objects::{Location, Lost, Place, Stored, Unreadable};
 use raytree_types::{Bytes, Cause, Error, Result, limits};
 
 use super::export::{Kept, unknown};
 use super::frame::{Buffer, Frame};
 use super::import::owner_died;
 use super::{Answer, Link};
+use crate::object::part::FarBuffer;
 use crate::runtime::Shared;
 use crate::stores;
 
@@ -31,20 +38,52 @@ impl Drop for Lent {
     }
 }
 
+/// What the other side is told of, until it holds it itself.
+pub(super) enum Loan {
+    /// It reads it where it lies: these bytes stay there. So many of them count as waiting to go out.
+    Looked(#[expect(dead_code, reason = "held for its drop")] Bytes, usize),
+    /// It reads it when it wants to.
+    Held(#[expect(dead_code, reason = "held for its drop")] Arc<Stored>),
+}
+
+impl Loan {
+    /// How many bytes of it count as waiting to go out.
+    pub(super) fn waits(&self) -> usize {
+        match self {
+            Self::Looked(_, bytes) => *bytes,
+            Self::Held(_) => 0,
+        }
+    }
+
+    /// The other side is about to take it over. What is held for it may stay for long.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        matches!(self, Self::Looked(..))
+    }
+}
+
 impl Link {
     /// The other side hears of the store of this one's node.
-    pub(super) fn offers_its_store(&self, runtime: &Shared) {
+    pub(crate) fn offers_its_store(&self, runtime: &Shared) {
         if let Some(session) = runtime.stores.own() {
-            self.tell(&Frame::Store { door: session.door().to_owned() });
+            let at = runtime.stores.origin(session.door()).map(|origin| origin.at);
+            self.tell(&Frame::Store { door: session.door().to_owned(), at });
         }
     }
 
     /// It has one: this side uses it, if it does already, or if it uses those of all nodes that it reaches.
-    pub(super) fn is_offered(&self, door: &str) {
+    pub(super) fn is_offered(&self, door: &str, at: Option<SocketAddr>) {
         let Some(runtime) = self.life.runtime() else { return };
-        let is_driver = runtime.driver.get().is_some();
+        self.reaches_far.store(at.is_some() && self.between.is_none(), Ordering::SeqCst);
+        let (is_driver, is_first) = (runtime.driver.get().is_some(), runtime.stores.own().is_none());
         let session =
             if is_driver { runtime.stores.join(door) } else { runtime.stores.joined(door) };
+        if let (Some(session), Some(at)) = (&session, at) {
+            runtime.stores.is_at(session.door(), at);
+        }
+        if is_driver && is_first && session.is_some() {
+            // Those to which there were links before, too, have somebody to send objects to.
+            runtime.links.all().iter().for_each(|link| link.offers_its_store(&runtime));
+        }
         if let Some(session) = session {
             // One store for life: both sides are of one node, or this one reaches that one's. What is laid there is not spoken of before
             // the other side has heard that.
@@ -68,6 +107,9 @@ impl Link {
     /// # Errors
     /// [`Error::ObjectStoreFull`], [`Error::OutOfDisk`].
     pub(super) fn lays_apart(&self, bytes: Bytes, kept: &mut Kept) -> Result<Buffer> {
+        if let Some(far) = kept.may_stay.then(|| self.lends_far(&bytes, kept)).flatten() {
+            return Ok(far);
+        }
         Ok(match self.lend(&bytes)? {
             Some((export, object, from)) => {
                 kept.exports.push(export);
@@ -100,17 +142,95 @@ impl Link {
         let export = self.number();
         let mut tables = self.tables.lock();
         if tables.ended.is_none() {
-            tables.lent.insert(export, (view, new));
+            tables.lent.insert(export, Loan::Looked(view, new));
             drop(tables);
             self.out.lends(new);
         }
         Ok(Some((export, object, from)))
     }
 
-    /// The buffer, read where it lies.
-    pub(super) fn laid_apart(self: &Arc<Self>, buffer: Buffer) -> Result<Bytes> {
+    /// Whether it may be told of objects that are in the stores of other nodes.
+    pub(super) fn reaches_far(&self) -> bool {
+        self.reaches_far.load(Ordering::SeqCst)
+    }
+
+    /// What is in the store of another node stays there, where the other side can fetch it from there.
+    pub(super) fn passes_on(&self, far: FarBuffer, kept: &mut Kept) -> Result<Buffer> {
+        let FarBuffer { stored, part, .. } = far;
+        let place = stored.origin().cloned().filter(|_| self.reaches_far());
+        if let Some(place) = place {
+            return Ok(self.lend_far(place, stored, part, kept));
+        }
+        let bytes = stored.bytes().map_err(|why| Error::ObjectLost {
+            object: "a value".to_owned(),
+            reason: why.to_string(),
+        })?;
+        self.lays_apart(bytes.slice(part).ok_or_else(unknown)?, kept)
+    }
+
+    fn lend_far(
+        &self,
+        place: Place,
+        stored: Arc<Stored>,
+        part: Range<usize>,
+        kept: &mut Kept,
+    ) -> Buffer {
+        let export = self.number();
+        kept.exports.push(export);
+        let mut tables = self.tables.lock();
+        if tables.ended.is_none() {
+            tables.lent.insert(export, Loan::Held(stored));
+        }
+        drop(tables);
+        let (from, len) = (part.start as u64, part.len() as u64);
+        Buffer::Far { export, place: Box::new(place), from, len }
+    }
+
+    /// A large buffer that is in a store which the other side does not use: it may stay there.
+    fn lends_far(&self, bytes: &Bytes, kept: &mut Kept) -> Option<Buffer> {
+        if bytes.len() < limits::STORE_INLINE_MAX || !self.reaches_far() {
+            return None;
+        }
+        let runtime = self.life.runtime()?;
+        let (stored, part) = runtime.stores.find(bytes)?;
+        let is_common = self.store.get().is_some_and(|session| session.door() == stored.door());
+        let origin = runtime.stores.origin(stored.door()).filter(|_| !is_common)?;
+        let place = Place { origin, object: stored.location()? };
+        Some(self.lend_far(place, stored, part, kept))
+    }
+
+    /// An object of another store than that of both sides, from which this side's node fetches it when somebody wants it.
+    fn is_told_of(
+        self: &Arc<Self>,
+        (export, place): (u64, Place),
+        (from, len): (u64, u64),
+    ) -> Result<(Arc<Stored>, Range<usize>)> {
+        let lent = Box::new(Lent { link: Arc::clone(self), export });
+        let end = from.checked_add(len).filter(|end| *end <= place.object.len);
+        let part = usize::try_from(from).ok().zip(end.and_then(|end| usize::try_from(end).ok()));
+        let (from, end) = part.ok_or_else(unknown)?;
+        let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
+        let stored = match runtime.stores.joined(&place.origin.door) {
+            Some(session) => session.take_unseen(place.object, lent),
+            None => runtime.stores.own().ok_or_else(unknown)?.far(place, lent),
+        };
+        Ok((stored, from..end))
+    }
+
+    /// The buffer, read where it lies; nothing for one that is not here, which is noted.
+    pub(super) fn laid_apart(
+        self: &Arc<Self>,
+        at: usize,
+        buffer: Buffer,
+        far: &mut Vec<FarBuffer>,
+    ) -> Result<Bytes> {
         let (export, object, from, len) = match buffer {
             Buffer::Here(bytes) => return Ok(bytes),
+            Buffer::Far { export, place, from, len } => {
+                let (stored, part) = self.is_told_of((export, *place), (from, len))?;
+                far.push(FarBuffer { at, stored, part });
+                return Ok(Bytes::from_static(&[]));
+            }
             Buffer::Stored { export, object, from, len } => (export, object, from, len),
         };
         let lent = Lent { link: Arc::clone(self), export };

@@ -342,6 +342,16 @@ impl<T> ObjectCell<T> {
         Poll::Pending
     }
 
+    pub(super) fn is_lying(&self) -> bool {
+        matches!(&*self.slot.lock(), Slot::Lying { .. })
+    }
+
+    /// Asks to be told when it is settled, and in memory unless it is in the store of another node.
+    pub(crate) fn subscribe_settled(&self, waiter: impl FnOnce() -> Waiter) -> Standing {
+        let is_far = self.kept.lock().as_ref().is_some_and(|kept| kept.is_far());
+        if is_far && self.is_lying() { Standing::Ready } else { self.subscribe(waiter) }
+    }
+
     /// It is in memory again, or never will be.
     pub(super) fn is_back(&self) {
         let waiters = match &mut *self.slot.lock() {

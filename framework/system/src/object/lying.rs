@@ -15,7 +15,8 @@ use raytree_types::{Error, Result};
 use super::Value;
 use super::cell::{ObjectCell, Slot};
 use super::kept::{self, Kept};
-use super::part::Part;
+use super::part::{self, Part};
+use crate::runtime::life::Life;
 
 /// A value that is in the store.
 pub(super) trait Lies<T>: Send + Sync {
@@ -44,12 +45,9 @@ impl<T: Value> Lies<T> for Lying<T> {
 
     fn read(&self) -> Result<T> {
         self.is_given_up.store(false, Ordering::Release);
-        let written = self.kept.read().map_err(|why| Error::ObjectLost {
-            object: self.label.to_owned(),
-            reason: why.to_string(),
-        })?;
+        let written = self.kept.read().map_err(|why| part::lost(self.label, &why))?;
         // It is the type's own code.
-        panics::catch(|| Part(written).value(self.kept.codec)).unwrap_or_else(|cause| {
+        panics::catch(|| Part::here(written).value(self.kept.codec)).unwrap_or_else(|cause| {
             let (task, cause) = ("reading an object".to_owned(), Box::new(cause));
             Err(Error::TaskFailed { task, cause })
         })
@@ -120,6 +118,32 @@ impl<T: Value> ObjectCell<T> {
         read
     }
 
+    /// Its value has come, and some of it is in the store of another node: it stays there until somebody wants it.
+    pub(crate) fn settle_far(self: &Arc<Self>, part: Part) {
+        let Some(runtime) = self.life.runtime() else { return };
+        let codec = part.codec();
+        let kept = Arc::new(Kept::far(&runtime.stores, codec, part));
+        *self.kept.lock() = Some(Arc::clone(&kept));
+        self.settle_as(Slot::lying(self.lies(kept)));
+        // It may have been released, or settled, before.
+        if !self.is_lying() {
+            let late = self.kept.lock().take();
+            drop(late);
+        }
+    }
+
+    /// An object of a value that came from elsewhere, with one reference.
+    pub(crate) fn far(life: &'static Life, part: Part) -> Arc<Self> {
+        let cell = Self::pending("an argument", life);
+        cell.settle_far(part);
+        cell
+    }
+
+    /// In which codec it can be written without being read, if in any.
+    pub(crate) fn written_in(&self) -> Option<Codec> {
+        self.kept.lock().as_ref().map(|kept| kept.codec)
+    }
+
     fn lies(self: &Arc<Self>, kept: Arc<Kept>) -> Arc<dyn Lies<T>> {
         let (cell, is_given_up) = (Arc::downgrade(self), AtomicBool::new(false));
         Arc::new(Lying { kept, cell, label: self.label, is_given_up })
@@ -132,10 +156,13 @@ impl<T: Value> ObjectCell<T> {
     /// Why there is no value, or it cannot be written.
     pub(crate) fn written(self: &Arc<Self>, codec: Codec) -> Result<Part> {
         let known = self.kept.lock().clone();
+        if let Some(far) = known.as_ref().filter(|kept| kept.is_far() && kept.codec == codec) {
+            return far.part(self.life).map_err(|why| part::lost(self.label, &why));
+        }
         // What is in this process, too, need not be waited for where others wait behind.
         let known = known.filter(|kept| kept.is_here() || !raytree_objects::is_impatient());
         if let Some(written) = known.and_then(|kept| kept.written(codec)) {
-            return Ok(Part(written));
+            return Ok(Part::here(written));
         }
         let part = Part::of_shared(codec, &self.share()?)?;
         let session = self.life.runtime().and_then(|runtime| runtime.stores.own());
@@ -145,13 +172,14 @@ impl<T: Value> ObjectCell<T> {
         let Some(written) = kept.written(codec) else { return Ok(part) };
         drop(part);
         self.is_kept(codec, kept, &written);
-        Ok(Part(written))
+        Ok(Part::here(written))
     }
 
     /// Its value is in the store: that of the heap goes, where nothing is lost by it.
     fn is_kept(self: &Arc<Self>, codec: Codec, kept: Arc<Kept>, written: &Encoded) {
         // Of other types there may be more to a value than what is written of it, or it is not read where it lies.
-        let is_viewed = codec::is_viewed::<T>() && Part(written.clone()).value::<T>(codec).is_ok();
+        let is_read = || Part::here(written.clone()).value::<T>(codec).is_ok();
+        let is_viewed = codec::is_viewed::<T>() && is_read();
         let lies = is_viewed.then(|| self.lies(Arc::clone(&kept)));
         let before = self.kept.lock().replace(kept);
         let (old, is_unheld) = self.lies_from_now_on(lies);

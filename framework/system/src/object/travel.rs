@@ -16,7 +16,7 @@ use super::Value;
 use super::cell::{Seen, Standing};
 use super::part::Part;
 use super::reference::ObjectRef;
-use super::waiter::Waiter;
+use super::waiter::{Needs, Waiter};
 use crate::link::{Held, Home, Imported, Object, Token};
 use crate::runtime::life::Life;
 
@@ -101,11 +101,18 @@ impl<'de, T: Value> Deserialize<'de> for ObjectRef<T> {
 }
 
 impl<T: Value> Object for ObjectRef<T> {
-    fn ask(&self, waiter: Waiter) -> Standing {
-        self.cell.subscribe(|| waiter)
+    fn ask(&self, waiter: Waiter, needs: Needs) -> Standing {
+        match needs {
+            Needs::Memory => self.cell.subscribe(|| waiter),
+            Needs::Value => self.cell.subscribe_settled(|| waiter),
+        }
     }
 
     fn part(&self) -> Result<Part> {
+        // One that is written already is not read for that.
+        if let Some(codec) = self.cell.written_in() {
+            return self.cell.written(codec);
+        }
         let value = self.cell.share()?;
         // Nobody says how an object is to be written: the small way, where the value comes back from it.
         let codec = match check(Codec::Compact, &*value) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::countdown::Countdown;
+use crate::runtime::Shared;
 use crate::task::context::{By, Waiting};
 
 /// Who is told when an object is settled.
@@ -16,6 +17,23 @@ pub(crate) enum Waiter {
     Countdown(Arc<Countdown>),
     /// A task or a call whose argument this is.
     Dependent(Arc<dyn Dependent>),
+}
+
+/// What somebody needs of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Its value, in memory.
+    Memory,
+    /// That there is one: another process reads it.
+    Value,
+}
+
+impl Needs {
+    /// Of one whose arguments these are: where others run what is submitted, they read them.
+    pub(crate) fn of_arguments(runtime: Option<&Shared>) -> Self {
+        let goes_elsewhere = runtime.is_some_and(|runtime| runtime.peers.any());
+        if goes_elsewhere { Self::Value } else { Self::Memory }
+    }
 }
 
 /// A task or a call that waits for its arguments.

@@ -253,6 +253,7 @@ impl Init {
             namespace,
             abandoned_max,
             store,
+            store_at: None,
             store_terms,
         };
         let logs = config.map(|config| logs::Plan::of(config, self.log_to_driver));

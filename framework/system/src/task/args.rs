@@ -9,12 +9,12 @@ use raytree_types::codec::{self, Codec};
 use raytree_types::state::ObjectState;
 
 use crate::object::Value;
-use crate::object::cell::{Maker, Standing};
+use crate::object::cell::{Maker, ObjectCell, Standing};
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::shared::Shared;
 use crate::object::travel;
-use crate::object::waiter::Waiter;
+use crate::object::waiter::{Needs, Waiter};
 use crate::runtime::life::Life;
 
 /// What can be passed where a remote function expects a `T`: a `T`, an [`ObjectRef<T>`], owned or borrowed, and for a
@@ -132,7 +132,7 @@ pub struct Awaited(pub(crate) &'static str, pub(crate) Option<Maker>);
 /// Who asks to be told.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
-pub struct Subscriber(pub(crate) Waiter);
+pub struct Subscriber(pub(crate) Waiter, pub(crate) Needs);
 
 /// What he is told at once.
 #[doc(hidden)]
@@ -145,7 +145,11 @@ impl<T: Value> Settled for ObjectRef<T> {
     }
 
     fn subscribe(&self, waiter: Subscriber) -> Asked {
-        Asked(self.cell.subscribe(|| waiter.0))
+        let Subscriber(waiter, needs) = waiter;
+        Asked(match needs {
+            Needs::Memory => self.cell.subscribe(|| waiter),
+            Needs::Value => self.cell.subscribe_settled(|| waiter),
+        })
     }
 
     fn awaits(&self) -> Option<Awaited> {
@@ -176,6 +180,37 @@ impl<T: Value> Arg<T> {
                 travel::through_shared(life, codec, value).map(Kind::Shared).map(Self)
             }
             other => Ok(Self(other)),
+        }
+    }
+
+    /// From bytes. What is in the store of another node is an object, which is waited for like any other.
+    fn read(part: Part, codec: Codec) -> Result<Self> {
+        match &part.1 {
+            Some(far) if part.codec() == codec => {
+                let life = far.life;
+                Ok(Self(Kind::Ref(ObjectRef::first(ObjectCell::far(life, part)))))
+            }
+            _ => part.value(codec).map(|value| Self(Kind::Value(value))),
+        }
+    }
+
+    /// For another process: what lies in a store is not read for that.
+    fn lend_written(&self, codec: Codec) -> Result<Part> {
+        match &self.0 {
+            Kind::Ref(reference) if reference.cell.written_in() == Some(codec) => {
+                reference.cell.written(codec)
+            }
+            _ => self.lend()?.written(codec),
+        }
+    }
+
+    /// The same for the last run.
+    fn give_written(self, codec: Codec) -> Result<Part> {
+        match &self.0 {
+            Kind::Ref(reference) if reference.cell.written_in() == Some(codec) => {
+                reference.cell.written(codec)
+            }
+            _ => self.give()?.written(codec),
         }
     }
 
@@ -301,6 +336,12 @@ pub trait Args: Send + Sync + 'static {
     /// As bytes, each by itself.
     #[doc(hidden)]
     fn write(taken: Self::Taken, codec: Codec) -> Result<Vec<Part>>;
+    /// For a run in another process that may not be the last: what lies in a store is not read for that.
+    #[doc(hidden)]
+    fn lend_written(stored: &Self::Stored, codec: Codec) -> Result<Vec<Part>>;
+    /// The same for the last run.
+    #[doc(hidden)]
+    fn give_written(stored: Self::Stored, codec: Codec) -> Result<Vec<Part>>;
     /// From bytes, as values.
     #[doc(hidden)]
     fn read(parts: Vec<Part>, codec: Codec) -> Result<Self::Stored>;
@@ -342,10 +383,18 @@ macro_rules! tuple {
                 Ok(vec![$(_taken.$index.written(_codec)?,)*])
             }
 
+            fn lend_written(_stored: &Self::Stored, _codec: Codec) -> Result<Vec<Part>> {
+                Ok(vec![$(_stored.$index.lend_written(_codec)?,)*])
+            }
+
+            fn give_written(_stored: Self::Stored, _codec: Codec) -> Result<Vec<Part>> {
+                Ok(vec![$(_stored.$index.give_written(_codec)?,)*])
+            }
+
             #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
             fn read(parts: Vec<Part>, _codec: Codec) -> Result<Self::Stored> {
                 let mut _parts = parts.into_iter();
-                let stored = ($(Part::next::<$type>(&mut _parts, _codec)?.into_arg(),)*);
+                let stored = ($(Arg::<$type>::read(Part::next::<$type>(&mut _parts)?, _codec)?,)*);
                 Part::none_left(&mut _parts)?;
                 Ok(stored)
             }

@@ -29,8 +29,9 @@ use super::submit::Room;
 use crate::cluster::peer::Seat;
 use crate::node::ledger::Claimant;
 use crate::object::cell::{Maker, ObjectCell, Producer, Seen, Standing};
+use crate::object::part::Part;
 use crate::object::travel;
-use crate::object::waiter::{Dependent, Waiter};
+use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::trace::{self, TraceContext, Traced};
@@ -114,11 +115,12 @@ impl<J: Job> TaskCell<J> {
     }
 
     fn ask_for_arguments(self: Arc<Self>) {
+        let needs = Needs::of_arguments(self.life.runtime().as_deref());
         let mut references: Vec<Standing> = Vec::new();
         // Under the lock: nobody takes the job before all are asked, since one too many is missing.
         self.each_argument(&mut |settled| {
             let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
-            references.push(settled.subscribe(Subscriber(waiter)).0);
+            references.push(settled.subscribe(Subscriber(waiter, needs)).0);
         });
         for standing in references {
             if standing != Standing::Pending {
@@ -156,9 +158,16 @@ impl<J: Job> TaskCell<J> {
 
     /// The end of the task for all who wait.
     fn resolve(&self, result: Result<J::Out>, now: Duration) {
+        if let Some(out) = self.is_over(How::of(&result), now) {
+            out.settle(result);
+        }
+    }
+
+    /// Where its result goes, if anybody wants it.
+    fn is_over(&self, how: How, now: Duration) -> Option<Arc<ObjectCell<J::Out>>> {
         let host = self.end_timers();
         if let Some(runtime) = self.life.runtime() {
-            runtime.tasks.ended(self.past(self.state().run(), How::of(&result), (host, now)));
+            runtime.tasks.ended(self.past(self.state().run(), how, (host, now)));
             if !self.plan.is_plain {
                 runtime.leave_line(Claimant::Task(self.id));
             }
@@ -167,9 +176,19 @@ impl<J: Job> TaskCell<J> {
         if let Err(cause) = panics::catch(|| drop(job)) {
             tracing::error!(task = self.plan.name, "dropping an argument panicked: {cause}");
         }
-        let out = self.out.lock().take();
-        if let Some(out) = out {
-            out.settle(result);
+        self.out.lock().take()
+    }
+
+    /// A body has ended in another process, and its result is in a store there.
+    pub(super) fn ended_far(self: &Arc<Self>, runtime: &Arc<Shared>, part: Part) {
+        match self.step(Event::Returned) {
+            Effect::Resolve => {
+                if let Some(out) = self.is_over(How::Finished, clock::now()) {
+                    out.settle_far(part);
+                }
+            }
+            Effect::Discard => runtime.given_up_ended(Who::Task(self.id)),
+            Effect::None | Effect::Queue | Effect::Run | Effect::Abandon => {}
         }
     }
 

@@ -80,6 +80,10 @@ impl<J: Job> Landing for Landed<J> {
         }
         let Some(task) = self.task.take() else { return };
         let Some(runtime) = task.life().runtime() else { return };
+        let answer = match answer {
+            Answer::Value(part) if part.is_far() => return task.ended_far(&runtime, part),
+            answer => answer,
+        };
         let read = |part| match task.out() {
             Some(out) => out.reads(part, self.codec, self.read),
             None => (self.read)(part, self.codec),

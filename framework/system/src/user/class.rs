@@ -21,7 +21,7 @@ use crate::link::{Ask, ImportedActor, Token};
 use crate::object::Value;
 use crate::object::cell::Standing;
 use crate::object::part::Part;
-use crate::object::waiter::{Dependent, Waiter};
+use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::create::{Line, Making};
 use crate::runtime::life::Life;
 use crate::runtime::{Runtime, ambient, life};
@@ -237,7 +237,7 @@ impl Waits {
         A::each(&given.0, &mut |settled| {
             waits.missing.fetch_add(1, Ordering::AcqRel);
             let waiter = Waiter::Dependent(Arc::clone(&waits) as Arc<dyn Dependent>);
-            if settled.subscribe(Subscriber(waiter)).0 != Standing::Pending {
+            if settled.subscribe(Subscriber(waiter, Needs::Memory)).0 != Standing::Pending {
                 waits.missing.fetch_sub(1, Ordering::AcqRel);
             }
         });

@@ -29,8 +29,9 @@ use super::order::{Deferred, Order};
 use super::status::Cell;
 use crate::link::Link;
 use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
+use crate::object::part::Part;
 use crate::object::travel;
-use crate::object::waiter::{Dependent, Waiter};
+use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::burst;
 use crate::runtime::life::Life;
 use crate::task::args::{Settled, Subscriber};
@@ -146,11 +147,12 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     }
 
     fn ask_for_arguments(self: Arc<Self>) {
+        let needs = Needs::of_arguments(self.life.runtime().as_deref());
         if let Some(invocation) = &*self.invocation.lock() {
             invocation.each(&mut |settled: &dyn Settled| {
                 self.missing.fetch_add(1, Ordering::AcqRel);
                 let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
-                if settled.subscribe(Subscriber(waiter)).0 != Standing::Pending {
+                if settled.subscribe(Subscriber(waiter, needs)).0 != Standing::Pending {
                     self.missing.fetch_sub(1, Ordering::AcqRel);
                 }
             });
@@ -160,14 +162,29 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 
     /// The answer, for all who wait.
     fn answer(&self, result: Result<I::Out>) {
-        let out = self.out.lock().take();
-        let Some(out) = out else { return };
+        if let Some(out) = self.is_over() {
+            out.settle(result);
+        }
+    }
+
+    /// Its answer is in a store of another node.
+    pub(super) fn returned_far(&self, part: Part) {
+        // Whoever has the answer finds room for the next call.
+        drop(self.credit.lock().take());
+        if let Some(out) = self.is_over() {
+            out.settle_far(part);
+        }
+    }
+
+    /// Where its answer goes, unless it has one.
+    fn is_over(&self) -> Option<Arc<ObjectCell<I::Out>>> {
+        let out = self.out.lock().take()?;
         self.cell.open.leave(self.place.swap(NOWHERE, Ordering::AcqRel));
         drop(self.lease.lock().take());
         let invocation = self.invocation.lock().take();
         // The user's drop.
         _ = panics::catch(|| drop(invocation));
-        out.settle(result);
+        Some(out)
     }
 
     /// Within which it was made.

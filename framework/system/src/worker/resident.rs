@@ -408,7 +408,7 @@ fn describe(resident: &Resident, wish: &Wish) -> Result<Described> {
             limit: limits::RESIDENT_ARGUMENT_BYTES_MAX as u64,
         });
     }
-    let arguments = parts.into_iter().map(|Part(written)| {
+    let arguments = parts.into_iter().map(|Part(written, _)| {
         let buffers = written.buffers.iter().map(|buffer| Hex(buffer.to_vec()));
         (Hex(written.head), buffers.collect())
     });

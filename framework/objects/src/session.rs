@@ -36,8 +36,8 @@ use crate::patience;
 use crate::protocol::{self, Found, Hold, Told};
 use crate::stored::Stored;
 use crate::traffic::Counts;
-use crate::transfer::Place;
 pub use crate::traffic::Traffic;
+use crate::transfer::Place;
 
 /// What a process has with the store of a node: it writes objects there, and takes those of which it is told. Clones are the same session,
 /// whose line to the store is open until the last of them, and of all that came through it, is gone.

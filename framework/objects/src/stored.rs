@@ -131,9 +131,7 @@ impl Stored {
         match &*self.hold.lock() {
             Holding::Alone(_) => true,
             Holding::Far(_) => false,
-            Holding::Store | Holding::Taking(..) => {
-                self.core.client.is_here(&self.object.lock())
-            }
+            Holding::Store | Holding::Taking(..) => self.core.client.is_here(&self.object.lock()),
         }
     }
 

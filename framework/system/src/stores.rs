@@ -10,7 +10,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use raytree_objects::{
-    Depot, NotStored, ObjectStoreMsg, OpenError, Origin, Refused, Session, SpillTerms, Stored, Traffic,
+    Depot, NotStored, ObjectStoreMsg, OpenError, Origin, Refused, Session, SpillTerms, Stored,
+    Traffic,
 };
 use raytree_supervise::Addr;
 use raytree_types::Error;

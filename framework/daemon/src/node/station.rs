@@ -11,7 +11,8 @@ use raytree_config::Config;
 use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Place, Settings, Standing};
 use raytree_inspector::Inspected;
 use raytree_objects::{
-    Depot, Exchange, ObjectStore, ObjectStoreMsg, Puller, PullerMsg, Pusher, PusherMsg, Reach, SpillTerms,
+    Depot, Exchange, ObjectStore, ObjectStoreMsg, Puller, PullerMsg, Pusher, PusherMsg, Reach,
+    SpillTerms,
 };
 use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Whereabouts, Worker};
 use raytree_process::{Keeper, Mark};

@@ -199,8 +199,7 @@ impl Exchange {
     /// Fetches parts from a copy, for as long as there are any and it gives them.
     fn helps(&self, copy: &Place, pieces: &Pieces<'_>) {
         let Ok(Opened::Here(mut connection, _)) = self.opens(copy, &[], true) else { return };
-        let closed = takes(&mut connection, pieces)
-            .and_then(|()| connection.say(&Wants::Close));
+        let closed = takes(&mut connection, pieces).and_then(|()| connection.say(&Wants::Close));
         if closed.is_ok() {
             self.connections.keep(connection);
         }
@@ -208,12 +207,7 @@ impl Exchange {
 }
 
 /// Asks for an object; `Wait` is waited for.
-fn ask(
-    connection: &mut Connection,
-    at: &Place,
-    but: &[Place],
-    is_last: bool,
-) -> io::Result<Gives> {
+fn ask(connection: &mut Connection, at: &Place, but: &[Place], is_last: bool) -> io::Result<Gives> {
     let (door, object) = (at.origin.door.clone(), at.object);
     connection.say(&Wants::Open { door, object, but: but.to_vec(), is_last })?;
     loop {

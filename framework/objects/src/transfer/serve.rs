@@ -166,9 +166,7 @@ impl Exchange {
                 let why = "it is of another length".to_owned();
                 words::write(to, &Gives::Gone { why }).map(|()| None)
             }
-            Err(why) => {
-                words::write(to, &Gives::Gone { why: why.to_string() }).map(|()| None)
-            }
+            Err(why) => words::write(to, &Gives::Gone { why: why.to_string() }).map(|()| None),
         }
     }
 }

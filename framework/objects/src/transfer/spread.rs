@@ -293,6 +293,10 @@ mod tests {
         assert_eq!(spread.asks(object(0), 3, &[], false), Turn::Here(vec![copy(0, 1)]));
         assert_eq!(spread.asks(object(0), 4, &[], false), Turn::At(copy(0, 1)));
         assert_eq!(spread.asks(object(0), 4, &[copy(0, 1)], false), Turn::Waits);
-        assert_eq!(spread.asks(object(0), 5, &[], true), Turn::Here(Vec::new()), "he is not sent on");
+        assert_eq!(
+            spread.asks(object(0), 5, &[], true),
+            Turn::Here(Vec::new()),
+            "he is not sent on"
+        );
     }
 }

@@ -45,8 +45,7 @@ pub(super) enum Gives {
 /// What the stream says.
 pub(super) fn write<T: Serialize + 'static>(to: &mut impl Write, word: &T) -> io::Result<()> {
     // They are small, and have neither buffers nor references.
-    let Encoded { head, .. } =
-        codec::encode(Codec::Compact, word).map_err(io::Error::other)?;
+    let Encoded { head, .. } = codec::encode(Codec::Compact, word).map_err(io::Error::other)?;
     write_frame(to, &head, limits::STORE_FRAME_BYTES_MAX).map_err(of_frame)
 }
 

@@ -243,9 +243,9 @@ async fn what_is_on_disk_at_its_home_is_fetched_and_goes_to_disk_here() {
     let home = Node::with(&token, 4 * MIB, spilling());
     let here = Node::with(&token, 4 * MIB, spilling());
     let writer = home.session();
-    let text = |number: usize| bytes(MIB).iter().map(|byte| byte ^ number as u8).collect::<Vec<_>>();
-    let all: Vec<_> =
-        (0..10).map(|at| writer.write(&text(at)).expect("room is made")).collect();
+    let text =
+        |number: usize| bytes(MIB).iter().map(|byte| byte ^ number as u8).collect::<Vec<_>>();
+    let all: Vec<_> = (0..10).map(|at| writer.write(&text(at)).expect("room is made")).collect();
     let places: Vec<_> = all.iter().map(|stored| home.place(stored)).collect();
     until(|| home.depot.row().spilled_objects >= 6).await;
     let session = here.session();

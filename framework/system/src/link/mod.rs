@@ -413,7 +413,8 @@ impl Link {
     pub(crate) fn has_said_all(&self) -> bool {
         let is_stream = |serving: &serve::Serving| matches!(serving, serve::Serving::Many(..));
         let tables = self.tables.lock();
-        let is_over = !tables.lent.values().any(Loan::is_on_its_way) && !tables.serving.values().any(is_stream);
+        let is_over = !tables.lent.values().any(Loan::is_on_its_way)
+            && !tables.serving.values().any(is_stream);
         is_over && self.out.is_empty()
     }
 

@@ -74,7 +74,8 @@ impl Link {
     pub(super) fn is_offered(&self, door: &str, at: Option<SocketAddr>) {
         let Some(runtime) = self.life.runtime() else { return };
         self.reaches_far.store(at.is_some() && self.between.is_none(), Ordering::SeqCst);
-        let (is_driver, is_first) = (runtime.driver.get().is_some(), runtime.stores.own().is_none());
+        let (is_driver, is_first) =
+            (runtime.driver.get().is_some(), runtime.stores.own().is_none());
         let session =
             if is_driver { runtime.stores.join(door) } else { runtime.stores.joined(door) };
         if let (Some(session), Some(at)) = (&session, at) {

@@ -85,7 +85,8 @@ impl Kept {
 
     /// Whether some of it is in the store of another node.
     pub(crate) fn is_far(&self) -> bool {
-        let is_far = |buffer: &Buffer| matches!(buffer, Buffer::Stored(stored, _) if stored.is_far());
+        let is_far =
+            |buffer: &Buffer| matches!(buffer, Buffer::Stored(stored, _) if stored.is_far());
         self.buffers.iter().any(is_far)
     }
 

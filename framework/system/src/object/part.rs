@@ -84,7 +84,8 @@ impl Part {
     /// # Errors
     /// [`Error::CannotTravel`] when these are not the bytes of a `T`.
     pub(crate) fn value<T: Value>(self, codec: Codec) -> Result<T> {
-        codec::decode_owned(codec, self.fetched()?.0).map_err(|error| cannot::<T>(error.to_string()))
+        codec::decode_owned(codec, self.fetched()?.0)
+            .map_err(|error| cannot::<T>(error.to_string()))
     }
 
     /// In which codec it was written.

@@ -237,6 +237,7 @@ impl Init {
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
         let store = given.as_ref().and_then(|node| node.store.clone()).or(self.store);
+        let store_at = given.as_ref().and_then(|node| node.store_at);
         let abandoned_max = match (given, config) {
             (Some(node), _) => node.abandoned_max,
             (None, Some(config)) => config.node().abandoned_threads_max as usize,
@@ -253,7 +254,7 @@ impl Init {
             namespace,
             abandoned_max,
             store,
-            store_at: None,
+            store_at,
             store_terms,
         };
         let logs = config.map(|config| logs::Plan::of(config, self.log_to_driver));

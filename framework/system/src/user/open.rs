@@ -6,6 +6,7 @@
 //! - **OC-2 (at-most-once):** without `retries` a call begins at most once; with them, once more for each life it was lost
 //!   with.
 
+mod arguments;
 mod calls;
 
 use std::future::{Future, poll_fn};
@@ -31,10 +32,8 @@ use crate::link::Link;
 use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
 use crate::object::part::Part;
 use crate::object::travel;
-use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::burst;
 use crate::runtime::life::Life;
-use crate::task::args::{Settled, Subscriber};
 use crate::task::context::{self, Mode};
 use crate::task::failure::Failure;
 use crate::trace::{self, TraceContext, Traced};
@@ -146,20 +145,6 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         }
     }
 
-    fn ask_for_arguments(self: Arc<Self>) {
-        let needs = Needs::of_arguments(self.life.runtime().as_deref());
-        if let Some(invocation) = &*self.invocation.lock() {
-            invocation.each(&mut |settled: &dyn Settled| {
-                self.missing.fetch_add(1, Ordering::AcqRel);
-                let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
-                if settled.subscribe(Subscriber(waiter, needs)).0 != Standing::Pending {
-                    self.missing.fetch_sub(1, Ordering::AcqRel);
-                }
-            });
-        }
-        self.argument(true);
-    }
-
     /// The answer, for all who wait.
     fn answer(&self, result: Result<I::Out>) {
         if let Some(out) = self.is_over() {
@@ -260,32 +245,6 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             body.as_mut().poll(cx).map(Some)
         })
         .await
-    }
-}
-
-impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
-    fn is_complete(&self) -> bool {
-        // One that was cancelled holds up nobody.
-        self.missing.load(Ordering::Acquire) == 0 || self.is_answered()
-    }
-
-    fn send(self: Arc<Self>) {
-        if self.is_answered() {
-            return;
-        }
-        self.sent.store(true, Ordering::Release);
-        let addr = self.addr.clone();
-        // Refused: the ticket, dropped, says so.
-        _ = addr.cast(HostedMsg::Method(Ticket::new(self)));
-    }
-}
-
-impl<T: Actor, I: Invocation<T>> Dependent for OpenCall<T, I> {
-    fn argument(self: Arc<Self>, _ok: bool) {
-        // One that failed is found by the body that wants it.
-        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.order.advance();
-        }
     }
 }
 

@@ -80,7 +80,7 @@ impl Drop for Keeps {
 }
 
 fn bytes(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at / 4093 ^ at) as u8).collect()
+    (0..len).map(|at| ((at / 4093) ^ at) as u8).collect()
 }
 
 fn token() -> Token {

@@ -43,7 +43,7 @@ inventory::submit! { Entry::new(&LENGTH, Way::Function(length)) }
 inventory::submit! { Entry::new(&ECHO, Way::Class(echo)) }
 
 fn argument<T: crate::Value>(parts: Vec<Part>) -> Result<T> {
-    Part::next(&mut parts.into_iter(), COMPACT)
+    Part::next::<T>(&mut parts.into_iter())?.value(COMPACT)
 }
 
 fn square(parts: Vec<Part>, _terms: Terms) -> Result<Served> {

@@ -29,7 +29,7 @@ use super::method::{Begun, Invocation};
 use super::order::{Deferred, Order};
 use super::status::Cell;
 use crate::link::Link;
-use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
+use crate::object::cell::{Maker, ObjectCell, Producer};
 use crate::object::part::Part;
 use crate::object::travel;
 use crate::runtime::burst;

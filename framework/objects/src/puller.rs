@@ -21,7 +21,7 @@ pub enum PullerMsg {
     Done,
 }
 
-/// See the [module documentation](self).
+/// The actor that has objects of other nodes fetched, each on a thread of its own, into the store of this one: see [`Exchange`].
 #[derive(Debug)]
 pub struct Puller {
     exchange: Arc<Exchange>,

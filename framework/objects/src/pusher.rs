@@ -21,7 +21,7 @@ pub enum PusherMsg {
     Came(Box<Stream>),
 }
 
-/// See the [module documentation](self).
+/// The actor that has objects of this node's store given to others, over each connection on a thread of its own: see [`Exchange`].
 #[derive(Debug)]
 pub struct Pusher {
     exchange: Arc<Exchange>,

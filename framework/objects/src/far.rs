@@ -66,6 +66,11 @@ impl Session {
         self.core.space(len)
     }
 
+    /// Room that was dropped without being written goes back.
+    pub(crate) fn says_what_is_spent(&self) {
+        self.core.says.written();
+    }
+
     /// What was written into such room is an object from now on.
     pub(crate) fn adopt(&self, space: Space) -> Arc<Stored> {
         let location = space.seal();

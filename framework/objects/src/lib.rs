@@ -54,5 +54,5 @@ pub use pusher::{Pusher, PusherMsg};
 pub use raytree_store::spill::Rules as SpillRules;
 pub use raytree_store::{Location, Refused, Unreadable, Used};
 pub use session::{Session, Traffic};
-pub use stored::Stored;
+pub use stored::{Home, Stored};
 pub use transfer::{Exchange, ExchangeError, Origin, Place, Reach};

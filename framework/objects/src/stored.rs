@@ -38,9 +38,20 @@ enum Holding {
     /// Others, until the store does; and this view, should they end before. The one who has told it first is not among these.
     Taking(Arc<View>, Vec<Box<dyn Any + Send>>),
     /// It is in the store of another node, where these keep it.
-    Far(Vec<Box<dyn Any + Send>>),
+    Far(Home),
     /// He has ended before: nobody but this process can see it any more.
     Alone(#[expect(dead_code, reason = "held for its drop")] Arc<View>),
+}
+
+/// What keeps an object in the store of another node. Whoever tells others that it is there has a clone of this until they need it no more:
+/// that there is a copy for this process is no reason for its home to let go.
+#[derive(Clone)]
+pub struct Home(Arc<Mutex<Vec<Box<dyn Any + Send>>>>);
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Home({})", self.0.lock().len())
+    }
 }
 
 impl Stored {
@@ -51,7 +62,8 @@ impl Stored {
 
     /// Of another node: what `keeps` keeps there.
     pub(crate) fn far(core: Arc<Core>, place: Place, keeps: Box<dyn Any + Send>) -> Self {
-        let (object, hold) = (Mutex::new(place.object), Mutex::new(Holding::Far(vec![keeps])));
+        let home = Home(Arc::new(Mutex::new(vec![keeps])));
+        let (object, hold) = (Mutex::new(place.object), Mutex::new(Holding::Far(home)));
         Self { core, object, hold, looked: Mutex::default(), far: Some(place) }
     }
 
@@ -83,9 +95,10 @@ impl Stored {
     /// One more process has told of it: what keeps it there is kept as long as nothing else is sure to.
     pub(crate) fn is_lent_again(&self, keeps: Box<dyn Any + Send>) {
         let mut hold = self.hold.lock();
-        if let Holding::Taking(_, others) | Holding::Far(others) = &mut *hold {
-            others.push(keeps);
-            return;
+        match &mut *hold {
+            Holding::Taking(_, others) => return others.push(keeps),
+            Holding::Far(home) => return home.0.lock().push(keeps),
+            Holding::Store | Holding::Alone(_) => {}
         }
         drop(hold);
         drop(keeps);
@@ -101,10 +114,13 @@ impl Stored {
         }
     }
 
-    /// Where it is in the store of another node, while it is not in this one's.
+    /// Where it is in the store of another node, while it is not in this one's; and what keeps it there.
     #[must_use]
-    pub fn origin(&self) -> Option<&Place> {
-        if self.is_far() { self.far.as_ref() } else { None }
+    pub fn origin(&self) -> Option<(&Place, Home)> {
+        match &*self.hold.lock() {
+            Holding::Far(home) => Some((self.far.as_ref()?, home.clone())),
+            Holding::Store | Holding::Taking(..) | Holding::Alone(_) => None,
+        }
     }
 
     /// Whether it is in the store of another node, and not in this one's.
@@ -189,7 +205,8 @@ impl Stored {
     /// Asks the store for it; `then` is told what has come of that, when this knows where it is.
     fn asks(self: &Arc<Self>, then: impl FnOnce(Option<Found>) + Send + 'static) {
         let (own, core) = (Arc::downgrade(self), Arc::clone(&self.core));
-        let Some(place) = self.origin().cloned() else {
+        let place = self.origin().map(|(place, _)| place.clone());
+        let Some(place) = place else {
             let found = move |found| {
                 if let (Some(Found::Here(now)), Some(own)) = (&found, own.upgrade()) {
                     own.is_at(*now);

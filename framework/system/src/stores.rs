@@ -106,7 +106,8 @@ impl Stores {
 
     /// The one that this process has joined first: its own node's.
     pub(crate) fn own(&self) -> Option<Session> {
-        self.joined.lock().first().map(|own| own.session.clone())
+        let joined = self.joined.lock();
+        joined.iter().map(|own| &own.session).find(|session| !session.is_gone()).cloned()
     }
 
     /// The store behind this door, if this process has joined it.

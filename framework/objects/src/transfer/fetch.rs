@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
+use raytree_supervise::panics;
 use raytree_types::limits;
 
 use super::connections::Connection;
@@ -47,7 +48,10 @@ enum Opened {
 impl Exchange {
     /// Fetches an object, and tells all who want it.
     pub(crate) fn fetches(&self, place: &Place) {
-        let fetched = self.fetch(place);
+        let mut from = Vec::new();
+        // Whatever happens, those who wait are told (PU-2).
+        let fetched = panics::catch(|| self.fetch(place, &mut from));
+        let fetched = fetched.unwrap_or_else(|cause| Err(cause.to_string()));
         let Some(depot) = self.depot.upgrade() else { return };
         let told = match &fetched {
             Ok(stored) => stored.location().ok_or_else(|| "its copy is gone".to_owned()),
@@ -58,27 +62,31 @@ impl Exchange {
         }
         depot.is_pulled(place, told);
         // From here on those hold it who have asked for it.
-        drop(fetched);
+        match fetched {
+            Ok(stored) => self.tells_of(&stored, place, from),
+            // Its room goes back.
+            Err(_) => self.session.says_what_is_spent(),
+        }
     }
 
     /// # Errors
     /// A sentence.
-    fn fetch(&self, place: &Place) -> Result<Arc<Stored>, String> {
+    fn fetch(&self, place: &Place, from: &mut Vec<Place>) -> Result<Arc<Stored>, String> {
         let room = self.session.room(place.object.len);
         let mut space = room.map_err(|why| format!("there is no room for it: {why}"))?;
         let mut way = Way { place, but: Vec::new(), from: Vec::new() };
         let pieces = Pieces::of(&mut space, limits::PULL_PIECE as usize);
-        let mut tried = 0;
+        let (mut tried, mut why) = (0, String::new());
         while !pieces.are_done() {
             // What came before a stream broke need not come again.
             let before = pieces.come();
-            let why = match self.tries(&mut way, &pieces) {
-                Ok(()) => String::new(),
+            match self.tries(&mut way, &pieces) {
+                Ok(()) => {}
                 Err(Failed::Gone(why)) => return Err(why),
                 Err(Failed::Broken(error)) => {
-                    format!("{} does not give it: {error}", place.origin.at)
+                    why = format!("{} does not give it: {error}", place.origin.at);
                 }
-            };
+            }
             if pieces.come() > before {
                 tried = 0;
             } else if tried == limits::PULL_TRIES_MAX {
@@ -89,10 +97,8 @@ impl Exchange {
             }
         }
         drop(pieces);
-        let from = way.from;
-        let stored = self.session.adopt(space);
-        self.tells_of(&stored, place, from);
-        Ok(stored)
+        *from = way.from;
+        Ok(self.session.adopt(space))
     }
 
     /// There is a copy: those know of it who gave it, and the one who is asked by others. It is no loss if they do not hear it.

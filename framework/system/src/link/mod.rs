@@ -302,6 +302,8 @@ impl Link {
         let mut kept = Kept::of_value(may_stay);
         let arguments = arguments.into_iter().map(|part| {
             let part = if may_stay { part } else { part.fetched()? };
+            // An argument that is an object of its own has no references.
+            kept.may_stay = may_stay && part.0.refs.is_empty();
             self.pack(part, &mut kept)
         });
         let said = arguments.collect::<Result<_>>().and_then(|arguments| {

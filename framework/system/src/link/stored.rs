@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use raytree_objects::{Location, Lost, Place, Stored, Unreadable};
+use raytree_objects::{Home, Location, Lost, Place, Stored, Unreadable};
 use raytree_types::{Bytes, Cause, Error, Result, limits};
 
 use super::export::{Kept, unknown};
@@ -42,8 +42,8 @@ impl Drop for Lent {
 pub(super) enum Loan {
     /// It reads it where it lies: these bytes stay there. So many of them count as waiting to go out.
     Looked(#[expect(dead_code, reason = "held for its drop")] Bytes, usize),
-    /// It reads it when it wants to.
-    Held(#[expect(dead_code, reason = "held for its drop")] Arc<Stored>),
+    /// It reads it when it wants to: it is held, and so is what keeps it at its home, of one that is in the store of another node.
+    Held(#[expect(dead_code, reason = "held for its drop")] (Arc<Stored>, Option<Home>)),
 }
 
 impl Loan {
@@ -51,7 +51,7 @@ impl Loan {
     pub(super) fn waits(&self) -> usize {
         match self {
             Self::Looked(_, bytes) => *bytes,
-            Self::Held(_) => 0,
+            Self::Held(..) => 0,
         }
     }
 
@@ -158,9 +158,9 @@ impl Link {
     /// What is in the store of another node stays there, where the other side can fetch it from there.
     pub(super) fn passes_on(&self, far: FarBuffer, kept: &mut Kept) -> Result<Buffer> {
         let FarBuffer { stored, part, .. } = far;
-        let place = stored.origin().cloned().filter(|_| self.reaches_far());
-        if let Some(place) = place {
-            return Ok(self.lend_far(place, stored, part, kept));
+        let origin = stored.origin().filter(|_| self.reaches_far());
+        if let Some((place, home)) = origin.map(|(place, home)| (place.clone(), home)) {
+            return Ok(self.lend_far(place, (stored, Some(home)), part, kept));
         }
         let bytes = stored.bytes().map_err(|why| Error::ObjectLost {
             object: "a value".to_owned(),
@@ -172,7 +172,7 @@ impl Link {
     fn lend_far(
         &self,
         place: Place,
-        stored: Arc<Stored>,
+        held: (Arc<Stored>, Option<Home>),
         part: Range<usize>,
         kept: &mut Kept,
     ) -> Buffer {
@@ -180,7 +180,7 @@ impl Link {
         kept.exports.push(export);
         let mut tables = self.tables.lock();
         if tables.ended.is_none() {
-            tables.lent.insert(export, Loan::Held(stored));
+            tables.lent.insert(export, Loan::Held(held));
         }
         drop(tables);
         let (from, len) = (part.start as u64, part.len() as u64);
@@ -194,10 +194,14 @@ impl Link {
         }
         let runtime = self.life.runtime()?;
         let (stored, part) = runtime.stores.find(bytes)?;
+        // A small part of a large object goes by itself.
+        if (part.len() as u64).saturating_mul(2) < stored.byte_count() {
+            return None;
+        }
         let is_common = self.store.get().is_some_and(|session| session.door() == stored.door());
         let origin = runtime.stores.origin(stored.door()).filter(|_| !is_common)?;
         let place = Place { origin, object: stored.location()? };
-        Some(self.lend_far(place, stored, part, kept))
+        Some(self.lend_far(place, (stored, None), part, kept))
     }
 
     /// An object of another store than that of both sides, from which this side's node fetches it when somebody wants it.

@@ -34,6 +34,12 @@ impl Session {
         stored
     }
 
+    /// What this process knows of an object of another node's store.
+    #[must_use]
+    pub fn known_far(&self, place: &Place) -> Option<Arc<Stored>> {
+        self.core.far.lock().get(place).and_then(std::sync::Weak::upgrade)
+    }
+
     /// As [`Session::take`], of an object that may have been moved since it was told of, and is nowhere looked at.
     #[must_use]
     pub fn take_unseen(&self, object: Location, keeps: Box<dyn Any + Send>) -> Arc<Stored> {
@@ -108,6 +114,7 @@ impl Session {
                 None => return Ok(Err(Lost::StoreGone)),
                 Some(Found::Here(now)) => at = now,
                 Some(Found::Lost(why)) => return Ok(Err(Lost::NotBrought(why))),
+                Some(Found::NoRoom(why)) => return Ok(Err(Lost::NoRoom(why))),
                 Some(Found::InFile { path, key, extent }) => {
                     let read = read_file(std::path::Path::new(&path), key, &extent);
                     let part = |bytes: Vec<u8>| Bytes::from(bytes).slice(..object.len as usize);

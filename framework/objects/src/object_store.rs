@@ -54,7 +54,7 @@ impl Actor for ObjectStore {
         let mut own = Self { depot, timer: None, is_touching: false, touched: 0 };
         own.look(ctx);
         for _ in 0..own.depot.estates() {
-            ctx.send_after(limits::STORE_ORPHANS_FOR, ObjectStoreMsg::Bury);
+            ctx.send_after(own.depot.keeps_orphans_for(), ObjectStoreMsg::Bury);
         }
         Ok(own)
     }
@@ -67,7 +67,7 @@ impl Actor for ObjectStore {
         match message {
             ObjectStoreMsg::Changed | ObjectStoreMsg::Look => self.look(ctx),
             ObjectStoreMsg::Died => {
-                ctx.send_after(limits::STORE_ORPHANS_FOR, ObjectStoreMsg::Bury);
+                ctx.send_after(self.depot.keeps_orphans_for(), ObjectStoreMsg::Bury);
             }
             ObjectStoreMsg::Bury => {
                 self.depot.bury();

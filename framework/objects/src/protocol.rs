@@ -83,6 +83,8 @@ pub(crate) enum Found {
     InFile { path: String, key: Key, extent: Extent },
     /// Nowhere, and why.
     Lost(String),
+    /// In the store of another node, and there is no room for a copy.
+    NoRoom(Refused),
 }
 
 /// Writes one message.

@@ -66,6 +66,8 @@ pub(crate) struct Stores {
     /// The store of this program's own nodes, which is in this process.
     depot: OnceLock<(Arc<Depot>, Addr<ObjectStoreMsg>)>,
     joined: Mutex<Vec<Joined>>,
+    /// The door of the one that others were told is its own.
+    own: Mutex<Option<String>>,
     /// What went through those that are gone.
     past: Mutex<Traffic>,
 }
@@ -108,6 +110,14 @@ impl Stores {
     pub(crate) fn own(&self) -> Option<Session> {
         let joined = self.joined.lock();
         joined.iter().map(|own| &own.session).find(|session| !session.is_gone()).cloned()
+    }
+
+    /// Its own, which others are told of from now on; whether they were told of another one before.
+    pub(crate) fn offered(&self) -> (Option<Session>, bool) {
+        let now = self.own();
+        let door = now.as_ref().map(|own| own.door().to_owned());
+        let before = std::mem::replace(&mut *self.own.lock(), door.clone());
+        (now, before.is_some() && before != door)
     }
 
     /// The store behind this door, if this process has joined it.

@@ -148,12 +148,20 @@ impl Desk {
         let left = self.store.leave_to(client, self.heir);
         let has_left = !left.is_empty();
         if has_left {
-            let until = now + limits::STORE_ORPHANS_FOR;
+            let until = now + self.keeps_orphans_for();
             self.estates.push_back(Estate { until, objects: left });
         }
         let mut words = Words::new();
         self.serves(now, &mut words);
         (words, has_left)
+    }
+
+    /// How long what the dead alone held is kept.
+    pub(super) fn keeps_orphans_for(&self) -> Duration {
+        match self.pulls {
+            None => limits::STORE_ORPHANS_FOR,
+            Some(_) => limits::STORE_ORPHANS_FOR_NODES,
+        }
     }
 
     /// Lets go of what nobody can ask for any more.

@@ -26,6 +26,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
+use std::time::Duration;
 
 use raytree_store::{Client, ClientId, Location, Region, Store, Used};
 use raytree_supervise::{Addr, clock};
@@ -42,7 +43,7 @@ use self::pulls::Pulls;
 use self::spillers::{Office, say};
 use self::spilling::Spilling;
 use crate::ObjectStoreMsg;
-use crate::protocol::{self, Says, Told};
+use crate::protocol::{self, Found, Says, Told};
 use crate::puller::PullerMsg;
 use crate::transfer::{Exchange, Place};
 
@@ -271,13 +272,18 @@ impl Depot {
         self.office.desk.lock().pulls = Some(Pulls::default());
     }
 
+    /// How long what the dead alone held is kept.
+    pub(crate) fn keeps_orphans_for(&self) -> Duration {
+        self.office.desk.lock().keeps_orphans_for()
+    }
+
     /// What is to be fetched next, unless enough is being fetched.
     pub(crate) fn next_pull(&self) -> Option<Place> {
         self.office.desk.lock().pulls.as_mut()?.next()
     }
 
     /// An object was fetched, or was not: all who want it are told.
-    pub(crate) fn is_pulled(&self, place: &Place, pulled: Result<Location, String>) {
+    pub(crate) fn is_pulled(&self, place: &Place, pulled: Result<Location, Found>) {
         let mut words = Words::new();
         self.office.desk.lock().is_pulled(place, pulled, &mut words);
         say(words);

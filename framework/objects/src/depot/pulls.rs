@@ -1,6 +1,6 @@
 //! Objects that lie in stores of other nodes and are wanted here.
 //!
-//! Each is fetched once, however many want it, in the order in which they were asked for; the copy is an object of this store like every
+//! Each is fetched once, however many want it, in the order in which they were asked for, few of one node at once; the copy is an object of this store like every
 //! other, and is there for as long as somebody holds it. Touches no socket: who fetches is [`Puller`](crate::Puller).
 //!
 //! Invariants:
@@ -8,6 +8,7 @@
 //! - **PU-2 (answered):** whoever wants an object is told one thing in the end: his copy, which the store holds for him, or why there is none.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use raytree_store::{ClientId, Location, Place as Stands, Standing};
@@ -24,7 +25,8 @@ pub(super) struct Pulls {
     wanted: HashMap<Place, Vec<Seeker>>,
     /// Those that nobody fetches yet.
     queue: VecDeque<Place>,
-    under_way: usize,
+    /// From where, each.
+    under_way: Vec<SocketAddr>,
     /// What was fetched, and may be here still.
     copies: HashMap<Place, Location>,
     /// Bytes that were fetched, ever.
@@ -40,11 +42,17 @@ struct Seeker {
 impl Pulls {
     /// What is to be fetched next, unless enough is being fetched.
     pub(super) fn next(&mut self) -> Option<Place> {
-        if self.under_way >= limits::PULLS_AT_ONCE {
+        if self.under_way.len() >= limits::PULLS_AT_ONCE {
             return None;
         }
-        let next = self.queue.pop_front()?;
-        self.under_way += 1;
+        let under_way = &self.under_way;
+        let has_place = |place: &Place| {
+            let at = place.origin.at;
+            under_way.iter().filter(|own| **own == at).count() < limits::PULLS_OF_ONE
+        };
+        let next = self.queue.iter().position(has_place)?;
+        let next = self.queue.remove(next)?;
+        self.under_way.push(next.origin.at);
         Some(next)
     }
 
@@ -94,11 +102,12 @@ impl Desk {
     pub(super) fn is_pulled(
         &mut self,
         place: &Place,
-        pulled: Result<Location, String>,
+        pulled: Result<Location, Found>,
         words: &mut Words,
     ) {
         let Some(pulls) = &mut self.pulls else { return };
-        pulls.under_way -= 1;
+        let at = pulls.under_way.iter().position(|at| *at == place.origin.at);
+        at.into_iter().for_each(|at| _ = pulls.under_way.swap_remove(at));
         let seekers = pulls.wanted.remove(place).unwrap_or_default();
         if let Ok(copy) = pulled {
             pulls.bytes += copy.len;
@@ -112,7 +121,7 @@ impl Desk {
         }
         for Seeker { client, to, number } in seekers {
             let found = match &pulled {
-                Err(why) => Found::Lost(why.clone()),
+                Err(why) => why.clone(),
                 Ok(copy) if self.store.hold(client, copy) == Standing::Gone => {
                     Found::Lost("its copy is gone already".to_owned())
                 }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use raytree_supervise::clock;
 use raytree_types::limits;
 use raytree_wire::{DialError, Hello, Plane, ReadHalf, Tls, Token, WriteHalf, dial};
 
@@ -24,6 +26,8 @@ pub struct Reach {
 pub(super) struct Connections {
     reach: Reach,
     idle: Mutex<HashMap<SocketAddr, Vec<Connection>>>,
+    /// Those that did not answer, and since when.
+    down: Mutex<HashMap<SocketAddr, Duration>>,
 }
 
 /// A connection over which objects are fetched.
@@ -33,11 +37,13 @@ pub(super) struct Connection {
     writes: WriteHalf,
     /// It was used before: it may have been closed meanwhile.
     pub(super) is_used: bool,
+    /// Since when it is not used.
+    idle_since: Duration,
 }
 
 impl Connections {
     pub(super) fn new(reach: Reach) -> Self {
-        Self { reach, idle: Mutex::default() }
+        Self { reach, idle: Mutex::default(), down: Mutex::default() }
     }
 
     /// One with this node. Blocks.
@@ -55,17 +61,38 @@ impl Connections {
         let stream = stream.map_err(why)?;
         stream.give_up_after(limits::PULL_SILENT_MAX)?;
         let (reads, writes) = stream.split();
-        Ok(Connection { at, reads, writes, is_used: false })
+        Ok(Connection { at, reads, writes, is_used: false, idle_since: clock::now() })
     }
 
     /// It is not needed for now. Nothing is on its way over it.
     pub(super) fn keep(&self, mut connection: Connection) {
-        connection.is_used = true;
+        let now = clock::now();
+        (connection.is_used, connection.idle_since) = (true, now);
+        self.down.lock().remove(&connection.at);
         let mut idle = self.idle.lock();
+        // The other side has closed them, or will.
+        idle.retain(|_, own| {
+            own.retain(|idle| now.saturating_sub(idle.idle_since) < limits::PUSH_IDLE_MAX);
+            !own.is_empty()
+        });
         let own = idle.entry(connection.at).or_default();
         if own.len() < limits::PULL_IDLE_MAX {
             own.push(connection);
         }
+    }
+
+    /// Nothing could be fetched from there.
+    pub(super) fn was_down(&self, at: SocketAddr) {
+        let now = clock::now();
+        let mut down = self.down.lock();
+        down.retain(|_, since| now.saturating_sub(*since) < limits::PULL_DOWN_FOR);
+        down.insert(at, now);
+    }
+
+    /// Whether nothing could be fetched from there a moment ago.
+    pub(super) fn is_down(&self, at: SocketAddr) -> bool {
+        let since = self.down.lock().get(&at).copied();
+        since.is_some_and(|since| clock::now().saturating_sub(since) < limits::PULL_DOWN_FOR)
     }
 
     /// A connection that was not used for a while is gone: so are the others.

@@ -12,6 +12,8 @@ use super::exchange::Exchange;
 use super::origin::Place;
 use super::pieces::{Piece, Pieces};
 use super::words::{Gives, Wants};
+use crate::error::NotStored;
+use crate::protocol::Found;
 use crate::stored::Stored;
 
 /// Why an object did not come this time.
@@ -51,14 +53,15 @@ impl Exchange {
         let mut from = Vec::new();
         // Whatever happens, those who wait are told (PU-2).
         let fetched = panics::catch(|| self.fetch(place, &mut from));
-        let fetched = fetched.unwrap_or_else(|cause| Err(cause.to_string()));
+        let fetched = fetched.unwrap_or_else(|cause| Err(Found::Lost(cause.to_string())));
         let Some(depot) = self.depot.upgrade() else { return };
+        let gone = || Found::Lost("its copy is gone".to_owned());
         let told = match &fetched {
-            Ok(stored) => stored.location().ok_or_else(|| "its copy is gone".to_owned()),
+            Ok(stored) => stored.location().ok_or_else(gone),
             Err(why) => Err(why.clone()),
         };
         if let Err(why) = &told {
-            tracing::warn!(from = %place.origin.at, object = ?place.object, why, "an object was not fetched");
+            tracing::warn!(from = %place.origin.at, object = ?place.object, ?why, "an object was not fetched");
         }
         depot.is_pulled(place, told);
         // From here on those hold it who have asked for it.
@@ -70,27 +73,34 @@ impl Exchange {
     }
 
     /// # Errors
-    /// A sentence.
-    fn fetch(&self, place: &Place, from: &mut Vec<Place>) -> Result<Arc<Stored>, String> {
+    /// What those are told who want it.
+    fn fetch(&self, place: &Place, from: &mut Vec<Place>) -> Result<Arc<Stored>, Found> {
         let room = self.session.room(place.object.len);
-        let mut space = room.map_err(|why| format!("there is no room for it: {why}"))?;
+        let mut space = room.map_err(|why| match why {
+            NotStored::Refused(why) => Found::NoRoom(why),
+            NotStored::Gone => Found::Lost(why.to_string()),
+        })?;
         let mut way = Way { place, but: Vec::new(), from: Vec::new() };
         let pieces = Pieces::of(&mut space, limits::PULL_PIECE as usize);
+        // One that was not there a moment ago is asked once more, and not as often as one that is merely busy.
+        let most =
+            if self.connections.is_down(place.origin.at) { 0 } else { limits::PULL_TRIES_MAX };
         let (mut tried, mut why) = (0, String::new());
         while !pieces.are_done() {
             // What came before a stream broke need not come again.
             let before = pieces.come();
             match self.tries(&mut way, &pieces) {
                 Ok(()) => {}
-                Err(Failed::Gone(why)) => return Err(why),
+                Err(Failed::Gone(why)) => return Err(Found::Lost(why)),
                 Err(Failed::Broken(error)) => {
                     why = format!("{} does not give it: {error}", place.origin.at);
                 }
             }
             if pieces.come() > before {
                 tried = 0;
-            } else if tried == limits::PULL_TRIES_MAX {
-                return Err(why);
+            } else if tried >= most {
+                self.connections.was_down(place.origin.at);
+                return Err(Found::Lost(why));
             } else {
                 thread::park_timeout(limits::PULL_AGAIN_AFTER * (1 << tried));
                 tried += 1;
@@ -154,7 +164,7 @@ impl Exchange {
         let mut at = place.clone();
         // Each who sends it on names a copy that is not among these.
         for _ in 0..=limits::PUSH_COPIES_MAX {
-            match self.opens(&at, but, false) {
+            match self.opens(&at, (but, false), || true) {
                 Ok(Opened::Here(connection, copies)) => return Ok((at, connection, copies)),
                 Ok(Opened::At(copy)) if copy.origin != self.origin && !but.contains(&copy) => {
                     at = copy;
@@ -168,16 +178,22 @@ impl Exchange {
             }
         }
         // Nobody is asked for ever.
-        match self.opens(place, but, true)? {
+        match self.opens(place, (but, true), || true)? {
             Opened::Here(connection, copies) => Ok((place.clone(), connection, copies)),
             Opened::At(_) => Err(Failed::Gone("it is sent on for ever".to_owned())),
         }
     }
 
-    fn opens(&self, at: &Place, but: &[Place], is_last: bool) -> Result<Opened, Failed> {
+    /// `is_wanted` is asked from time to time while the other side says that it waits.
+    fn opens(
+        &self,
+        at: &Place,
+        (but, is_last): (&[Place], bool),
+        mut is_wanted: impl FnMut() -> bool,
+    ) -> Result<Opened, Failed> {
         let mut connection = self.connections.to(at.origin.at)?;
         loop {
-            let asked = ask(&mut connection, at, but, is_last);
+            let asked = ask(&mut connection, at, but, is_last, &mut is_wanted);
             match asked {
                 // It was closed since it was used last.
                 Err(_) if connection.is_used => {
@@ -204,7 +220,8 @@ impl Exchange {
 
     /// Fetches parts from a copy, for as long as there are any and it gives them.
     fn helps(&self, copy: &Place, pieces: &Pieces<'_>) {
-        let Ok(Opened::Here(mut connection, _)) = self.opens(copy, &[], true) else { return };
+        let opened = self.opens(copy, (&[], true), || pieces.todo() > 0);
+        let Ok(Opened::Here(mut connection, _)) = opened else { return };
         let closed = takes(&mut connection, pieces).and_then(|()| connection.say(&Wants::Close));
         if closed.is_ok() {
             self.connections.keep(connection);
@@ -212,13 +229,20 @@ impl Exchange {
     }
 }
 
-/// Asks for an object; `Wait` is waited for.
-fn ask(connection: &mut Connection, at: &Place, but: &[Place], is_last: bool) -> io::Result<Gives> {
+/// Asks for an object; `Wait` is waited for, as long as it is wanted.
+fn ask(
+    connection: &mut Connection,
+    at: &Place,
+    but: &[Place],
+    is_last: bool,
+    is_wanted: &mut impl FnMut() -> bool,
+) -> io::Result<Gives> {
     let (door, object) = (at.origin.door.clone(), at.object);
     connection.say(&Wants::Open { door, object, but: but.to_vec(), is_last })?;
     loop {
         match connection.hear()? {
-            Gives::Wait => {}
+            Gives::Wait if is_wanted() => {}
+            Gives::Wait => return Err(io::Error::other("it is not wanted any more")),
             given => return Ok(given),
         }
     }

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use raytree_objects::{
-    Depot, Exchange, Lost, ObjectStore, Place, Puller, Pusher, Reach, Session, SpillTerms, Stored,
+    Depot, Exchange, Lost, ObjectStore, Place, Puller, Pusher, Reach, Refused, Session, SpillTerms,
+    Stored,
 };
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
 use raytree_types::{Strategy, limits};
@@ -274,11 +275,77 @@ async fn where_there_is_no_room_that_is_said_and_later_there_is() {
     let session = here.session();
     let taken = session.write(&bytes(3 * MIB)).expect("there is room");
     let far = session.far(home.place(&written), Box::new(()));
-    let told = read(&far).await.expect_err("there is none").to_string();
-    assert!(told.contains("there is no room for it"), "{told}");
+    let told = read(&far).await.expect_err("there is none");
+    assert!(matches!(told, Lost::NoRoom(Refused::Full { .. })), "{told}");
     drop(taken);
     here.has(0).await;
     assert!(read(&far).await.expect("there is room")[..] == bytes(2 * MIB)[..]);
+    let small = Node::start(&token, MIB);
+    let never = small.session().far(home.place(&written), Box::new(()));
+    let told = read(&never).await.expect_err("there never is");
+    let (bytes, capacity) = (2 * MIB as u64, MIB as u64);
+    assert!(
+        matches!(told, Lost::NoRoom(Refused::TooLarge { bytes: all, capacity: most }) if (all, most) == (bytes, capacity)),
+        "{told}"
+    );
+    small.end().await;
+    home.end().await;
+    here.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_were_told_of_stays_at_its_home_when_there_is_a_copy_here() {
+    let token = token();
+    let [home, here, third] = [(); 3].map(|()| Node::start(&token, 8 * MIB));
+    let written = home.session().write(&bytes(MIB)).expect("there is room");
+    let place = home.place(&written);
+    let let_go = Arc::new(AtomicBool::new(false));
+    let (one, other) = (here.session(), third.session());
+    let far = one.far(place.clone(), Box::new(Keeps(Arc::clone(&let_go), written)));
+    let (_, told) = far.origin().expect("it is there");
+    let theirs = other.far(place, Box::new(told));
+    assert!(read(&far).await.expect("it comes")[..] == bytes(MIB)[..]);
+    drop(far);
+    here.has(0).await;
+    assert!(!let_go.load(Ordering::SeqCst), "one who was told of it has not read it");
+    assert!(read(&theirs).await.expect("it is there")[..] == bytes(MIB)[..]);
+    assert!(let_go.load(Ordering::SeqCst), "nobody needs it any more");
+    home.has(0).await;
+    for node in [home, here, third] {
+        node.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_does_not_answer_is_in_nobodys_way() {
+    let token = token();
+    let [home, here] = [(); 2].map(|()| Node::start(&token, 8 * MIB));
+    let session = here.session();
+    let written = home.session().write(&bytes(MIB)).expect("there is room");
+    // It takes connections and says nothing, for longer than this test lasts.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("an address");
+    let nowhere = |slot| {
+        let mut place = home.place(&written);
+        place.origin.at = at;
+        place.object.slot += slot;
+        session.far(place, Box::new(()))
+    };
+    let lost: Vec<_> = (0..2 * limits::PULLS_AT_ONCE as u32).map(nowhere).collect();
+    let comes: Vec<_> = lost
+        .iter()
+        .map(|lost| {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            lost.brings(|is_back| _ = tell.send(is_back));
+            told
+        })
+        .collect();
+    let far = session.far(home.place(&written), Box::new(()));
+    assert!(read(&far).await.expect("it comes")[..] == bytes(MIB)[..]);
+    drop(silent);
+    for told in comes {
+        assert!(!told.await.expect("he is told"));
+    }
     home.end().await;
     here.end().await;
 }

@@ -15,14 +15,14 @@ use super::serve::Served;
 use super::{Link, import, relay};
 use crate::object::cell::{Seen, Standing};
 use crate::object::part::{Far, Part};
-use crate::object::waiter::{Needs, Waiter};
+use crate::object::waiter::Waiter;
 use crate::user::remote::Ending;
 use crate::user::status::Cell;
 
 /// An object of any type.
 pub(crate) trait Object: Send + Sync {
     /// Asks to be told when it is settled.
-    fn ask(&self, waiter: Waiter, needs: Needs) -> Standing;
+    fn ask(&self, waiter: Waiter) -> Standing;
     /// Its value in its written form, once it is settled.
     fn part(&self) -> Result<Part>;
     /// It is no longer wanted; nor, if `recursive`, is what its maker started.

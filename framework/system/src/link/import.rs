@@ -118,16 +118,13 @@ impl<T: Value> Landing for Fetched<T> {
         let result = match answer {
             Answer::Value(part) if part.is_far() => return self.cell.settle_far(part),
             // Reading it is the type's own code.
-            Answer::Value(part) => panics::catch(|| {
-                let codec = part.codec();
-                self.cell.reads(part, codec, Part::value::<T>)
-            })
-            .unwrap_or_else(|cause| {
-                Err(Error::TaskFailed {
-                    task: "reading an object".to_owned(),
-                    cause: Box::new(cause),
-                })
-            }),
+            Answer::Value(part) => panics::catch(|| self.cell.reads(part, Part::value::<T>))
+                .unwrap_or_else(|cause| {
+                    Err(Error::TaskFailed {
+                        task: "reading an object".to_owned(),
+                        cause: Box::new(cause),
+                    })
+                }),
             Answer::Failed(error) => Err(error),
             Answer::Lost(cause) => Err(owner_died(&self.imported.link, cause)),
         };

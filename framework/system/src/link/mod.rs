@@ -119,6 +119,8 @@ struct Tables {
     exports: HashMap<u64, Arc<Token>>,
     /// Objects of the store that it is told of, until it holds them itself.
     lent: HashMap<u64, Loan>,
+    /// Objects of other stores that it has told of.
+    told: stored::Told,
     /// Who waits for the ends of those of them that are actors.
     mourners: HashMap<u64, AbortHandle>,
     /// What this side holds of actors there, and who wants to hear of their ends.
@@ -432,8 +434,9 @@ impl Link {
             mem::replace(&mut *tables, Tables { ended, ..Tables::default() })
         };
         self.out.close();
-        let Tables { asked, serving, exports, lent, watched, mourners, .. } = left;
+        let Tables { asked, serving, exports, lent, told, watched, mourners, .. } = left;
         drop(lent);
+        self.keeps_what_it_was_told_of(told);
         mourners.into_values().for_each(|waits| waits.abort());
         for serving in serving.into_values() {
             serving.give_up(true);

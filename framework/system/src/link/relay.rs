@@ -15,7 +15,7 @@ use super::serve::{Begun, Items, NextItem, Served};
 use super::{Answer, Ask, Landing, Link};
 use crate::object::cell::{Seen, Standing};
 use crate::object::part::Part;
-use crate::object::waiter::{Needs, Waiter, tell_all};
+use crate::object::waiter::{Waiter, tell_all};
 use crate::user::remote::Ending;
 use crate::user::status::Cell;
 
@@ -93,7 +93,7 @@ impl Relayed {
 }
 
 impl Object for Relayed {
-    fn ask(&self, waiter: Waiter, _needs: Needs) -> Standing {
+    fn ask(&self, waiter: Waiter) -> Standing {
         let wanted = {
             let mut state = self.came.0.lock();
             if state.result.is_some() {

@@ -58,8 +58,8 @@ pub(crate) trait Items: Send {
 struct Coded<T>(ObjectRef<T>, Codec);
 
 impl<T: Value> Object for Coded<T> {
-    fn ask(&self, waiter: Waiter, needs: Needs) -> Standing {
-        Object::ask(&self.0, waiter, needs)
+    fn ask(&self, waiter: Waiter) -> Standing {
+        Object::ask(&self.0, waiter)
     }
 
     fn part(&self) -> Result<Part> {
@@ -277,9 +277,9 @@ impl Link {
 
     fn answers(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
         let answers = Arc::new(Answers { link: Arc::downgrade(self), call, object });
-        let waiter = Waiter::Dependent(Arc::clone(&answers) as Arc<dyn Dependent>);
         let needs = if self.reaches_far() { Needs::Value } else { Needs::Memory };
-        if answers.object.ask(waiter, needs) != Standing::Pending {
+        let waiter = Waiter::Dependent(Arc::clone(&answers) as Arc<dyn Dependent>, needs);
+        if answers.object.ask(waiter) != Standing::Pending {
             answers.argument(true);
         }
     }

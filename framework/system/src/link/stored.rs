@@ -12,8 +12,8 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use raytree_objects::{Home, Location, Lost, Place, Stored, Unreadable};
 use raytree_types::{Bytes, Cause, Error, Result, limits};
@@ -22,7 +22,7 @@ use super::export::{Kept, unknown};
 use super::frame::{Buffer, Frame};
 use super::import::owner_died;
 use super::{Answer, Link};
-use crate::object::part::FarBuffer;
+use crate::object::part::{FarBuffer, lost};
 use crate::runtime::Shared;
 use crate::stores;
 
@@ -43,7 +43,7 @@ pub(super) enum Loan {
     /// It reads it where it lies: these bytes stay there. So many of them count as waiting to go out.
     Looked(#[expect(dead_code, reason = "held for its drop")] Bytes, usize),
     /// It reads it when it wants to: it is held, and so is what keeps it at its home, of one that is in the store of another node.
-    Held(#[expect(dead_code, reason = "held for its drop")] (Arc<Stored>, Option<Home>)),
+    Held((Arc<Stored>, Option<Home>)),
 }
 
 impl Loan {
@@ -61,10 +61,25 @@ impl Loan {
     }
 }
 
+/// Objects in the stores of other nodes that the other side has told of.
+#[derive(Default)]
+pub(super) struct Told(Vec<Weak<Stored>>);
+
+impl Told {
+    fn add(&mut self, stored: &Arc<Stored>) {
+        // Those that are gone are looked for when there is no place for one more.
+        if self.0.len() == self.0.capacity() {
+            self.0.retain(|stored| stored.strong_count() > 0);
+            self.0.reserve(self.0.len().max(16));
+        }
+        self.0.push(Arc::downgrade(stored));
+    }
+}
+
 impl Link {
     /// The other side hears of the store of this one's node.
     pub(crate) fn offers_its_store(&self, runtime: &Shared) {
-        if let Some(session) = runtime.stores.own() {
+        if let (Some(session), _) = runtime.stores.offered() {
             let at = runtime.stores.origin(session.door()).map(|origin| origin.at);
             self.tell(&Frame::Store { door: session.door().to_owned(), at });
         }
@@ -162,10 +177,7 @@ impl Link {
         if let Some((place, home)) = origin.map(|(place, home)| (place.clone(), home)) {
             return Ok(self.lend_far(place, (stored, Some(home)), part, kept));
         }
-        let bytes = stored.bytes().map_err(|why| Error::ObjectLost {
-            object: "a value".to_owned(),
-            reason: why.to_string(),
-        })?;
+        let bytes = stored.bytes().map_err(|why| lost("a value", &why))?;
         self.lays_apart(bytes.slice(part).ok_or_else(unknown)?, kept)
     }
 
@@ -217,9 +229,43 @@ impl Link {
         let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
         let stored = match runtime.stores.joined(&place.origin.door) {
             Some(session) => session.take_unseen(place.object, lent),
-            None => runtime.stores.own().ok_or_else(unknown)?.far(place, lent),
+            None => {
+                let own = runtime.stores.own().ok_or_else(unknown)?;
+                // What the other side was told of by this one it does not keep for it: they would keep it for each other for ever.
+                match own.known_far(&place).filter(|known| self.has_told_of(known)) {
+                    Some(known) => known,
+                    None => own.far(place, lent),
+                }
+            }
         };
+        self.tables.lock().told.add(&stored);
         Ok((stored, from..end))
+    }
+
+    fn has_told_of(&self, object: &Arc<Stored>) -> bool {
+        let is_it = |loan: &Loan| matches!(loan, Loan::Held((own, _)) if Arc::ptr_eq(own, object));
+        self.tables.lock().lent.values().any(is_it)
+    }
+
+    /// The other side is gone. What it has told of, and kept where it is, comes here while it is still there; and where the store went with it
+    /// through which others' objects came, they hear of the next one.
+    pub(super) fn keeps_what_it_was_told_of(&self, told: Told) {
+        told.0.iter().filter_map(Weak::upgrade).filter(|stored| stored.is_far()).for_each(
+            // Who reads it hears why it did not come.
+            |stored| stored.brings(|_| ()),
+        );
+        let Some(runtime) = self.life.runtime() else { return };
+        let is_driver = runtime.driver.get().is_some();
+        match runtime.stores.offered() {
+            (Some(_), true) if is_driver => {
+                runtime.links.all().iter().for_each(|link| link.offers_its_store(&runtime));
+            }
+            // Nothing comes here from afar until there is one again.
+            (None, true) if is_driver => runtime.links.all().iter().for_each(|link| {
+                link.tell(&Frame::Store { door: String::new(), at: None });
+            }),
+            _ => {}
+        }
     }
 
     /// The buffer, read where it lies; nothing for one that is not here, which is noted.

@@ -19,7 +19,7 @@ use raytree_types::{ActorId, Error, Result};
 use super::countdown::Countdown;
 use super::kept::Kept;
 use super::lying::Lies;
-use super::waiter::{self, Waiter};
+use super::waiter::{self, Needs, Waiter};
 use crate::link::Home;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
@@ -183,12 +183,14 @@ impl<T> ObjectCell<T> {
         let old = mem::replace(&mut *slot, new);
         let unheld = self.holders.load(Ordering::Acquire) == 0;
         let freed = unheld.then(|| mem::replace(&mut *slot, Slot::Taken));
+        let Slot::Pending { waiters: mut told, producer } = old else { return };
+        // Who needs it in memory waits on.
+        let back = slot.keep_waiting(&mut told);
         drop(slot);
         self.free(freed);
-        if let Slot::Pending { waiters, producer } = old {
-            waiter::tell_all(waiters, ok);
-            drop(producer);
-        }
+        back.want();
+        waiter::tell_all(told, ok);
+        drop(producer);
     }
 
     /// The next one who settles it leaves its value where it is.
@@ -233,15 +235,15 @@ impl<T> ObjectCell<T> {
         }
     }
 
-    /// Asks to be told when it is settled and in memory, unless it is.
-    pub(crate) fn subscribe(&self, waiter: impl FnOnce() -> Waiter) -> Standing {
+    /// Asks to be told when it is settled, and in memory where that is needed, unless it is.
+    pub(crate) fn subscribe(&self, needs: Needs, waiter: impl FnOnce(Needs) -> Waiter) -> Standing {
         let lazy = match &mut *self.slot.lock() {
             Slot::Pending { waiters, producer } => {
-                waiters.push(waiter());
+                waiters.push(waiter(needs));
                 Wanted::of(producer)
             }
-            Slot::Lying { lies, waiters } if !lies.is_here() => {
-                waiters.push(waiter());
+            Slot::Lying { lies, waiters } if needs == Needs::Memory && !lies.is_here() => {
+                waiters.push(waiter(needs));
                 Wanted::back(lies, waiters)
             }
             Slot::Ready(_) | Slot::Shared(_) | Slot::Lying { .. } => return Standing::Ready,
@@ -344,12 +346,6 @@ impl<T> ObjectCell<T> {
 
     pub(super) fn is_lying(&self) -> bool {
         matches!(&*self.slot.lock(), Slot::Lying { .. })
-    }
-
-    /// Asks to be told when it is settled, and in memory unless it is in the store of another node.
-    pub(crate) fn subscribe_settled(&self, waiter: impl FnOnce() -> Waiter) -> Standing {
-        let is_far = self.kept.lock().as_ref().is_some_and(|kept| kept.is_far());
-        if is_far && self.is_lying() { Standing::Ready } else { self.subscribe(waiter) }
     }
 
     /// It is in memory again, or never will be.
@@ -464,6 +460,16 @@ impl<T> Wanted<T> {
 }
 
 impl<T> Slot<T> {
+    /// Of those who waited for its value, which is somewhere else: those who need it in memory go on waiting.
+    fn keep_waiting(&mut self, told: &mut Vec<Waiter>) -> Wanted<T> {
+        let Self::Lying { lies, waiters } = self else { return Wanted::Nothing };
+        if lies.is_here() {
+            return Wanted::Nothing;
+        }
+        waiters.extend(told.extract_if(.., |waiter| waiter.needs() == Needs::Memory));
+        if waiters.is_empty() { Wanted::Nothing } else { Wanted::Back(Arc::clone(lies)) }
+    }
+
     pub(super) fn lying(lies: Arc<dyn Lies<T>>) -> Self {
         Self::Lying { lies, waiters: Vec::new() }
     }

@@ -12,7 +12,7 @@ use super::Value;
 use super::cell::Standing;
 use super::countdown::Countdown;
 use super::reference::ObjectRef;
-use super::waiter::Waiter;
+use super::waiter::{Needs, Waiter};
 use crate::task::block;
 
 /// A reference, kept or only lent.
@@ -91,7 +91,7 @@ impl<T: Value> Future for GetAll<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { refs, over } = &mut *self;
-        let over = over.get_or_insert_with(|| subscribe(refs, refs.len(), true));
+        let over = over.get_or_insert_with(|| subscribe(refs, refs.len(), true, Needs::Memory));
         ready!(over.poll(cx));
         Poll::Ready(self.values())
     }
@@ -104,10 +104,16 @@ impl<T> Drop for GetAll<T> {
 }
 
 /// A countdown over `refs`, over when `enough` of them are settled.
-pub(super) fn subscribe<T>(refs: &[ObjectRef<T>], enough: usize, hasty: bool) -> Arc<Countdown> {
+pub(super) fn subscribe<T>(
+    refs: &[ObjectRef<T>],
+    enough: usize,
+    hasty: bool,
+    needs: Needs,
+) -> Arc<Countdown> {
     let over = Countdown::new(enough, hasty);
     for reference in refs {
-        match reference.cell.subscribe(|| Waiter::Countdown(Arc::clone(&over))) {
+        let waiter = |needs| Waiter::Countdown(Arc::clone(&over), needs);
+        match reference.cell.subscribe(needs, waiter) {
             Standing::Pending => {}
             Standing::Ready => over.tell(true),
             Standing::Failed => over.tell(false),

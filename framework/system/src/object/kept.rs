@@ -130,13 +130,7 @@ impl Kept {
         self.missing().next().is_none()
     }
 
-    /// The value as it was written in this codec; none if it was written in another one, or is not there any more. Waits until it is back,
-    /// if it is on disk.
-    pub(crate) fn written(&self, codec: Codec) -> Option<Encoded> {
-        if codec == self.codec { self.read().ok() } else { None }
-    }
-
-    /// The value as it was written. Waits as [`Kept::written`] does.
+    /// The value as it was written. Waits until it is back, if it is on disk or in the store of another node.
     ///
     /// # Errors
     /// [`Lost`].

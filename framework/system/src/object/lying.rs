@@ -103,9 +103,9 @@ impl<T: Value> ObjectCell<T> {
     pub(crate) fn reads<E>(
         self: &Arc<Self>,
         part: Part,
-        codec: Codec,
         read: impl FnOnce(Part, Codec) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
+        let codec = part.codec();
         let is_any = part.0.buffers.iter().any(kept::is_large);
         let runtime = is_any.then(|| self.life.runtime()).flatten();
         let kept = runtime.and_then(|runtime| Kept::found(&runtime.stores, codec, &part.0));
@@ -139,9 +139,9 @@ impl<T: Value> ObjectCell<T> {
         cell
     }
 
-    /// In which codec it can be written without being read, if in any.
-    pub(crate) fn written_in(&self) -> Option<Codec> {
-        self.kept.lock().as_ref().map(|kept| kept.codec)
+    /// Whether it is written: it need not be read to be sent.
+    pub(crate) fn is_written(&self) -> bool {
+        self.kept.lock().is_some()
     }
 
     fn lies(self: &Arc<Self>, kept: Arc<Kept>) -> Arc<dyn Lies<T>> {
@@ -149,19 +149,20 @@ impl<T: Value> ObjectCell<T> {
         Arc::new(Lying { kept, cell, label: self.label, is_given_up })
     }
 
-    /// The value in its written form. What of it is large is laid into the store of this process's node, where it has one, and is read from
-    /// there from then on: by this process as well, if it is nothing but a view of bytes.
+    /// The value in its written form: in this codec, unless it was written in another one before; whoever reads it sees in which. What of
+    /// it is large is laid into the store of this process's node, where it has one, and is read from there from then on: by this process
+    /// as well, if it is nothing but a view of bytes.
     ///
     /// # Errors
     /// Why there is no value, or it cannot be written.
     pub(crate) fn written(self: &Arc<Self>, codec: Codec) -> Result<Part> {
         let known = self.kept.lock().clone();
-        if let Some(far) = known.as_ref().filter(|kept| kept.is_far() && kept.codec == codec) {
+        if let Some(far) = known.as_ref().filter(|kept| kept.is_far()) {
             return far.part(self.life).map_err(|why| part::lost(self.label, &why));
         }
         // What is in this process, too, need not be waited for where others wait behind.
         let known = known.filter(|kept| kept.is_here() || !raytree_objects::is_impatient());
-        if let Some(written) = known.and_then(|kept| kept.written(codec)) {
+        if let Some(written) = known.and_then(|kept| kept.read().ok()) {
             return Ok(Part::here(written));
         }
         let part = Part::of_shared(codec, &self.share()?)?;
@@ -169,7 +170,7 @@ impl<T: Value> ObjectCell<T> {
         // Where there is no room, whoever sends it to somebody who uses the store as well says so.
         let kept = session.and_then(|session| Kept::of(&session, codec, &part.0));
         let Some(kept) = kept.map(Arc::new) else { return Ok(part) };
-        let Some(written) = kept.written(codec) else { return Ok(part) };
+        let Ok(written) = kept.read() else { return Ok(part) };
         drop(part);
         self.is_kept(codec, kept, &written);
         Ok(Part::here(written))

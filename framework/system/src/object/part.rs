@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use raytree_objects::{Lost, Stored};
+use raytree_objects::{Lost, Refused, Stored};
 
 use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::{Error, Result};
@@ -79,11 +79,12 @@ impl Part {
         written.map(Self::here).map_err(|error| cannot::<T>(error.to_string()))
     }
 
-    /// Reads the value.
+    /// Reads the value, which says itself in which codec it was written; in this one where it does not.
     ///
     /// # Errors
-    /// [`Error::CannotTravel`] when these are not the bytes of a `T`.
+    /// [`Error::CannotTravel`] when these are not the bytes of a `T`; [`Error::ObjectLost`].
     pub(crate) fn value<T: Value>(self, codec: Codec) -> Result<T> {
+        let codec = Codec::of_head(&self.0.head).unwrap_or(codec);
         codec::decode_owned(codec, self.fetched()?.0)
             .map_err(|error| cannot::<T>(error.to_string()))
     }
@@ -134,7 +135,20 @@ impl Part {
 }
 
 /// As whoever wants to read it is told.
-pub(super) fn lost(object: &str, why: &Lost) -> Error {
+pub(crate) fn lost(object: &str, why: &Lost) -> Error {
+    let what = object.to_owned();
+    match why {
+        Lost::NoRoom(Refused::OutOfDisk { bytes, capacity, why, .. }) => {
+            let (size, capacity, reason) = (*bytes, *capacity, why.clone());
+            return Error::OutOfDisk { what, size, capacity, reason };
+        }
+        Lost::NoRoom(
+            Refused::TooLarge { bytes, capacity } | Refused::Full { bytes, capacity, .. },
+        ) => {
+            return Error::ObjectStoreFull { what, size: *bytes, capacity: *capacity };
+        }
+        _ => {}
+    }
     Error::ObjectLost { object: object.to_owned(), reason: why.to_string() }
 }
 

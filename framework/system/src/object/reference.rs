@@ -11,6 +11,7 @@ use raytree_types::{Error, Result};
 use super::cell::{ObjectCell, Standing};
 use super::countdown::Countdown;
 use super::shared::Shared;
+use super::waiter::Needs;
 use super::{Value, gather};
 use crate::task::block;
 
@@ -132,7 +133,7 @@ impl<T> Future for Settled<'_, T> {
             return Poll::Ready(());
         }
         let one = std::slice::from_ref(*reference);
-        over.get_or_insert_with(|| gather::subscribe(one, 1, false)).poll(cx)
+        over.get_or_insert_with(|| gather::subscribe(one, 1, false, Needs::Memory)).poll(cx)
     }
 }
 

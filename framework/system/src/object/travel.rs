@@ -16,7 +16,7 @@ use super::Value;
 use super::cell::{Seen, Standing};
 use super::part::Part;
 use super::reference::ObjectRef;
-use super::waiter::{Needs, Waiter};
+use super::waiter::Waiter;
 use crate::link::{Held, Home, Imported, Object, Token};
 use crate::runtime::life::Life;
 
@@ -101,17 +101,14 @@ impl<'de, T: Value> Deserialize<'de> for ObjectRef<T> {
 }
 
 impl<T: Value> Object for ObjectRef<T> {
-    fn ask(&self, waiter: Waiter, needs: Needs) -> Standing {
-        match needs {
-            Needs::Memory => self.cell.subscribe(|| waiter),
-            Needs::Value => self.cell.subscribe_settled(|| waiter),
-        }
+    fn ask(&self, waiter: Waiter) -> Standing {
+        self.cell.subscribe(waiter.needs(), |_| waiter)
     }
 
     fn part(&self) -> Result<Part> {
         // One that is written already is not read for that.
-        if let Some(codec) = self.cell.written_in() {
-            return self.cell.written(codec);
+        if self.cell.is_written() {
+            return self.cell.written(Codec::default());
         }
         let value = self.cell.share()?;
         // Nobody says how an object is to be written: the small way, where the value comes back from it.

@@ -14,7 +14,7 @@ use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::shared::Shared;
 use crate::object::travel;
-use crate::object::waiter::{Needs, Waiter};
+use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::life::Life;
 
 /// What can be passed where a remote function expects a `T`: a `T`, an [`ObjectRef<T>`], owned or borrowed, and for a
@@ -116,6 +116,9 @@ impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
 pub trait Settled: Send + Sync {
     #[doc(hidden)]
     fn is_settled(&self) -> bool;
+    /// Settled, and in memory.
+    #[doc(hidden)]
+    fn is_at_hand(&self) -> bool;
     #[doc(hidden)]
     fn subscribe(&self, waiter: Subscriber) -> Asked;
     #[doc(hidden)]
@@ -132,7 +135,7 @@ pub struct Awaited(pub(crate) &'static str, pub(crate) Option<Maker>);
 /// Who asks to be told.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
-pub struct Subscriber(pub(crate) Waiter, pub(crate) Needs);
+pub struct Subscriber(pub(crate) Arc<dyn Dependent>, pub(crate) Needs);
 
 /// What he is told at once.
 #[doc(hidden)]
@@ -144,12 +147,13 @@ impl<T: Value> Settled for ObjectRef<T> {
         self.is_ready()
     }
 
-    fn subscribe(&self, waiter: Subscriber) -> Asked {
-        let Subscriber(waiter, needs) = waiter;
-        Asked(match needs {
-            Needs::Memory => self.cell.subscribe(|| waiter),
-            Needs::Value => self.cell.subscribe_settled(|| waiter),
-        })
+    fn is_at_hand(&self) -> bool {
+        self.cell.is_at_hand()
+    }
+
+    fn subscribe(&self, subscriber: Subscriber) -> Asked {
+        let Subscriber(dependent, needs) = subscriber;
+        Asked(self.cell.subscribe(needs, |needs| Waiter::Dependent(dependent, needs)))
     }
 
     fn awaits(&self) -> Option<Awaited> {
@@ -163,12 +167,38 @@ impl<T: Value> Settled for ObjectRef<T> {
     }
 }
 
+/// A reference whose value is needed in this process.
+struct InMemory<'a>(&'a dyn Settled);
+
+impl Settled for InMemory<'_> {
+    fn is_settled(&self) -> bool {
+        self.0.is_at_hand()
+    }
+
+    fn is_at_hand(&self) -> bool {
+        self.0.is_at_hand()
+    }
+
+    fn subscribe(&self, Subscriber(dependent, _): Subscriber) -> Asked {
+        self.0.subscribe(Subscriber(dependent, Needs::Memory))
+    }
+
+    fn error(&self) -> Option<raytree_types::Error> {
+        self.0.error()
+    }
+
+    fn awaits(&self) -> Option<Awaited> {
+        self.0.awaits()
+    }
+}
+
 impl<T: Value> Arg<T> {
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
         match &self.0 {
             Kind::Value(_) | Kind::Shared(_) => {}
             Kind::Ref(reference) => visit(reference),
-            Kind::Many(many) => many.each(visit),
+            // Their values become one here, wherever that goes.
+            Kind::Many(many) => many.each(&mut |each| visit(&InMemory(each))),
         }
     }
 
@@ -186,20 +216,18 @@ impl<T: Value> Arg<T> {
     /// From bytes. What is in the store of another node is an object, which is waited for like any other.
     fn read(part: Part, codec: Codec) -> Result<Self> {
         match &part.1 {
-            Some(far) if part.codec() == codec => {
+            Some(far) => {
                 let life = far.life;
                 Ok(Self(Kind::Ref(ObjectRef::first(ObjectCell::far(life, part)))))
             }
-            _ => part.value(codec).map(|value| Self(Kind::Value(value))),
+            None => part.value(codec).map(|value| Self(Kind::Value(value))),
         }
     }
 
     /// For another process: what lies in a store is not read for that.
     fn lend_written(&self, codec: Codec) -> Result<Part> {
         match &self.0 {
-            Kind::Ref(reference) if reference.cell.written_in() == Some(codec) => {
-                reference.cell.written(codec)
-            }
+            Kind::Ref(reference) if reference.cell.is_written() => reference.cell.written(codec),
             _ => self.lend()?.written(codec),
         }
     }
@@ -207,9 +235,7 @@ impl<T: Value> Arg<T> {
     /// The same for the last run.
     fn give_written(self, codec: Codec) -> Result<Part> {
         match &self.0 {
-            Kind::Ref(reference) if reference.cell.written_in() == Some(codec) => {
-                reference.cell.written(codec)
-            }
+            Kind::Ref(reference) if reference.cell.is_written() => reference.cell.written(codec),
             _ => self.give()?.written(codec),
         }
     }

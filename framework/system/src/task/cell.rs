@@ -31,7 +31,7 @@ use crate::node::ledger::Claimant;
 use crate::object::cell::{Maker, ObjectCell, Producer, Seen, Standing};
 use crate::object::part::Part;
 use crate::object::travel;
-use crate::object::waiter::{Dependent, Needs, Waiter};
+use crate::object::waiter::{Dependent, Needs};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::trace::{self, TraceContext, Traced};
@@ -119,8 +119,8 @@ impl<J: Job> TaskCell<J> {
         let mut references: Vec<Standing> = Vec::new();
         // Under the lock: nobody takes the job before all are asked, since one too many is missing.
         self.each_argument(&mut |settled| {
-            let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
-            references.push(settled.subscribe(Subscriber(waiter, needs)).0);
+            let task = Arc::clone(&self) as Arc<dyn Dependent>;
+            references.push(settled.subscribe(Subscriber(task, needs)).0);
         });
         for standing in references {
             if standing != Standing::Pending {

@@ -85,7 +85,7 @@ impl<J: Job> Landing for Landed<J> {
             answer => answer,
         };
         let read = |part| match task.out() {
-            Some(out) => out.reads(part, self.codec, self.read),
+            Some(out) => out.reads(part, self.read),
             None => (self.read)(part, self.codec),
         };
         let result = answer.of_body().and_then(read);

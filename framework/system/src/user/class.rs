@@ -21,7 +21,7 @@ use crate::link::{Ask, ImportedActor, Token};
 use crate::object::Value;
 use crate::object::cell::Standing;
 use crate::object::part::Part;
-use crate::object::waiter::{Dependent, Needs, Waiter};
+use crate::object::waiter::{Dependent, Needs};
 use crate::runtime::create::{Line, Making};
 use crate::runtime::life::Life;
 use crate::runtime::{Runtime, ambient, life};
@@ -81,7 +81,7 @@ where
         let given = Given::<A>(Arc::new(A::keep(stored)));
         let lives_on = shared.driver.get().filter(|_| self.options.is_detached());
         let mut waits = false;
-        A::each(&given.0, &mut |settled| waits |= !settled.is_settled());
+        A::each(&given.0, &mut |settled| waits |= !settled.is_at_hand());
         let when = if waits { Place::Later } else { Place::Now };
         if let Some(driver) = lives_on {
             let arguments = given.clone();
@@ -236,8 +236,8 @@ impl Waits {
         let waits = Arc::new(Self { actor, runtime, missing: AtomicUsize::new(1) });
         A::each(&given.0, &mut |settled| {
             waits.missing.fetch_add(1, Ordering::AcqRel);
-            let waiter = Waiter::Dependent(Arc::clone(&waits) as Arc<dyn Dependent>);
-            if settled.subscribe(Subscriber(waiter, Needs::Memory)).0 != Standing::Pending {
+            let waits_too = Arc::clone(&waits) as Arc<dyn Dependent>;
+            if settled.subscribe(Subscriber(waits_too, Needs::Memory)).0 != Standing::Pending {
                 waits.missing.fetch_sub(1, Ordering::AcqRel);
             }
         });

@@ -32,6 +32,7 @@ use crate::link::Link;
 use crate::object::cell::{Maker, ObjectCell, Producer};
 use crate::object::part::Part;
 use crate::object::travel;
+use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::runtime::life::Life;
 use crate::task::context::{self, Mode};
@@ -93,7 +94,8 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         (life, out): (&'static Life, Arc<ObjectCell<I::Out>>),
     ) {
         let mut waits = false;
-        invocation.each(&mut |settled| waits |= !settled.is_settled());
+        let needs = Needs::of_arguments(life.runtime().as_deref());
+        invocation.each(&mut |settled| waits |= !needs.has(settled));
         let waits = waits || !order.is_empty();
         let (addr, cell) = (&handle.addr, handle.cell());
         let most = || cell.options.retries_max();

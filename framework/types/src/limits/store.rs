@@ -57,6 +57,10 @@ pub const STORE_TOLD_WITHIN: Duration = Duration::from_secs(5);
 /// to what is written.
 pub const STORE_ORPHANS_FOR: Duration = Duration::from_secs(1);
 
+/// The same where other nodes fetch objects: as soon as they hear of the end of whoever has told of one they fetch it, and several gigabytes
+/// come in that time.
+pub const STORE_ORPHANS_FOR_NODES: Duration = Duration::from_secs(5);
+
 /// How long whoever writes waits for room that the store makes by spilling: a minute is what a slow disk takes for gigabytes, and a store that
 /// has not moved for so long will not.
 pub const STORE_ROOM_WITHIN: Duration = Duration::from_secs(60);
@@ -136,6 +140,12 @@ pub const PULL_TRIES_MAX: u32 = 5;
 
 /// See [`PULL_TRIES_MAX`].
 pub const PULL_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Objects of one other node that are fetched at once: one that does not answer leaves places for those of others.
+pub const PULLS_OF_ONE: usize = 2;
+
+/// How long a node counts as gone from which nothing could be fetched: until then its objects are asked for once, and not for seconds each.
+pub const PULL_DOWN_FOR: Duration = Duration::from_secs(5);
 
 /// Connections to one other node that are kept for the next object. Ray has two for each.
 pub const PULL_IDLE_MAX: usize = 2;

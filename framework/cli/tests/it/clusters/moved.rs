@@ -39,6 +39,18 @@ fn sum(one: &Bytes, other: &Bytes) -> u64 {
     one.iter().chain(other.iter()).map(|byte| u64::from(*byte)).sum()
 }
 
+/// Of as many as there are: a value of values, which are all needed where it is made.
+#[remote(resources(right = 1))]
+fn sum_all(parts: Vec<Bytes>) -> u64 {
+    parts.iter().flat_map(|part| part.iter()).map(|byte| u64::from(*byte)).sum()
+}
+
+/// What is large and refers to another object, which is elsewhere.
+#[remote(resources(right = 1))]
+fn with_another(other: Vec<ObjectRef<Bytes>>, byte: u8) -> (Vec<ObjectRef<Bytes>>, Bytes) {
+    (other, vec![byte; LONG].into())
+}
+
 /// What refers to an object is small, and travels by itself.
 #[remote(resources(right = 1))]
 async fn read_inside(objects: Vec<ObjectRef<Bytes>>, byte: u8) -> Result<bool> {
@@ -74,6 +86,35 @@ impl Notes {
 
     pub(crate) fn large(&self, byte: u8) -> Bytes {
         vec![byte; LONG].into()
+    }
+}
+
+/// Holds what it is given, and gives it back.
+struct Holds {
+    first: Bytes,
+    refs: Vec<ObjectRef<Bytes>>,
+}
+
+#[remote(resources(right = 1))]
+impl Holds {
+    fn new(first: Bytes) -> Self {
+        Self { first, refs: Vec::new() }
+    }
+
+    pub(crate) fn first(&self, byte: u8) -> bool {
+        is_all(&self.first, byte)
+    }
+
+    pub(crate) fn hold(&mut self, refs: Vec<ObjectRef<Bytes>>) {
+        self.refs = refs;
+    }
+
+    pub(crate) fn held(&self) -> Vec<ObjectRef<Bytes>> {
+        self.refs.clone()
+    }
+
+    pub(crate) fn let_go(&mut self) {
+        self.refs.clear();
     }
 }
 
@@ -207,6 +248,82 @@ fn who_is_killed_while_objects_come_leaves_nothing() {
             send(process, Signal::KILL);
             // They run again in the next one.
             assert_eq!(get_all(read).await?, [true; 4]);
+        }
+        Ok(())
+    });
+    until_empty(&cluster);
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn many_of_another_node_come_together() {
+    let cluster = two(of(many_of_another_node_come_together));
+    let driver = cluster.driver();
+    driver.run(async {
+        let all: Vec<_> = (0..4).map(made_left::remote).collect();
+        // Beside them something goes on that waits for none of them.
+        let sum = sum_all::remote(&all[..]);
+        let small = get_all((0..8).map(|_| process_right::remote())).await?;
+        assert_eq!(small.len(), 8);
+        assert_eq!(sum.await?, 6 * LONG as u64);
+        let holds = Holds::remote(&all[3]);
+        assert!(holds.first(3).await?);
+        assert_eq!(moved(&cluster).0, 4 * LONG as u64);
+        let read = get_all(&all).await?;
+        assert!(read.iter().zip(0..).all(|(bytes, byte)| is_all(bytes, byte)));
+        Ok(())
+    });
+    until_empty(&cluster);
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn what_is_large_and_refers_to_others_comes_with_them() {
+    let cluster = two(of(what_is_large_and_refers_to_others_comes_with_them));
+    let driver = cluster.driver();
+    driver.run(async {
+        let inner = made_left::remote(4);
+        let (refs, bytes) = with_another::remote(vec![inner.clone()], 9).await?;
+        assert!(is_all(&bytes, 9));
+        let [again] = &refs[..] else { panic!("{} references", refs.len()) };
+        assert!(is_all(&again.await?, 4));
+        // Given round, and round again: nobody holds it for the one who holds it for him.
+        let holds = Holds::remote(Bytes::from(vec![1; LONG]));
+        for _ in 0..3 {
+            holds.hold(vec![inner.clone(), made_right::remote(2)]);
+            let back = holds.held().await?;
+            assert!(
+                read_left::remote(&back[1], 2).await? && read_right::remote(&back[0], 4).await?
+            );
+            holds.hold(back).await?;
+        }
+        holds.let_go().await?;
+        Ok(())
+    });
+    until_empty(&cluster);
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn what_nobody_has_read_outlives_the_worker_that_made_it() {
+    let cluster = two(of(what_nobody_has_read_outlives_the_worker_that_made_it));
+    let driver = cluster.driver();
+    driver.run(async {
+        // From then on this process has a store to fetch into.
+        assert!(is_all(&made_left::remote(1).await?, 1));
+        for _ in 0..3 {
+            let process = process_right::remote().await?;
+            let results: Vec<_> = (0..3).map(made_right::remote).collect();
+            let ready = raytree::wait(&results).count(3).await?;
+            assert_eq!(ready.ready.len(), 3);
+            send(process, Signal::KILL);
+            // The process has ended, and others take its place.
+            assert_ne!(process_right::remote().await?, process);
+            let read = get_all(&results).await?;
+            assert!(read.iter().zip(0..).all(|(bytes, byte)| is_all(bytes, byte)));
         }
         Ok(())
     });

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::OpenCall;
 use crate::object::cell::Standing;
-use crate::object::waiter::{Dependent, Needs, Waiter};
+use crate::object::waiter::{Dependent, Needs};
 use crate::task::args::{Settled, Subscriber};
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
@@ -18,8 +18,8 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         if let Some(invocation) = &*self.invocation.lock() {
             invocation.each(&mut |settled: &dyn Settled| {
                 self.missing.fetch_add(1, Ordering::AcqRel);
-                let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
-                if settled.subscribe(Subscriber(waiter, needs)).0 != Standing::Pending {
+                let call = Arc::clone(&self) as Arc<dyn Dependent>;
+                if settled.subscribe(Subscriber(call, needs)).0 != Standing::Pending {
                     self.missing.fetch_sub(1, Ordering::AcqRel);
                 }
             });

@@ -1,5 +1,7 @@
 //! Two runtimes of one process, and what they do for each other over every kind of channel.
 
+mod far;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, sync_channel};

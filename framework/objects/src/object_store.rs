@@ -1,6 +1,6 @@
 //! The actor that looks after the store of a node.
 //!
-//! - **Parent:** `node` in a program that has nodes of its own, the root in a node of a cluster (one-for-one; permanent).
+//! - **Parent:** `node` in a program that has nodes of its own, `objects` in a node of a cluster (one-for-one; permanent).
 //! - **Children:** none.
 //! - **After a restart:** the store belongs to the runtime and is whole, and those who use it do not notice; what is freed is looked at
 //!   again.

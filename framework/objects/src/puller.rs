@@ -1,6 +1,6 @@
 //! The actor that has objects of other nodes fetched.
 //!
-//! - **Parent:** the root in a node of a cluster (one-for-one; permanent).
+//! - **Parent:** `objects` in a node of a cluster (one-for-one; permanent).
 //! - **Children:** none. Each object is fetched on a thread of its own, at most [`PULLS_AT_ONCE`](raytree_types::limits::PULLS_AT_ONCE) at once.
 //! - **After a restart:** what is wanted, and how much is under way, is known by the store; threads that are at work go on, and what nobody
 //!   has begun is begun.

@@ -1,6 +1,6 @@
 //! The actor that has objects given to other nodes.
 //!
-//! - **Parent:** the root in a node of a cluster (one-for-one; permanent).
+//! - **Parent:** `objects` in a node of a cluster (one-for-one; permanent).
 //! - **Children:** none. Each connection has a thread of its own, at most [`PUSH_CONNECTIONS_MAX`](raytree_types::limits::PUSH_CONNECTIONS_MAX).
 //! - **After a restart:** the port and who is served of what belong to the process; connections that had not begun are lost, and those who
 //!   fetch dial again.

@@ -16,9 +16,9 @@ use raytree_objects::{
 };
 use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Whereabouts, Worker};
 use raytree_process::{Keeper, Mark};
-use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
+use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, SupervisorSpec, clock};
 use raytree_types::inspect::Role;
-use raytree_types::{Cause, Resources, Restart, Shutdown, limits};
+use raytree_types::{Cause, Resources, Restart, Shutdown, Strategy, limits};
 use tokio::sync::{Semaphore, watch};
 
 use super::beats::Progress;
@@ -127,14 +127,16 @@ impl Store {
     }
 
     /// Who looks after it, and who works for it.
-    pub(crate) fn specs(&self) -> [ChildSpec; 3] {
-        let (depot, [pulls, pushes]) =
-            (Arc::clone(&self.depot), [(); 2].map(|()| Arc::clone(&self.exchange)));
-        [
-            ChildSpec::actor::<ObjectStore>(&self.addr, move || Arc::clone(&depot)),
-            ChildSpec::actor::<Puller>(&self.puller, move || Arc::clone(&pulls)),
-            ChildSpec::actor::<Pusher>(&self.pusher, move || Arc::clone(&pushes)),
-        ]
+    pub(crate) fn spec(&self) -> ChildSpec {
+        let own = self.clone();
+        ChildSpec::supervisor(&Addr::system::<Supervisor>("objects"), move || {
+            let Self { depot, exchange, .. } = own.clone();
+            let pulls = Arc::clone(&exchange);
+            SupervisorSpec::new(Strategy::OneForOne)
+                .child(ChildSpec::actor::<ObjectStore>(&own.addr, move || Arc::clone(&depot)))
+                .child(ChildSpec::actor::<Puller>(&own.puller, move || Arc::clone(&pulls)))
+                .child(ChildSpec::actor::<Pusher>(&own.pusher, move || Arc::clone(&exchange)))
+        })
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) struct Stores {
     /// The store of this program's own nodes, which is in this process.
     depot: OnceLock<(Arc<Depot>, Addr<ObjectStoreMsg>)>,
     joined: Mutex<Vec<Joined>>,
-    /// The door of the one that others were told is its own.
+    /// The door of its own, when that was looked at last.
     own: Mutex<Option<String>>,
     /// What went through those that are gone.
     past: Mutex<Traffic>,
@@ -112,12 +112,11 @@ impl Stores {
         joined.iter().map(|own| &own.session).find(|session| !session.is_gone()).cloned()
     }
 
-    /// Its own, which others are told of from now on; whether they were told of another one before.
-    pub(crate) fn offered(&self) -> (Option<Session>, bool) {
-        let now = self.own();
-        let door = now.as_ref().map(|own| own.door().to_owned());
-        let before = std::mem::replace(&mut *self.own.lock(), door.clone());
-        (now, before.is_some() && before != door)
+    /// Whether its own is another one than when this was asked last.
+    pub(crate) fn has_another_own(&self) -> bool {
+        let now = self.own().map(|own| own.door().to_owned());
+        let before = std::mem::replace(&mut *self.own.lock(), now.clone());
+        before.is_some() && before != now
     }
 
     /// The store behind this door, if this process has joined it.

@@ -287,6 +287,10 @@ impl Depot {
         let mut words = Words::new();
         self.office.desk.lock().is_pulled(place, pulled, &mut words);
         say(words);
+        if let Some((_, puller)) = self.fetches.get() {
+            // There is a place for the next one.
+            _ = puller.cast(PullerMsg::Wanted);
+        }
     }
 
     /// A process has ended (DP-1).

@@ -22,6 +22,8 @@ enum Failed {
     Gone(String),
     /// The stream broke, or did not come about.
     Broken(io::Error),
+    /// That of a copy did, which is not asked again.
+    OfCopy(io::Error),
 }
 
 impl From<io::Error> for Failed {
@@ -92,6 +94,10 @@ impl Exchange {
             match self.tries(&mut way, &pieces) {
                 Ok(()) => {}
                 Err(Failed::Gone(why)) => return Err(Found::Lost(why)),
+                Err(Failed::OfCopy(error)) => {
+                    tracing::debug!(%error, "a copy of an object is none");
+                    continue;
+                }
                 Err(Failed::Broken(error)) => {
                     why = format!("{} does not give it: {error}", place.origin.at);
                 }
@@ -149,10 +155,9 @@ impl Exchange {
                 Ok(())
             }
             Err(error) if from == *way.place => Err(error.into()),
-            // A copy that went in the middle is not asked again.
-            Err(_) => {
+            Err(error) => {
                 way.but.push(from);
-                Ok(())
+                Err(Failed::OfCopy(error))
             }
         }
     }

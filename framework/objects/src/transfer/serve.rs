@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::{Condvar, Mutex};
 use raytree_store::Location;
+use raytree_supervise::clock;
 use raytree_types::{Bytes, limits};
 use raytree_wire::{ReadHalf, Stream, WriteHalf};
 
@@ -78,16 +79,20 @@ impl Served {
         if turn != Turn::Waits {
             return Ok(turn);
         }
+        let mut says_at = clock::now() + limits::PUSH_WAITS_SAID_EVERY;
         loop {
-            let timed = self.turn.wait_for(&mut books, limits::PUSH_WAITS_SAID_EVERY);
             if let Some(at) = books.turns.iter().position(|(own, _)| *own == who) {
                 return Ok(books.turns.swap_remove(at).1);
             }
-            if !timed.timed_out() {
+            let left = says_at.saturating_sub(clock::now());
+            if !left.is_zero() {
+                // Others are told, too.
+                self.turn.wait_for(&mut books, left);
                 continue;
             }
             drop(books);
             let said = waits();
+            says_at = clock::now() + limits::PUSH_WAITS_SAID_EVERY;
             books = self.books.lock();
             if let Err(error) = said {
                 let has_left = books.spread.leaves(&object, who);
@@ -183,4 +188,46 @@ fn part(bytes: &Bytes, from: u64, len: u64) -> Option<(&Bytes, Range<usize>)> {
     let end = from.checked_add(len)?;
     let part = usize::try_from(from).ok()?..usize::try_from(end).ok()?;
     (part.end <= bytes.len()).then_some((bytes, part))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{TryRecvError, sync_channel};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn object(slot: u32) -> Location {
+        Location { slot, generation: 1, offset: 0, len: 1 << 30 }
+    }
+
+    #[test]
+    fn ts_2_who_waits_hears_so_however_often_others_have_their_turns() {
+        let served = Served::default();
+        let never = || -> io::Result<()> { unreachable!("there is a place") };
+        for _ in 0..limits::PUSHES_OF_ONE {
+            let turn = served.asks(object(0), (&[], false), never).expect("a turn");
+            assert_eq!(turn, Turn::Here(Vec::new()));
+        }
+        let (tell, told) = sync_channel(1);
+        thread::scope(|both| {
+            both.spawn(|| {
+                let waits = || {
+                    tell.send(()).expect("it is heard");
+                    Err(io::ErrorKind::BrokenPipe.into())
+                };
+                let left = served.asks(object(0), (&[], false), waits).expect_err("he leaves");
+                assert_eq!(left.kind(), io::ErrorKind::BrokenPipe);
+            });
+            while told.try_recv() == Err(TryRecvError::Empty) {
+                // Everybody is woken.
+                served.closes(&object(1));
+                thread::park_timeout(Duration::from_millis(20));
+            }
+        });
+        served.closes(&object(0));
+        let next = served.asks(object(0), (&[], false), never).expect("a turn");
+        assert_eq!(next, Turn::Here(Vec::new()), "he who left has no turn");
+    }
 }

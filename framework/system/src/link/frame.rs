@@ -52,6 +52,9 @@ pub(super) enum Frame {
     Store { door: String, at: Option<SocketAddr> },
     /// It can: from now on what is large may lie there.
     Shares { door: String },
+    /// An object of another node's store, which the other side was told of under this number, may not be there for long: whoever wants to
+    /// read it one day fetches it now.
+    Hurry { export: u64 },
     /// A neighbour has surely ended, and all that it has passed was handed on.
     Ended { worker: Worker },
 }

@@ -245,6 +245,7 @@ impl Link {
             Frame::Lines(lines) => self.hears_lines(lines),
             Frame::Store { door, at } => self.is_offered(&door, at),
             Frame::Shares { door } => self.shares(&door),
+            Frame::Hurry { export } => self.hears_hurry(export),
             Frame::Exited { export, exit } => self.exited(export, exit),
         }
     }

@@ -10,6 +10,7 @@
 //! whoever gets it has his own node fetch it when it is wanted ([`Session::far`](raytree_objects::Session::far)). The sender holds them until
 //! then; so a program on one machine hands on what two others have made and use, and none of it passes through it.
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -34,6 +35,7 @@ struct Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        self.link.tables.lock().told.forgets(self.export);
         self.link.tell(&Frame::Release { export: self.export });
     }
 }
@@ -55,31 +57,54 @@ impl Loan {
         }
     }
 
+    /// Which object of another node's store it may be.
+    fn object(&self) -> Option<usize> {
+        match self {
+            Self::Looked(..) => None,
+            Self::Held((stored, _)) => Some(address(stored)),
+        }
+    }
+
     /// The other side is about to take it over. What is held for it may stay for long.
     pub(super) fn is_on_its_way(&self) -> bool {
         matches!(self, Self::Looked(..))
     }
 }
 
-/// Objects in the stores of other nodes that the other side has told of.
+/// By which it is known here, for as long as it is there.
+fn address(object: &Arc<Stored>) -> usize {
+    Arc::as_ptr(object).addr()
+}
+
+/// Objects in the stores of other nodes that the other side has told of, and keeps there for this one.
 #[derive(Default)]
-pub(super) struct Told(Vec<Weak<Stored>>);
+pub(super) struct Told {
+    objects: HashMap<u64, Weak<Stored>>,
+    /// Under which number each came.
+    numbers: HashMap<usize, u64>,
+}
 
 impl Told {
-    fn add(&mut self, stored: &Arc<Stored>) {
-        // Those that are gone are looked for when there is no place for one more.
-        if self.0.len() == self.0.capacity() {
-            self.0.retain(|stored| stored.strong_count() > 0);
-            self.0.reserve(self.0.len().max(16));
+    fn add(&mut self, export: u64, stored: &Arc<Stored>) {
+        self.objects.insert(export, Arc::downgrade(stored));
+        self.numbers.insert(address(stored), export);
+    }
+
+    fn has(&self, stored: &Arc<Stored>) -> bool {
+        self.numbers.contains_key(&address(stored))
+    }
+
+    fn forgets(&mut self, export: u64) {
+        if let Some(stored) = self.objects.remove(&export) {
+            self.numbers.remove(&stored.as_ptr().addr());
         }
-        self.0.push(Arc::downgrade(stored));
     }
 }
 
 impl Link {
     /// The other side hears of the store of this one's node.
     pub(crate) fn offers_its_store(&self, runtime: &Shared) {
-        if let (Some(session), _) = runtime.stores.offered() {
+        if let Some(session) = runtime.stores.own() {
             let at = runtime.stores.origin(session.door()).map(|origin| origin.at);
             self.tell(&Frame::Store { door: session.door().to_owned(), at });
         }
@@ -97,6 +122,8 @@ impl Link {
             runtime.stores.is_at(session.door(), at);
         }
         if is_driver && is_first && session.is_some() {
+            // From then on a change is seen.
+            runtime.stores.has_another_own();
             // Those to which there were links before, too, have somebody to send objects to.
             runtime.links.all().iter().for_each(|link| link.offers_its_store(&runtime));
         }
@@ -166,7 +193,7 @@ impl Link {
     }
 
     /// Whether it may be told of objects that are in the stores of other nodes.
-    pub(super) fn reaches_far(&self) -> bool {
+    pub(crate) fn reaches_far(&self) -> bool {
         self.reaches_far.load(Ordering::SeqCst)
     }
 
@@ -230,41 +257,67 @@ impl Link {
         let stored = match runtime.stores.joined(&place.origin.door) {
             Some(session) => session.take_unseen(place.object, lent),
             None => {
-                let own = runtime.stores.own().ok_or_else(unknown)?;
-                // What the other side was told of by this one it does not keep for it: they would keep it for each other for ever.
-                match own.known_far(&place).filter(|known| self.has_told_of(known)) {
+                let Some(own) = runtime.stores.own() else {
+                    // The others hear of that.
+                    offers_anew(&runtime);
+                    return Err(lost("a value", &Lost::StoreGone));
+                };
+                let known = own.known_far(&place);
+                // It keeps it already; or this side has told it of that, and they would keep it for each other for ever.
+                match known.filter(|known| self.keeps(known)) {
                     Some(known) => known,
-                    None => own.far(place, lent),
+                    None => {
+                        let stored = own.far(place, lent);
+                        if stored.is_far() {
+                            self.tables.lock().told.add(export, &stored);
+                        }
+                        stored
+                    }
                 }
             }
         };
-        self.tables.lock().told.add(&stored);
         Ok((stored, from..end))
     }
 
-    fn has_told_of(&self, object: &Arc<Stored>) -> bool {
-        let is_it = |loan: &Loan| matches!(loan, Loan::Held((own, _)) if Arc::ptr_eq(own, object));
-        self.tables.lock().lent.values().any(is_it)
+    /// Whether one of both sides keeps it for the other.
+    fn keeps(&self, object: &Arc<Stored>) -> bool {
+        let tables = self.tables.lock();
+        tables.told.has(object)
+            || tables.lent.values().any(|loan| loan.object() == Some(address(object)))
     }
 
-    /// The other side is gone. What it has told of, and kept where it is, comes here while it is still there; and where the store went with it
-    /// through which others' objects came, they hear of the next one.
+    /// The other side is gone. What it has told of, and kept where it is, comes here while it is still there, and to those who were told of it
+    /// by this side.
     pub(super) fn keeps_what_it_was_told_of(&self, told: Told) {
-        told.0.iter().filter_map(Weak::upgrade).filter(|stored| stored.is_far()).for_each(
-            // Who reads it hears why it did not come.
-            |stored| stored.brings(|_| ()),
-        );
+        let far = told.objects.values().filter_map(Weak::upgrade).filter(|stored| stored.is_far());
+        let far: Vec<_> = far.collect();
         let Some(runtime) = self.life.runtime() else { return };
-        let is_driver = runtime.driver.get().is_some();
-        match runtime.stores.offered() {
-            (Some(_), true) if is_driver => {
-                runtime.links.all().iter().for_each(|link| link.offers_its_store(&runtime));
-            }
-            // Nothing comes here from afar until there is one again.
-            (None, true) if is_driver => runtime.links.all().iter().for_each(|link| {
-                link.tell(&Frame::Store { door: String::new(), at: None });
-            }),
-            _ => {}
+        for stored in &far {
+            // Who reads it hears why it did not come.
+            stored.brings(|_| ());
+        }
+        if !far.is_empty() {
+            runtime.links.all().iter().for_each(|link| link.hurries(&far));
+        }
+        offers_anew(&runtime);
+    }
+
+    /// What the other side was told of may not be there for long.
+    fn hurries(&self, objects: &[Arc<Stored>]) {
+        let objects: HashSet<usize> = objects.iter().map(address).collect();
+        let told: Vec<u64> = {
+            let tables = self.tables.lock();
+            let is_one = |loan: &Loan| loan.object().is_some_and(|own| objects.contains(&own));
+            tables.lent.iter().filter(|(_, loan)| is_one(loan)).map(|(export, _)| *export).collect()
+        };
+        told.into_iter().for_each(|export| self.tell(&Frame::Hurry { export }));
+    }
+
+    /// What it has told of may not be there for long.
+    pub(super) fn hears_hurry(&self, export: u64) {
+        let stored = self.tables.lock().told.objects.get(&export).and_then(Weak::upgrade);
+        if let Some(stored) = stored.filter(|stored| stored.is_far()) {
+            stored.brings(|_| ());
         }
     }
 
@@ -317,6 +370,21 @@ impl Link {
                 link.settle(call, Answer::Failed(error));
             }
         });
+    }
+}
+
+/// Where the store of a driver ended through which others' objects came, all hear of the next one.
+fn offers_anew(runtime: &Shared) {
+    if runtime.driver.get().is_none() || !runtime.stores.has_another_own() {
+        return;
+    }
+    for link in runtime.links.all() {
+        if runtime.stores.own().is_some() {
+            link.offers_its_store(runtime);
+        } else {
+            // Nothing comes here from afar until there is one again.
+            link.tell(&Frame::Store { door: String::new(), at: None });
+        }
     }
 }
 

@@ -170,27 +170,27 @@ impl<T> ObjectCell<T> {
         }
     }
 
-    /// Gives it its value or its error (OB-1); later ones are dropped.
-    pub(super) fn settle_as(&self, new: Slot<T>) {
+    /// Gives it its value or its error (OB-1); later ones are dropped. Whether this was the first.
+    pub(super) fn settle_as(&self, new: Slot<T>) -> bool {
         let mut slot = self.slot.lock();
         if !matches!(&*slot, Slot::Pending { .. }) {
             drop(slot);
             // The value of an abandoned body; its drop is the user's code.
             _ = panics::catch(|| drop(new));
-            return;
+            return false;
         }
         let ok = !matches!(new, Slot::Failed { .. });
         let old = mem::replace(&mut *slot, new);
         let unheld = self.holders.load(Ordering::Acquire) == 0;
         let freed = unheld.then(|| mem::replace(&mut *slot, Slot::Taken));
-        let Slot::Pending { waiters: mut told, producer } = old else { return };
-        // Who needs it in memory waits on.
+        let Slot::Pending { waiters: mut told, producer } = old else { return true };
         let back = slot.keep_waiting(&mut told);
         drop(slot);
         self.free(freed);
         back.want();
         waiter::tell_all(told, ok);
         drop(producer);
+        true
     }
 
     /// The next one who settles it leaves its value where it is.
@@ -242,7 +242,7 @@ impl<T> ObjectCell<T> {
                 waiters.push(waiter(needs));
                 Wanted::of(producer)
             }
-            Slot::Lying { lies, waiters } if needs == Needs::Memory && !lies.is_here() => {
+            Slot::Lying { lies, waiters } if !lies.suffices(needs) => {
                 waiters.push(waiter(needs));
                 Wanted::back(lies, waiters)
             }
@@ -278,8 +278,13 @@ impl<T> ObjectCell<T> {
 
     /// Whether it can be read at once, or never: settled, and in memory as far as can be seen.
     pub(crate) fn is_at_hand(&self) -> bool {
+        self.suffices(Needs::Memory)
+    }
+
+    /// Whether whoever needs so much of it need not wait. One that is made when it is wanted is wanted from then on.
+    pub(crate) fn suffices(&self, needs: Needs) -> bool {
         match &*self.slot.lock() {
-            Slot::Lying { lies, .. } => return lies.is_here(),
+            Slot::Lying { lies, .. } => return lies.suffices(needs),
             Slot::Ready(_) | Slot::Shared(_) | Slot::Failed { .. } | Slot::Taken => return true,
             Slot::Pending { .. } => {}
         }
@@ -333,7 +338,7 @@ impl<T> ObjectCell<T> {
                 add(waiters);
                 Wanted::of(producer)
             }
-            Slot::Lying { lies, waiters } if !lies.is_here() => {
+            Slot::Lying { lies, waiters } if !lies.suffices(Needs::Memory) => {
                 let is_first = waiters.is_empty();
                 add(waiters);
                 if is_first { Wanted::back(lies, waiters) } else { Wanted::Nothing }
@@ -460,13 +465,10 @@ impl<T> Wanted<T> {
 }
 
 impl<T> Slot<T> {
-    /// Of those who waited for its value, which is somewhere else: those who need it in memory go on waiting.
+    /// Of those who waited for its value, which is somewhere else: those for whom that is not enough go on waiting.
     fn keep_waiting(&mut self, told: &mut Vec<Waiter>) -> Wanted<T> {
         let Self::Lying { lies, waiters } = self else { return Wanted::Nothing };
-        if lies.is_here() {
-            return Wanted::Nothing;
-        }
-        waiters.extend(told.extract_if(.., |waiter| waiter.needs() == Needs::Memory));
+        waiters.extend(told.extract_if(.., |waiter| !lies.suffices(waiter.needs())));
         if waiters.is_empty() { Wanted::Nothing } else { Wanted::Back(Arc::clone(lies)) }
     }
 

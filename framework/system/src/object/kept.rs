@@ -125,6 +125,11 @@ impl Kept {
         })
     }
 
+    /// Whether it can be sent at once: nothing of it is on disk, as far as can be seen. What is in the store of another node stays there.
+    pub(crate) fn can_be_sent(&self) -> bool {
+        self.missing().all(|stored| stored.is_far())
+    }
+
     /// Whether all of it is in memory, as far as can be seen.
     pub(crate) fn is_here(&self) -> bool {
         self.missing().next().is_none()

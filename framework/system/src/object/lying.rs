@@ -16,12 +16,13 @@ use super::Value;
 use super::cell::{ObjectCell, Slot};
 use super::kept::{self, Kept};
 use super::part::{self, Part};
+use super::waiter::Needs;
 use crate::runtime::life::Life;
 
 /// A value that is in the store.
 pub(super) trait Lies<T>: Send + Sync {
-    /// Whether it can be read at once, or never: as far as can be seen.
-    fn is_here(&self) -> bool;
+    /// Whether that is there which is needed, or never will be: as far as can be seen.
+    fn suffices(&self, needs: Needs) -> bool;
 
     /// The value, as a view of the store. Waits until it is back, if it is on disk.
     fn read(&self) -> Result<T>;
@@ -39,8 +40,13 @@ pub(super) struct Lying<T> {
 }
 
 impl<T: Value> Lies<T> for Lying<T> {
-    fn is_here(&self) -> bool {
-        self.is_given_up.load(Ordering::Acquire) || self.kept.is_here()
+    fn suffices(&self, needs: Needs) -> bool {
+        let is_there = match needs {
+            Needs::Outcome => true,
+            Needs::Value => self.kept.can_be_sent(),
+            Needs::Memory => self.kept.is_here(),
+        };
+        is_there || self.is_given_up.load(Ordering::Acquire)
     }
 
     fn read(&self) -> Result<T> {
@@ -96,7 +102,11 @@ impl<T: Value> ObjectCell<T> {
                 Slot::Failed { error: Arc::new(error), seen: false }
             }
         };
-        self.settle_as(new);
+        if !self.settle_as(new) && self.has_arrived() {
+            // It came too late.
+            let late = self.kept.lock().take();
+            drop(late);
+        }
     }
 
     /// Reads a value that has come from another process, of which this object is to be. Where it is read in the store it stays there.
@@ -160,6 +170,7 @@ impl<T: Value> ObjectCell<T> {
         if let Some(far) = known.as_ref().filter(|kept| kept.is_far()) {
             return far.part(self.life).map_err(|why| part::lost(self.label, &why));
         }
+        let codec = known.as_ref().map_or(codec, |kept| kept.codec);
         // What is in this process, too, need not be waited for where others wait behind.
         let known = known.filter(|kept| kept.is_here() || !raytree_objects::is_impatient());
         if let Some(written) = known.and_then(|kept| kept.read().ok()) {

@@ -106,7 +106,7 @@ impl<T> Wait<T> {
 
     fn begin(&self) -> Result<State> {
         let count = self.count.min(self.refs.len());
-        let over = subscribe(&self.refs, count, false, Needs::Value);
+        let over = subscribe(&self.refs, count, false, Needs::Outcome);
         let late = self.refs.iter().find(|reference| !reference.is_ready());
         let sleep = match (self.limit, late) {
             (Some(limit), Some(late)) => {

@@ -23,10 +23,12 @@ pub(crate) enum Waiter {
 /// What somebody needs of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
+    /// That it is settled, wherever its value is.
+    Outcome,
+    /// Its value, to be sent: in memory, or in the store of another node.
+    Value,
     /// Its value, in memory.
     Memory,
-    /// That there is one, wherever it is: another process reads it, or nobody.
-    Value,
 }
 
 impl Needs {
@@ -40,7 +42,7 @@ impl Needs {
     pub(crate) fn has(self, settled: &dyn Settled) -> bool {
         match self {
             Self::Memory => settled.is_at_hand(),
-            Self::Value => settled.is_settled(),
+            Self::Value | Self::Outcome => settled.can_be_sent(),
         }
     }
 }

@@ -114,8 +114,9 @@ impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
 
 /// A reference of any type, as something to wait for.
 pub trait Settled: Send + Sync {
+    /// Settled, and in memory or in the store of another node.
     #[doc(hidden)]
-    fn is_settled(&self) -> bool;
+    fn can_be_sent(&self) -> bool;
     /// Settled, and in memory.
     #[doc(hidden)]
     fn is_at_hand(&self) -> bool;
@@ -143,8 +144,8 @@ pub struct Subscriber(pub(crate) Arc<dyn Dependent>, pub(crate) Needs);
 pub struct Asked(pub(crate) Standing);
 
 impl<T: Value> Settled for ObjectRef<T> {
-    fn is_settled(&self) -> bool {
-        self.is_ready()
+    fn can_be_sent(&self) -> bool {
+        self.cell.suffices(Needs::Value)
     }
 
     fn is_at_hand(&self) -> bool {
@@ -171,7 +172,7 @@ impl<T: Value> Settled for ObjectRef<T> {
 struct InMemory<'a>(&'a dyn Settled);
 
 impl Settled for InMemory<'_> {
-    fn is_settled(&self) -> bool {
+    fn can_be_sent(&self) -> bool {
         self.0.is_at_hand()
     }
 

@@ -42,9 +42,15 @@ pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Sha
         Results::One(read) => {
             let codec = order.info.codec;
             let landing = Landed { task: Some(Arc::clone(&task)), seat: Some(seat), read, codec };
-            let call = link.ask(what, order.arguments, Box::new(landing));
-            // It may have landed already: then there is nothing to withdraw.
-            task.ends_with(End::There(link, call));
+            let arguments = order.arguments;
+            let waits = !link.reaches_far() && arguments.iter().any(Part::is_far);
+            let asks = move || {
+                let call = link.ask(what, arguments, Box::new(landing));
+                // It may have landed already: then there is nothing to withdraw.
+                task.ends_with(End::There(link, call));
+            };
+            // Others wait for this thread.
+            if waits { _ = runtime.user.spawn_blocking(asks) } else { asks() }
         }
         Results::Many { window, put, end } => {
             let body = async move {

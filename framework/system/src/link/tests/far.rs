@@ -12,11 +12,16 @@ const LONG: usize = 3 << 20;
 
 static MAKES: Info = info("link::makes");
 static GIVES_BACK: Info = info("link::gives_back");
+static KEEPS: Info = info("link::keeps");
+inventory::submit! { Entry::new(&KEEPS, Way::Function(keeps)) }
 inventory::submit! { Entry::new(&MAKES, Way::Function(makes)) }
 inventory::submit! { Entry::new(&GIVES_BACK, Way::Function(gives_back)) }
 
 /// What was made, for as long as a test wants it to be there.
 static MADE: Mutex<Vec<ObjectRef<Bytes>>> = Mutex::new(Vec::new());
+
+/// What was given to somebody who does not look at it.
+static READ_LATER: Mutex<Vec<ObjectRef<Bytes>>> = Mutex::new(Vec::new());
 
 fn makes(parts: Vec<Part>, _terms: Terms) -> Result<Served> {
     let is_held = argument::<u64>(parts)? == 1;
@@ -34,6 +39,14 @@ fn gives_back(parts: Vec<Part>, _terms: Terms) -> Result<Served> {
     assert!(part.is_far());
     let object: Arc<ObjectCell<Bytes>> = ObjectCell::far(crate::current()?.shared().life, part);
     Ok(Served::one(ObjectRef::first(object), COMPACT))
+}
+
+/// Not yet.
+fn keeps(parts: Vec<Part>, _terms: Terms) -> Result<Served> {
+    let part = Part::next::<Bytes>(&mut parts.into_iter())?;
+    let object = ObjectCell::far(crate::current()?.shared().life, part);
+    READ_LATER.lock().push(ObjectRef::first(object));
+    Ok(Served::one(put(0_u64).get()?, COMPACT))
 }
 
 /// A runtime whose node has a store.
@@ -101,23 +114,34 @@ fn ask(function: &str) -> Ask {
 #[test]
 fn what_nobody_has_read_comes_when_the_one_who_has_told_of_it_ends() {
     let token = Token::random().expect("random bytes");
-    let [here, there] = [(); 2].map(|()| Node::start(&token));
+    let [here, there, third] = [(); 3].map(|()| Node::start(&token));
     let (near, far) = between(&here, &there);
+    let (at_third, _third) = between(&here, &third);
     let told = part(&near.runs("link::makes", &1u64));
     assert!(told.is_far());
+    assert_eq!(value::<u64>(&at_third.asks(ask("link::keeps"), vec![told.clone()])), 0);
     let object: ObjectRef<Bytes> =
         ObjectRef::first(ObjectCell::far(here.runtime.shared().life, told));
-    assert_eq!(here.depot.row().pulled_ever, 0);
+    for node in [&here, &third] {
+        assert_eq!(node.depot.row().pulled_ever, 0);
+    }
     near.link.end(&Cause::message("the other side is gone"));
-    here.until(|depot| depot.row().pulled_ever == LONG as u64);
+    // To the one who was told of it by the other one, too.
+    for node in [&here, &third] {
+        node.until(|depot| depot.row().pulled_ever == LONG as u64);
+    }
     MADE.lock().clear();
     last(&far.hung_up);
     far.link.end(&Cause::message("the other side is gone"));
     there.until(|depot| depot.used().objects == 0);
-    assert_eq!(here.runtime.block_on(object), Ok(Bytes::from(vec![7_u8; LONG])));
-    here.until(|depot| depot.used().objects == 0);
+    let late = READ_LATER.lock().pop().expect("it was kept");
+    for (node, object) in [(&here, object), (&third, late)] {
+        assert_eq!(node.runtime.block_on(object), Ok(Bytes::from(vec![7_u8; LONG])));
+        node.until(|depot| depot.used().objects == 0);
+    }
     here.end();
     there.end();
+    third.end();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use raytree_rllib::PpoConfig;
 
 use crate::core::pending;
-use crate::recovery;
+use crate::{recovery, transfer};
 
 /// A role of a child process; it prints one number.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -38,6 +38,8 @@ pub(crate) enum Role {
     Echo,
     /// Reads so many bytes as eight bytes say, and answers with one.
     Sink,
+    /// Looks at an object of the store of its node.
+    Reader,
     /// PPO on CartPole until an evaluation reaches 475; prints the environment steps that took, or the budget + 1.
     Solve,
 }
@@ -59,6 +61,7 @@ impl Role {
             Self::Node => raytree::init().start()?.shutdown(),
             Self::Echo => echo()?,
             Self::Sink => sink()?,
+            Self::Reader => transfer::reader()?,
             Self::PendingInLine => println!("{}", pending::ours(false)?),
             Self::PendingArgument => println!("{}", pending::ours(true)?),
             Self::PendingBare => println!("{}", pending::bare()?),

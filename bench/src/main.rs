@@ -21,6 +21,7 @@ mod rl;
 mod soak;
 mod spill;
 mod stored;
+mod transfer;
 
 use std::time::Duration;
 
@@ -79,6 +80,7 @@ fn main() -> Result<()> {
         ("inspector", look::ROWS),
         ("objects", objects::ROWS),
         ("objects", stored::ROWS),
+        ("objects", transfer::ROWS),
         ("cluster", cluster::ROWS),
         ("cluster", direct::ROWS),
         ("rl", rl::ROWS),
@@ -90,7 +92,10 @@ fn main() -> Result<()> {
         }
     }
     if groups.is_empty() {
-        bail!("unknown group {}: it is core, actors, inspector, cluster, rl or all", args.group);
+        bail!(
+            "unknown group {}: it is core, actors, inspector, objects, cluster, rl or all",
+            args.group
+        );
     }
     if let Some(unknown) = args.rows.iter().find(|row| !known.contains(&row.as_str())) {
         bail!("unknown row {unknown}: the rows are {}", known.join(", "));

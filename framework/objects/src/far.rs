@@ -2,9 +2,11 @@
 
 use std::any::Any;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
 
 use raytree_store::spill::read_file;
 use raytree_store::{Location, Space, Unreadable};
@@ -103,26 +105,41 @@ impl Session {
             }
             let (tell, told) = sync_channel(1);
             self.core.seeks(at, Box::new(move |found| _ = tell.send(found)));
-            let found = loop {
-                match told.recv_timeout(limits::PUSH_WAITS_SAID_EVERY) {
-                    Ok(found) => break found,
-                    Err(RecvTimeoutError::Timeout) => waits()?,
-                    Err(RecvTimeoutError::Disconnected) => break None,
-                }
-            };
-            match found {
+            match waited(&told, &mut waits)?.flatten() {
                 None => return Ok(Err(Lost::StoreGone)),
                 Some(Found::Here(now)) => at = now,
                 Some(Found::Lost(why)) => return Ok(Err(Lost::NotBrought(why))),
                 Some(Found::NoRoom(why)) => return Ok(Err(Lost::NoRoom(why))),
                 Some(Found::InFile { path, key, extent }) => {
-                    let read = read_file(std::path::Path::new(&path), key, &extent);
+                    let read = thread::scope(|both| {
+                        let (tell, told) = sync_channel(1);
+                        let reads = move || tell.send(read_file(Path::new(&path), key, &extent));
+                        both.spawn(reads);
+                        waited(&told, &mut waits)
+                    })?;
+                    let Some(read) = read else {
+                        return Ok(Err(Lost::NotBrought("reading its file panicked".to_owned())));
+                    };
                     let part = |bytes: Vec<u8>| Bytes::from(bytes).slice(..object.len as usize);
                     return Ok(read.map_err(Lost::from).and_then(|bytes| {
                         part(bytes).ok_or_else(|| Lost::NotBrought("its file is short".to_owned()))
                     }));
                 }
             }
+        }
+    }
+}
+
+/// What is told, once it is; none when nobody will tell it. Says from time to time that it waits.
+fn waited<T>(
+    told: &Receiver<T>,
+    waits: &mut impl FnMut() -> io::Result<()>,
+) -> io::Result<Option<T>> {
+    loop {
+        match told.recv_timeout(limits::PUSH_WAITS_SAID_EVERY) {
+            Ok(told) => return Ok(Some(told)),
+            Err(RecvTimeoutError::Timeout) => waits()?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
         }
     }
 }

@@ -5,13 +5,15 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use raytree_objects::{Location, Session, Stored};
+use raytree_objects::{Depot, Location, Place, Session, Stored};
 use raytree_types::Bytes;
+use raytree_wire::Token;
 use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::sessions::{Node, until};
 use super::spilling::terms;
+use super::transfer::Node as Peer;
 
 const DOOR: &str = "RAYTREE_TEST_DOOR";
 const SEED: &str = "RAYTREE_TEST_SEED";
@@ -32,6 +34,8 @@ enum Says {
 enum Told {
     /// This is held by the one who says it.
     This(Option<Location>),
+    /// This is in the store of another node.
+    Far(Place),
     /// The store holds it for the one who was told of it.
     LetGo(Location),
 }
@@ -80,6 +84,7 @@ fn child(door: &str, seed: u64) {
         });
     });
     let (mut made, mut held, mut looked) = (Vec::new(), Vec::new(), Vec::new());
+    let mut coming: Vec<Arc<Stored>> = Vec::new();
     for step in 0..STEPS {
         if step == dies_at {
             _ = kill_process(getpid(), Signal::KILL);
@@ -93,6 +98,11 @@ fn child(door: &str, seed: u64) {
                 made.push((stored, bytes));
             }
             3 => says(&Says::Any),
+            4 if !coming.is_empty() => {
+                let stored = coming.swap_remove(0);
+                assert!(is_whole(&stored.bytes().expect("it comes")));
+                held.push(stored);
+            }
             4 if !held.is_empty() => drop(held.swap_remove(0)),
             _ if !looked.is_empty() => drop(looked.swap_remove(0)),
             _ => {}
@@ -108,6 +118,12 @@ fn child(door: &str, seed: u64) {
                     looked.push(bytes);
                 }
                 Told::This(None) => {}
+                Told::Far(place) => {
+                    let far = session.far(place, Box::new(()));
+                    // It may be killed while it comes.
+                    far.brings(|_| ());
+                    coming.push(far);
+                }
                 Told::LetGo(at) => {
                     made.retain(|(own, _): &(Arc<Stored>, Bytes)| own.location() != Some(at));
                 }
@@ -138,7 +154,7 @@ async fn dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing() {
     }
     let node = Node::start();
     let this = "deaths::dp_1_sn_1_whoever_is_killed_harms_nothing_and_leaves_nothing";
-    kills(&node, this, 7, true).await;
+    kills(&node.depot, this, (7, true), None).await;
     node.end().await;
 }
 
@@ -150,12 +166,31 @@ async fn dp_1_sn_1_nor_where_all_is_spilled() {
     }
     let place = tempfile::tempdir().expect("a folder");
     let node = Node::with(Some(terms(20, place.path())));
-    kills(&node, "deaths::dp_1_sn_1_nor_where_all_is_spilled", 8, false).await;
+    kills(&node.depot, "deaths::dp_1_sn_1_nor_where_all_is_spilled", (8, false), None).await;
     until(|| node.depot.row().spilled == 0).await;
     let row = node.depot.row();
     assert!(row.spilled_ever > 1 << 20 && row.restored_ever > 1 << 19, "{row:?}");
     assert_eq!((row.spilled_objects, row.waiting), (0, 0));
     node.end().await;
+}
+
+/// Meanwhile objects come from another node, some of them from its disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dp_1_pu_1_nor_while_objects_come_from_another_node() {
+    if is_one_to_be_killed() {
+        return;
+    }
+    let token = Token::random().expect("random bytes");
+    let places = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let [home, here] =
+        places.each_ref().map(|at| Peer::with(&token, 8 << 20, Some(terms(20, at.path()))));
+    let this = "deaths::dp_1_pu_1_nor_while_objects_come_from_another_node";
+    kills(&here.depot, this, (9, false), Some(&home)).await;
+    let row = here.depot.row();
+    assert!(row.pulled_ever > 4 << 20 && row.spilled_ever > 0, "{row:?}");
+    home.has(0).await;
+    home.end().await;
+    here.end().await;
 }
 
 fn is_one_to_be_killed() -> bool {
@@ -164,16 +199,22 @@ fn is_one_to_be_killed() -> bool {
     true
 }
 
-/// Processes are killed one after the other; what they have written is held, and looked at all the time or now and then.
-async fn kills(node: &Node, this: &str, seed: u64, looks: bool) {
-    let session = node.session();
+/// Processes are killed one after the other; what they have written is held, and looked at all the time or now and then. Where there is
+/// another node, they are told of objects of it, too.
+async fn kills(depot: &Arc<Depot>, this: &str, (seed, looks): (u64, bool), home: Option<&Peer>) {
+    let session = Session::join(depot.door()).expect("it opens");
+    let others = home.map(Peer::session);
+    let mut far: Vec<Arc<Stored>> = Vec::new();
     let mut random = Random(seed);
     let (mut killed, mut taken) = (0, 0u64);
     let mut held: Vec<(Arc<Stored>, Option<Bytes>)> = Vec::new();
     for seed in 0..SEEDS {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.args(["--exact", this, "--nocapture"]).env(SEED, seed.to_string());
-        command.env(DOOR, node.depot.door()).stdin(Stdio::piped()).stdout(Stdio::null());
+        for others in others.iter().filter(|_| seed % 5 == 0) {
+            far = (0..6).map(|_| others.write(&written(&mut random)).expect("room")).collect();
+        }
+        command.env(DOOR, depot.door()).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut process = command.stderr(Stdio::piped()).spawn().expect("a process");
         let stdin = Arc::new(Mutex::new(process.stdin.take().expect("a line")));
         for line in BufReader::new(process.stderr.take().expect("a line")).lines() {
@@ -187,6 +228,12 @@ async fn kills(node: &Node, this: &str, seed: u64, looks: bool) {
                         held.push((stored, looks.then_some(bytes)));
                         taken += 1;
                     }
+                }
+                Ok(Says::Any) if random.below(6) < far.len() as u64 / 2 => {
+                    let stored = &far[random.below(far.len() as u64) as usize];
+                    let place = home.expect("another node").place(stored);
+                    let line = serde_json::to_string(&Told::Far(place)).expect("it is written");
+                    _ = writeln!(stdin.lock(), "{line}");
                 }
                 Ok(Says::Any) => {
                     let which = random.below(held.len().max(1) as u64) as usize;
@@ -205,7 +252,9 @@ async fn kills(node: &Node, this: &str, seed: u64, looks: bool) {
         let end = process.wait().expect("it has ended");
         killed += u64::from(!end.success());
         assert!(end.success() || end.code().is_none(), "it has seen something wrong: {end}");
-        until(|| node.depot.clients() == 1).await;
+        // This one's, and that of the node itself where it fetches.
+        let own = 1 + usize::from(home.is_some());
+        until(|| depot.clients() == own).await;
         for (stored, bytes) in &held {
             let bytes = bytes.clone().unwrap_or_else(|| stored.bytes().expect("it is held"));
             assert!(is_whole(&bytes), "{stored:?} after {seed}");
@@ -215,7 +264,9 @@ async fn kills(node: &Node, this: &str, seed: u64, looks: bool) {
         killed > SEEDS / 4 && taken > SEEDS,
         "{killed} were killed, {taken} objects were taken"
     );
-    drop(held);
-    node.has(0).await;
-    assert_eq!((node.depot.used().lent, node.depot.used().sealed), (0, 0));
+    drop((held, far));
+    until(|| depot.used().objects == 0 && depot.used().dying == 0).await;
+    if home.is_none() {
+        assert_eq!((depot.used().lent, depot.used().sealed), (0, 0));
+    }
 }

@@ -21,8 +21,8 @@ use super::spilling::terms;
 const MIB: usize = 1 << 20;
 
 /// A node that fetches and gives.
-struct Node {
-    depot: Arc<Depot>,
+pub(super) struct Node {
+    pub(super) depot: Arc<Depot>,
     exchange: Arc<Exchange>,
     root: Root,
 }
@@ -32,7 +32,7 @@ impl Node {
         Self::with(token, bytes, None)
     }
 
-    fn with(token: &Token, bytes: usize, spills: Option<SpillTerms>) -> Self {
+    pub(super) fn with(token: &Token, bytes: usize, spills: Option<SpillTerms>) -> Self {
         let store = Addr::system::<ObjectStore>("object_store");
         let (puller, pusher) = (Addr::system::<Puller>("puller"), Addr::system::<Pusher>("pusher"));
         let depot = Depot::open(bytes as u64, spills, store.clone()).expect("a store");
@@ -49,16 +49,16 @@ impl Node {
         Self { depot, exchange, root }
     }
 
-    fn session(&self) -> Session {
+    pub(super) fn session(&self) -> Session {
         Session::join(self.depot.door()).expect("it opens")
     }
 
-    fn place(&self, stored: &Stored) -> Place {
+    pub(super) fn place(&self, stored: &Stored) -> Place {
         let object = stored.location().expect("a place");
         Place { origin: self.exchange.origin().clone(), object }
     }
 
-    async fn has(&self, objects: usize) {
+    pub(super) async fn has(&self, objects: usize) {
         until(|| {
             let used = self.depot.used();
             used.objects == objects && used.dying == 0
@@ -66,7 +66,7 @@ impl Node {
         .await;
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.root.shutdown(Duration::from_secs(5)).await;
     }
 }

@@ -1,12 +1,14 @@
 //! The same programs on nodes: every node is a process of its own.
 
 mod actors;
+mod alike;
 mod arrow;
 mod crowds;
 mod logs;
 mod losses;
 mod nested;
 mod objects;
+mod shuffle;
 mod spilled;
 mod stored;
 mod tasks;

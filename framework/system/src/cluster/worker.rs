@@ -42,6 +42,7 @@ pub(crate) fn details(posting: &Posting) -> Details {
         strict: posting.terms.strict,
         namespace: posting.terms.namespace.clone(),
         abandoned_max: posting.abandoned_max,
+        lineage_bytes: limits::LINEAGE_BYTES,
         store: posting.store.clone(),
         store_terms: StoreTerms::default(),
     }

@@ -1,9 +1,11 @@
 //! What a value refers to, on its way in: objects and actors of the other process.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use raytree_engine::lineage::Origin as From;
 use raytree_supervise::panics;
 use raytree_types::codec::RefToken;
 use raytree_types::{ActorId, Cause, Error};
@@ -12,6 +14,7 @@ use super::frame::Frame;
 use super::{Answer, Ask, Landing, Link};
 use crate::object::Value;
 use crate::object::cell::{ObjectCell, Producer};
+use crate::object::lineage::Origin;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 
@@ -119,7 +122,11 @@ impl<T: Value> Landing for Fetched<T> {
             // Reading it is the type's own code.
             Answer::Value(part) => panics::catch(|| {
                 let codec = part.codec();
-                self.cell.reads(part, codec, Part::value::<T>)
+                let read = self.cell.reads(part, codec, Part::value::<T>);
+                if self.cell.has_arrived() {
+                    self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
+                }
+                read
             })
             .unwrap_or_else(|cause| {
                 Err(Error::TaskFailed {
@@ -131,6 +138,44 @@ impl<T: Value> Landing for Fetched<T> {
             Answer::Lost(cause) => Err(owner_died(&self.imported.link, cause)),
         };
         self.cell.settle(result);
+    }
+}
+
+/// An object whose bytes came from its owner and lie in a store: should they be lost, the owner is asked for them again.
+struct Borrowed {
+    imported: Arc<Imported>,
+    /// How often it was.
+    asked: AtomicU32,
+}
+
+impl Borrowed {
+    fn of(imported: &Arc<Imported>) -> Self {
+        Self { imported: Arc::clone(imported), asked: AtomicU32::new(0) }
+    }
+}
+
+impl<T: Value> Origin<T> for Borrowed {
+    fn from(&self) -> From {
+        let link = &self.imported.link;
+        let is_there = link.tables.lock().ended.is_none();
+        let (owner, asked) = (link.peer.to_string(), self.asked.load(Ordering::Relaxed));
+        From::Borrowed { owner, is_there, asked }
+    }
+
+    fn producer(self: Arc<Self>, cell: &Arc<ObjectCell<T>>) -> Option<Arc<dyn Producer>> {
+        let (imported, cell) = (Arc::clone(&self.imported), Arc::downgrade(cell));
+        Some(Arc::new(Fetcher { imported, cell, is_asked: AtomicBool::new(true) }))
+    }
+
+    fn begins(self: Arc<Self>, cell: Arc<ObjectCell<T>>) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
+        let Imported { link, export } = &*self.imported;
+        link.ask(Ask::Fetch { export: *export }, Vec::new(), Box::new(landing));
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

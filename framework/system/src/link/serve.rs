@@ -18,6 +18,7 @@ use crate::cluster::resident::Residing;
 use crate::driver::residents::{self, Resident};
 use crate::object::Value;
 use crate::object::cell::{Seen, Standing};
+use crate::object::lineage::unless_again;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::ObjectStream;
@@ -277,10 +278,7 @@ impl Link {
 
     fn answers(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
         let answers = Arc::new(Answers { link: Arc::downgrade(self), call, object });
-        let waiter = Waiter::Dependent(Arc::clone(&answers) as Arc<dyn Dependent>);
-        if answers.object.ask(waiter) != Standing::Pending {
-            answers.argument(true);
-        }
+        answers.asks();
     }
 
     fn serve_many(self: &Arc<Self>, call: u64, mut items: Box<dyn Items>, window: u32) {
@@ -390,6 +388,15 @@ struct Answers {
     object: Arc<dyn Object>,
 }
 
+impl Answers {
+    fn asks(self: Arc<Self>) {
+        let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
+        if self.object.ask(waiter) != Standing::Pending {
+            self.argument(true);
+        }
+    }
+}
+
 impl Dependent for Answers {
     fn argument(self: Arc<Self>, _ok: bool) {
         let Some(link) = self.link.upgrade() else { return };
@@ -398,7 +405,10 @@ impl Dependent for Answers {
             let task = "writing its result".to_owned();
             Err(Error::TaskFailed { task, cause: Box::new(cause) })
         });
-        link.answer(self.call, part);
+        match unless_again(part) {
+            Some(part) => link.answer(self.call, part),
+            None => self.asks(),
+        }
     }
 }
 

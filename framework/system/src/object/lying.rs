@@ -15,10 +15,18 @@ use raytree_types::{Error, Result};
 use super::Value;
 use super::cell::{ObjectCell, Slot};
 use super::kept::{self, Kept};
+use super::lineage;
 use super::part::Part;
 
+/// A value of any type that is in the store.
+pub(crate) trait Pins: Send + Sync {
+    /// The value as it was written, which stays where it is as long as somebody has this. Waits until it is back, if it is on disk. Where it
+    /// is lost its object hears of that.
+    fn pin(&self) -> Result<Encoded>;
+}
+
 /// A value that is in the store.
-pub(super) trait Lies<T>: Send + Sync {
+pub(super) trait Lies<T>: Pins {
     /// Whether it can be read at once, or never: as far as can be seen.
     fn is_here(&self) -> bool;
 
@@ -37,6 +45,13 @@ pub(super) struct Lying<T> {
     is_given_up: AtomicBool,
 }
 
+impl<T: Value> Pins for Lying<T> {
+    fn pin(&self) -> Result<Encoded> {
+        let place = std::ptr::from_ref(self).cast();
+        self.kept.read().map_err(|why| lineage::lost(&self.cell, (self.label, place), &why))
+    }
+}
+
 impl<T: Value> Lies<T> for Lying<T> {
     fn is_here(&self) -> bool {
         self.is_given_up.load(Ordering::Acquire) || self.kept.is_here()
@@ -44,10 +59,7 @@ impl<T: Value> Lies<T> for Lying<T> {
 
     fn read(&self) -> Result<T> {
         self.is_given_up.store(false, Ordering::Release);
-        let written = self.kept.read().map_err(|why| Error::ObjectLost {
-            object: self.label.to_owned(),
-            reason: why.to_string(),
-        })?;
+        let written = self.pin()?;
         // It is the type's own code.
         panics::catch(|| Part(written).value(self.kept.codec)).unwrap_or_else(|cause| {
             let (task, cause) = ("reading an object".to_owned(), Box::new(cause));
@@ -65,10 +77,18 @@ impl<T: Value> Lies<T> for Lying<T> {
             if left.fetch_sub(1, Ordering::AcqRel) == 1
                 && let Some(cell) = self.cell.upgrade()
             {
+                let lying = self.is_given_up.load(Ordering::Acquire).then(|| Arc::clone(&self));
                 // Those who have waited go on on a thread that may wait.
-                match cell.life.runtime() {
-                    Some(runtime) => _ = runtime.user.spawn(async move { cell.is_back() }),
-                    None => cell.is_back(),
+                match (cell.life.runtime(), lying) {
+                    // Whether there is another way is known when it was tried: without one it is lost, and they wait on if it is made again.
+                    (Some(runtime), Some(lying)) => {
+                        _ = runtime.user.spawn_blocking(move || {
+                            drop(lying.pin());
+                            cell.is_back();
+                        });
+                    }
+                    (Some(runtime), None) => _ = runtime.user.spawn(async move { cell.is_back() }),
+                    (None, _) => cell.is_back(),
                 }
             }
         };
@@ -95,7 +115,7 @@ impl<T: Value> ObjectCell<T> {
                 if kept.is_some() {
                     drop(self.kept.lock().take());
                 }
-                Slot::Failed { error: Arc::new(error), seen: false }
+                Slot::Failed { error: Arc::new(self.failed_again(error)), seen: false }
             }
         };
         self.settle_as(new);

@@ -27,6 +27,7 @@ use crate::logs::{self, Logs};
 use crate::memory::By;
 use crate::node::ledger::Ledger;
 use crate::stores::Stores;
+use crate::task::again::Lineages;
 use crate::task::table::TaskTable;
 use crate::worker::abandoned::Watch;
 use crate::worker::lane::Lane;
@@ -83,7 +84,8 @@ impl Boot {
 
     /// What all its parts share; it says when they are up.
     fn shared(self, is_alone: bool, all_up: SyncSender<()>) -> Result<Arc<Shared>> {
-        let Details { resources, namespace, threads, strict, abandoned_max, .. } = self.is_to_be;
+        let Details { resources, namespace, threads, strict, abandoned_max, lineage_bytes, .. } =
+            self.is_to_be;
         let resources = if is_alone { resources } else { Resources::none() };
         let door = Arc::new(self.door);
         let here: Here = Arc::default();
@@ -113,6 +115,7 @@ impl Boot {
             births: Arc::default(),
             links: OpenLinks::default(),
             stores: Stores::default(),
+            lineages: Lineages::new(lineage_bytes),
             memory: Arc::default(),
             program: OnceLock::new(),
             parent: OnceLock::new(),

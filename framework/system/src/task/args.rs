@@ -1,5 +1,7 @@
 //! Arguments: values, or references to what will be there.
 
+mod past;
+
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,8 +10,11 @@ use raytree_types::Result;
 use raytree_types::codec::{self, Codec};
 use raytree_types::state::ObjectState;
 
+pub(crate) use self::past::PastArg;
 use crate::object::Value;
 use crate::object::cell::{Maker, Standing};
+pub(crate) use crate::object::lineage::Keeps;
+use crate::object::lying::Pins;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::shared::Shared;
@@ -96,6 +101,7 @@ trait Many<T>: Send + Sync {
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
     fn take(self: Box<Self>) -> Result<T>;
     fn copy(&self) -> Result<T>;
+    fn past(&self, keeps: &mut Keeps<'_>) -> Box<dyn past::PastMany<T>>;
 }
 
 impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
@@ -110,6 +116,10 @@ impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
     fn copy(&self) -> Result<Vec<T>> {
         self.iter().map(|reference| reference.cell.copy()).collect()
     }
+
+    fn past(&self, keeps: &mut Keeps<'_>) -> Box<dyn past::PastMany<Vec<T>>> {
+        past::many(self, keeps)
+    }
 }
 
 /// A reference of any type, as something to wait for.
@@ -122,7 +132,14 @@ pub trait Settled: Send + Sync {
     fn error(&self) -> Option<raytree_types::Error>;
     #[doc(hidden)]
     fn awaits(&self) -> Option<Awaited>;
+    #[doc(hidden)]
+    fn lies(&self) -> Option<Lies>;
 }
+
+/// What keeps a value where it lies in a store.
+#[doc(hidden)]
+#[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
+pub struct Lies(pub(crate) Arc<dyn Pins>);
 
 /// What is still to come, and who makes it.
 #[doc(hidden)]
@@ -141,7 +158,7 @@ pub struct Asked(pub(crate) Standing);
 
 impl<T: Value> Settled for ObjectRef<T> {
     fn is_settled(&self) -> bool {
-        self.is_ready()
+        self.cell.is_at_hand()
     }
 
     fn subscribe(&self, waiter: Subscriber) -> Asked {
@@ -152,6 +169,10 @@ impl<T: Value> Settled for ObjectRef<T> {
         let seen = self.cell.seen();
         let maker = || self.cell.producer().and_then(|producer| producer.maker());
         (seen.state == ObjectState::Pending).then(|| Awaited(seen.label, maker()))
+    }
+
+    fn lies(&self) -> Option<Lies> {
+        self.cell.pins().map(Lies)
     }
 
     fn error(&self) -> Option<raytree_types::Error> {
@@ -287,6 +308,9 @@ pub trait Args: Send + Sync + 'static {
     type Stored: Send + Sync + 'static;
     /// As the body gets them.
     type Taken: Send + 'static;
+    /// As they are kept for another run, when all is over.
+    #[doc(hidden)]
+    type Past: Send + Sync + 'static;
 
     #[doc(hidden)]
     fn each(stored: &Self::Stored, visit: &mut dyn FnMut(&dyn Settled));
@@ -304,6 +328,12 @@ pub trait Args: Send + Sync + 'static {
     /// From bytes, as values.
     #[doc(hidden)]
     fn read(parts: Vec<Part>, codec: Codec) -> Result<Self::Stored>;
+    /// None where they cannot be kept.
+    #[doc(hidden)]
+    fn past(stored: &Self::Stored, keeps: &mut Keeps<'_>) -> Option<Self::Past>;
+    /// As they were passed.
+    #[doc(hidden)]
+    fn again(past: &Self::Past, life: Strict) -> Result<Self::Stored>;
 }
 
 /// Whether values go through the codec here.
@@ -316,6 +346,7 @@ macro_rules! tuple {
         impl<$($type: Value),*> Args for ($($type,)*) {
             type Stored = ($(Arg<$type>,)*);
             type Taken = ($(Taken<$type>,)*);
+            type Past = ($(PastArg<$type>,)*);
 
             fn each(_stored: &Self::Stored, _visit: &mut dyn FnMut(&dyn Settled)) {
                 $(_stored.$index.each(_visit);)*
@@ -348,6 +379,16 @@ macro_rules! tuple {
                 let stored = ($(Part::next::<$type>(&mut _parts, _codec)?.into_arg(),)*);
                 Part::none_left(&mut _parts)?;
                 Ok(stored)
+            }
+
+            #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
+            fn past(_stored: &Self::Stored, _keeps: &mut Keeps<'_>) -> Option<Self::Past> {
+                Some(($(_stored.$index.past(_keeps)?,)*))
+            }
+
+            #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
+            fn again(_past: &Self::Past, _life: Strict) -> Result<Self::Stored> {
+                Ok(($(_past.$index.again(_life.0)?,)*))
             }
         }
     };

@@ -21,9 +21,7 @@ use crate::trace::TraceContext;
 /// Sends it over the link of its seat. It is begun then: what becomes of it comes back over the link.
 pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Shared>) {
     // Its time runs where it runs, once it does.
-    if !task.begins(runtime, (false, clock::now())) {
-        return;
-    }
+    let Some(pinned) = task.begins(runtime, (false, clock::now())) else { return };
     let order = match task.order() {
         Ok(order) => order,
         Err(failure) => {
@@ -32,6 +30,7 @@ pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Sha
             return;
         }
     };
+    drop(pinned);
     let link = Arc::clone(seat.link());
     let what = Ask::Run {
         function: order.info.name.to_owned(),

@@ -153,7 +153,11 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
                 // Where its answer goes, as long as it has none.
                 let out = call.out.lock().clone();
                 let read = |part| match out {
-                    Some(out) => out.reads(part, codec, read),
+                    Some(out) => {
+                        let read = out.reads(part, codec, read);
+                        out.comes_from_method();
+                        read
+                    }
                     None => read(part, codec),
                 };
                 let result = answer.of_body().and_then(read);

@@ -3,6 +3,7 @@
 mod actors;
 mod arrow;
 mod crowds;
+mod lineage;
 mod logs;
 mod losses;
 mod nested;

@@ -23,6 +23,7 @@ use super::lying::Pins;
 use super::part::Part;
 use super::put;
 use super::reference::ObjectRef;
+use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::stores::Stores;
 
@@ -39,8 +40,9 @@ pub(crate) trait Origin<T>: Send + Sync {
     /// Makes the value again, for this object, which is pending and waits for it. On another thread: somebody may hold a lock.
     fn begins(self: Arc<Self>, _cell: Arc<ObjectCell<T>>) {}
 
-    /// An object with this value: the one that has it, or else one for which it is made again. Where that can be done without that object.
-    fn object(self: Arc<Self>) -> Option<Result<ObjectRef<T>>> {
+    /// An object with this value: the one that has it, or else one for which it is made again, which is due then. Where that can be done
+    /// without that object.
+    fn object(self: Arc<Self>, _anew: &mut Anew) -> Option<Result<ObjectRef<T>>> {
         None
     }
 
@@ -249,6 +251,43 @@ impl Written {
     }
 }
 
+/// Something that is to run again.
+pub(crate) trait Due: Send {
+    /// Finds its arguments; those that were freed are due as well.
+    fn finds_arguments(&mut self, anew: &mut Anew);
+
+    /// Begins, when the arguments of all that is due are found.
+    fn begins(self: Box<Self>, runtime: &Arc<Shared>);
+}
+
+/// All that is to run again for one object.
+#[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
+pub struct Anew {
+    life: &'static Life,
+    due: Vec<Box<dyn Due>>,
+}
+
+impl Anew {
+    /// This, and all that is due for it. On a thread that may wait.
+    pub(crate) fn runs(runtime: &Arc<Shared>, first: Box<dyn Due>) {
+        let mut anew = Self { life: runtime.life, due: Vec::new() };
+        let (mut found, mut next) = (Vec::new(), Some(first));
+        while let Some(mut one) = next {
+            one.finds_arguments(&mut anew);
+            found.push(one);
+            next = anew.due.pop();
+        }
+        // What others wait for first.
+        while let Some(one) = found.pop() {
+            one.begins(runtime);
+        }
+    }
+
+    pub(crate) fn due(&mut self, one: Box<dyn Due>) {
+        self.due.push(one);
+    }
+}
+
 /// What is kept of a reference that was given to a task: not its value, which is freed with its last reference as ever.
 pub(crate) enum Referred<T> {
     /// That which can make it again.
@@ -283,15 +322,15 @@ impl<T: Value> Referred<T> {
     }
 
     /// A reference like the one that was given.
-    pub(crate) fn again(&self, life: &'static Life) -> Result<ObjectRef<T>> {
+    pub(crate) fn again(&self, anew: &mut Anew) -> Result<ObjectRef<T>> {
         match self {
             Self::Made(origin) => {
                 let none = || Err(freed("an argument", Unrebuilt::NotKept));
-                Arc::clone(origin).object().unwrap_or_else(none)
+                Arc::clone(origin).object(anew).unwrap_or_else(none)
             }
             Self::Small(written) => {
                 let value = written.value::<T>()?;
-                Ok(ObjectRef::first(ObjectCell::ready(put::LABEL, life, value)))
+                Ok(ObjectRef::first(ObjectCell::ready(put::LABEL, anew.life, value)))
             }
             Self::Held(cell, label, from) => {
                 let held = cell.upgrade().and_then(|cell| cell.hold_again());

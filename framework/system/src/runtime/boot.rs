@@ -166,8 +166,9 @@ fn watches(shared: &Shared, placed: Option<&(Where, Config)>, (is_node, by): (bo
 }
 
 /// What the runtimes of workers are told.
-fn terms(shared: &Shared, Details { strict, namespace, .. }: Details) -> Terms {
-    Terms { threads: None, strict, namespace, log_to_driver: shared.logs.to_driver() }
+fn terms(shared: &Shared, Details { strict, namespace, lineage_bytes, .. }: Details) -> Terms {
+    let log_to_driver = shared.logs.to_driver();
+    Terms { threads: None, strict, namespace, log_to_driver, lineage_bytes }
 }
 
 /// Nobody is behind them yet.

@@ -3,8 +3,8 @@
 //! It is kept when a task ends that another process has run and whose value lies in a store, with the object of that value. Its arguments
 //! are kept as they were given: values in their written form, those that lie in a store as what is held there; of references not the
 //! objects, whose values are freed with their last reference as ever, but their lineages, so that one after the other is made again where all
-//! were lost. Where a lineage is let go that is the last holder of others, these are let go one after the other and not inside of each
-//! other, so that a chain of any length ends on a small stack; and what runs again for a lost argument begins on a thread of its own.
+//! were lost. What is to run again for one object is found first, as far as it goes, and begins then: so what several of them need is made
+//! once. Neither that nor the end of a lineage that is the last holder of others goes deeper with a longer chain: it is one after the other.
 //!
 //! How much is kept in a process has a bound ([`Lineages`]), beyond which the oldest lineages are given up.
 
@@ -28,7 +28,7 @@ use super::job::Job;
 use super::plan::PlanRef;
 use crate::object::Value;
 use crate::object::cell::{Maker, ObjectCell, Producer};
-use crate::object::lineage::{Keeps, Origin, freed};
+use crate::object::lineage::{Anew, Due, Keeps, Origin, freed};
 use crate::object::reference::ObjectRef;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
@@ -169,39 +169,68 @@ impl<J: Job> Lineage<J> {
         out.comes_from(lineage);
     }
 
-    /// Runs the task again, for this object. On a thread that may wait.
-    fn runs(self: Arc<Self>, runtime: &Arc<Shared>, object: &Arc<ObjectCell<J::Out>>) {
+    /// The job with its arguments, as they were given.
+    fn job(&self, anew: &mut Anew) -> Result<J> {
         let past = self.past.lock().1.clone();
-        let job = match past {
+        match past {
             // Reading them is their types' own code.
-            Some(past) => panics::catch(|| J::again(&past, self.life))
+            Some(past) => panics::catch(|| J::again(&past, anew))
                 .unwrap_or_else(|cause| Err(Failure::User(Box::new(cause)).into_error(self.label))),
             // It was given up in between.
-            None => Err(lineage::decide(&Origin::from(&*self))
+            None => Err(lineage::decide(&Origin::from(self))
                 .map_or_else(|why| freed(self.label, why), |_| self.life.gone())),
-        };
-        let job = match job {
-            _ if self.is_cancelled.load(Ordering::Acquire) => {
-                Err(Error::Cancelled { task: self.plan.name.clone() })
-            }
-            job => job,
-        };
+        }
+    }
+
+    /// Runs the task again, for this object.
+    fn runs(&self, runtime: &Arc<Shared>, job: J, object: &Arc<ObjectCell<J::Out>>) {
+        if self.is_cancelled.load(Ordering::Acquire) {
+            // Dropping arguments is their types' own code.
+            _ = panics::catch(|| drop(job));
+            return object.settle(Err(Error::Cancelled { task: self.plan.name.clone() }));
+        }
+        tracing::info!(
+            task = self.plan.name,
+            id = self.id,
+            "a task runs again, for its result is lost"
+        );
+        let ended = Task::from_bits(self.task.load(Ordering::Acquire));
+        // Counted also where it fails.
+        self.task.store(ended.rebuilt(0).to_bits(), Ordering::Release);
+        // Those that fill the table may wait for this very one.
+        runtime.tasks.enters_beyond();
+        TaskCell::runs_again(runtime, (self, ended), job, object);
+        if self.is_cancelled.load(Ordering::Acquire) {
+            self.cancels_run(object);
+        }
+    }
+
+    /// The run that has begun for this object is no longer wanted.
+    fn cancels_run(&self, object: &ObjectCell<J::Out>) {
+        let run = object.producer();
+        if let Some(run) = run.filter(|run| !std::ptr::addr_eq(Arc::as_ptr(run), self)) {
+            run.cancel(true);
+        }
+    }
+}
+
+/// A task that is to run again.
+struct Again<J: Job> {
+    lineage: Arc<Lineage<J>>,
+    object: Awaited<J::Out>,
+    job: Option<Result<J>>,
+}
+
+impl<J: Job> Due for Again<J> {
+    fn finds_arguments(&mut self, anew: &mut Anew) {
+        self.job = Some(self.lineage.job(anew));
+    }
+
+    fn begins(mut self: Box<Self>, runtime: &Arc<Shared>) {
+        let (Some(object), Some(job)) = (self.object.0.take(), self.job.take()) else { return };
         match job {
-            Ok(job) => {
-                let ended = Task::from_bits(self.task.load(Ordering::Acquire));
-                // Counted also where it fails.
-                self.task.store(ended.rebuilt(0).to_bits(), Ordering::Release);
-                TaskCell::runs_again(runtime, (&self, ended), job, object);
-                if self.is_cancelled.load(Ordering::Acquire)
-                    && let Some(task) = object.producer()
-                {
-                    task.cancel(true);
-                }
-            }
-            Err(error) => {
-                runtime.tasks.leave();
-                object.settle(Err(error));
-            }
+            Ok(job) => self.lineage.runs(runtime, job, &object),
+            Err(error) => object.settle(Err(error)),
         }
     }
 }
@@ -225,27 +254,14 @@ impl<J: Job> Origin<J::Out> for Lineage<J> {
     }
 
     fn begins(self: Arc<Self>, cell: Arc<ObjectCell<J::Out>>) {
-        let Some(runtime) = self.life.runtime() else { return cell.settle(Err(self.life.gone())) };
         // Whoever waits is told also where the runtime ends before it is in the table of tasks.
-        let mut awaited = Awaited(Some(cell));
+        let again = Again { lineage: self, object: Awaited(Some(cell)), job: None };
+        let Some(runtime) = again.lineage.life.runtime() else { return };
         let user = runtime.user.clone();
-        user.spawn(async move {
-            runtime.tasks.reserve(&self.plan.name).await;
-            let user = runtime.user.clone();
-            user.spawn_blocking(move || {
-                tracing::info!(
-                    task = self.plan.name,
-                    id = self.id,
-                    "a task runs again, for its result is lost"
-                );
-                if let Some(cell) = awaited.0.take() {
-                    self.runs(&runtime, &cell);
-                }
-            });
-        });
+        user.spawn_blocking(move || Anew::runs(&runtime, Box::new(again)));
     }
 
-    fn object(self: Arc<Self>) -> Option<Result<ObjectRef<J::Out>>> {
+    fn object(self: Arc<Self>, anew: &mut Anew) -> Option<Result<ObjectRef<J::Out>>> {
         let mut object = self.object.lock();
         if let Some(held) = object.upgrade().and_then(|cell| cell.hold_again()) {
             return Some(Ok(held));
@@ -262,7 +278,8 @@ impl<J: Job> Origin<J::Out> for Lineage<J> {
         if let Some(producer) = Arc::clone(&own).producer(&cell) {
             cell.made_by(producer);
         }
-        own.begins(Arc::clone(&cell));
+        let object = Awaited(Some(Arc::clone(&cell)));
+        anew.due(Box::new(Again { lineage: own, object, job: None }));
         Some(Ok(ObjectRef::first(cell)))
     }
 
@@ -279,6 +296,11 @@ impl<J: Job> Origin<J::Out> for Lineage<J> {
 impl<J: Job> Producer for Lineage<J> {
     fn cancel(&self, _recursive: bool) {
         self.is_cancelled.store(true, Ordering::Release);
+        // It may have begun since it was asked who makes the object, and then nobody looks at that any more.
+        let object = self.object.lock().upgrade();
+        if let Some(object) = object {
+            self.cancels_run(&object);
+        }
     }
 
     fn needs_thread(&self) -> bool {

@@ -7,13 +7,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use raytree_types::Result;
-use raytree_types::codec::{self, Codec};
+use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::state::ObjectState;
 
 pub(crate) use self::past::PastArg;
 use crate::object::Value;
 use crate::object::cell::{Maker, Standing};
-pub(crate) use crate::object::lineage::Keeps;
+use crate::object::lineage::unless_again;
+pub(crate) use crate::object::lineage::{Anew, Keeps};
 use crate::object::lying::Pins;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
@@ -140,6 +141,30 @@ pub trait Settled: Send + Sync {
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
 pub struct Lies(pub(crate) Arc<dyn Pins>);
+
+/// Arguments of a run that begins, where they lie.
+pub(crate) type Pinned = Vec<Encoded>;
+
+/// Keeps those arguments where they are that lie in a store, so that a run that begins has them without fail. None where one of them is lost
+/// and made again. Waits where they are on disk.
+pub(crate) fn pinned(each: impl FnOnce(&mut dyn FnMut(&dyn Settled))) -> Option<Pinned> {
+    let (mut lying, mut are_there) = (Vec::new(), true);
+    each(&mut |settled| {
+        // Somebody else may have found it lost, and it is pending again.
+        are_there &= settled.awaits().is_none();
+        lying.extend(settled.lies());
+    });
+    let mut pinned = Vec::new();
+    for lies in lying {
+        match unless_again(lies.0.pin()) {
+            // Whoever takes the argument hears why there is none.
+            Some(read) => pinned.extend(read.ok()),
+            // So that all that are lost are made again at once.
+            None => are_there = false,
+        }
+    }
+    are_there.then_some(pinned)
+}
 
 /// What is still to come, and who makes it.
 #[doc(hidden)]
@@ -333,7 +358,7 @@ pub trait Args: Send + Sync + 'static {
     fn past(stored: &Self::Stored, keeps: &mut Keeps<'_>) -> Option<Self::Past>;
     /// As they were passed.
     #[doc(hidden)]
-    fn again(past: &Self::Past, life: Strict) -> Result<Self::Stored>;
+    fn again(past: &Self::Past, anew: &mut Anew) -> Result<Self::Stored>;
 }
 
 /// Whether values go through the codec here.
@@ -387,8 +412,8 @@ macro_rules! tuple {
             }
 
             #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
-            fn again(_past: &Self::Past, _life: Strict) -> Result<Self::Stored> {
-                Ok(($(_past.$index.again(_life.0)?,)*))
+            fn again(_past: &Self::Past, _anew: &mut Anew) -> Result<Self::Stored> {
+                Ok(($(_past.$index.again(_anew)?,)*))
             }
         }
     };

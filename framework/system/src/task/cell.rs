@@ -12,10 +12,9 @@ use parking_lot::Mutex;
 use raytree_engine::abandoned::{Body, Who};
 use raytree_engine::task::{Effect, Event, Phase, Retries, Task};
 use raytree_supervise::{clock, panics};
-use raytree_types::codec::Encoded;
 use raytree_types::{Error, Result, TaskId};
 
-use super::args::{Awaited, Settled, Subscriber};
+use super::args::{Awaited, Pinned, Settled, Subscriber};
 use super::away::Order;
 use super::context::{self, Mode};
 use super::definition::BodyFuture;
@@ -292,7 +291,7 @@ impl<J: Job> TaskCell<J> {
         self: &Arc<Self>,
         runtime: &Arc<Shared>,
         (is_timed, now): (bool, Duration),
-    ) -> Option<Vec<Encoded>> {
+    ) -> Option<Pinned> {
         // Alone, all values are this process's own.
         let pinned = if runtime.is_clustered { self.pinned()? } else { Vec::new() };
         if self.step(Event::Begin) != Effect::Run {

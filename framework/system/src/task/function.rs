@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use raytree_types::{Result, TaskOptions};
 
-use super::args::{Arg, Args, IntoArg, Keeps, Settled, Strict};
+use super::args::{Anew, Arg, Args, IntoArg, Keeps, Settled, Strict};
 use super::away::{self, Order, Results};
 use super::cell::{Begun, Job, TaskCell};
 use super::context::lending;
@@ -23,7 +23,6 @@ use crate::object::cell::ObjectCell;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::{self, ObjectStream, Sink};
-use crate::runtime::life::Life;
 use crate::runtime::{Shared, ambient};
 
 /// A remote function with its options: a plain value, to be called, stored, and handed to libraries.
@@ -271,8 +270,8 @@ impl<A: Args, R: Value> Job for Run<A, R> {
         Some(PastRun { definition: self.definition, args, isolation: self.isolation.clone() })
     }
 
-    fn again(past: &PastRun<A, R>, life: &'static Life) -> Result<Self> {
-        let args = A::again(&past.args, Strict(life))?;
+    fn again(past: &PastRun<A, R>, anew: &mut Anew) -> Result<Self> {
+        let args = A::again(&past.args, anew)?;
         Ok(Self { definition: past.definition, args, isolation: past.isolation.clone() })
     }
 }
@@ -327,7 +326,7 @@ impl<A: Args, T: Value> Job for Pour<A, T> {
         None
     }
 
-    fn again(past: &Infallible, _life: &'static Life) -> Result<Self> {
+    fn again(past: &Infallible, _anew: &mut Anew) -> Result<Self> {
         match *past {}
     }
 }

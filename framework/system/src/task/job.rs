@@ -11,8 +11,7 @@ use super::definition::BodyFuture;
 use super::failure::Failure;
 use crate::link::Link;
 use crate::object::Value;
-use crate::object::lineage::Keeps;
-use crate::runtime::life::Life;
+use crate::object::lineage::{Anew, Keeps};
 
 /// What a task does, with its arguments.
 pub(crate) trait Job: Send + Sync + 'static {
@@ -37,7 +36,7 @@ pub(crate) trait Job: Send + Sync + 'static {
     /// What it takes to run it again, should its result be lost; none where that cannot be kept.
     fn past(&self, keeps: &mut Keeps<'_>) -> Option<Self::Past>;
     /// The same job, for one more run.
-    fn again(past: &Self::Past, life: &'static Life) -> Result<Self>
+    fn again(past: &Self::Past, anew: &mut Anew) -> Result<Self>
     where
         Self: Sized;
 }

@@ -6,6 +6,7 @@
 //! - **OC-2 (at-most-once):** without `retries` a call begins at most once; with them, once more for each life it was lost
 //!   with.
 
+mod arguments;
 mod calls;
 
 use std::future::{Future, poll_fn};
@@ -28,12 +29,11 @@ use super::method::{Begun, Invocation};
 use super::order::{Deferred, Order};
 use super::status::Cell;
 use crate::link::Link;
-use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
+use crate::object::cell::{Maker, ObjectCell, Producer};
 use crate::object::travel;
-use crate::object::waiter::{Dependent, Waiter};
 use crate::runtime::burst;
 use crate::runtime::life::Life;
-use crate::task::args::{Settled, Subscriber};
+use crate::task::args::Pinned;
 use crate::task::context::{self, Mode};
 use crate::task::failure::Failure;
 use crate::trace::{self, TraceContext, Traced};
@@ -62,6 +62,12 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     order: Arc<Order>,
     /// Arguments that are not there yet, and one while they are asked.
     missing: AtomicUsize,
+    /// It has arguments that are references.
+    refers: bool,
+    /// It came back into the line of its caller, and has not begun since.
+    is_back: AtomicBool,
+    /// Its turn has come, and until it has its arguments this keeps them where they are.
+    pinned: Mutex<Pinned>,
     invocation: Mutex<Option<I>>,
     credit: Mutex<Option<Credit>>,
     /// What was asked of an actor keeps it alive until it is answered, whoever still holds a handle.
@@ -92,8 +98,11 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         (invocation, credit, retries): (I, Credit, Option<u32>),
         (life, out): (&'static Life, Arc<ObjectCell<I::Out>>),
     ) {
-        let mut waits = false;
-        invocation.each(&mut |settled| waits |= !settled.is_settled());
+        let (mut refers, mut waits) = (false, false);
+        invocation.each(&mut |settled| {
+            refers = true;
+            waits |= !settled.is_settled();
+        });
         let waits = waits || !order.is_empty();
         let (addr, cell) = (&handle.addr, handle.cell());
         let most = || cell.options.retries_max();
@@ -110,6 +119,9 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             cell: Arc::clone(cell),
             order: Arc::clone(order),
             missing: AtomicUsize::new(1),
+            refers,
+            is_back: AtomicBool::new(false),
+            pinned: Mutex::default(),
             invocation: Mutex::new(Some(if retries > 0 { invocation.keep() } else { invocation })),
             credit: Mutex::new(Some(credit)),
             lease: Mutex::new(Some(Arc::clone(&handle.lease))),
@@ -145,25 +157,13 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         }
     }
 
-    fn ask_for_arguments(self: Arc<Self>) {
-        if let Some(invocation) = &*self.invocation.lock() {
-            invocation.each(&mut |settled: &dyn Settled| {
-                self.missing.fetch_add(1, Ordering::AcqRel);
-                let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
-                if settled.subscribe(Subscriber(waiter)).0 != Standing::Pending {
-                    self.missing.fetch_sub(1, Ordering::AcqRel);
-                }
-            });
-        }
-        self.argument(true);
-    }
-
     /// The answer, for all who wait.
     fn answer(&self, result: Result<I::Out>) {
         let out = self.out.lock().take();
         let Some(out) = out else { return };
         self.cell.open.leave(self.place.swap(NOWHERE, Ordering::AcqRel));
         drop(self.lease.lock().take());
+        self.lets_others_go_on();
         let invocation = self.invocation.lock().take();
         // The user's drop.
         _ = panics::catch(|| drop(invocation));
@@ -203,16 +203,17 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         self.answer(result);
     }
 
-    /// What is to be run now; none when nobody wants it any more.
-    pub(super) fn begin(&self) -> Option<I> {
+    /// What is to be run now, with what keeps its arguments where they are until it has them; none when nobody wants it any more.
+    pub(super) fn begin(&self) -> Option<(I, Pinned)> {
         self.begun.store(true, Ordering::Relaxed);
+        let pinned = self.pinned();
         let mut invocation = self.invocation.lock();
         if self.retries.load(Ordering::Acquire) > 0
             && let Some(again) = invocation.as_ref().and_then(Invocation::again)
         {
-            return Some(again);
+            return Some((again, pinned));
         }
-        invocation.take()
+        invocation.take().map(|invocation| (invocation, pinned))
     }
 
     /// What is done for it elsewhere, until the call is cancelled.
@@ -243,32 +244,6 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             body.as_mut().poll(cx).map(Some)
         })
         .await
-    }
-}
-
-impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
-    fn is_complete(&self) -> bool {
-        // One that was cancelled holds up nobody.
-        self.missing.load(Ordering::Acquire) == 0 || self.is_answered()
-    }
-
-    fn send(self: Arc<Self>) {
-        if self.is_answered() {
-            return;
-        }
-        self.sent.store(true, Ordering::Release);
-        let addr = self.addr.clone();
-        // Refused: the ticket, dropped, says so.
-        _ = addr.cast(HostedMsg::Method(Ticket::new(self)));
-    }
-}
-
-impl<T: Actor, I: Invocation<T>> Dependent for OpenCall<T, I> {
-    fn argument(self: Arc<Self>, _ok: bool) {
-        // One that failed is found by the body that wants it.
-        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.order.advance();
-        }
     }
 }
 
@@ -361,7 +336,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         ctx: &'a ActorContext<T>,
         hold: &Hold,
     ) -> Option<Boxed<'a>> {
-        let invocation = self.begin_in_turn()?;
+        let (invocation, _pinned) = self.begin_in_turn()?;
         let (codec, traced) = (invocation.codec(), self.traced());
         let begun = {
             let _entered = context::enter_actor(&self.cell, Mode::SyncOnUserThread);
@@ -377,7 +352,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         ctx: &'a ActorContext<T>,
         hold: &Hold,
     ) -> Option<Boxed<'a>> {
-        let invocation = self.begin_in_turn()?;
+        let (invocation, _pinned) = self.begin_in_turn()?;
         let (codec, traced) = (invocation.codec(), self.traced());
         let begun = {
             let _entered = context::enter_actor(&self.cell, Mode::SyncOnUserThread);
@@ -401,7 +376,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
     }
 
     fn on_own_thread(self: Arc<Self>, actor: &T, ctx: &ActorContext<T>) {
-        let Some(invocation) = self.begin() else { return };
+        let Some((invocation, _pinned)) = self.begin() else { return };
         let codec = invocation.codec();
         let traced = self.traced();
         let _entered = context::enter_actor(&self.cell, Mode::Sync);
@@ -409,6 +384,14 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         if let Begun::Done(result) = invocation.shared(actor, ctx) {
             self.returned(result, codec);
         }
+    }
+
+    fn has_turn(&self) -> bool {
+        self.may_begin()
+    }
+
+    fn comes_back(self: Arc<Self>) {
+        self.goes_back();
     }
 
     fn ship(self: Arc<Self>, by: Passage<'_, T>, ticket: Ticket<T>) {
@@ -463,7 +446,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     }
 
     /// What is to be run now; where that is nothing, it may have been the last of the turn.
-    fn begin_in_turn(self: &Arc<Self>) -> Option<I> {
+    fn begin_in_turn(self: &Arc<Self>) -> Option<(I, Pinned)> {
         let begun = self.begin();
         if begun.is_none() {
             self.in_turn(|_| ());

@@ -207,7 +207,9 @@ impl<A: Actor> kit::Actor for Follows<A> {
                 if let Err(over) = self.reach().await {
                     return self.ends(ctx, over).await;
                 }
-                self.ship(ticket);
+                if let Some(ticket) = ticket.in_turn() {
+                    self.ship(ticket);
+                }
                 Ok(())
             }
             HostedMsg::Gone(_) => {
@@ -260,7 +262,8 @@ impl<A: Actor> Follows<A> {
             match self.attach(&home).await {
                 Ok(there) => {
                     self.there = Some(there);
-                    std::mem::take(&mut self.again).into_iter().for_each(|lost| self.ship(lost));
+                    let again = std::mem::take(&mut self.again).into_iter();
+                    again.filter_map(Ticket::in_turn).for_each(|lost| self.ship(lost));
                 }
                 Err(why) => {
                     self.cell.note(&format!("life {} is not reached: {why}", home.life));

@@ -6,9 +6,8 @@ use raytree_types::Result;
 
 use super::{Arg, Kind, Many};
 use crate::object::Value;
-use crate::object::lineage::{Keeps, Referred, Written};
+use crate::object::lineage::{Anew, Keeps, Referred, Written};
 use crate::object::reference::ObjectRef;
-use crate::runtime::life::Life;
 
 /// An argument, as it is kept.
 #[expect(missing_debug_implementations, reason = "what is in it may be the user's")]
@@ -22,12 +21,12 @@ enum Past<T> {
 
 /// References of the elements of a `T`, as they are kept.
 pub(super) trait PastMany<T>: Send + Sync {
-    fn again(&self, life: &'static Life) -> Result<Box<dyn Many<T>>>;
+    fn again(&self, anew: &mut Anew) -> Result<Box<dyn Many<T>>>;
 }
 
 impl<T: Value> PastMany<Vec<T>> for Vec<Referred<T>> {
-    fn again(&self, life: &'static Life) -> Result<Box<dyn Many<Vec<T>>>> {
-        let again = |one: &Referred<T>| one.again(life);
+    fn again(&self, anew: &mut Anew) -> Result<Box<dyn Many<Vec<T>>>> {
+        let again = |one: &Referred<T>| one.again(anew);
         let all = self.iter().map(again).collect::<Result<Vec<ObjectRef<T>>>>()?;
         Ok(Box::new(all))
     }
@@ -56,11 +55,11 @@ impl<T: Value> Arg<T> {
 
 impl<T: Value> PastArg<T> {
     /// As it was given.
-    pub(super) fn again(&self, life: &'static Life) -> Result<Arg<T>> {
+    pub(super) fn again(&self, anew: &mut Anew) -> Result<Arg<T>> {
         Ok(Arg(match &self.0 {
             Past::Value(written) => Kind::Shared(Arc::new(written.value()?)),
-            Past::Ref(object) => Kind::Ref(object.again(life)?),
-            Past::Many(many) => Kind::Many(many.again(life)?),
+            Past::Ref(object) => Kind::Ref(object.again(anew)?),
+            Past::Many(many) => Kind::Many(many.again(anew)?),
         }))
     }
 }

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use raytree_engine::task::{Effect, Event, Task};
-use raytree_types::codec::Encoded;
 
 use super::TaskCell;
 use crate::object::cell::ObjectCell;
-use crate::object::lineage::unless_again;
 use crate::runtime::Shared;
 use crate::task::again::Lineage;
-use crate::task::args::Settled;
+use crate::task::args::{self, Pinned};
 use crate::task::job::{Held, Job};
 use crate::task::run::Runnable as _;
 use crate::task::submit::Room;
@@ -45,31 +43,16 @@ impl<J: Job> TaskCell<J> {
         Lineage::keep(&runtime, task, (job, self.state()), out);
     }
 
-    /// Keeps those of its arguments where they are that lie in a store, so that a run that begins has them without fail. None where one of
-    /// them is lost and made again: it waits for that, and is in no line.
-    pub(super) fn pinned(self: &Arc<Self>) -> Option<Vec<Encoded>> {
-        let (mut lying, mut references, mut are_there) = (Vec::new(), 0, true);
-        self.each_argument(&mut |settled: &dyn Settled| {
-            references += 1;
-            // Somebody else may have found it lost, and it is pending again.
-            are_there &= settled.awaits().is_none();
-            lying.extend(settled.lies());
-        });
-        let mut pinned = Vec::new();
-        for lies in lying {
-            match unless_again(lies.0.pin()) {
-                // Whoever takes the argument hears why there is none.
-                Some(read) => pinned.extend(read.ok()),
-                None => are_there = false,
-            }
-        }
-        if !are_there {
-            let missing = references + 1;
+    /// Its arguments, where they lie. None where one of them is lost and made again: it waits for that, and is in no line.
+    pub(super) fn pinned(self: &Arc<Self>) -> Option<Pinned> {
+        let pinned = args::pinned(|visit| self.each_argument(visit));
+        if pinned.is_none() {
+            let mut missing = 1;
+            self.each_argument(&mut |_| missing += 1);
             if self.step(Event::ArgumentsLost { missing }) == Effect::Ask {
                 Arc::clone(self).ask_for_arguments();
             }
-            return None;
         }
-        Some(pinned)
+        pinned
     }
 }

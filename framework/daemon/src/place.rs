@@ -1,6 +1,6 @@
 //! Where a process of the cluster is, and by what others know it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use raytree_config::Config;
 use raytree_engine::membership::Settings;
 use raytree_process::cluster::Door;
 use raytree_types::limits;
-use raytree_wire::{Tls, Token};
+use raytree_wire::{BindTo, Tls, Token};
 
 use crate::StartError;
 
@@ -83,6 +83,17 @@ pub(crate) fn door(config: &Config, secrets: &Secrets) -> Door {
         insecure: cluster.insecure,
         pem: cluster.tls_cert.clone().zip(cluster.tls_key.clone()),
     }
+}
+
+/// How this node itself is dialed by others.
+pub(crate) fn bind(door: &Door, secrets: &Secrets) -> Result<BindTo, StartError> {
+    let Door { bind, insecure, pem, .. } = door;
+    let pem = pem.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
+    // Both sides see the same address.
+    let tls = Tls::chosen(&secrets.token, pem, !insecure && !is_loopback(*bind))?;
+    let address = SocketAddr::new(*bind, 0);
+    let token = secrets.token.clone();
+    Ok(BindTo { address, tls, insecure: *insecure, ..BindTo::loopback(token) })
 }
 
 /// The times by which this process judges.

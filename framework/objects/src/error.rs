@@ -65,6 +65,9 @@ pub enum Lost {
     /// It was on disk, from where it does not come back.
     #[error("it cannot be brought back: {0}")]
     NotBrought(String),
+    /// It is in the store of another node, and this one's has no room for a copy.
+    #[error("there is no room for a copy of it: {0}")]
+    NoRoom(Refused),
     /// It was on disk, and its file cannot be read.
     #[error(transparent)]
     Disk(#[from] SpillError),

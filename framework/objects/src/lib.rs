@@ -25,22 +25,34 @@
 //! there is room. Nobody waits for what will not come: an object larger than the whole store is refused at once, and so is one that does not
 //! fit while no disk takes anything ([`Refused`]); and where all that is in memory is looked at, who writes is refused after a second, and
 //! who reads has a copy from the file.
+//!
+//! # Between nodes
+//!
+//! An object that is in the store of another node ([`Session::far`]) is, to whoever knows of it, like one that is on disk: it is fetched when
+//! somebody wants to read it ([`Exchange`], [`Puller`], [`Pusher`]), into the store of this node, once for all who want it there.
 
 mod depot;
 mod error;
+mod far;
 mod object_store;
 mod outbox;
 mod patience;
 mod protocol;
+mod puller;
+mod pusher;
 mod session;
 mod stored;
 mod traffic;
+mod transfer;
 
 pub use depot::{Depot, OpenError, SpillTerms};
 pub use error::{JoinError, Lost, NotStored};
 pub use object_store::{ObjectStore, ObjectStoreMsg};
 pub use patience::{impatient, is_impatient};
+pub use puller::{Puller, PullerMsg};
+pub use pusher::{Pusher, PusherMsg};
 pub use raytree_store::spill::Rules as SpillRules;
 pub use raytree_store::{Location, Refused, Unreadable, Used};
 pub use session::{Session, Traffic};
-pub use stored::Stored;
+pub use stored::{Home, Stored};
+pub use transfer::{Exchange, ExchangeError, Origin, Place, Reach};

@@ -1,6 +1,6 @@
 //! The actor that looks after the store of a node.
 //!
-//! - **Parent:** `node` in a program that has nodes of its own, the root in a node of a cluster (one-for-one; permanent).
+//! - **Parent:** `node` in a program that has nodes of its own, `objects` in a node of a cluster (one-for-one; permanent).
 //! - **Children:** none.
 //! - **After a restart:** the store belongs to the runtime and is whole, and those who use it do not notice; what is freed is looked at
 //!   again.
@@ -54,7 +54,7 @@ impl Actor for ObjectStore {
         let mut own = Self { depot, timer: None, is_touching: false, touched: 0 };
         own.look(ctx);
         for _ in 0..own.depot.estates() {
-            ctx.send_after(limits::STORE_ORPHANS_FOR, ObjectStoreMsg::Bury);
+            ctx.send_after(own.depot.keeps_orphans_for(), ObjectStoreMsg::Bury);
         }
         Ok(own)
     }
@@ -67,7 +67,7 @@ impl Actor for ObjectStore {
         match message {
             ObjectStoreMsg::Changed | ObjectStoreMsg::Look => self.look(ctx),
             ObjectStoreMsg::Died => {
-                ctx.send_after(limits::STORE_ORPHANS_FOR, ObjectStoreMsg::Bury);
+                ctx.send_after(self.depot.keeps_orphans_for(), ObjectStoreMsg::Bury);
             }
             ObjectStoreMsg::Bury => {
                 self.depot.bury();

@@ -11,6 +11,7 @@ use raytree_store::{Location, Terms};
 use raytree_types::limits;
 
 use crate::protocol::{Hold, Says};
+use crate::transfer::Place;
 
 #[derive(Default)]
 pub(crate) struct Outbox {
@@ -22,6 +23,7 @@ pub(crate) struct Outbox {
 struct Inner {
     leases: Vec<(u64, Terms, bool)>,
     finds: Vec<(u64, Location)>,
+    pulls: Vec<(u64, Place)>,
     holds: Vec<Hold>,
     /// Something was written, which the client knows.
     is_written: bool,
@@ -30,8 +32,9 @@ struct Inner {
 
 impl Inner {
     fn is_empty(&self) -> bool {
-        let Self { leases, finds, holds, is_written, .. } = self;
-        leases.is_empty() && finds.is_empty() && holds.is_empty() && !is_written
+        let Self { leases, finds, pulls, holds, is_written, .. } = self;
+        let is_asked = !leases.is_empty() || !finds.is_empty() || !pulls.is_empty();
+        !is_asked && holds.is_empty() && !is_written
     }
 }
 
@@ -46,6 +49,10 @@ impl Outbox {
 
     pub(crate) fn find(&self, number: u64, object: Location) {
         self.with(|inner| inner.finds.push((number, object)));
+    }
+
+    pub(crate) fn pull(&self, number: u64, place: Place) {
+        self.with(|inner| inner.pulls.push((number, place)));
     }
 
     pub(crate) fn hold(&self, hold: Hold) {
@@ -84,6 +91,7 @@ impl Outbox {
         if inner.holds.is_empty() {
             says.leases = first(&mut inner.leases);
             says.finds = first(&mut inner.finds);
+            says.pulls = first(&mut inner.pulls);
         }
         Some(says)
     }

@@ -10,6 +10,8 @@ use raytree_wire::{FrameError, read_frame, write_frame};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::transfer::Place;
+
 /// What a process says, in this order: one message may have all of it.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Says {
@@ -21,12 +23,15 @@ pub(crate) struct Says {
     pub(crate) leases: Vec<(u64, Terms, bool)>,
     /// It asks, under these numbers, where objects are that are not where they were.
     pub(crate) finds: Vec<(u64, Location)>,
+    /// It wants, under these numbers, copies of objects of other nodes, and holds them from when it is told.
+    pub(crate) pulls: Vec<(u64, Place)>,
 }
 
 impl Says {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { written, holds, leases, finds } = self;
-        written.is_empty() && holds.is_empty() && leases.is_empty() && finds.is_empty()
+        let Self { written, holds, leases, finds, pulls } = self;
+        let asks = !leases.is_empty() || !finds.is_empty() || !pulls.is_empty();
+        written.is_empty() && holds.is_empty() && !asks
     }
 
     /// The same in messages that are not too long, in the same order.
@@ -78,6 +83,8 @@ pub(crate) enum Found {
     InFile { path: String, key: Key, extent: Extent },
     /// Nowhere, and why.
     Lost(String),
+    /// In the store of another node, and there is no room for a copy.
+    NoRoom(Refused),
 }
 
 /// Writes one message.

@@ -37,6 +37,7 @@ use crate::protocol::{self, Found, Hold, Told};
 use crate::stored::Stored;
 use crate::traffic::Counts;
 pub use crate::traffic::Traffic;
+use crate::transfer::Place;
 
 /// What a process has with the store of a node: it writes objects there, and takes those of which it is told. Clones are the same session,
 /// whose line to the store is open until the last of them, and of all that came through it, is gone.
@@ -47,15 +48,17 @@ pub struct Session {
 
 /// Lives as long as the session, or anything that came through it.
 pub(crate) struct Core {
-    door: String,
+    pub(crate) door: String,
     capacity: u64,
     pub(crate) client: Client,
-    says: Arc<Outbox>,
-    waiting: Mutex<HashMap<u64, Waiting>>,
+    pub(crate) says: Arc<Outbox>,
+    pub(crate) waiting: Mutex<HashMap<u64, Waiting>>,
     /// What this process holds, by where it is.
-    held: Mutex<BTreeMap<u64, Weak<Stored>>>,
+    pub(crate) held: Mutex<BTreeMap<u64, Weak<Stored>>>,
+    /// What it knows of that is in the stores of other nodes, or is a copy of such.
+    pub(crate) far: Mutex<HashMap<Place, Weak<Stored>>>,
     last: AtomicU64,
-    is_gone: AtomicBool,
+    pub(crate) is_gone: AtomicBool,
     /// It did not answer: until then it is not asked.
     left_alone_until: Mutex<Duration>,
     counts: Counts,
@@ -65,7 +68,7 @@ pub(crate) struct Core {
 }
 
 /// Who waits to be told.
-enum Waiting {
+pub(crate) enum Waiting {
     Room(SyncSender<Room>),
     /// Where an object is.
     Found(Sought),
@@ -74,7 +77,7 @@ enum Waiting {
 }
 
 /// What becomes of room that was asked for.
-enum Room {
+pub(crate) enum Room {
     /// It is being made.
     Comes,
     Is(Result<Lease, Refused>),
@@ -114,6 +117,7 @@ impl Session {
             says: Arc::clone(&says),
             waiting: Mutex::default(),
             held: Mutex::default(),
+            far: Mutex::default(),
             last: AtomicU64::new(0),
             is_gone: AtomicBool::new(false),
             left_alone_until: Mutex::default(),
@@ -257,7 +261,7 @@ impl Session {
 }
 
 impl Core {
-    fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -271,7 +275,7 @@ impl Core {
         self.says.hold(Hold::LetGo { object });
     }
 
-    fn enter(&self, stored: Stored) -> Arc<Stored> {
+    pub(crate) fn enter(&self, stored: Stored) -> Arc<Stored> {
         let stored = Arc::new(stored);
         if let Some(location) = stored.location() {
             self.held.lock().insert(location.offset, Arc::downgrade(&stored));
@@ -279,7 +283,7 @@ impl Core {
         stored
     }
 
-    fn space(&self, len: u64) -> Result<Space, NotStored> {
+    pub(crate) fn space(&self, len: u64) -> Result<Space, NotStored> {
         let is_gone = self.is_gone.load(Ordering::SeqCst);
         if is_gone || clock::now() < *self.left_alone_until.lock() {
             return Err(NotStored::Gone);
@@ -350,7 +354,7 @@ impl Core {
         held.insert(now.offset, Arc::downgrade(stored));
     }
 
-    fn hears(&self, told: Told) {
+    pub(crate) fn hears(&self, told: Told) {
         match told {
             Told::Welcome { .. } => {}
             Told::Waits { number } => {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Weak};
 use std::{fmt, mem};
@@ -16,6 +17,7 @@ use crate::error::Lost;
 use crate::patience;
 use crate::protocol::Found;
 use crate::session::{Core, Looked};
+use crate::transfer::Place;
 
 /// An object of a store that this process holds: it is there for as long as this is. Its bytes never change; it may be on disk for a while,
 /// and somewhere else in the store afterwards.
@@ -26,6 +28,10 @@ pub struct Stored {
     hold: Mutex<Holding>,
     /// What this process looks at it through, while it does: one pin, however many look.
     looked: Mutex<Weak<View>>,
+    /// Of what it is a copy, or will be.
+    far: Option<Place>,
+    /// It was to come from there, and did not.
+    did_not_come: AtomicBool,
 }
 
 /// What keeps the object for this process.
@@ -34,21 +40,44 @@ enum Holding {
     Store,
     /// Others, until the store does; and this view, should they end before. The one who has told it first is not among these.
     Taking(Arc<View>, Vec<Box<dyn Any + Send>>),
+    /// It is in the store of another node, where these keep it.
+    Far(Home),
     /// He has ended before: nobody but this process can see it any more.
     Alone(#[expect(dead_code, reason = "held for its drop")] Arc<View>),
+}
+
+/// What keeps an object in the store of another node. Whoever tells others that it is there has a clone of this until they need it no more:
+/// that there is a copy for this process is no reason for its home to let go.
+#[derive(Clone)]
+pub struct Home(Arc<Mutex<Vec<Box<dyn Any + Send>>>>);
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Home({})", self.0.lock().len())
+    }
 }
 
 impl Stored {
     pub(crate) fn own(core: Arc<Core>, object: Location) -> Self {
         let (object, hold) = (Mutex::new(object), Mutex::new(Holding::Store));
-        Self { core, object, hold, looked: Mutex::default() }
+        let did_not_come = AtomicBool::new(false);
+        Self { core, object, hold, looked: Mutex::default(), far: None, did_not_come }
+    }
+
+    /// Of another node: what `keeps` keeps there.
+    pub(crate) fn far(core: Arc<Core>, place: Place, keeps: Box<dyn Any + Send>) -> Self {
+        let home = Home(Arc::new(Mutex::new(vec![keeps])));
+        let (object, hold) = (Mutex::new(place.object), Mutex::new(Holding::Far(home)));
+        let did_not_come = AtomicBool::new(false);
+        Self { core, object, hold, looked: Mutex::default(), far: Some(place), did_not_come }
     }
 
     pub(crate) fn taken(core: Arc<Core>, object: Location, view: View) -> Self {
         let view = Arc::new(view);
         let looked = Mutex::new(Arc::downgrade(&view));
         let hold = Mutex::new(Holding::Taking(view, Vec::new()));
-        Self { core, object: Mutex::new(object), hold, looked }
+        let did_not_come = AtomicBool::new(false);
+        Self { core, object: Mutex::new(object), hold, looked, far: None, did_not_come }
     }
 
     /// The store has said whether it is there.
@@ -72,9 +101,10 @@ impl Stored {
     /// One more process has told of it: what keeps it there is kept as long as nothing else is sure to.
     pub(crate) fn is_lent_again(&self, keeps: Box<dyn Any + Send>) {
         let mut hold = self.hold.lock();
-        if let Holding::Taking(_, others) = &mut *hold {
-            others.push(keeps);
-            return;
+        match &mut *hold {
+            Holding::Taking(_, others) => return others.push(keeps),
+            Holding::Far(home) => return home.0.lock().push(keeps),
+            Holding::Store | Holding::Alone(_) => {}
         }
         drop(hold);
         drop(keeps);
@@ -86,8 +116,35 @@ impl Stored {
     pub fn location(&self) -> Option<Location> {
         match &*self.hold.lock() {
             Holding::Store | Holding::Taking(..) => Some(*self.object.lock()),
-            Holding::Alone(_) => None,
+            Holding::Alone(_) | Holding::Far(_) => None,
         }
+    }
+
+    /// Where it is in the store of another node, while it is not in this one's; and what keeps it there.
+    #[must_use]
+    pub fn origin(&self) -> Option<(&Place, Home)> {
+        match &*self.hold.lock() {
+            Holding::Far(home) => Some((self.far.as_ref()?, home.clone())),
+            Holding::Store | Holding::Taking(..) | Holding::Alone(_) => None,
+        }
+    }
+
+    /// Whether it is in the store of another node, and not in this one's.
+    #[must_use]
+    pub fn is_far(&self) -> bool {
+        matches!(&*self.hold.lock(), Holding::Far(_))
+    }
+
+    /// Whether it was to come from the store of another node the last time, and did not; where there was no room for it that does not count.
+    #[must_use]
+    pub fn did_not_come(&self) -> bool {
+        self.did_not_come.load(Ordering::Acquire)
+    }
+
+    /// What the door of the store is called by which this process has it.
+    #[must_use]
+    pub fn door(&self) -> &str {
+        self.core.door()
     }
 
     /// How long it is, in bytes.
@@ -99,15 +156,18 @@ impl Stored {
     /// Whether it is in memory, as far as can be seen: it may be put on disk the moment after, while nobody has its bytes.
     #[must_use]
     pub fn is_here(&self) -> bool {
-        let is_alone = matches!(&*self.hold.lock(), Holding::Alone(_));
-        is_alone || self.core.client.is_here(&self.object.lock())
+        match &*self.hold.lock() {
+            Holding::Alone(_) => true,
+            Holding::Far(_) => false,
+            Holding::Store | Holding::Taking(..) => self.core.client.is_here(&self.object.lock()),
+        }
     }
 
     /// Whether this process has its bytes.
     #[must_use]
     pub fn is_looked_at(&self) -> bool {
         let own = match &*self.hold.lock() {
-            Holding::Store => 0,
+            Holding::Store | Holding::Far(_) => 0,
             Holding::Taking(..) | Holding::Alone(_) => 1,
         };
         self.looked.lock().strong_count() > own
@@ -127,12 +187,12 @@ impl Stored {
             }
             let left = end.saturating_sub(clock::now());
             let (tell, told) = sync_channel(1);
-            self.core.seeks(*self.object.lock(), Box::new(move |found| _ = tell.send(found)));
+            self.asks(move |found| _ = tell.send(found));
             let Ok(found) = patience::waits(|| told.recv_timeout(left)) else {
                 return Err(Lost::TooLate(limits::STORE_BACK_WITHIN));
             };
             match found.ok_or(Lost::StoreGone)? {
-                Found::Here(now) => self.is_at(now),
+                Found::Here(_) => {}
                 Found::InFile { path, key, extent } => {
                     let bytes = patience::waits(|| read_file(Path::new(&path), key, &extent))?;
                     let bytes = Bytes::from(bytes);
@@ -141,6 +201,7 @@ impl Stored {
                     return part.ok_or_else(|| Lost::NotBrought("its file is short".to_owned()));
                 }
                 Found::Lost(why) => return Err(Lost::NotBrought(why)),
+                Found::NoRoom(why) => return Err(Lost::NoRoom(why)),
             }
         }
     }
@@ -151,16 +212,55 @@ impl Stored {
         if self.is_here() {
             return then(true);
         }
-        let own = Arc::downgrade(self);
-        let found = move |found| {
-            let Some(Found::Here(now)) = found else { return then(false) };
-            own.upgrade().into_iter().for_each(|own| own.is_at(now));
-            then(true);
+        self.asks(move |found| then(matches!(found, Some(Found::Here(_)))));
+    }
+
+    /// Asks the store for it; `then` is told what has come of that, when this knows where it is.
+    fn asks(self: &Arc<Self>, then: impl FnOnce(Option<Found>) + Send + 'static) {
+        let (own, core) = (Arc::downgrade(self), Arc::clone(&self.core));
+        let place = self.origin().map(|(place, _)| place.clone());
+        let Some(place) = place else {
+            let found = move |found| {
+                if let (Some(Found::Here(now)), Some(own)) = (&found, own.upgrade()) {
+                    own.is_at(*now);
+                }
+                then(found);
+            };
+            return self.core.seeks(*self.object.lock(), Box::new(found));
         };
-        self.core.seeks(*self.object.lock(), Box::new(found));
+        let found = move |found| {
+            match (&found, own.upgrade()) {
+                (Some(Found::Here(now)), Some(own)) => own.is_copied(*now),
+                (Some(Found::Here(now)), None) => core.wants_no_more(*now),
+                (Some(Found::NoRoom(_)), _) | (_, None) => {}
+                (_, Some(own)) => own.did_not_come.store(true, Ordering::Release),
+            }
+            then(found);
+        };
+        self.core.pulls(place, Box::new(found));
+    }
+
+    /// There is a copy, which the store holds for this process.
+    fn is_copied(self: &Arc<Self>, now: Location) {
+        let mut hold = self.hold.lock();
+        if !matches!(&*hold, Holding::Far(_)) {
+            drop(hold);
+            // It was asked for twice.
+            return self.core.wants_no_more(now);
+        }
+        let before = mem::replace(&mut *hold, Holding::Store);
+        *self.object.lock() = now;
+        drop(hold);
+        self.did_not_come.store(false, Ordering::Release);
+        self.core.is_here(self, now);
+        // Its home may let go: what that does is not to be done under the lock.
+        drop(before);
     }
 
     fn look(self: &Arc<Self>) -> Result<Bytes, Unreadable> {
+        if self.is_far() {
+            return Err(Unreadable::Gone);
+        }
         let mut looked = self.looked.lock();
         let view = match looked.upgrade() {
             Some(view) => view,
@@ -183,7 +283,12 @@ impl Stored {
 
 impl Drop for Stored {
     fn drop(&mut self) {
-        self.core.lets_go(*self.object.lock(), self);
+        if let Some(place) = &self.far {
+            self.core.forgets_far(place, self);
+        }
+        if !self.is_far() {
+            self.core.lets_go(*self.object.lock(), self);
+        }
     }
 }
 
@@ -195,8 +300,6 @@ impl fmt::Debug for Stored {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use raytree_supervise::Addr;
 
     use super::*;

@@ -1,14 +1,17 @@
 //! The object stores that this process uses: its node's, and in a driver those of all nodes of its machine.
 //!
 //! A process that is started by a node is told of its store; a driver is told by its workers, over their links. Who cannot come to a
-//! store is on another machine: what goes there travels as it always did.
+//! store is on another machine: what is large stays where it is, if nodes there fetch objects from each other ([`Origin`]), until
+//! somebody wants it.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use raytree_objects::{
-    Depot, NotStored, ObjectStoreMsg, OpenError, Refused, Session, SpillTerms, Stored, Traffic,
+    Depot, NotStored, ObjectStoreMsg, OpenError, Origin, Refused, Session, SpillTerms, Stored,
+    Traffic,
 };
 use raytree_supervise::Addr;
 use raytree_types::Error;
@@ -50,12 +53,21 @@ pub(crate) fn refused(why: NotStored, what: &str, size: usize) -> Result<(), Err
     }
 }
 
+/// A store that this process uses.
+struct Joined {
+    session: Session,
+    /// Where its node gives objects to others, if it does.
+    at: Option<SocketAddr>,
+}
+
 /// See the [module documentation](self).
 #[derive(Default)]
 pub(crate) struct Stores {
     /// The store of this program's own nodes, which is in this process.
     depot: OnceLock<(Arc<Depot>, Addr<ObjectStoreMsg>)>,
-    joined: Mutex<Vec<Session>>,
+    joined: Mutex<Vec<Joined>>,
+    /// The door of the one that others were told is its own.
+    own: Mutex<Option<String>>,
     /// What went through those that are gone.
     past: Mutex<Traffic>,
 }
@@ -75,6 +87,22 @@ impl Stores {
         Ok(())
     }
 
+    /// The node of the store behind this door gives objects to others there, and fetches theirs.
+    pub(crate) fn is_at(&self, door: &str, at: SocketAddr) {
+        if let Some(own) = self.joined.lock().iter_mut().find(|own| own.session.door() == door) {
+            own.at = Some(at);
+        }
+    }
+
+    /// By what other nodes know the store behind this door, where it gives objects to them; nothing where it is gone, though what was seen of it
+    /// can be read here.
+    pub(crate) fn origin(&self, door: &str) -> Option<Origin> {
+        let joined = self.joined.lock();
+        let own = joined.iter().find(|own| own.session.door() == door && !own.session.is_gone());
+        let at = own?.at?;
+        Some(Origin { door: door.to_owned(), at })
+    }
+
     /// The store that is in this process, and the address of who looks after it.
     pub(crate) fn depot(&self) -> Option<&(Arc<Depot>, Addr<ObjectStoreMsg>)> {
         self.depot.get()
@@ -82,12 +110,22 @@ impl Stores {
 
     /// The one that this process has joined first: its own node's.
     pub(crate) fn own(&self) -> Option<Session> {
-        self.joined.lock().first().cloned()
+        let joined = self.joined.lock();
+        joined.iter().map(|own| &own.session).find(|session| !session.is_gone()).cloned()
+    }
+
+    /// Its own, which others are told of from now on; whether they were told of another one before.
+    pub(crate) fn offered(&self) -> (Option<Session>, bool) {
+        let now = self.own();
+        let door = now.as_ref().map(|own| own.door().to_owned());
+        let before = std::mem::replace(&mut *self.own.lock(), door.clone());
+        (now, before.is_some() && before != door)
     }
 
     /// The store behind this door, if this process has joined it.
     pub(crate) fn joined(&self, door: &str) -> Option<Session> {
-        self.joined.lock().iter().find(|session| session.door() == door).cloned()
+        let joined = self.joined.lock();
+        joined.iter().map(|own| &own.session).find(|session| session.door() == door).cloned()
     }
 
     /// The store behind this door, if it is on this machine.
@@ -103,27 +141,28 @@ impl Stores {
             }
         };
         let mut joined = self.joined.lock();
-        for gone in joined.extract_if(.., |session| session.is_gone()) {
+        for gone in joined.extract_if(.., |own| own.session.is_gone()) {
             let mut past = self.past.lock();
-            *past = past.and(gone.traffic());
+            *past = past.and(gone.session.traffic());
         }
         // Somebody may have been faster.
-        if let Some(own) = joined.iter().find(|own| own.door() == door) {
-            return Some(own.clone());
+        if let Some(own) = joined.iter().find(|own| own.session.door() == door) {
+            return Some(own.session.clone());
         }
-        joined.push(session.clone());
+        joined.push(Joined { session: session.clone(), at: None });
         Some(session)
     }
 
     /// The object in which these bytes are, if they are of any of them, and where in it.
     pub(crate) fn find(&self, bytes: &[u8]) -> Option<(Arc<Stored>, Range<usize>)> {
-        let joined = self.joined.lock().clone();
+        // Outside of the lock: what is found may be dropped here.
+        let joined: Vec<_> = self.joined.lock().iter().map(|own| own.session.clone()).collect();
         joined.iter().find_map(|session| session.find(bytes))
     }
 
     /// What has gone through all of them, as far as this process goes.
     pub(crate) fn traffic(&self) -> Traffic {
         let joined = self.joined.lock();
-        joined.iter().map(Session::traffic).fold(*self.past.lock(), Traffic::and)
+        joined.iter().map(|own| own.session.traffic()).fold(*self.past.lock(), Traffic::and)
     }
 }

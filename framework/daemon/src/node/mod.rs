@@ -8,7 +8,10 @@
 //! │  ├─ job-1            (mirror) the process that runs the tasks and actors of a job
 //! │  └─ job-2
 //! ├─ memory_monitor      begins nothing, and ends processes, when there is no memory left
-//! ├─ object_store        memory that all workers of this machine share
+//! ├─ objects
+//! │  ├─ object_store     memory that all workers of this machine share
+//! │  ├─ puller           fetches objects from the stores of other nodes
+//! │  └─ pusher           gives them objects of this one's
 //! ├─ metrics             numbers for Prometheus
 //! └─ inspector           answers those who look from outside
 //! ```
@@ -41,7 +44,7 @@ use crate::session::Sessions;
 use crate::shown::Window;
 use crate::{Ending, StartError};
 pub(crate) use station::Stage;
-use station::Station;
+use station::{Station, Store};
 use uplink::{Uplink, UplinkMsg};
 
 /// What the process of a head's own node is called.
@@ -99,7 +102,7 @@ impl Node {
             .child(ChildSpec::supervisor(&pool, empty))
             .child(ChildSpec::actor::<Uplink>(&uplink, move || station.clone()));
         let spec = memory::spec(&own, config).into_iter().fold(spec, SupervisorSpec::child);
-        let spec = own.store.iter().fold(spec, |spec, store| spec.child(store.spec()));
+        let spec = own.store.iter().map(Store::spec).fold(spec, SupervisorSpec::child);
         let root = Root::start("raytree", spec)
             .map_err(|failure| StartError::Failed(failure.to_string()))?;
         let window = Window::of(&root, &own.sight, move || Some(head));

@@ -10,12 +10,15 @@ use parking_lot::Mutex;
 use raytree_config::Config;
 use raytree_engine::membership::{ChildEffect, ChildInput, Lease, Place, Settings, Standing};
 use raytree_inspector::Inspected;
-use raytree_objects::{Depot, ObjectStore, ObjectStoreMsg, SpillTerms};
+use raytree_objects::{
+    Depot, Exchange, ObjectStore, ObjectStoreMsg, Puller, PullerMsg, Pusher, PusherMsg, Reach,
+    SpillTerms,
+};
 use raytree_process::cluster::{Door, FromNode, Offer, Residence, Template, Whereabouts, Worker};
 use raytree_process::{Keeper, Mark};
-use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, clock};
+use raytree_supervise::{Addr, ChildSpec, Supervisor, SupervisorMsg, SupervisorSpec, clock};
 use raytree_types::inspect::Role;
-use raytree_types::{Cause, Resources, Restart, Shutdown, limits};
+use raytree_types::{Cause, Resources, Restart, Shutdown, Strategy, limits};
 use tokio::sync::{Semaphore, watch};
 
 use super::beats::Progress;
@@ -96,10 +99,15 @@ pub(crate) struct Station {
 pub(crate) struct Store {
     pub(crate) depot: Arc<Depot>,
     pub(crate) addr: Addr<ObjectStoreMsg>,
+    /// Gives objects to other nodes, and fetches theirs.
+    pub(crate) exchange: Arc<Exchange>,
+    puller: Addr<PullerMsg>,
+    pusher: Addr<PusherMsg>,
 }
 
 impl Store {
-    fn open(node: &raytree_config::Node) -> Result<Option<Self>, StartError> {
+    fn open(config: &Config, door: &Door, secrets: &Secrets) -> Result<Option<Self>, StartError> {
+        let node = config.node();
         let bytes = node.object_store_bytes.bytes();
         if bytes == 0 {
             return Ok(None);
@@ -109,12 +117,26 @@ impl Store {
         let terms = || SpillTerms::new(at, node.spill_folders.clone(), most);
         let depot = Depot::open(bytes, node.spill.then(terms), addr.clone());
         let depot = depot.map_err(|error| StartError::Failed(error.to_string()))?;
-        Ok(Some(Self { depot, addr }))
+        let (puller, pusher) = (Addr::system::<Puller>("puller"), Addr::system::<Pusher>("pusher"));
+        let to = place::bind(door, secrets)?;
+        let name = config.cluster().name.clone();
+        let reach = Reach { token: secrets.token.clone(), tls: secrets.tls.clone(), name };
+        let exchange = Exchange::open(&depot, to, reach, (puller.clone(), pusher.clone()));
+        let exchange = exchange.map_err(|error| StartError::Failed(error.to_string()))?;
+        Ok(Some(Self { depot, addr, exchange, puller, pusher }))
     }
 
+    /// Who looks after it, and who works for it.
     pub(crate) fn spec(&self) -> ChildSpec {
-        let depot = Arc::clone(&self.depot);
-        ChildSpec::actor::<ObjectStore>(&self.addr, move || Arc::clone(&depot))
+        let own = self.clone();
+        ChildSpec::supervisor(&Addr::system::<Supervisor>("objects"), move || {
+            let Self { depot, exchange, .. } = own.clone();
+            let pulls = Arc::clone(&exchange);
+            SupervisorSpec::new(Strategy::OneForOne)
+                .child(ChildSpec::actor::<ObjectStore>(&own.addr, move || Arc::clone(&depot)))
+                .child(ChildSpec::actor::<Puller>(&own.puller, move || Arc::clone(&pulls)))
+                .child(ChildSpec::actor::<Pusher>(&own.pusher, move || Arc::clone(&exchange)))
+        })
     }
 }
 
@@ -130,11 +152,13 @@ impl Station {
         let secrets = Secrets::towards(config, head.ip())?;
         let node = config.node();
         let folder = node.cache_dir.clone().ok_or(StartError::NoFolder)?;
+        let door = place::door(config, &secrets);
+        let store = Store::open(config, &door, &secrets)?;
         Ok(Arc::new(Self {
             name: config.cluster().name.clone(),
             process,
             head,
-            door: place::door(config, &secrets),
+            door,
             secrets,
             sight: Sight::of(Role::Node { name: config.cluster().name.clone() }, config),
             shown: Arc::default(),
@@ -145,7 +169,7 @@ impl Station {
             uplink,
             pool: Addr::system::<Supervisor>("workers"),
             keeper: Keeper::start()?,
-            store: Store::open(node)?,
+            store,
             logs: Kept::new(config, mark.is_none()),
             settings: place::settings(config)?,
             worker_start_within: node.worker_start_within,

@@ -249,6 +249,7 @@ impl WorkerMirror {
             abandoned_max: station.abandoned_max,
             door: station.door.clone(),
             store: station.store.as_ref().map(|store| store.depot.door().to_owned()),
+            store_at: station.store.as_ref().map(|store| store.exchange.origin().at),
         };
         let to_driver = template.terms.log_to_driver && residence.is_none();
         let capture = station.logs.captures(station, worker, to_driver);

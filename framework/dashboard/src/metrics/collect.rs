@@ -112,6 +112,8 @@ impl Samples {
             (&table::STORE_SPILLED, store.spilled_objects),
             (&table::STORE_WRITTEN, store.spilled_ever),
             (&table::STORE_RESTORED, store.restored_ever),
+            (&table::STORE_PULLED, store.pulled_ever),
+            (&table::STORE_PUSHED, store.pushed_ever),
             (&table::STORE_WAITING, store.waiting),
         ] {
             self.put(metric, vec![process.to_owned()], value as f64);

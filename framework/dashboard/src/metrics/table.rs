@@ -101,6 +101,16 @@ pub(crate) static STORE_RESTORED: Metric = counter(
     &["process"],
     "What a node's object store has read back from disk, in bytes",
 );
+pub(crate) static STORE_PULLED: Metric = counter(
+    "object_store_pulled_bytes",
+    &["process"],
+    "What a node's object store has fetched from those of other nodes, in bytes",
+);
+pub(crate) static STORE_PUSHED: Metric = counter(
+    "object_store_pushed_bytes",
+    &["process"],
+    "What a node's object store has given to those of other nodes, in bytes",
+);
 pub(crate) static STORE_WAITING: Metric = gauge(
     "object_store_waiting",
     &["process"],
@@ -173,7 +183,7 @@ pub(crate) static DETACHED_RESTARTS: Metric = gauge(
 );
 
 /// All of them, and who exports them: every process, or the head alone.
-pub(crate) static TABLE: [(&Metric, bool); 34] = [
+pub(crate) static TABLE: [(&Metric, bool); 36] = [
     (&BUILD_INFO, true),
     (&CPU, true),
     (&MEMORY, true),
@@ -188,6 +198,8 @@ pub(crate) static TABLE: [(&Metric, bool); 34] = [
     (&STORE_SPILLED, true),
     (&STORE_WRITTEN, true),
     (&STORE_RESTORED, true),
+    (&STORE_PULLED, true),
+    (&STORE_PUSHED, true),
     (&STORE_WAITING, true),
     (&ACTORS_NOW, true),
     (&QUEUED, true),

@@ -20,6 +20,8 @@ const STORE: StoreRow = StoreRow {
     spilled_objects: 4,
     spilled_ever: 900,
     restored_ever: 70,
+    pulled_ever: 80,
+    pushed_ever: 90,
     waiting: 1,
 };
 

@@ -14,6 +14,7 @@ use raytree_store::{Client, ClientId, Lease, Location, Refused, Standing, Store,
 use raytree_types::limits;
 
 use super::line::{Line, Words};
+use super::pulls::Pulls;
 use super::sought::Sought;
 use super::spilling::Spilling;
 use crate::protocol::{Hold, Says, Told};
@@ -35,6 +36,8 @@ pub(super) struct Desk {
     pub(super) sought: Sought,
     /// None where nothing is spilled.
     pub(super) spilling: Option<Spilling>,
+    /// None where nothing is fetched from other nodes.
+    pub(super) pulls: Option<Pulls>,
 }
 
 /// What a process left, and until when it is kept.
@@ -65,7 +68,8 @@ impl Desk {
         spilling: Option<Spilling>,
     ) -> Self {
         let (estates, awaited, lines, asked, sought) = Default::default();
-        Self { store, heir, keeper, estates, awaited, lines, asked, sought, spilling }
+        let pulls = None;
+        Self { store, heir, keeper, estates, awaited, lines, asked, sought, spilling, pulls }
     }
 
     /// How many processes use it.
@@ -95,7 +99,7 @@ impl Desk {
         says: Says,
         now: Duration,
     ) -> Words {
-        let Says { written, leases, holds, finds } = says;
+        let Says { written, leases, holds, finds, pulls } = says;
         if let Err(why) = self.store.written(client, &written) {
             // All was done that can be: what it has not sealed goes with it.
             tracing::error!(?client, %why, "a process has written where it may not");
@@ -121,6 +125,9 @@ impl Desk {
             for (number, object) in finds {
                 self.seeks(client, from, (number, object), now, &mut words);
             }
+            for wanted in pulls {
+                self.wants(client, from, wanted, &mut words);
+            }
             for (number, terms, waits) in leases {
                 let until = now + limits::STORE_ROOM_WITHIN;
                 let asked = Asked { client, to: Arc::clone(from), number, terms, until };
@@ -137,15 +144,24 @@ impl Desk {
         self.awaited.retain(|awaited| awaited.client != client);
         self.asked.retain(|asked| asked.client != client);
         self.sought.leaves(client);
+        self.pulls.as_mut().into_iter().for_each(|pulls| pulls.leaves(client));
         let left = self.store.leave_to(client, self.heir);
         let has_left = !left.is_empty();
         if has_left {
-            let until = now + limits::STORE_ORPHANS_FOR;
+            let until = now + self.keeps_orphans_for();
             self.estates.push_back(Estate { until, objects: left });
         }
         let mut words = Words::new();
         self.serves(now, &mut words);
         (words, has_left)
+    }
+
+    /// How long what the dead alone held is kept.
+    pub(super) fn keeps_orphans_for(&self) -> Duration {
+        match self.pulls {
+            None => limits::STORE_ORPHANS_FOR,
+            Some(_) => limits::STORE_ORPHANS_FOR_NODES,
+        }
     }
 
     /// Lets go of what nobody can ask for any more.

@@ -13,6 +13,7 @@
 
 mod desk;
 mod line;
+mod pulls;
 mod sought;
 mod spillers;
 mod spilling;
@@ -23,10 +24,11 @@ use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
+use std::time::Duration;
 
-use raytree_store::{Client, ClientId, Region, Store, Used};
+use raytree_store::{Client, ClientId, Location, Region, Store, Used};
 use raytree_supervise::{Addr, clock};
 use raytree_types::inspect::StoreRow;
 use raytree_types::limits;
@@ -37,10 +39,13 @@ use rustix::process::geteuid;
 
 use self::desk::Desk;
 use self::line::{Line, Words};
+use self::pulls::Pulls;
 use self::spillers::{Office, say};
 use self::spilling::Spilling;
 use crate::ObjectStoreMsg;
-use crate::protocol::{self, Says, Told};
+use crate::protocol::{self, Found, Says, Told};
+use crate::puller::PullerMsg;
+use crate::transfer::{Exchange, Place};
 
 pub use self::spillers::SpillTerms;
 
@@ -73,6 +78,8 @@ pub struct Depot {
     looks_after: Addr<ObjectStoreMsg>,
     /// It was told so already.
     is_told: AtomicBool,
+    /// Fetches from other nodes, where anybody does.
+    fetches: OnceLock<(Weak<Exchange>, Addr<PullerMsg>)>,
 }
 
 impl Depot {
@@ -96,8 +103,8 @@ impl Depot {
         let spilling = spills.as_ref().map(|terms| Spilling::new(at(terms)));
         let desk = Desk::new(store, (heir, Client::new(memory)), spilling);
         let office = Office::new(desk, spills);
-        let is_told = AtomicBool::new(false);
-        let depot = Arc::new(Self { door, listener, office, looks_after, is_told });
+        let (is_told, fetches) = Default::default();
+        let depot = Arc::new(Self { door, listener, office, looks_after, is_told, fetches });
         let own = Arc::downgrade(&depot);
         let accepts = move || accept(&accepts, &own);
         let begun = thread::Builder::new().name("raytree-door".to_owned()).spawn(accepts);
@@ -121,6 +128,8 @@ impl Depot {
     #[must_use]
     pub fn row(&self) -> StoreRow {
         let spilled = self.office.on_disk();
+        let exchange = self.fetches.get().and_then(|(exchange, _)| exchange.upgrade());
+        let pushed_ever = exchange.map_or(0, |exchange| exchange.pushed());
         let desk = self.office.desk.lock();
         let Used { capacity, lent, sealed, dying, objects, on_disk, .. } = desk.store.used();
         let (written, read) = desk.spilling.as_ref().map_or((0, 0), |own| (own.written, own.read));
@@ -136,6 +145,8 @@ impl Depot {
             spilled_ever: written,
             restored_ever: read,
             waiting: (desk.asked.len() + desk.sought.len()) as u64,
+            pulled_ever: desk.pulls.as_ref().map_or(0, |pulls| pulls.bytes),
+            pushed_ever,
         }
     }
 
@@ -237,6 +248,7 @@ impl Depot {
     /// Does what a process says.
     fn hears(&self, client: ClientId, from: &Arc<Line>, says: Says) -> Words {
         let now = clock::now();
+        let is_pulled = !says.pulls.is_empty();
         let (words, has_changed, has_work) = {
             let mut desk = self.office.desk.lock();
             let before = desk.store.used();
@@ -246,7 +258,35 @@ impl Depot {
             (words, has_changed || desk.is_waited_for(), desk.has_work(now))
         };
         self.goes_on(has_changed, has_work);
+        if is_pulled && let Some((_, puller)) = self.fetches.get() {
+            // Refused when it has ended for good, and all with it.
+            _ = puller.cast(PullerMsg::Wanted);
+        }
         words
+    }
+
+    /// From now on objects are fetched from other nodes.
+    pub(crate) fn fetches_through(&self, exchange: &Arc<Exchange>, puller: Addr<PullerMsg>) {
+        // Set once, before anybody can ask.
+        _ = self.fetches.set((Arc::downgrade(exchange), puller));
+        self.office.desk.lock().pulls = Some(Pulls::default());
+    }
+
+    /// How long what the dead alone held is kept.
+    pub(crate) fn keeps_orphans_for(&self) -> Duration {
+        self.office.desk.lock().keeps_orphans_for()
+    }
+
+    /// What is to be fetched next, unless enough is being fetched.
+    pub(crate) fn next_pull(&self) -> Option<Place> {
+        self.office.desk.lock().pulls.as_mut()?.next()
+    }
+
+    /// An object was fetched, or was not: all who want it are told.
+    pub(crate) fn is_pulled(&self, place: &Place, pulled: Result<Location, Found>) {
+        let mut words = Words::new();
+        self.office.desk.lock().is_pulled(place, pulled, &mut words);
+        say(words);
     }
 
     /// A process has ended (DP-1).

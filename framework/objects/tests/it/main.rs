@@ -5,3 +5,4 @@
 mod deaths;
 mod sessions;
 mod spilling;
+mod transfer;

@@ -1,6 +1,6 @@
 //! How workers are started, and what they are told of themselves.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use raytree_types::{Resources, limits};
@@ -65,6 +65,9 @@ pub struct Posting {
     /// The door of the object store of its node, if it has one.
     #[serde(default)]
     pub store: Option<String>,
+    /// Where its node gives objects of that store to other nodes, and fetches theirs.
+    #[serde(default)]
+    pub store_at: Option<SocketAddr>,
 }
 
 /// How a process listens for others of its cluster.

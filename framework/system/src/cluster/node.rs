@@ -1,5 +1,6 @@
 //! A node as the program that started it knows it, over all its lives.
 
+use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -34,6 +35,9 @@ pub(crate) struct Details {
     pub(crate) lineage_bytes: u64,
     /// The door of the store of its node, if there is one.
     pub(crate) store: Option<String>,
+    /// Where that node gives objects to others.
+    #[serde(default)]
+    pub(crate) store_at: Option<SocketAddr>,
     /// Of the store of its own nodes, if it has any: not for these.
     #[serde(skip)]
     pub(crate) store_terms: StoreTerms,

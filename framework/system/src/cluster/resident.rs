@@ -76,7 +76,8 @@ pub(super) fn begin(
     let part = |(head, buffers): &(raytree_process::cluster::Hex, Vec<_>)| {
         let buffers =
             buffers.iter().map(|buffer: &raytree_process::cluster::Hex| buffer.0.clone().into());
-        Part(Encoded { head: head.0.clone(), buffers: buffers.collect(), refs: Vec::new() })
+        let buffers = buffers.collect();
+        Part::here(Encoded { head: head.0.clone(), buffers, refs: Vec::new() })
     };
     let kin = Kin::Life {
         id: resident.id,

@@ -44,6 +44,7 @@ pub(crate) fn details(posting: &Posting) -> Details {
         abandoned_max: posting.abandoned_max,
         lineage_bytes: posting.terms.lineage_bytes,
         store: posting.store.clone(),
+        store_at: posting.store_at,
         store_terms: StoreTerms::default(),
     }
 }

@@ -14,7 +14,7 @@ use super::import::{Home, Imported, ImportedActor};
 use super::serve::Served;
 use super::{Link, import, relay};
 use crate::object::cell::{Seen, Standing};
-use crate::object::part::Part;
+use crate::object::part::{Far, Part};
 use crate::object::waiter::Waiter;
 use crate::user::remote::Ending;
 use crate::user::status::Cell;
@@ -25,6 +25,12 @@ pub(crate) trait Object: Send + Sync {
     fn ask(&self, waiter: Waiter) -> Standing;
     /// Its value in its written form, once it is settled.
     fn part(&self) -> Result<Part>;
+    /// The same with all of it in this process. Waits until that is here.
+    fn fetched(&self) -> Result<Part> {
+        self.part()?.fetched()
+    }
+    /// Somebody could not fetch it from where it is.
+    fn is_lost(&self) {}
     /// It is no longer wanted; nor, if `recursive`, is what its maker started.
     fn cancel(&self, recursive: bool);
     /// How it stands.
@@ -83,6 +89,15 @@ pub(super) struct Kept {
     pub(super) exports: Vec<u64>,
     /// What the owner of both sides is to hand on.
     pub(super) passed: Vec<u64>,
+    /// What of it is large may stay in the store of another node: whoever gets it waits for it where that is needed.
+    pub(super) may_stay: bool,
+}
+
+impl Kept {
+    /// Of a value that may stay in the store of another node.
+    pub(super) fn of_value(may_stay: bool) -> Self {
+        Self { may_stay, ..Self::default() }
+    }
 }
 
 impl Link {
@@ -92,11 +107,18 @@ impl Link {
     /// # Errors
     /// [`Error::CannotTravel`] for a reference that is none of this system's; [`Error::ObjectStoreFull`], [`Error::OutOfDisk`].
     pub(super) fn pack(self: &Arc<Self>, part: Part, kept: &mut Kept) -> Result<Packed> {
-        let mut written = part.0;
+        let Part(mut written, far) = part;
         let refs = std::mem::take(&mut written.refs);
         let refs = refs.into_iter().map(|token| self.refer(token, kept)).collect::<Result<_>>()?;
-        let buffers = written.buffers.into_iter().map(|bytes| self.lays_apart(bytes, kept));
-        Ok(Packed::of(written.head, buffers.collect::<Result<_>>()?, refs))
+        let mut there = far.into_iter().flat_map(|far| far.buffers).peekable();
+        let mut buffers = Vec::with_capacity(written.buffers.len());
+        for (at, bytes) in written.buffers.into_iter().enumerate() {
+            buffers.push(match there.next_if(|far| far.at == at) {
+                Some(far) => self.passes_on(far, kept)?,
+                None => self.lays_apart(bytes, kept)?,
+            });
+        }
+        Ok(Packed::of(written.head, buffers, refs))
     }
 
     /// The value, with its references as tokens of this side.
@@ -104,11 +126,16 @@ impl Link {
         let Packed { head, buffers, refs } = packed;
         // All of them, also if one is none: what is not taken over here is held there for ever.
         // Buffers first: who speaks of a reference may have to be waited for.
-        let buffers: Vec<_> = buffers.into_iter().map(|buffer| self.laid_apart(buffer)).collect();
+        let mut far = Vec::new();
+        let buffers = buffers.into_iter().enumerate();
+        let buffers: Vec<_> =
+            buffers.map(|(at, buffer)| self.laid_apart(at, buffer, &mut far)).collect();
         let refs: Vec<_> = refs.into_iter().map(|wire| self.referred(wire)).collect();
         let refs = refs.into_iter().collect::<Result<_>>()?;
         let buffers = buffers.into_iter().collect::<Result<_>>()?;
-        Ok(Part(raytree_types::codec::Encoded { head: head.0, buffers, refs }))
+        let written = raytree_types::codec::Encoded { head: head.0, buffers, refs };
+        let far = (!far.is_empty()).then(|| Box::new(Far { life: self.life, buffers: far }));
+        Ok(Part(written, far))
     }
 
     pub(super) fn refer(self: &Arc<Self>, token: RefToken, kept: &mut Kept) -> Result<WireRef> {
@@ -211,10 +238,9 @@ impl Link {
         if let Some(waits) = tables.mourners.remove(&export) {
             waits.abort();
         }
-        if let Some((stored, bytes)) = tables.lent.remove(&export) {
+        if let Some(loan) = tables.lent.remove(&export) {
             drop(tables);
-            drop(stored);
-            self.out.is_given_back(bytes);
+            self.out.is_given_back(loan.waits());
             return None;
         }
         tables.exports.remove(&export)

@@ -1,8 +1,9 @@
 //! What two processes say to each other over a link.
 
 use std::fmt;
+use std::net::SocketAddr;
 
-use raytree_objects::Location;
+use raytree_objects::{Location, Place};
 use raytree_process::cluster::Worker;
 use raytree_types::{
     AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, LogLines, TaskOptions,
@@ -46,8 +47,9 @@ pub(super) enum Frame {
     Unreachable { worker: Worker },
     /// What a process below the one who says it has written.
     Lines(LogLines),
-    /// The store of the node of the one who says it. Asks whether the other side can come to it.
-    Store { door: String },
+    /// The store of the node of the one who says it. Asks whether the other side can come to it. `at`: where that node gives objects to
+    /// others, and fetches theirs.
+    Store { door: String, at: Option<SocketAddr> },
     /// It can: from now on what is large may lie there.
     Shares { door: String },
     /// A neighbour has surely ended, and all that it has passed was handed on.
@@ -89,8 +91,8 @@ pub(crate) enum Ask {
     },
     /// Call a method.
     Call { export: u64, method: String, signature: String, terms: CallTerms },
-    /// The value of an object, once it is there.
-    Fetch { export: u64 },
+    /// The value of an object, once it is there. `anew`: what came before is in the store of another node, and could not be fetched from there.
+    Fetch { export: u64, anew: bool },
     /// A handle on a living actor, by its name.
     Named { namespace: String, name: String },
     /// An actor of the other side's own, with the arguments of its constructor: a handle on it.
@@ -157,6 +159,8 @@ pub(super) enum Buffer {
     Here(Bytes),
     /// It is in the store that both sides use, part of an object that is held for the one who gets it until he holds it himself.
     Stored { export: u64, object: Location, from: u64, len: u64 },
+    /// It is in the store of some node, part of an object that is held there for the one who gets it until he has a copy, or holds it himself.
+    Far { export: u64, place: Box<Place>, from: u64, len: u64 },
 }
 
 /// A reference on its way.

@@ -103,7 +103,8 @@ impl<T: Value> Producer for Fetcher<T> {
         let Some(cell) = self.cell.upgrade() else { return };
         let Imported { link, export } = &*self.imported;
         let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
-        link.ask(Ask::Fetch { export: *export }, Vec::new(), Box::new(landing));
+        let what = Ask::Fetch { export: *export, anew: false };
+        link.ask(what, Vec::new(), Box::new(landing));
     }
 
     fn home(&self) -> Option<Home> {
@@ -119,10 +120,13 @@ struct Fetched<T> {
 impl<T: Value> Landing for Fetched<T> {
     fn land(self: Box<Self>, answer: Answer) {
         let result = match answer {
+            Answer::Value(part) if part.is_far() => {
+                self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
+                return self.cell.settle_far(part);
+            }
             // Reading it is the type's own code.
             Answer::Value(part) => panics::catch(|| {
-                let codec = part.codec();
-                let read = self.cell.reads(part, codec, Part::value::<T>);
+                let read = self.cell.reads(part, Part::value::<T>);
                 if self.cell.has_arrived() {
                     self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
                 }
@@ -171,7 +175,7 @@ impl<T: Value> Origin<T> for Borrowed {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
         let Imported { link, export } = &*self.imported;
-        link.ask(Ask::Fetch { export: *export }, Vec::new(), Box::new(landing));
+        link.ask(Ask::Fetch { export: *export, anew: true }, Vec::new(), Box::new(landing));
     }
 
     fn as_any(&self) -> &dyn Any {

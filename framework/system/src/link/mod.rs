@@ -57,7 +57,7 @@ use std::thread;
 use parking_lot::Mutex;
 use raytree_objects::Session;
 use raytree_supervise::panics;
-use raytree_types::{AbandonedThreads, Bytes, Cause, Error, Result};
+use raytree_types::{AbandonedThreads, Cause, Error, Result};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
@@ -80,6 +80,7 @@ pub(crate) use open_links::OpenLinks;
 use outgoing::Outgoing;
 pub(crate) use serve::ITS_RESULT;
 pub use serve::Served;
+use stored::Loan;
 use stream::Unsent;
 use watch::Watch;
 
@@ -104,6 +105,8 @@ pub(crate) struct Link {
     store: OnceLock<Session>,
     /// The other side knows that it is used.
     may_lend: AtomicBool,
+    /// The other side's node fetches objects from other nodes.
+    reaches_far: AtomicBool,
 }
 
 #[derive(Default)]
@@ -115,7 +118,9 @@ struct Tables {
     /// What the other side holds of this one.
     exports: HashMap<u64, Arc<Token>>,
     /// Objects of the store that it is told of, until it holds them itself.
-    lent: HashMap<u64, (Bytes, usize)>,
+    lent: HashMap<u64, Loan>,
+    /// Objects of other stores that it has told of.
+    told: stored::Told,
     /// Who waits for the ends of those of them that are actors.
     mourners: HashMap<u64, AbortHandle>,
     /// What this side holds of actors there, and who wants to hear of their ends.
@@ -167,6 +172,7 @@ impl Link {
             between,
             store: OnceLock::new(),
             may_lend: AtomicBool::new(false),
+            reaches_far: AtomicBool::new(false),
         });
         runtime.links.enter(&link);
         link.out.is_looked_after(&runtime.system);
@@ -237,7 +243,7 @@ impl Link {
             Frame::Unreachable { worker } => self.is_unreachable(worker),
             Frame::Ended { worker } => self.has_ended(&worker),
             Frame::Lines(lines) => self.hears_lines(lines),
-            Frame::Store { door } => self.is_offered(&door),
+            Frame::Store { door, at } => self.is_offered(&door, at),
             Frame::Shares { door } => self.shares(&door),
             Frame::Exited { export, exit } => self.exited(export, exit),
         }
@@ -294,8 +300,14 @@ impl Link {
             }
             tables.asked.insert(call, landing);
         }
-        let mut kept = Kept::default();
-        let arguments = arguments.into_iter().map(|part| self.pack(part, &mut kept));
+        let may_stay = matches!(what, Ask::Run { .. } | Ask::Call { .. });
+        let mut kept = Kept::of_value(may_stay);
+        let arguments = arguments.into_iter().map(|part| {
+            let part = if may_stay { part } else { part.fetched()? };
+            // An argument that is an object of its own has no references.
+            kept.may_stay = may_stay && part.0.refs.is_empty();
+            self.pack(part, &mut kept)
+        });
         let said = arguments.collect::<Result<_>>().and_then(|arguments| {
             let frame = Frame::Ask { call, what, arguments };
             self.say(&frame).map_err(|unsent| unsent.of(&frame.name()))
@@ -405,7 +417,8 @@ impl Link {
     pub(crate) fn has_said_all(&self) -> bool {
         let is_stream = |serving: &serve::Serving| matches!(serving, serve::Serving::Many(..));
         let tables = self.tables.lock();
-        let is_over = tables.lent.is_empty() && !tables.serving.values().any(is_stream);
+        let is_over = !tables.lent.values().any(Loan::is_on_its_way)
+            && !tables.serving.values().any(is_stream);
         is_over && self.out.is_empty()
     }
 
@@ -421,8 +434,9 @@ impl Link {
             mem::replace(&mut *tables, Tables { ended, ..Tables::default() })
         };
         self.out.close();
-        let Tables { asked, serving, exports, lent, watched, mourners, .. } = left;
+        let Tables { asked, serving, exports, lent, told, watched, mourners, .. } = left;
         drop(lent);
+        self.keeps_what_it_was_told_of(told);
         mourners.into_values().for_each(|waits| waits.abort());
         for serving in serving.into_values() {
             serving.give_up(true);

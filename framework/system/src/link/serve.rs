@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use raytree_supervise::panics;
 use raytree_types::codec::Codec;
-use raytree_types::{Error, Result};
+use raytree_types::{Error, Result, Unrebuilt};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
@@ -22,7 +22,7 @@ use crate::object::lineage::unless_again;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::ObjectStream;
-use crate::object::waiter::{Dependent, Waiter};
+use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::Shared;
 use crate::task::by_bytes::{Birth, Kin, Way};
 use crate::task::registry;
@@ -190,10 +190,13 @@ impl Link {
                 let called = Called { method, signature, terms };
                 self.serve(call, actor.call(&called, arguments)?);
             }
-            Ask::Fetch { export } => {
+            Ask::Fetch { export, anew } => {
                 let Some(Held::Object(object)) = self.export(export) else { return Err(gone()) };
                 if self.notes(call, Serving::Fetch) {
-                    self.answers(call, object);
+                    if anew {
+                        object.is_lost();
+                    }
+                    self.answers(call, object, anew);
                 }
             }
             Ask::Create { class, signature, id, life, options } => {
@@ -272,12 +275,12 @@ impl Link {
 
     fn serve_one(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
         if self.notes(call, Serving::One(Arc::clone(&object))) {
-            self.answers(call, object);
+            self.answers(call, object, false);
         }
     }
 
-    fn answers(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
-        let answers = Arc::new(Answers { link: Arc::downgrade(self), call, object });
+    fn answers(self: &Arc<Self>, call: u64, object: Arc<dyn Object>, anew: bool) {
+        let answers = Arc::new(Answers { link: Arc::downgrade(self), call, object, anew });
         answers.asks();
     }
 
@@ -335,7 +338,10 @@ impl Link {
         if serving.is_none() || (result.is_err() && self.life.ends_with_process()) {
             return;
         }
-        let mut kept = Kept::default();
+        // What refers to others is read when it comes.
+        let is_plain = result.as_ref().is_ok_and(|part| part.0.refs.is_empty());
+        let may_stay = is_plain && matches!(serving, Some(Serving::One(_) | Serving::Fetch));
+        let mut kept = Kept::of_value(may_stay);
         let result = result.and_then(|part| self.pack(part, &mut kept));
         if result.is_err() {
             self.unsaid(&kept);
@@ -386,13 +392,31 @@ struct Answers {
     link: Weak<Link>,
     call: u64,
     object: Arc<dyn Object>,
+    /// The other side could not fetch it from where it is: whether this one can is tried first.
+    anew: bool,
 }
 
 impl Answers {
     fn asks(self: Arc<Self>) {
-        let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
+        let reaches_far = self.link.upgrade().is_some_and(|link| link.reaches_far()) && !self.anew;
+        let needs = if reaches_far { Needs::Value } else { Needs::Memory };
+        let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>, needs);
         if self.object.ask(waiter) != Standing::Pending {
             self.argument(true);
+        }
+    }
+
+    /// To one who can fetch nothing from elsewhere. Waits until it is here.
+    fn answers_here(self: Arc<Self>, link: &Arc<Link>) {
+        match unless_again(self.object.fetched()) {
+            // Another one has it, who may make it again.
+            Some(Err(Error::ObjectLost { why: Unrebuilt::NotKept, .. })) if !self.anew => {
+                let (own, object) = (Weak::clone(&self.link), Arc::clone(&self.object));
+                object.is_lost();
+                Arc::new(Self { link: own, call: self.call, object, anew: true }).asks();
+            }
+            Some(part) => link.answer(self.call, part),
+            None => self.asks(),
         }
     }
 }
@@ -405,9 +429,13 @@ impl Dependent for Answers {
             let task = "writing its result".to_owned();
             Err(Error::TaskFailed { task, cause: Box::new(cause) })
         });
-        match unless_again(part) {
-            Some(part) => link.answer(self.call, part),
-            None => self.asks(),
+        match (unless_again(part), link.life.runtime()) {
+            (None, _) => self.asks(),
+            // Others wait for this thread.
+            (Some(Ok(part)), Some(runtime)) if part.is_far() && !link.reaches_far() => {
+                runtime.user.spawn_blocking(move || self.answers_here(&link));
+            }
+            (Some(part), _) => link.answer(self.call, part),
         }
     }
 }

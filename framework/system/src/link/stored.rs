@@ -5,17 +5,24 @@
 //! that the store holds them for it.
 //!
 //! A buffer that came from the store goes on as what it is. One for which there is no room travels with its message.
+//!
+//! Between nodes with a store each, results, objects and arguments that are in the store of one stay there, and the message says where:
+//! whoever gets it has his own node fetch it when it is wanted ([`Session::far`](raytree_objects::Session::far)). The sender holds them until
+//! then; so a program on one machine hands on what two others have made and use, and none of it passes through it.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
-use raytree_objects::{Location, Lost, Unreadable};
+use raytree_objects::{Home, Location, Lost, Place, Stored, Unreadable};
 use raytree_types::{Bytes, Cause, Error, Result, limits};
 
 use super::export::{Kept, unknown};
 use super::frame::{Buffer, Frame};
 use super::import::owner_died;
 use super::{Answer, Link};
+use crate::object::part::{FarBuffer, lost};
 use crate::runtime::Shared;
 use crate::stores;
 
@@ -31,20 +38,68 @@ impl Drop for Lent {
     }
 }
 
+/// What the other side is told of, until it holds it itself.
+pub(super) enum Loan {
+    /// It reads it where it lies: these bytes stay there. So many of them count as waiting to go out.
+    Looked(#[expect(dead_code, reason = "held for its drop")] Bytes, usize),
+    /// It reads it when it wants to: it is held, and so is what keeps it at its home, of one that is in the store of another node.
+    Held((Arc<Stored>, Option<Home>)),
+}
+
+impl Loan {
+    /// How many bytes of it count as waiting to go out.
+    pub(super) fn waits(&self) -> usize {
+        match self {
+            Self::Looked(_, bytes) => *bytes,
+            Self::Held(..) => 0,
+        }
+    }
+
+    /// The other side is about to take it over. What is held for it may stay for long.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        matches!(self, Self::Looked(..))
+    }
+}
+
+/// Objects in the stores of other nodes that the other side has told of.
+#[derive(Default)]
+pub(super) struct Told(Vec<Weak<Stored>>);
+
+impl Told {
+    fn add(&mut self, stored: &Arc<Stored>) {
+        // Those that are gone are looked for when there is no place for one more.
+        if self.0.len() == self.0.capacity() {
+            self.0.retain(|stored| stored.strong_count() > 0);
+            self.0.reserve(self.0.len().max(16));
+        }
+        self.0.push(Arc::downgrade(stored));
+    }
+}
+
 impl Link {
     /// The other side hears of the store of this one's node.
-    pub(super) fn offers_its_store(&self, runtime: &Shared) {
-        if let Some(session) = runtime.stores.own() {
-            self.tell(&Frame::Store { door: session.door().to_owned() });
+    pub(crate) fn offers_its_store(&self, runtime: &Shared) {
+        if let (Some(session), _) = runtime.stores.offered() {
+            let at = runtime.stores.origin(session.door()).map(|origin| origin.at);
+            self.tell(&Frame::Store { door: session.door().to_owned(), at });
         }
     }
 
     /// It has one: this side uses it, if it does already, or if it uses those of all nodes that it reaches.
-    pub(super) fn is_offered(&self, door: &str) {
+    pub(super) fn is_offered(&self, door: &str, at: Option<SocketAddr>) {
         let Some(runtime) = self.life.runtime() else { return };
-        let is_driver = runtime.driver.get().is_some();
+        self.reaches_far.store(at.is_some() && self.between.is_none(), Ordering::SeqCst);
+        let (is_driver, is_first) =
+            (runtime.driver.get().is_some(), runtime.stores.own().is_none());
         let session =
             if is_driver { runtime.stores.join(door) } else { runtime.stores.joined(door) };
+        if let (Some(session), Some(at)) = (&session, at) {
+            runtime.stores.is_at(session.door(), at);
+        }
+        if is_driver && is_first && session.is_some() {
+            // Those to which there were links before, too, have somebody to send objects to.
+            runtime.links.all().iter().for_each(|link| link.offers_its_store(&runtime));
+        }
         if let Some(session) = session {
             // One store for life: both sides are of one node, or this one reaches that one's. What is laid there is not spoken of before
             // the other side has heard that.
@@ -68,6 +123,9 @@ impl Link {
     /// # Errors
     /// [`Error::ObjectStoreFull`], [`Error::OutOfDisk`].
     pub(super) fn lays_apart(&self, bytes: Bytes, kept: &mut Kept) -> Result<Buffer> {
+        if let Some(far) = kept.may_stay.then(|| self.lends_far(&bytes, kept)).flatten() {
+            return Ok(far);
+        }
         Ok(match self.lend(&bytes)? {
             Some((export, object, from)) => {
                 kept.exports.push(export);
@@ -100,17 +158,130 @@ impl Link {
         let export = self.number();
         let mut tables = self.tables.lock();
         if tables.ended.is_none() {
-            tables.lent.insert(export, (view, new));
+            tables.lent.insert(export, Loan::Looked(view, new));
             drop(tables);
             self.out.lends(new);
         }
         Ok(Some((export, object, from)))
     }
 
-    /// The buffer, read where it lies.
-    pub(super) fn laid_apart(self: &Arc<Self>, buffer: Buffer) -> Result<Bytes> {
+    /// Whether it may be told of objects that are in the stores of other nodes.
+    pub(super) fn reaches_far(&self) -> bool {
+        self.reaches_far.load(Ordering::SeqCst)
+    }
+
+    /// What is in the store of another node stays there, where the other side can fetch it from there.
+    pub(super) fn passes_on(&self, far: FarBuffer, kept: &mut Kept) -> Result<Buffer> {
+        let FarBuffer { stored, part, .. } = far;
+        let origin = stored.origin().filter(|_| self.reaches_far());
+        if let Some((place, home)) = origin.map(|(place, home)| (place.clone(), home)) {
+            return Ok(self.lend_far(place, (stored, Some(home)), part, kept));
+        }
+        let bytes = stored.bytes().map_err(|why| lost("a value", &why))?;
+        self.lays_apart(bytes.slice(part).ok_or_else(unknown)?, kept)
+    }
+
+    fn lend_far(
+        &self,
+        place: Place,
+        held: (Arc<Stored>, Option<Home>),
+        part: Range<usize>,
+        kept: &mut Kept,
+    ) -> Buffer {
+        let export = self.number();
+        kept.exports.push(export);
+        let mut tables = self.tables.lock();
+        if tables.ended.is_none() {
+            tables.lent.insert(export, Loan::Held(held));
+        }
+        drop(tables);
+        let (from, len) = (part.start as u64, part.len() as u64);
+        Buffer::Far { export, place: Box::new(place), from, len }
+    }
+
+    /// A large buffer that is in a store which the other side does not use: it may stay there.
+    fn lends_far(&self, bytes: &Bytes, kept: &mut Kept) -> Option<Buffer> {
+        if bytes.len() < limits::STORE_INLINE_MAX || !self.reaches_far() {
+            return None;
+        }
+        let runtime = self.life.runtime()?;
+        let (stored, part) = runtime.stores.find(bytes)?;
+        // A small part of a large object goes by itself.
+        if (part.len() as u64).saturating_mul(2) < stored.byte_count() {
+            return None;
+        }
+        let is_common = self.store.get().is_some_and(|session| session.door() == stored.door());
+        let origin = runtime.stores.origin(stored.door()).filter(|_| !is_common)?;
+        let place = Place { origin, object: stored.location()? };
+        Some(self.lend_far(place, (stored, None), part, kept))
+    }
+
+    /// An object of another store than that of both sides, from which this side's node fetches it when somebody wants it.
+    fn is_told_of(
+        self: &Arc<Self>,
+        (export, place): (u64, Place),
+        (from, len): (u64, u64),
+    ) -> Result<(Arc<Stored>, Range<usize>)> {
+        let lent = Box::new(Lent { link: Arc::clone(self), export });
+        let end = from.checked_add(len).filter(|end| *end <= place.object.len);
+        let part = usize::try_from(from).ok().zip(end.and_then(|end| usize::try_from(end).ok()));
+        let (from, end) = part.ok_or_else(unknown)?;
+        let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
+        let stored = match runtime.stores.joined(&place.origin.door) {
+            Some(session) => session.take_unseen(place.object, lent),
+            None => {
+                let own = runtime.stores.own().ok_or_else(unknown)?;
+                // What the other side was told of by this one it does not keep for it: they would keep it for each other for ever.
+                match own.known_far(&place).filter(|known| self.has_told_of(known)) {
+                    Some(known) => known,
+                    None => own.far(place, lent),
+                }
+            }
+        };
+        self.tables.lock().told.add(&stored);
+        Ok((stored, from..end))
+    }
+
+    fn has_told_of(&self, object: &Arc<Stored>) -> bool {
+        let is_it = |loan: &Loan| matches!(loan, Loan::Held((own, _)) if Arc::ptr_eq(own, object));
+        self.tables.lock().lent.values().any(is_it)
+    }
+
+    /// The other side is gone. What it has told of, and kept where it is, comes here while it is still there; and where the store went with it
+    /// through which others' objects came, they hear of the next one.
+    pub(super) fn keeps_what_it_was_told_of(&self, told: Told) {
+        told.0.iter().filter_map(Weak::upgrade).filter(|stored| stored.is_far()).for_each(
+            // Who reads it hears why it did not come.
+            |stored| stored.brings(|_| ()),
+        );
+        let Some(runtime) = self.life.runtime() else { return };
+        let is_driver = runtime.driver.get().is_some();
+        match runtime.stores.offered() {
+            (Some(_), true) if is_driver => {
+                runtime.links.all().iter().for_each(|link| link.offers_its_store(&runtime));
+            }
+            // Nothing comes here from afar until there is one again.
+            (None, true) if is_driver => runtime.links.all().iter().for_each(|link| {
+                link.tell(&Frame::Store { door: String::new(), at: None });
+            }),
+            _ => {}
+        }
+    }
+
+    /// The buffer, read where it lies; nothing for one that is not here, which is noted.
+    pub(super) fn laid_apart(
+        self: &Arc<Self>,
+        at: usize,
+        buffer: Buffer,
+        far: &mut Vec<FarBuffer>,
+    ) -> Result<Bytes> {
         let (export, object, from, len) = match buffer {
             Buffer::Here(bytes) => return Ok(bytes),
+            Buffer::Far { export, place, from, len } => {
+                let (stored, part) = self.is_told_of((export, *place), (from, len))?;
+                far.push(FarBuffer { at, stored, part });
+                return Ok(Bytes::from_static(&[]));
+            }
             Buffer::Stored { export, object, from, len } => (export, object, from, len),
         };
         let lent = Lent { link: Arc::clone(self), export };

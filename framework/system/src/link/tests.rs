@@ -1,5 +1,7 @@
 //! Two runtimes of one process, and what they do for each other over every kind of channel.
 
+mod far;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -43,7 +45,7 @@ inventory::submit! { Entry::new(&LENGTH, Way::Function(length)) }
 inventory::submit! { Entry::new(&ECHO, Way::Class(echo)) }
 
 fn argument<T: crate::Value>(parts: Vec<Part>) -> Result<T> {
-    Part::next(&mut parts.into_iter(), COMPACT)
+    Part::next::<T>(&mut parts.into_iter())?.value(COMPACT)
 }
 
 fn square(parts: Vec<Part>, _terms: Terms) -> Result<Served> {
@@ -316,7 +318,7 @@ fn lb_1_a_neighbour_may_call_what_it_was_given_and_nothing_else() {
     let nobodys = [
         create,
         Ask::Named { namespace, name },
-        Ask::Fetch { export: 1 },
+        Ask::Fetch { export: 1, anew: false },
         Ask::Where { export: 1 },
         // Nobody has begun it there.
         Ask::Attach { id, life: Incarnation::default() },

@@ -20,7 +20,7 @@ use super::countdown::Countdown;
 use super::kept::Kept;
 use super::lineage::{self, Past};
 use super::lying::Lies;
-use super::waiter::{self, Waiter};
+use super::waiter::{self, Needs, Waiter};
 use crate::link::Home;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
@@ -68,7 +68,7 @@ pub(crate) struct ObjectCell<T> {
     /// Its value in the store, once it was sent to somebody, or came from there.
     pub(super) kept: Mutex<Option<Arc<Kept>>>,
     /// It came from there, and is still to be settled.
-    has_arrived: AtomicBool,
+    pub(super) has_arrived: AtomicBool,
     /// Where it came from, if its value came from a store.
     pub(super) past: OnceLock<Box<Past<T>>>,
 }
@@ -186,26 +186,14 @@ impl<T> ObjectCell<T> {
         let old = mem::replace(&mut *slot, new);
         let unheld = self.holders.load(Ordering::Acquire) == 0;
         let freed = unheld.then(|| mem::replace(&mut *slot, Slot::Taken));
+        let Slot::Pending { waiters: mut told, producer } = old else { return };
+        // Who needs it in memory waits on.
+        let back = slot.keep_waiting(&mut told);
         drop(slot);
         self.free(freed);
-        if let Slot::Pending { waiters, producer } = old {
-            waiter::tell_all(waiters, ok);
-            drop(producer);
-        }
-    }
-
-    /// The next one who settles it leaves its value where it is.
-    pub(super) fn arrived(&self) {
-        self.has_arrived.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn has_arrived(&self) -> bool {
-        self.has_arrived.load(Ordering::Acquire)
-    }
-
-    /// What arrived is lost.
-    pub(super) fn arrives_anew(&self) {
-        self.has_arrived.store(false, Ordering::Release);
+        back.want();
+        waiter::tell_all(told, ok);
+        drop(producer);
     }
 
     pub(crate) fn hold(&self) {
@@ -241,15 +229,15 @@ impl<T> ObjectCell<T> {
         }
     }
 
-    /// Asks to be told when it is settled and in memory, unless it is.
-    pub(crate) fn subscribe(&self, waiter: impl FnOnce() -> Waiter) -> Standing {
+    /// Asks to be told when it is settled, and in memory where that is needed, unless it is.
+    pub(crate) fn subscribe(&self, needs: Needs, waiter: impl FnOnce(Needs) -> Waiter) -> Standing {
         let lazy = match &mut *self.slot.lock() {
             Slot::Pending { waiters, producer } => {
-                waiters.push(waiter());
+                waiters.push(waiter(needs));
                 Wanted::of(producer)
             }
-            Slot::Lying { lies, waiters } if !lies.is_here() => {
-                waiters.push(waiter());
+            Slot::Lying { lies, waiters } if needs == Needs::Memory && !lies.is_here() => {
+                waiters.push(waiter(needs));
                 Wanted::back(lies, waiters)
             }
             Slot::Ready(_) | Slot::Shared(_) | Slot::Lying { .. } => return Standing::Ready,
@@ -348,6 +336,10 @@ impl<T> ObjectCell<T> {
         };
         lazy.want();
         Poll::Pending
+    }
+
+    pub(super) fn is_lying(&self) -> bool {
+        matches!(&*self.slot.lock(), Slot::Lying { .. })
     }
 
     /// It is in memory again, or never will be.
@@ -468,6 +460,16 @@ impl<T> Wanted<T> {
 }
 
 impl<T> Slot<T> {
+    /// Of those who waited for its value, which is somewhere else: those who need it in memory go on waiting.
+    fn keep_waiting(&mut self, told: &mut Vec<Waiter>) -> Wanted<T> {
+        let Self::Lying { lies, waiters } = self else { return Wanted::Nothing };
+        if lies.is_here() {
+            return Wanted::Nothing;
+        }
+        waiters.extend(told.extract_if(.., |waiter| waiter.needs() == Needs::Memory));
+        if waiters.is_empty() { Wanted::Nothing } else { Wanted::Back(Arc::clone(lies)) }
+    }
+
     pub(super) fn lying(lies: Arc<dyn Lies<T>>) -> Self {
         Self::Lying { lies, waiters: Vec::new() }
     }

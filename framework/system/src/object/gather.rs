@@ -13,7 +13,7 @@ use super::cell::Standing;
 use super::countdown::Countdown;
 use super::lineage::unless_again;
 use super::reference::ObjectRef;
-use super::waiter::Waiter;
+use super::waiter::{Needs, Waiter};
 use crate::task::block;
 
 /// A reference, kept or only lent.
@@ -111,8 +111,8 @@ impl<T: Value> Future for GetAll<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let Self { refs, over, .. } = &mut *self;
-            let waits = over.get_or_insert_with(|| subscribe(refs, refs.len(), true));
-            ready!(waits.poll(cx));
+            let begin = || subscribe(refs, refs.len(), true, Needs::Memory);
+            ready!(over.get_or_insert_with(begin).poll(cx));
             if let Some(read) = self.read() {
                 return Poll::Ready(read);
             }
@@ -128,10 +128,16 @@ impl<T> Drop for GetAll<T> {
 }
 
 /// A countdown over `refs`, over when `enough` of them are settled.
-pub(super) fn subscribe<T>(refs: &[ObjectRef<T>], enough: usize, hasty: bool) -> Arc<Countdown> {
+pub(super) fn subscribe<T>(
+    refs: &[ObjectRef<T>],
+    enough: usize,
+    hasty: bool,
+    needs: Needs,
+) -> Arc<Countdown> {
     let over = Countdown::new(enough, hasty);
     for reference in refs {
-        match reference.cell.subscribe(|| Waiter::Countdown(Arc::clone(&over))) {
+        let waiter = |needs| Waiter::Countdown(Arc::clone(&over), needs);
+        match reference.cell.subscribe(needs, waiter) {
             Standing::Pending => {}
             Standing::Ready => over.tell(true),
             Standing::Failed => over.tell(false),

@@ -7,6 +7,8 @@ use raytree_objects::{Lost, Session, Stored};
 use raytree_types::codec::{Codec, Encoded};
 use raytree_types::{Bytes, limits};
 
+use super::part::{Far, FarBuffer, Part};
+use crate::runtime::life::Life;
 use crate::stores::Stores;
 
 /// A value as it was written, with all that is large in the store. It holds it there, and keeps no place of it pinned.
@@ -65,6 +67,55 @@ impl Kept {
         Some(Self { codec, head: written.head.clone(), buffers })
     }
 
+    /// A value of which some is in the store of another node.
+    pub(crate) fn far(stores: &Stores, codec: Codec, part: Part) -> Self {
+        let Part(Encoded { head, buffers, .. }, far) = part;
+        let far = far.map(|far| far.buffers).unwrap_or_default();
+        let buffer = |(at, bytes): (usize, Bytes)| {
+            let there = far.iter().find(|far| far.at == at);
+            let here = || is_large(&bytes).then(|| stores.find(&bytes)).flatten();
+            let there = there.map(|far| (Arc::clone(&far.stored), far.part.clone()));
+            match there.or_else(here) {
+                Some((stored, part)) => Buffer::Stored(stored, part),
+                None => Buffer::Here(bytes),
+            }
+        };
+        Self { codec, head, buffers: buffers.into_iter().enumerate().map(buffer).collect() }
+    }
+
+    /// Whether some of it is in the store of another node.
+    pub(crate) fn is_far(&self) -> bool {
+        let is_far =
+            |buffer: &Buffer| matches!(buffer, Buffer::Stored(stored, _) if stored.is_far());
+        self.buffers.iter().any(is_far)
+    }
+
+    /// Whether some of it was to come from the store of another node, and did not, for another reason than that there was no room.
+    pub(crate) fn did_not_come(&self) -> bool {
+        let failed =
+            |buffer: &Buffer| matches!(buffer, Buffer::Stored(stored, _) if stored.did_not_come());
+        self.buffers.iter().any(failed)
+    }
+
+    /// The value as it was written, without what is in the stores of other nodes. Waits for what is on disk here.
+    ///
+    /// # Errors
+    /// [`Lost`].
+    pub(crate) fn part(&self, life: &'static Life) -> Result<Part, Lost> {
+        let (mut buffers, mut far) = (Vec::new(), Vec::new());
+        for (at, buffer) in self.buffers.iter().enumerate() {
+            match buffer {
+                Buffer::Stored(stored, part) if stored.is_far() => {
+                    buffers.push(Bytes::from_static(&[]));
+                    far.push(FarBuffer { at, stored: Arc::clone(stored), part: part.clone() });
+                }
+                here => buffers.push(here.read()?),
+            }
+        }
+        let far = (!far.is_empty()).then(|| Box::new(Far { life, buffers: far }));
+        Ok(Part(Encoded { head: self.head.clone(), buffers, refs: Vec::new() }, far))
+    }
+
     /// Whether this process looks at any of it.
     pub(crate) fn is_looked_at(&self) -> bool {
         self.buffers.iter().any(|buffer| match buffer {
@@ -73,7 +124,7 @@ impl Kept {
         })
     }
 
-    /// What of it is on disk.
+    /// What of it is on disk, or in the store of another node.
     pub(crate) fn missing(&self) -> impl Iterator<Item = &Arc<Stored>> {
         self.buffers.iter().filter_map(|buffer| match buffer {
             Buffer::Stored(stored, _) if !stored.is_here() => Some(stored),
@@ -86,25 +137,24 @@ impl Kept {
         self.missing().next().is_none()
     }
 
-    /// The value as it was written in this codec; none if it was written in another one, or is not there any more. Waits until it is back,
-    /// if it is on disk.
-    pub(crate) fn written(&self, codec: Codec) -> Option<Encoded> {
-        if codec == self.codec { self.read().ok() } else { None }
-    }
-
-    /// The value as it was written. Waits as [`Kept::written`] does.
+    /// The value as it was written. Waits until it is back, if it is on disk or in the store of another node.
     ///
     /// # Errors
     /// [`Lost`].
     pub(crate) fn read(&self) -> Result<Encoded, Lost> {
-        let view = |buffer: &Buffer| match buffer {
-            Buffer::Here(bytes) => Ok(bytes.clone()),
-            Buffer::Stored(stored, part) => {
+        let buffers = self.buffers.iter().map(Buffer::read).collect::<Result<_, _>>()?;
+        Ok(Encoded { head: self.head.clone(), buffers, refs: Vec::new() })
+    }
+}
+
+impl Buffer {
+    fn read(&self) -> Result<Bytes, Lost> {
+        match self {
+            Self::Here(bytes) => Ok(bytes.clone()),
+            Self::Stored(stored, part) => {
                 let bytes = stored.bytes()?.slice(part.clone());
                 bytes.ok_or_else(|| Lost::NotBrought("it is shorter than it was".to_owned()))
             }
-        };
-        let buffers = self.buffers.iter().map(view).collect::<Result<_, _>>()?;
-        Ok(Encoded { head: self.head.clone(), buffers, refs: Vec::new() })
+        }
     }
 }

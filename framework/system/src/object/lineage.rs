@@ -20,7 +20,7 @@ use super::Value;
 use super::cell::{ObjectCell, Producer, Slot};
 use super::kept::Kept;
 use super::lying::Pins;
-use super::part::Part;
+use super::part::{self, Part};
 use super::put;
 use super::reference::ObjectRef;
 use crate::runtime::Shared;
@@ -93,13 +93,26 @@ pub(super) fn lost<T: Value>(
     (label, place): (&str, *const ()),
     why: &Lost,
 ) -> Error {
-    let (object, lost) = (label.to_owned(), why.to_string());
-    let why = match (why, cell.upgrade()) {
-        (Lost::Unreadable(_), _) => Unrebuilt::NotLost,
-        (_, Some(cell)) => cell.is_lost(place, &lost).err().unwrap_or(Unrebuilt::BeingRebuilt),
-        (_, None) => Unrebuilt::NotKept,
-    };
-    Error::ObjectLost { object, lost, why }
+    part::unread(label, why, |lost| {
+        let again = |cell: Arc<ObjectCell<T>>| cell.is_lost(place, lost).err();
+        cell.upgrade().map_or(Some(Unrebuilt::NotKept), again).unwrap_or(Unrebuilt::BeingRebuilt)
+    })
+}
+
+impl<T> ObjectCell<T> {
+    /// The next one who settles it leaves its value where it is.
+    pub(crate) fn arrived(&self) {
+        self.has_arrived.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.has_arrived.load(Ordering::Acquire)
+    }
+
+    /// What arrived is lost.
+    fn arrives_anew(&self) {
+        self.has_arrived.store(false, Ordering::Release);
+    }
 }
 
 impl<T: Value> ObjectCell<T> {
@@ -223,7 +236,7 @@ pub struct Keeps<'a> {
 impl Keeps<'_> {
     /// A value, as it was given. None where it has references or handles inside it: those would be held.
     pub(crate) fn value<T: Value>(&mut self, value: &Arc<T>) -> Option<Written> {
-        let Part(written) = Part::of_shared(self.codec, value).ok()?;
+        let Part(written, _) = Part::of_shared(self.codec, value).ok()?;
         if !written.refs.is_empty() {
             return None;
         }
@@ -238,14 +251,10 @@ impl Written {
     /// The value. Waits where it is on disk.
     pub(crate) fn value<T: Value>(&self) -> Result<T> {
         match self {
-            Self::Here(codec, written) => Part(written.clone()).value(*codec),
+            Self::Here(codec, written) => Part::here(written.clone()).value(*codec),
             Self::Stored(kept) => {
-                let object = "an argument by value".to_owned();
-                let lost = |why: Lost| {
-                    let (lost, why) = (why.to_string(), Unrebuilt::Put);
-                    Error::ObjectLost { object, lost, why }
-                };
-                Part(kept.read().map_err(lost)?).value(kept.codec)
+                let lost = |why| part::unread("an argument by value", &why, |_| Unrebuilt::Put);
+                Part::here(kept.read().map_err(lost)?).value(kept.codec)
             }
         }
     }

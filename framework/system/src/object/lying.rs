@@ -8,6 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use raytree_objects::Lost;
 use raytree_supervise::panics;
 use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::{Error, Result};
@@ -16,13 +17,20 @@ use super::Value;
 use super::cell::{ObjectCell, Slot};
 use super::kept::{self, Kept};
 use super::lineage;
-use super::part::Part;
+use super::part::{self, Part};
+use crate::runtime::life::Life;
 
 /// A value of any type that is in the store.
 pub(crate) trait Pins: Send + Sync {
     /// The value as it was written, which stays where it is as long as somebody has this. Waits until it is back, if it is on disk. Where it
     /// is lost its object hears of that.
     fn pin(&self) -> Result<Encoded>;
+
+    /// The value as it was written, without what is in the stores of other nodes, which is not fetched for that. Else as [`Pins::pin`].
+    fn part(&self) -> Result<Part>;
+
+    /// Whether some of it is in the store of another node, from where it can be fetched as far as this process knows.
+    fn is_far(&self) -> bool;
 }
 
 /// A value that is in the store.
@@ -41,14 +49,29 @@ pub(super) struct Lying<T> {
     kept: Arc<Kept>,
     cell: Weak<ObjectCell<T>>,
     label: &'static str,
+    life: &'static Life,
     /// It did not come back: whoever reads it hears why, or has it in another way.
     is_given_up: AtomicBool,
 }
 
+impl<T: Value> Lying<T> {
+    fn is_lost(&self, why: &Lost) -> Error {
+        let place = std::ptr::from_ref(self).cast();
+        lineage::lost(&self.cell, (self.label, place), why)
+    }
+}
+
 impl<T: Value> Pins for Lying<T> {
     fn pin(&self) -> Result<Encoded> {
-        let place = std::ptr::from_ref(self).cast();
-        self.kept.read().map_err(|why| lineage::lost(&self.cell, (self.label, place), &why))
+        self.kept.read().map_err(|why| self.is_lost(&why))
+    }
+
+    fn part(&self) -> Result<Part> {
+        self.kept.part(self.life).map_err(|why| self.is_lost(&why))
+    }
+
+    fn is_far(&self) -> bool {
+        self.kept.is_far() && !self.kept.did_not_come()
     }
 }
 
@@ -61,7 +84,7 @@ impl<T: Value> Lies<T> for Lying<T> {
         self.is_given_up.store(false, Ordering::Release);
         let written = self.pin()?;
         // It is the type's own code.
-        panics::catch(|| Part(written).value(self.kept.codec)).unwrap_or_else(|cause| {
+        panics::catch(|| Part::here(written).value(self.kept.codec)).unwrap_or_else(|cause| {
             let (task, cause) = ("reading an object".to_owned(), Box::new(cause));
             Err(Error::TaskFailed { task, cause })
         })
@@ -125,9 +148,9 @@ impl<T: Value> ObjectCell<T> {
     pub(crate) fn reads<E>(
         self: &Arc<Self>,
         part: Part,
-        codec: Codec,
         read: impl FnOnce(Part, Codec) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
+        let codec = part.codec();
         let is_any = part.0.buffers.iter().any(kept::is_large);
         let runtime = is_any.then(|| self.life.runtime()).flatten();
         let kept = runtime.and_then(|runtime| Kept::found(&runtime.stores, codec, &part.0));
@@ -140,38 +163,72 @@ impl<T: Value> ObjectCell<T> {
         read
     }
 
-    fn lies(self: &Arc<Self>, kept: Arc<Kept>) -> Arc<dyn Lies<T>> {
-        let (cell, is_given_up) = (Arc::downgrade(self), AtomicBool::new(false));
-        Arc::new(Lying { kept, cell, label: self.label, is_given_up })
+    /// Its value has come, and some of it is in the store of another node: it stays there until somebody wants it.
+    pub(crate) fn settle_far(self: &Arc<Self>, part: Part) {
+        let Some(runtime) = self.life.runtime() else { return };
+        let codec = part.codec();
+        let kept = Arc::new(Kept::far(&runtime.stores, codec, part));
+        *self.kept.lock() = Some(Arc::clone(&kept));
+        self.settle_as(Slot::lying(self.lies(kept)));
+        // It may have been released, or settled, before.
+        if !self.is_lying() {
+            let late = self.kept.lock().take();
+            drop(late);
+        }
     }
 
-    /// The value in its written form. What of it is large is laid into the store of this process's node, where it has one, and is read from
-    /// there from then on: by this process as well, if it is nothing but a view of bytes.
+    /// An object of a value that came from elsewhere, with one reference.
+    pub(crate) fn far(life: &'static Life, part: Part) -> Arc<Self> {
+        let cell = Self::pending("an argument", life);
+        cell.settle_far(part);
+        cell
+    }
+
+    /// Whether it is written: it need not be read to be sent.
+    pub(crate) fn is_written(&self) -> bool {
+        self.kept.lock().is_some()
+    }
+
+    fn lies(self: &Arc<Self>, kept: Arc<Kept>) -> Arc<dyn Lies<T>> {
+        let (cell, is_given_up) = (Arc::downgrade(self), AtomicBool::new(false));
+        Arc::new(Lying { kept, cell, label: self.label, life: self.life, is_given_up })
+    }
+
+    /// The value in its written form: in this codec, unless it was written in another one before; whoever reads it sees in which. What of
+    /// it is large is laid into the store of this process's node, where it has one, and is read from there from then on: by this process
+    /// as well, if it is nothing but a view of bytes.
     ///
     /// # Errors
     /// Why there is no value, or it cannot be written.
     pub(crate) fn written(self: &Arc<Self>, codec: Codec) -> Result<Part> {
         let known = self.kept.lock().clone();
+        if let Some(far) = known.as_ref().filter(|kept| kept.is_far()) {
+            let lost = |why| part::lost(self.label, &why);
+            return self
+                .pins()
+                .map_or_else(|| far.part(self.life).map_err(lost), |lies| lies.part());
+        }
         // What is in this process, too, need not be waited for where others wait behind.
         let known = known.filter(|kept| kept.is_here() || !raytree_objects::is_impatient());
-        if let Some(written) = known.and_then(|kept| kept.written(codec)) {
-            return Ok(Part(written));
+        if let Some(written) = known.and_then(|kept| kept.read().ok()) {
+            return Ok(Part::here(written));
         }
         let part = Part::of_shared(codec, &self.share()?)?;
         let session = self.life.runtime().and_then(|runtime| runtime.stores.own());
         // Where there is no room, whoever sends it to somebody who uses the store as well says so.
         let kept = session.and_then(|session| Kept::of(&session, codec, &part.0));
         let Some(kept) = kept.map(Arc::new) else { return Ok(part) };
-        let Some(written) = kept.written(codec) else { return Ok(part) };
+        let Ok(written) = kept.read() else { return Ok(part) };
         drop(part);
         self.is_kept(codec, kept, &written);
-        Ok(Part(written))
+        Ok(Part::here(written))
     }
 
     /// Its value is in the store: that of the heap goes, where nothing is lost by it.
     fn is_kept(self: &Arc<Self>, codec: Codec, kept: Arc<Kept>, written: &Encoded) {
         // Of other types there may be more to a value than what is written of it, or it is not read where it lies.
-        let is_viewed = codec::is_viewed::<T>() && Part(written.clone()).value::<T>(codec).is_ok();
+        let is_read = || Part::here(written.clone()).value::<T>(codec).is_ok();
+        let is_viewed = codec::is_viewed::<T>() && is_read();
         let lies = is_viewed.then(|| self.lies(Arc::clone(&kept)));
         let before = self.kept.lock().replace(kept);
         let (old, is_unheld) = self.lies_from_now_on(lies);

@@ -1,26 +1,73 @@
 //! A value on its way to another process, or back.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
+use raytree_objects::{Lost, Refused, Stored};
+
 use raytree_types::codec::{self, Codec, Encoded};
-use raytree_types::{Error, Result};
+use raytree_types::{Error, Result, Unrebuilt};
 
 use super::Value;
 use crate::link::{Imported, ImportedActor, Token};
+use crate::runtime::life::Life;
 
 /// One value in its written form. What is large lies apart from the rest, and is not copied once more; the references in
 /// it are still those of this process.
-pub struct Part(pub(crate) Encoded);
+#[derive(Clone)]
+pub struct Part(pub(crate) Encoded, pub(crate) Option<Box<Far>>);
+
+/// What of a value is in the store of another node: in its written form there is nothing in these places.
+#[derive(Clone)]
+pub(crate) struct Far {
+    pub(crate) life: &'static Life,
+    pub(crate) buffers: Vec<FarBuffer>,
+}
+
+/// A buffer of a value that is somewhere else.
+#[derive(Clone)]
+pub(crate) struct FarBuffer {
+    /// Which of the buffers it is.
+    pub(crate) at: usize,
+    pub(crate) stored: Arc<Stored>,
+    pub(crate) part: Range<usize>,
+}
 
 impl Part {
+    /// All of it is in this process.
+    pub(crate) fn here(written: Encoded) -> Self {
+        Self(written, None)
+    }
+
+    /// Whether some of it is in the store of another node.
+    pub(crate) fn is_far(&self) -> bool {
+        self.1.is_some()
+    }
+
+    /// The same with all of it in this process. Waits until that is here.
+    ///
+    /// # Errors
+    /// [`Error::ObjectLost`].
+    pub(crate) fn fetched(self) -> Result<Self> {
+        let Self(mut written, far) = self;
+        for FarBuffer { at, stored, part } in far.into_iter().flat_map(|far| far.buffers) {
+            let bytes = stored.bytes().map_err(|why| lost("a value", &why))?;
+            let part = bytes.slice(part).ok_or_else(|| cannot::<Self>("it is short".to_owned()))?;
+            if let Some(place) = written.buffers.get_mut(at) {
+                *place = part;
+            }
+        }
+        Ok(Self::here(written))
+    }
+
     /// Writes a value.
     ///
     /// # Errors
     /// [`Error::CannotTravel`] when it has no written form.
     pub fn of<T: Value>(codec: Codec, value: &T) -> Result<Self> {
         let written = codec::encode(codec, value);
-        written.map(Self).map_err(|error| cannot::<T>(error.to_string()))
+        written.map(Self::here).map_err(|error| cannot::<T>(error.to_string()))
     }
 
     /// Writes a value that is shared, without a copy of what is large.
@@ -29,15 +76,17 @@ impl Part {
     /// As for [`Part::of`].
     pub fn of_shared<T: Value>(codec: Codec, value: &Arc<T>) -> Result<Self> {
         let written = codec::encode_shared(codec, value);
-        written.map(Self).map_err(|error| cannot::<T>(error.to_string()))
+        written.map(Self::here).map_err(|error| cannot::<T>(error.to_string()))
     }
 
-    /// Reads the value.
+    /// Reads the value, which says itself in which codec it was written; in this one where it does not.
     ///
     /// # Errors
-    /// [`Error::CannotTravel`] when these are not the bytes of a `T`.
+    /// [`Error::CannotTravel`] when these are not the bytes of a `T`; [`Error::ObjectLost`].
     pub(crate) fn value<T: Value>(self, codec: Codec) -> Result<T> {
-        codec::decode_owned(codec, self.0).map_err(|error| cannot::<T>(error.to_string()))
+        let codec = Codec::of_head(&self.0.head).unwrap_or(codec);
+        codec::decode_owned(codec, self.fetched()?.0)
+            .map_err(|error| cannot::<T>(error.to_string()))
     }
 
     /// In which codec it was written.
@@ -50,9 +99,9 @@ impl Part {
     /// # Errors
     /// [`Error::CannotTravel`]; never, as things are.
     pub(crate) fn of_token(token: Arc<Token>) -> Result<Self> {
-        let Self(mut written) = Self::of(Codec::Compact, &0u32)?;
+        let Self(mut written, _) = Self::of(Codec::Compact, &0u32)?;
         written.refs.push(token);
-        Ok(Self(written))
+        Ok(Self::here(written))
     }
 
     /// What the one reference in it names, where that is an import.
@@ -65,13 +114,12 @@ impl Part {
         self.0.refs.into_iter().next()?.downcast().ok()
     }
 
-    /// Reads the next of several.
+    /// The next of several.
     ///
     /// # Errors
-    /// [`Error::CannotTravel`] when there is none, or it is no `T`.
-    pub(crate) fn next<T: Value>(parts: &mut dyn Iterator<Item = Self>, codec: Codec) -> Result<T> {
-        let part = parts.next().ok_or_else(|| cannot::<T>("an argument is missing".to_owned()))?;
-        part.value(codec)
+    /// [`Error::CannotTravel`] when there is none.
+    pub(crate) fn next<T: Value>(parts: &mut dyn Iterator<Item = Self>) -> Result<Self> {
+        parts.next().ok_or_else(|| cannot::<T>("an argument is missing".to_owned()))
     }
 
     /// All were read.
@@ -86,6 +134,31 @@ impl Part {
     }
 }
 
+/// As whoever wants to read it is told, who does not know of what object it is.
+pub(crate) fn lost(object: &str, why: &Lost) -> Error {
+    unread(object, why, |_| Unrebuilt::NotKept)
+}
+
+/// As whoever wants to read it is told. `again`: why it is not made again, or not yet, where it is lost, as these words say.
+pub(super) fn unread(object: &str, why: &Lost, again: impl FnOnce(&str) -> Unrebuilt) -> Error {
+    let what = object.to_owned();
+    match why {
+        Lost::NoRoom(Refused::OutOfDisk { bytes, capacity, why, .. }) => {
+            let (size, capacity, reason) = (*bytes, *capacity, why.clone());
+            return Error::OutOfDisk { what, size, capacity, reason };
+        }
+        Lost::NoRoom(
+            Refused::TooLarge { bytes, capacity } | Refused::Full { bytes, capacity, .. },
+        ) => {
+            return Error::ObjectStoreFull { what, size: *bytes, capacity: *capacity };
+        }
+        _ => {}
+    }
+    let lost = why.to_string();
+    let why = if let Lost::Unreadable(_) = why { Unrebuilt::NotLost } else { again(&lost) };
+    Error::ObjectLost { object: what, lost, why }
+}
+
 fn cannot<T>(reason: String) -> Error {
     let type_name = std::any::type_name::<T>().to_owned();
     Error::CannotTravel { type_name, attribute: None, reason }
@@ -97,6 +170,7 @@ impl fmt::Debug for Part {
             .field("head", &self.0.head.len())
             .field("buffers", &self.0.buffers.len())
             .field("refs", &self.0.refs.len())
+            .field("far", &self.1.as_ref().map_or(0, |far| far.buffers.len()))
             .finish()
     }
 }

@@ -12,6 +12,7 @@ use super::cell::{ObjectCell, Standing};
 use super::countdown::Countdown;
 use super::lineage::unless_again;
 use super::shared::Shared;
+use super::waiter::Needs;
 use super::{Value, gather};
 use crate::task::block;
 
@@ -153,7 +154,7 @@ impl<T> Future for Settled<'_, T> {
             return Poll::Ready(());
         }
         let one = std::slice::from_ref(*reference);
-        over.get_or_insert_with(|| gather::subscribe(one, 1, false)).poll(cx)
+        over.get_or_insert_with(|| gather::subscribe(one, 1, false, Needs::Memory)).poll(cx)
     }
 }
 

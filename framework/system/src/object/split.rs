@@ -9,7 +9,7 @@ use super::Value;
 use super::cell::{ObjectCell, Standing};
 use super::lineage::unless_again;
 use super::reference::ObjectRef;
-use super::waiter::{Dependent, Waiter};
+use super::waiter::{Dependent, Needs, Waiter};
 
 impl<T: Value> ObjectRef<Vec<T>> {
     /// One reference for each of the `count` elements of the result. The elements are moved, not cloned, if this is the
@@ -118,7 +118,8 @@ fn when_settled_boxed<T: Value>(whole: ObjectRef<T>, then: Then<T>) {
     let cell = Arc::clone(&whole.cell);
     let split = Arc::new(Split(parking_lot::Mutex::new(Some((whole, then)))));
     let waiter = Arc::clone(&split) as Arc<dyn Dependent>;
-    if cell.subscribe(|| Waiter::Dependent(waiter)) != Standing::Pending {
+    let waiter = |needs| Waiter::Dependent(waiter, needs);
+    if cell.subscribe(Needs::Memory, waiter) != Standing::Pending {
         split.argument(true);
     }
 }

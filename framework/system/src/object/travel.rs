@@ -102,10 +102,14 @@ impl<'de, T: Value> Deserialize<'de> for ObjectRef<T> {
 
 impl<T: Value> Object for ObjectRef<T> {
     fn ask(&self, waiter: Waiter) -> Standing {
-        self.cell.subscribe(|| waiter)
+        self.cell.subscribe(waiter.needs(), |_| waiter)
     }
 
     fn part(&self) -> Result<Part> {
+        // One that is written already is not read for that.
+        if self.cell.is_written() {
+            return self.cell.written(Codec::default());
+        }
         let value = self.cell.share()?;
         // Nobody says how an object is to be written: the small way, where the value comes back from it.
         let codec = match check(Codec::Compact, &*value) {
@@ -114,6 +118,14 @@ impl<T: Value> Object for ObjectRef<T> {
         };
         drop(value);
         self.cell.written(codec)
+    }
+
+    fn fetched(&self) -> Result<Part> {
+        if let Some(lies) = self.cell.pins() {
+            // Where it is lost its object hears of that.
+            return lies.pin().map(Part::here);
+        }
+        self.part()?.fetched()
     }
 
     fn cancel(&self, recursive: bool) {

@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 use super::countdown::Countdown;
 use super::gather::{IntoRef, subscribe};
 use super::reference::ObjectRef;
+use super::waiter::Needs;
 use crate::task::block;
 
 /// Waits for some of many references, by default for one: `wait(refs).count(10).timeout(d).await?`.
@@ -105,7 +106,7 @@ impl<T> Wait<T> {
 
     fn begin(&self) -> Result<State> {
         let count = self.count.min(self.refs.len());
-        let over = subscribe(&self.refs, count, false);
+        let over = subscribe(&self.refs, count, false, Needs::Value);
         let late = self.refs.iter().find(|reference| !reference.is_ready());
         let sleep = match (self.limit, late) {
             (Some(limit), Some(late)) => {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::countdown::Countdown;
+use crate::runtime::Shared;
+use crate::task::args::Settled;
 use crate::task::context::{By, Waiting};
 
 /// Who is told when an object is settled.
@@ -13,9 +15,34 @@ pub(crate) enum Waiter {
     /// A future. The second part counts as one wait of the task it belongs to; the third is the actor whose method it is.
     Waker(Waker, Option<Waiting>, Option<By>),
     /// Something that waits for several objects.
-    Countdown(Arc<Countdown>),
+    Countdown(Arc<Countdown>, Needs),
     /// A task or a call whose argument this is.
-    Dependent(Arc<dyn Dependent>),
+    Dependent(Arc<dyn Dependent>, Needs),
+}
+
+/// What somebody needs of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Its value, in memory.
+    Memory,
+    /// That there is one, wherever it is: another process reads it, or nobody.
+    Value,
+}
+
+impl Needs {
+    /// Of one whose arguments these are: where others run what is submitted, they read them.
+    pub(crate) fn of_arguments(runtime: Option<&Shared>) -> Self {
+        let goes_elsewhere = runtime.is_some_and(|runtime| runtime.peers.any());
+        if goes_elsewhere { Self::Value } else { Self::Memory }
+    }
+
+    /// Whether that is there.
+    pub(crate) fn has(self, settled: &dyn Settled) -> bool {
+        match self {
+            Self::Memory => settled.is_at_hand(),
+            Self::Value => settled.is_settled(),
+        }
+    }
 }
 
 /// A task or a call that waits for its arguments.
@@ -24,10 +51,24 @@ pub(crate) trait Dependent: Send + Sync {
     fn argument(self: Arc<Self>, ok: bool);
 }
 
+impl Dependent for Countdown {
+    fn argument(self: Arc<Self>, ok: bool) {
+        self.tell(ok);
+    }
+}
+
 impl Waiter {
     /// The future that is polled now.
     pub(crate) fn waker(waker: Waker) -> Self {
         Self::Waker(waker, Waiting::begin(), By::awaits())
+    }
+
+    /// What it is to be told of.
+    pub(crate) fn needs(&self) -> Needs {
+        match self {
+            Self::Waker(..) => Needs::Memory,
+            Self::Countdown(_, needs) | Self::Dependent(_, needs) => *needs,
+        }
     }
 
     pub(crate) fn will_wake(&self, other: &Waker) -> bool {
@@ -48,7 +89,7 @@ impl Waiter {
     }
 
     pub(crate) fn is(&self, countdown: &Arc<Countdown>) -> bool {
-        matches!(self, Self::Countdown(own) if Arc::ptr_eq(own, countdown))
+        matches!(self, Self::Countdown(own, _) if Arc::ptr_eq(own, countdown))
     }
 
     fn tell(self, ok: bool) {
@@ -57,8 +98,8 @@ impl Waiter {
                 drop(waiting);
                 waker.wake();
             }
-            Self::Countdown(countdown) => countdown.tell(ok),
-            Self::Dependent(dependent) => dependent.argument(ok),
+            Self::Countdown(countdown, _) => countdown.tell(ok),
+            Self::Dependent(dependent, _) => dependent.argument(ok),
         }
     }
 }

@@ -150,6 +150,7 @@ impl Boot {
 fn store(shared: &Shared, is: &Details, nodes: usize) -> Result<Option<String>> {
     if let Some(door) = &is.store {
         shared.stores.join(door);
+        is.store_at.into_iter().for_each(|at| shared.stores.is_at(door, at));
     } else if nodes > 0 && is.store_terms.bytes > 0 {
         shared.stores.open(&is.store_terms, "object_store")?;
     }

@@ -264,7 +264,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::object::waiter::{Dependent, Waiter, tell_all};
+    use crate::object::waiter::{Dependent, Needs, Waiter, tell_all};
 
     type Seen = Arc<Mutex<Vec<u32>>>;
 
@@ -305,7 +305,7 @@ mod tests {
 
     fn tell(number: u32, seen: &Seen, ok: bool) {
         let caller = Arc::new(Caller(number, Arc::clone(seen)));
-        tell_all(vec![Waiter::Dependent(caller as Arc<dyn Dependent>)], ok);
+        tell_all(vec![Waiter::Dependent(caller as Arc<dyn Dependent>, Needs::Value)], ok);
     }
 
     #[test]

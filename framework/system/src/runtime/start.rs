@@ -230,26 +230,26 @@ impl Init {
         let folder = || config.and_then(|config| config.inspector().folder.clone());
         let inspect = inspected.then(|| self.inspect_dir.or_else(folder));
         let role = self.part.map_or(Role::Program, |name| Role::Part { name });
-        let door = Door::new(id, role, inspect);
         let again = self.again.unwrap_or_else(|| std::env::args_os().skip(1).collect());
         let strict = given.as_ref().map(|node| node.strict).or(self.strict);
-        let strict = strict.unwrap_or_else(|| config.is_some_and(|config| config.calls().strict));
+        let strict = strict.unwrap_or(config.is_some_and(|config| config.calls().strict));
         let wants = (!is_all).then(|| resources.clone());
         let is_node = given.is_some();
         let store = given.as_ref().and_then(|node| node.store.clone()).or(self.store);
+        let store_at = given.as_ref().and_then(|node| node.store_at);
         let (abandoned_max, lineage_bytes) = bounds(given.as_ref(), config);
         let store_terms = config.map(|config| StoreTerms::of(config.node())).unwrap_or_default();
-        let all = Resources::none();
         let is_to_be = Details {
             runtime: id.number(),
             resources,
-            all,
+            all: Resources::none(),
             threads,
             strict,
             namespace,
             abandoned_max,
             lineage_bytes,
             store,
+            store_at,
             store_terms,
         };
         let logs = config.map(|config| logs::Plan::of(config, self.log_to_driver));
@@ -263,7 +263,7 @@ impl Init {
             is_to_be,
             actors_max,
             again,
-            door,
+            door: Door::new(id, role, inspect),
             logs,
             by: self.by,
         }

@@ -1,26 +1,27 @@
 //! Arguments: values, or references to what will be there.
 
 mod past;
+mod pinned;
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use raytree_types::Result;
-use raytree_types::codec::{self, Codec, Encoded};
+use raytree_types::codec::{self, Codec};
 use raytree_types::state::ObjectState;
 
 pub(crate) use self::past::PastArg;
+pub(crate) use self::pinned::Lies;
+pub(crate) use self::pinned::{Pinned, pinned};
 use crate::object::Value;
-use crate::object::cell::{Maker, Standing};
-use crate::object::lineage::unless_again;
+use crate::object::cell::{Maker, ObjectCell, Standing};
 pub(crate) use crate::object::lineage::{Anew, Keeps};
-use crate::object::lying::Pins;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::shared::Shared;
 use crate::object::travel;
-use crate::object::waiter::Waiter;
+use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::life::Life;
 
 /// What can be passed where a remote function expects a `T`: a `T`, an [`ObjectRef<T>`], owned or borrowed, and for a
@@ -127,43 +128,18 @@ impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
 pub trait Settled: Send + Sync {
     #[doc(hidden)]
     fn is_settled(&self) -> bool;
+    /// Settled, and in memory.
+    #[doc(hidden)]
+    fn is_at_hand(&self) -> bool;
     #[doc(hidden)]
     fn subscribe(&self, waiter: Subscriber) -> Asked;
     #[doc(hidden)]
     fn error(&self) -> Option<raytree_types::Error>;
     #[doc(hidden)]
     fn awaits(&self) -> Option<Awaited>;
+    /// `also_far`: also where it is in the store of another node.
     #[doc(hidden)]
-    fn lies(&self) -> Option<Lies>;
-}
-
-/// What keeps a value where it lies in a store.
-#[doc(hidden)]
-#[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
-pub struct Lies(pub(crate) Arc<dyn Pins>);
-
-/// Arguments of a run that begins, where they lie.
-pub(crate) type Pinned = Vec<Encoded>;
-
-/// Keeps those arguments where they are that lie in a store, so that a run that begins has them without fail. None where one of them is lost
-/// and made again. Waits where they are on disk.
-pub(crate) fn pinned(each: impl FnOnce(&mut dyn FnMut(&dyn Settled))) -> Option<Pinned> {
-    let (mut lying, mut are_there) = (Vec::new(), true);
-    each(&mut |settled| {
-        // Somebody else may have found it lost, and it is pending again.
-        are_there &= settled.awaits().is_none();
-        lying.extend(settled.lies());
-    });
-    let mut pinned = Vec::new();
-    for lies in lying {
-        match unless_again(lies.0.pin()) {
-            // Whoever takes the argument hears why there is none.
-            Some(read) => pinned.extend(read.ok()),
-            // So that all that are lost are made again at once.
-            None => are_there = false,
-        }
-    }
-    are_there.then_some(pinned)
+    fn lies(&self, also_far: bool) -> Option<Lies>;
 }
 
 /// What is still to come, and who makes it.
@@ -174,7 +150,7 @@ pub struct Awaited(pub(crate) &'static str, pub(crate) Option<Maker>);
 /// Who asks to be told.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
-pub struct Subscriber(pub(crate) Waiter);
+pub struct Subscriber(pub(crate) Arc<dyn Dependent>, pub(crate) Needs);
 
 /// What he is told at once.
 #[doc(hidden)]
@@ -183,11 +159,16 @@ pub struct Asked(pub(crate) Standing);
 
 impl<T: Value> Settled for ObjectRef<T> {
     fn is_settled(&self) -> bool {
+        self.is_ready()
+    }
+
+    fn is_at_hand(&self) -> bool {
         self.cell.is_at_hand()
     }
 
-    fn subscribe(&self, waiter: Subscriber) -> Asked {
-        Asked(self.cell.subscribe(|| waiter.0))
+    fn subscribe(&self, subscriber: Subscriber) -> Asked {
+        let Subscriber(dependent, needs) = subscriber;
+        Asked(self.cell.subscribe(needs, |needs| Waiter::Dependent(dependent, needs)))
     }
 
     fn awaits(&self) -> Option<Awaited> {
@@ -196,12 +177,41 @@ impl<T: Value> Settled for ObjectRef<T> {
         (seen.state == ObjectState::Pending).then(|| Awaited(seen.label, maker()))
     }
 
-    fn lies(&self) -> Option<Lies> {
-        self.cell.pins().map(Lies)
+    fn lies(&self, also_far: bool) -> Option<Lies> {
+        self.cell.pins().filter(|pins| also_far || !pins.is_far()).map(Lies)
     }
 
     fn error(&self) -> Option<raytree_types::Error> {
         (self.cell.standing() == Standing::Failed).then(|| self.cell.share().err()).flatten()
+    }
+}
+
+/// A reference whose value is needed in this process.
+struct InMemory<'a>(&'a dyn Settled);
+
+impl Settled for InMemory<'_> {
+    fn is_settled(&self) -> bool {
+        self.0.is_at_hand()
+    }
+
+    fn is_at_hand(&self) -> bool {
+        self.0.is_at_hand()
+    }
+
+    fn subscribe(&self, Subscriber(dependent, _): Subscriber) -> Asked {
+        self.0.subscribe(Subscriber(dependent, Needs::Memory))
+    }
+
+    fn error(&self) -> Option<raytree_types::Error> {
+        self.0.error()
+    }
+
+    fn lies(&self, _also_far: bool) -> Option<Lies> {
+        self.0.lies(true)
+    }
+
+    fn awaits(&self) -> Option<Awaited> {
+        self.0.awaits()
     }
 }
 
@@ -210,7 +220,8 @@ impl<T: Value> Arg<T> {
         match &self.0 {
             Kind::Value(_) | Kind::Shared(_) => {}
             Kind::Ref(reference) => visit(reference),
-            Kind::Many(many) => many.each(visit),
+            // Their values become one here, wherever that goes.
+            Kind::Many(many) => many.each(&mut |each| visit(&InMemory(each))),
         }
     }
 
@@ -222,6 +233,33 @@ impl<T: Value> Arg<T> {
                 travel::through_shared(life, codec, value).map(Kind::Shared).map(Self)
             }
             other => Ok(Self(other)),
+        }
+    }
+
+    /// From bytes. What is in the store of another node is an object, which is waited for like any other.
+    fn read(part: Part, codec: Codec) -> Result<Self> {
+        match &part.1 {
+            Some(far) => {
+                let life = far.life;
+                Ok(Self(Kind::Ref(ObjectRef::first(ObjectCell::far(life, part)))))
+            }
+            None => part.value(codec).map(|value| Self(Kind::Value(value))),
+        }
+    }
+
+    /// For another process: what lies in a store is not read for that.
+    fn lend_written(&self, codec: Codec) -> Result<Part> {
+        match &self.0 {
+            Kind::Ref(reference) if reference.cell.is_written() => reference.cell.written(codec),
+            _ => self.lend()?.written(codec),
+        }
+    }
+
+    /// The same for the last run.
+    fn give_written(self, codec: Codec) -> Result<Part> {
+        match &self.0 {
+            Kind::Ref(reference) if reference.cell.is_written() => reference.cell.written(codec),
+            _ => self.give()?.written(codec),
         }
     }
 
@@ -350,6 +388,12 @@ pub trait Args: Send + Sync + 'static {
     /// As bytes, each by itself.
     #[doc(hidden)]
     fn write(taken: Self::Taken, codec: Codec) -> Result<Vec<Part>>;
+    /// For a run in another process that may not be the last: what lies in a store is not read for that.
+    #[doc(hidden)]
+    fn lend_written(stored: &Self::Stored, codec: Codec) -> Result<Vec<Part>>;
+    /// The same for the last run.
+    #[doc(hidden)]
+    fn give_written(stored: Self::Stored, codec: Codec) -> Result<Vec<Part>>;
     /// From bytes, as values.
     #[doc(hidden)]
     fn read(parts: Vec<Part>, codec: Codec) -> Result<Self::Stored>;
@@ -398,10 +442,18 @@ macro_rules! tuple {
                 Ok(vec![$(_taken.$index.written(_codec)?,)*])
             }
 
+            fn lend_written(_stored: &Self::Stored, _codec: Codec) -> Result<Vec<Part>> {
+                Ok(vec![$(_stored.$index.lend_written(_codec)?,)*])
+            }
+
+            fn give_written(_stored: Self::Stored, _codec: Codec) -> Result<Vec<Part>> {
+                Ok(vec![$(_stored.$index.give_written(_codec)?,)*])
+            }
+
             #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
             fn read(parts: Vec<Part>, _codec: Codec) -> Result<Self::Stored> {
                 let mut _parts = parts.into_iter();
-                let stored = ($(Part::next::<$type>(&mut _parts, _codec)?.into_arg(),)*);
+                let stored = ($(Arg::<$type>::read(Part::next::<$type>(&mut _parts)?, _codec)?,)*);
                 Part::none_left(&mut _parts)?;
                 Ok(stored)
             }

@@ -2,6 +2,7 @@
 
 mod again;
 mod producer;
+mod there;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use crate::cluster::peer::Seat;
 use crate::node::ledger::Claimant;
 use crate::object::cell::{Maker, ObjectCell, Producer, Seen, Standing};
 use crate::object::travel;
-use crate::object::waiter::{Dependent, Waiter};
+use crate::object::waiter::{Dependent, Needs};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::trace::{self, TraceContext, Traced};
@@ -136,11 +137,12 @@ impl<J: Job> TaskCell<J> {
     }
 
     fn ask_for_arguments(self: Arc<Self>) {
+        let needs = Needs::of_arguments(self.life.runtime().as_deref());
         let mut references: Vec<Standing> = Vec::new();
         // Under the lock: nobody takes the job before all are asked, since one too many is missing.
         self.each_argument(&mut |settled| {
-            let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
-            references.push(settled.subscribe(Subscriber(waiter)).0);
+            let task = Arc::clone(&self) as Arc<dyn Dependent>;
+            references.push(settled.subscribe(Subscriber(task, needs)).0);
         });
         for standing in references {
             if standing != Standing::Pending {
@@ -178,25 +180,30 @@ impl<J: Job> TaskCell<J> {
 
     /// The end of the task for all who wait.
     fn resolve(&self, result: Result<J::Out>, now: Duration) {
-        let host = self.end_timers();
+        if let Some(out) = self.is_over(How::of(&result), now) {
+            out.settle(result);
+        }
+    }
+
+    /// Where its result goes, if anybody wants it.
+    fn is_over(&self, how: How, now: Duration) -> Option<Arc<ObjectCell<J::Out>>> {
+        let (host, is_finished) = (self.end_timers(), matches!(how, How::Finished));
         if let Some(runtime) = self.life.runtime() {
-            runtime.tasks.ended(self.past(self.state().run(), How::of(&result), (host, now)));
+            runtime.tasks.ended(self.past(self.state().run(), how, (host, now)));
             if !self.plan.is_plain {
                 runtime.leave_line(Claimant::Task(self.id));
             }
         }
         let job = std::mem::replace(&mut *self.job.lock(), Held::Nothing);
         let out = self.out.lock().take();
-        let lies = |out: &&Arc<_>| result.is_ok() && ObjectCell::<J::Out>::is_of_store(out);
+        let lies = |out: &&Arc<ObjectCell<_>>| is_finished && out.is_of_store();
         if let Some(out) = out.as_ref().filter(lies) {
             self.is_kept(&job, out);
         }
         if let Err(cause) = panics::catch(|| drop(job)) {
             tracing::error!(task = self.plan.name, "dropping an argument panicked: {cause}");
         }
-        if let Some(out) = out {
-            out.settle(result);
-        }
+        out
     }
 
     /// Where it ran, if that was in another process.
@@ -293,7 +300,8 @@ impl<J: Job> TaskCell<J> {
         (is_timed, now): (bool, Duration),
     ) -> Option<Pinned> {
         // Alone, all values are this process's own.
-        let pinned = if runtime.is_clustered { self.pinned()? } else { Vec::new() };
+        let needs = if is_timed { Needs::Memory } else { Needs::Value };
+        let pinned = if runtime.is_clustered { self.pinned(needs)? } else { Vec::new() };
         if self.step(Event::Begin) != Effect::Run {
             return None;
         }

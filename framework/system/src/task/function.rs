@@ -258,11 +258,11 @@ impl<A: Args, R: Value> Job for Run<A, R> {
     }
 
     fn order(&self) -> Result<Order<R>> {
-        order(self.definition, A::lend(&self.args)?)
+        order(self.definition, A::lend_written(&self.args, self.definition.info.codec)?)
     }
 
     fn order_last(self) -> Result<Order<R>> {
-        order(self.definition, A::give(self.args)?)
+        order(self.definition, A::give_written(self.args, self.definition.info.codec)?)
     }
 
     fn past(&self, keeps: &mut Keeps<'_>) -> Option<PastRun<A, R>> {
@@ -278,10 +278,9 @@ impl<A: Args, R: Value> Job for Run<A, R> {
 
 fn order<A: Args, R: Value>(
     definition: &'static Definition<A, R>,
-    taken: A::Taken,
+    arguments: Vec<Part>,
 ) -> Result<Order<R>> {
     let info = definition.info;
-    let arguments = A::write(taken, info.codec)?;
     Ok(Order { info, arguments, results: Results::One(away::read) })
 }
 
@@ -315,7 +314,10 @@ impl<A: Args, T: Value> Job for Pour<A, T> {
     }
 
     fn order(&self) -> Result<Order<()>> {
-        self.written(A::lend(&self.args)?)
+        let info = self.definition.info;
+        let arguments = A::lend_written(&self.args, info.codec)?;
+        let (window, put) = (self.window, away::into_sink(self.sink.clone(), info.codec));
+        Ok(Order { info, arguments, results: Results::Many { window, put, end: || () } })
     }
 
     fn order_last(self) -> Result<Order<()>> {
@@ -328,15 +330,6 @@ impl<A: Args, T: Value> Job for Pour<A, T> {
 
     fn again(past: &Infallible, _anew: &mut Anew) -> Result<Self> {
         match *past {}
-    }
-}
-
-impl<A: Args, T: Value> Pour<A, T> {
-    fn written(&self, taken: A::Taken) -> Result<Order<()>> {
-        let info = self.definition.info;
-        let arguments = A::write(taken, info.codec)?;
-        let (window, put) = (self.window, away::into_sink(self.sink.clone(), info.codec));
-        Ok(Order { info, arguments, results: Results::Many { window, put, end: || () } })
     }
 }
 

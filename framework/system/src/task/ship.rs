@@ -26,7 +26,7 @@ pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Sha
         Ok(order) => order,
         Err(failure) => {
             drop(seat);
-            task.ended(runtime, Err(failure));
+            task.ended_there(runtime, Err(failure));
             return;
         }
     };
@@ -79,12 +79,16 @@ impl<J: Job> Landing for Landed<J> {
         }
         let Some(task) = self.task.take() else { return };
         let Some(runtime) = task.life().runtime() else { return };
+        let answer = match answer {
+            Answer::Value(part) if part.is_far() => return task.ended_far(&runtime, part),
+            answer => answer,
+        };
         let read = |part| match task.out() {
-            Some(out) => out.reads(part, self.codec, self.read),
+            Some(out) => out.reads(part, self.read),
             None => (self.read)(part, self.codec),
         };
         let result = answer.of_body().and_then(read);
-        task.ended(&runtime, result);
+        task.ended_there(&runtime, result);
     }
 }
 

@@ -24,7 +24,7 @@ use crate::object::Value;
 use crate::object::cell::Standing;
 use crate::object::countdown::Countdown;
 use crate::object::part::Part;
-use crate::object::waiter::{Dependent, Waiter};
+use crate::object::waiter::{Dependent, Needs};
 use crate::runtime::create::{Line, Making};
 use crate::runtime::life::Life;
 use crate::runtime::{Runtime, ambient, life};
@@ -84,7 +84,7 @@ where
         let given = Given::<A>(Arc::new(A::keep(stored)));
         let lives_on = shared.driver.get().filter(|_| self.options.is_detached());
         let mut waits = false;
-        A::each(&given.0, &mut |settled| waits |= !settled.is_settled());
+        A::each(&given.0, &mut |settled| waits |= !settled.is_at_hand());
         let when = if waits { Place::Later } else { Place::Now };
         if let Some(driver) = lives_on {
             let arguments = given.clone();
@@ -239,8 +239,8 @@ impl Waits {
         let waits = Arc::new(Self { actor, runtime, missing: AtomicUsize::new(1) });
         A::each(&given.0, &mut |settled| {
             waits.missing.fetch_add(1, Ordering::AcqRel);
-            let waiter = Waiter::Dependent(Arc::clone(&waits) as Arc<dyn Dependent>);
-            if settled.subscribe(Subscriber(waiter)).0 != Standing::Pending {
+            let waits_too = Arc::clone(&waits) as Arc<dyn Dependent>;
+            if settled.subscribe(Subscriber(waits_too, Needs::Memory)).0 != Standing::Pending {
                 waits.missing.fetch_sub(1, Ordering::AcqRel);
             }
         });
@@ -290,8 +290,8 @@ impl<A: Args> Arguments for (Given<A>, Codec) {
         A::each(&self.0.0, &mut |_| references += 1);
         let all = Countdown::new(references, false);
         A::each(&self.0.0, &mut |settled| {
-            let waiter = Subscriber(Waiter::Countdown(Arc::clone(&all)));
-            if settled.subscribe(waiter).0 != Standing::Pending {
+            let waits = Arc::clone(&all) as Arc<dyn Dependent>;
+            if settled.subscribe(Subscriber(waits, Needs::Memory)).0 != Standing::Pending {
                 all.tell(true);
             }
         });

@@ -8,6 +8,7 @@ use raytree_supervise::{Credit, short_type_name};
 use raytree_types::{Cause, Error, Exit};
 use tokio::sync::oneshot;
 
+use crate::object::waiter::Needs;
 use crate::trace::{self, TraceContext, Traced};
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::context::ActorContext;
@@ -105,7 +106,7 @@ pub(crate) trait MethodJob<A: Actor>: Send + Sync {
     fn on_own_thread(self: Arc<Self>, actor: &A, ctx: &ActorContext<A>);
     /// Its turn has come, and it begins now. False where it is to come back: an argument was lost and is made again, or an earlier call of its
     /// caller waits for one.
-    fn has_turn(&self) -> bool;
+    fn has_turn(&self, needs: Needs) -> bool;
     /// Its message is there no more, and it waits in the line of its caller once more.
     fn comes_back(self: Arc<Self>);
     /// Has it run by the actor over there. The ticket lives until it is answered.
@@ -136,8 +137,8 @@ impl<A: Actor> Ticket<A> {
     }
 
     /// Its turn has come; none where it goes back to its caller's line.
-    pub(crate) fn in_turn(mut self) -> Option<Self> {
-        self.comes_back = !self.job.has_turn();
+    pub(crate) fn in_turn(mut self, needs: Needs) -> Option<Self> {
+        self.comes_back = !self.job.has_turn(needs);
         (!self.comes_back).then_some(self)
     }
 }

@@ -9,6 +9,7 @@ use raytree_types::{Result, limits};
 use super::actor::Actor;
 use super::context::ActorContext;
 use crate::object::Value;
+use crate::object::part::Part;
 use crate::object::stream::Sink;
 use crate::task::args::{Args, Settled};
 use crate::task::away::{self, Order, Results};
@@ -178,6 +179,17 @@ impl<A: Args> Given<A> {
         }
     }
 
+    /// For another process: what lies in a store is not read for that.
+    fn written(self, codec: Codec) -> Result<Vec<Part>> {
+        match self {
+            Self::Once(stored) => A::give_written(stored, codec),
+            Self::Often(stored) => match Arc::try_unwrap(stored) {
+                Ok(stored) => A::give_written(stored, codec),
+                Err(stored) => A::lend_written(&stored, codec),
+            },
+        }
+    }
+
     fn take(self) -> Result<A::Taken> {
         match self {
             Self::Once(stored) => A::give(stored),
@@ -244,7 +256,7 @@ impl<T: Actor, A: Args, R: Value> Invocation<T> for One<T, A, R> {
 
     fn order(self) -> Result<Order<R>> {
         let info = self.method.info;
-        let arguments = A::write(self.args.take()?, info.codec)?;
+        let arguments = self.args.written(info.codec)?;
         Ok(Order { info, arguments, results: Results::One(away::read) })
     }
 
@@ -280,7 +292,7 @@ impl<T: Actor, A: Args, R: Value> Invocation<T> for Many<T, A, R> {
 
     fn order(self) -> Result<Order<()>> {
         let info = self.method.info;
-        let arguments = A::write(self.args.take()?, info.codec)?;
+        let arguments = self.args.written(info.codec)?;
         // As many as the stream of this call has room for.
         let window = limits::STREAM_WINDOW as u32;
         let put = away::into_sink(self.sink, info.codec);

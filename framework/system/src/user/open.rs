@@ -30,7 +30,9 @@ use super::order::{Deferred, Order};
 use super::status::Cell;
 use crate::link::Link;
 use crate::object::cell::{Maker, ObjectCell, Producer};
+use crate::object::part::Part;
 use crate::object::travel;
+use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::runtime::life::Life;
 use crate::task::args::Pinned;
@@ -99,9 +101,10 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         (life, out): (&'static Life, Arc<ObjectCell<I::Out>>),
     ) {
         let (mut refers, mut waits) = (false, false);
+        let needs = Needs::of_arguments(life.runtime().as_deref());
         invocation.each(&mut |settled| {
             refers = true;
-            waits |= !settled.is_settled();
+            waits |= !needs.has(settled);
         });
         let waits = waits || !order.is_empty();
         let (addr, cell) = (&handle.addr, handle.cell());
@@ -159,15 +162,32 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 
     /// The answer, for all who wait.
     fn answer(&self, result: Result<I::Out>) {
-        let out = self.out.lock().take();
-        let Some(out) = out else { return };
+        if let Some(out) = self.is_over() {
+            out.settle(result);
+        }
+    }
+
+    /// Its answer is in a store of another node.
+    pub(super) fn returned_far(&self, part: Part) {
+        // Whoever has the answer finds room for the next call.
+        drop(self.credit.lock().take());
+        if let Some(out) = self.is_over() {
+            out.arrived();
+            out.comes_from_method();
+            out.settle_far(part);
+        }
+    }
+
+    /// Where its answer goes, unless it has one.
+    fn is_over(&self) -> Option<Arc<ObjectCell<I::Out>>> {
+        let out = self.out.lock().take()?;
         self.cell.open.leave(self.place.swap(NOWHERE, Ordering::AcqRel));
         drop(self.lease.lock().take());
         self.lets_others_go_on();
         let invocation = self.invocation.lock().take();
         // The user's drop.
         _ = panics::catch(|| drop(invocation));
-        out.settle(result);
+        Some(out)
     }
 
     /// Within which it was made.
@@ -386,8 +406,8 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         }
     }
 
-    fn has_turn(&self) -> bool {
-        self.may_begin()
+    fn has_turn(&self, needs: Needs) -> bool {
+        self.may_begin(needs)
     }
 
     fn comes_back(self: Arc<Self>) {

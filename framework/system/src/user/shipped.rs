@@ -149,12 +149,13 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
             // The life over there has lost it; how it ended is told next. Of another process's actor only the last end is.
             (Answer::Lost(_), _) => {}
             (_, Sent::Plain { is_begun }) if is_end && (is_begun || is_last) => {}
+            (Answer::Value(part), _) if part.is_far() => call.returned_far(part),
             (answer, _sent) => {
                 // Where its answer goes, as long as it has none.
                 let out = call.out.lock().clone();
                 let read = |part| match out {
                     Some(out) => {
-                        let read = out.reads(part, codec, read);
+                        let read = out.reads(part, read);
                         out.comes_from_method();
                         read
                     }

@@ -28,6 +28,7 @@ use crate::cluster::peers;
 use crate::isolated::actor::Own;
 use crate::link::{Answer, Ask, Imported, ImportedActor, Landing, Link};
 use crate::object::lineage::unless_again;
+use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::task::args::Args;
 use crate::task::definition::Info;
@@ -253,7 +254,7 @@ impl<A: Actor> Away<A> {
             // The ticket, dropped, says that the call is lost with this life.
             return;
         }
-        if let Some(ticket) = ticket.in_turn() {
+        if let Some(ticket) = ticket.in_turn(Needs::Value) {
             self.ship(ticket, None);
         }
     }
@@ -271,7 +272,7 @@ impl<A: Actor> Away<A> {
         ways: &Arc<Ways<A>>,
         ticket: Ticket<A>,
     ) {
-        let Some(ticket) = ticket.in_turn() else { return };
+        let Some(ticket) = ticket.in_turn(Needs::Value) else { return };
         let (mut call, mut changed) = (None, None);
         loop {
             let full = match ways.next(&mut call) {

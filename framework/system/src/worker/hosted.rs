@@ -21,6 +21,7 @@ use raytree_types::{Exit, Incarnation};
 use tokio::sync::Semaphore;
 
 use super::pace::{Hold, Pace, Paces};
+use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::task::context::in_actor;
 use crate::task::failure::cause_of;
@@ -149,7 +150,7 @@ impl<A: Actor> Hosted<A> {
         ctx: &Context<HostedMsg<A>>,
         ticket: Ticket<A>,
     ) -> Result<(), Failure> {
-        let Some(ticket) = ticket.in_turn() else { return Ok(()) };
+        let Some(ticket) = ticket.in_turn(Needs::Memory) else { return Ok(()) };
         let job = ticket.job();
         let pace = job.is_sync().then(|| self.paces.of::<A>(job.short_name()));
         let is_marked = job.is_blocking();

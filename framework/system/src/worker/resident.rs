@@ -27,6 +27,7 @@ use crate::driver::lines::Line;
 use crate::driver::residents::{Home, Over, Resident};
 use crate::link::{Ask, ImportedActor};
 use crate::object::part::Part;
+use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
@@ -207,7 +208,7 @@ impl<A: Actor> kit::Actor for Follows<A> {
                 if let Err(over) = self.reach().await {
                     return self.ends(ctx, over).await;
                 }
-                if let Some(ticket) = ticket.in_turn() {
+                if let Some(ticket) = ticket.in_turn(Needs::Value) {
                     self.ship(ticket);
                 }
                 Ok(())
@@ -263,7 +264,9 @@ impl<A: Actor> Follows<A> {
                 Ok(there) => {
                     self.there = Some(there);
                     let again = std::mem::take(&mut self.again).into_iter();
-                    again.filter_map(Ticket::in_turn).for_each(|lost| self.ship(lost));
+                    again
+                        .filter_map(|lost| lost.in_turn(Needs::Value))
+                        .for_each(|lost| self.ship(lost));
                 }
                 Err(why) => {
                     self.cell.note(&format!("life {} is not reached: {why}", home.life));
@@ -411,7 +414,7 @@ fn describe(resident: &Resident, wish: &Wish) -> Result<Described> {
             limit: limits::RESIDENT_ARGUMENT_BYTES_MAX as u64,
         });
     }
-    let arguments = parts.into_iter().map(|Part(written)| {
+    let arguments = parts.into_iter().map(|Part(written, _)| {
         let buffers = written.buffers.iter().map(|buffer| Hex(buffer.to_vec()));
         (Hex(written.head), buffers.collect())
     });

@@ -27,6 +27,12 @@ pub struct StoreRow {
     pub restored_ever: u64,
     /// Those who wait for room.
     pub waiting: u64,
+    /// Bytes that were fetched from stores of other nodes since the store began.
+    #[serde(default)]
+    pub pulled_ever: u64,
+    /// Bytes that were given to stores of other nodes since the store began.
+    #[serde(default)]
+    pub pushed_ever: u64,
 }
 
 impl StoreRow {

@@ -57,6 +57,10 @@ pub const STORE_TOLD_WITHIN: Duration = Duration::from_secs(5);
 /// to what is written.
 pub const STORE_ORPHANS_FOR: Duration = Duration::from_secs(1);
 
+/// The same where other nodes fetch objects: as soon as they hear of the end of whoever has told of one they fetch it, and several gigabytes
+/// come in that time.
+pub const STORE_ORPHANS_FOR_NODES: Duration = Duration::from_secs(5);
+
 /// How long whoever writes waits for room that the store makes by spilling: a minute is what a slow disk takes for gigabytes, and a store that
 /// has not moved for so long will not.
 pub const STORE_ROOM_WITHIN: Duration = Duration::from_secs(60);
@@ -125,3 +129,55 @@ pub const LINEAGE_BYTES: u64 = 1 << 30;
 /// How often whoever has borrowed an object asks its owner for it again, since what came could not be read: the first time what was lost is
 /// made again there; that it is lost once more on its way is bad luck, and three times it is something else.
 pub const BORROWED_AGAIN_MAX: u32 = 3;
+
+/// Objects that a node fetches from others at once: as many threads, each with a connection or more. Two keep a network busy while a third
+/// waits for room and a fourth for a disk at the other end.
+pub const PULLS_AT_ONCE: usize = 4;
+
+/// What is asked for at once of an object of another node, in bytes: little is lost with a stream that breaks, and several nodes may give parts of
+/// one object. Ray's figure is 5 MiB.
+pub const PULL_PIECE: u64 = 8 << 20;
+
+/// Nodes that give parts of one object at once.
+pub const PULL_SOURCES_MAX: usize = 4;
+
+/// How often it is tried once more to fetch an object of which nothing has come the last time; and how long after the first time, twice as long
+/// after each further one: 3 s in all, in which a node that was merely busy is back.
+pub const PULL_TRIES_MAX: u32 = 5;
+
+/// See [`PULL_TRIES_MAX`].
+pub const PULL_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Objects of one other node that are fetched at once: one that does not answer leaves places for those of others.
+pub const PULLS_OF_ONE: usize = 2;
+
+/// How long a node counts as gone from which nothing could be fetched: until then its objects are asked for once, and not for seconds each.
+pub const PULL_DOWN_FOR: Duration = Duration::from_secs(5);
+
+/// Connections to one other node that are kept for the next object. Ray has two for each.
+pub const PULL_IDLE_MAX: usize = 2;
+
+/// How long the other side of a transfer may be silent until it counts as broken. Who waits for a disk says so in between.
+pub const PULL_SILENT_MAX: Duration = Duration::from_secs(10);
+
+/// How often one who waits, to read an object or for its turn, says that he does.
+pub const PUSH_WAITS_SAID_EVERY: Duration = Duration::from_secs(3);
+
+/// Nodes that get one object from another one at once. Further ones wait, and get it from these: so copies become many times more with each
+/// round, and no network is shared by all.
+pub const PUSHES_OF_ONE: usize = 2;
+
+/// Objects of which a node knows who else has a copy; what was asked for longest ago is forgotten.
+pub const PUSH_KNOWN_MAX: usize = 1024;
+
+/// Copies of one object that a node knows of.
+pub const PUSH_COPIES_MAX: usize = 64;
+
+/// Connections of others that fetch objects from a node: several from each of a hundred nodes. More are closed.
+pub const PUSH_CONNECTIONS_MAX: usize = 512;
+
+/// How long a connection over which nothing is fetched stays open.
+pub const PUSH_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// Copies of objects of other nodes that a store remembers, so that none is fetched twice; those that are gone are forgotten first.
+pub const PULL_COPIES_MAX: usize = 65_536;

@@ -16,6 +16,7 @@ mod links;
 mod lists;
 mod logs;
 mod memory;
+mod moved;
 mod panics;
 mod stored;
 mod storms;

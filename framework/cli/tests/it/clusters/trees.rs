@@ -65,7 +65,9 @@ fn a_head_shows_its_nodes_their_workers_and_its_drivers_as_one_tree() {
         expected.push(format!("    {job}"));
         expected.extend(worker.map(|name| format!("      {name}")));
         expected.extend(
-            ["  uplink", "  memory_monitor", "  object_store", "  inspector", "  metrics"]
+            ["  uplink", "  memory_monitor", "  objects"]
+                .into_iter()
+                .chain(["    object_store", "    puller", "    pusher", "  inspector", "  metrics"])
                 .map(str::to_owned),
         );
         assert_eq!(below(&cluster, &format!("node_pool/{node}")), expected);

@@ -6,6 +6,7 @@ use raytree_engine::task::{Effect, Event, Task};
 
 use super::TaskCell;
 use crate::object::cell::ObjectCell;
+use crate::object::waiter::Needs;
 use crate::runtime::Shared;
 use crate::task::again::Lineage;
 use crate::task::args::{self, Pinned};
@@ -44,8 +45,8 @@ impl<J: Job> TaskCell<J> {
     }
 
     /// Its arguments, where they lie. None where one of them is lost and made again: it waits for that, and is in no line.
-    pub(super) fn pinned(self: &Arc<Self>) -> Option<Pinned> {
-        let pinned = args::pinned(|visit| self.each_argument(visit));
+    pub(super) fn pinned(self: &Arc<Self>, needs: Needs) -> Option<Pinned> {
+        let pinned = args::pinned(needs, |visit| self.each_argument(visit));
         if pinned.is_none() {
             let mut missing = 1;
             self.each_argument(&mut |_| missing += 1);

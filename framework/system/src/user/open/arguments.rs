@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::{NOBODYS, OpenCall};
 use crate::object::cell::Standing;
-use crate::object::waiter::{Dependent, Waiter};
+use crate::object::waiter::{Dependent, Needs};
 use crate::task::args::{self, Pinned, Settled, Subscriber};
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
@@ -15,11 +15,12 @@ use crate::user::order::Deferred;
 
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     pub(super) fn ask_for_arguments(self: Arc<Self>) {
+        let needs = Needs::of_arguments(self.life.runtime().as_deref());
         if let Some(invocation) = &*self.invocation.lock() {
             invocation.each(&mut |settled: &dyn Settled| {
                 self.missing.fetch_add(1, Ordering::AcqRel);
-                let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>);
-                if settled.subscribe(Subscriber(waiter)).0 != Standing::Pending {
+                let call = Arc::clone(&self) as Arc<dyn Dependent>;
+                if settled.subscribe(Subscriber(call, needs)).0 != Standing::Pending {
                     self.missing.fetch_sub(1, Ordering::AcqRel);
                 }
             });
@@ -29,9 +30,9 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 
     /// Its turn has come: whether it has its arguments, which stay where they are then, and no earlier call of its caller waits for some. One
     /// that was answered begins, and does nothing.
-    pub(super) fn may_begin(&self) -> bool {
+    pub(super) fn may_begin(&self, needs: Needs) -> bool {
         let has_arguments = || {
-            let pinned = if self.refers { self.pins_arguments() } else { Some(Vec::new()) };
+            let pinned = if self.refers { self.pins_arguments(needs) } else { Some(Vec::new()) };
             pinned.map(|pinned| drop(mem::replace(&mut *self.pinned.lock(), pinned))).is_some()
         };
         if self.order.may_begin(self) && has_arguments() {
@@ -41,8 +42,8 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         self.is_answered()
     }
 
-    fn pins_arguments(&self) -> Option<Pinned> {
-        args::pinned(|visit| {
+    fn pins_arguments(&self, needs: Needs) -> Option<Pinned> {
+        args::pinned(needs, |visit| {
             if let Some(invocation) = &*self.invocation.lock() {
                 invocation.each(visit);
             }

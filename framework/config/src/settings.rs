@@ -124,6 +124,9 @@ settings! {
         /// Ends a deadlock of actors, a few seconds after it came about: one of the waits in the circle fails with the error
         /// `Deadlock`. Of a program, for all that works for it. Off, deadlocks last, and `raytree why` names them all the same.
         fail_deadlocks: bool = "true", "switch", "true or false";
+        /// How much is kept, in each process, of what it takes to run tasks again whose results are lost: their functions and their arguments,
+        /// for as long as somebody holds the results. Above it that of the oldest is given up. 0B: nothing is kept, and what is lost stays so.
+        lineage_bytes: ByteCount = "1GiB", "bytes", "0B to 16TiB";
     }
 
     /// How the runtimes of this process can be looked at.
@@ -253,7 +256,7 @@ mod tests {
                 number.checked_sub(1).map_or("-1".to_owned(), |below| format!("{below}{unit}"));
             assert!(takes(&below).is_err(), "{} below {low}", entry.key);
         }
-        assert_eq!(ordered, 22);
+        assert_eq!(ordered, 23);
     }
 
     #[test]
@@ -264,6 +267,8 @@ mod tests {
             default("node.abandoned_threads_max"),
             Some(&*limits::ABANDONED_THREADS_MAX.to_string())
         );
+        let lineage = default("calls.lineage_bytes").map(str::parse::<ByteCount>);
+        assert!(matches!(lineage, Some(Ok(bytes)) if bytes.bytes() == limits::LINEAGE_BYTES));
         let resources = TABLE.iter().find(|entry| entry.key == "node.resources").unwrap();
         assert!(resources.range.starts_with(&format!("at most {} ", crate::limits::RESOURCES_MAX)));
         for entry in TABLE.iter().filter(|entry| entry.is_path) {

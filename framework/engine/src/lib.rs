@@ -8,6 +8,7 @@ pub mod abandoned;
 pub mod delivery;
 pub mod feasible;
 pub mod jobs;
+pub mod lineage;
 pub mod logs;
 pub mod looks;
 pub mod membership;

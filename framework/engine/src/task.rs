@@ -39,6 +39,11 @@ pub enum Event {
     ArgumentReady,
     /// An argument will never be there.
     ArgumentFailed,
+    /// Arguments that were there are lost, and so many are waited for anew. Counts only before a run.
+    ArgumentsLost {
+        /// At least one, at most [`MISSING_MAX`].
+        missing: u32,
+    },
     /// It has its resources and a place to run.
     Begin,
     /// The body returned a value.
@@ -66,6 +71,8 @@ pub enum Event {
 pub enum Effect {
     /// Nothing.
     None,
+    /// Ask for its arguments, once more.
+    Ask,
     /// Ask for its resources.
     Queue,
     /// Run the body, now.
@@ -130,6 +137,18 @@ impl Task {
         allows(retries.lost, self.lost) || allows(retries.errors, self.errors)
     }
 
+    /// Whether one that is over may run again, since what it gave is lost.
+    #[must_use]
+    pub fn may_be_rebuilt(self, retries: Retries) -> bool {
+        allows(retries.lost, self.lost)
+    }
+
+    /// The task that runs again for one that is over, since what that gave is lost: `missing` arguments are not there yet. It costs a retry.
+    #[must_use]
+    pub fn rebuilt(self, missing: u32) -> Self {
+        Self { lost: self.lost.saturating_add(1), errors: self.errors, ..Self::new(missing) }
+    }
+
     /// What `event` makes of it, and what is to be done.
     #[must_use]
     pub fn step(self, event: Event, retries: Retries) -> (Self, Effect) {
@@ -141,6 +160,10 @@ impl Task {
             }
             (Phase::Waiting, Event::ArgumentReady) => (queued, Effect::Queue),
             (Phase::Waiting, Event::ArgumentFailed) => (done, Effect::Resolve),
+            (Phase::Queued, Event::ArgumentsLost { missing }) => {
+                let missing = missing.clamp(1, MISSING_MAX);
+                (Self { phase: Phase::Waiting, missing, ..self }, Effect::Ask)
+            }
             (Phase::Queued, Event::Begin) => (Self { phase: Phase::Running, ..self }, Effect::Run),
             (Phase::Waiting | Phase::Queued, Event::Cancel) => (done, Effect::Resolve),
             (Phase::Waiting | Phase::Queued, Event::QueueExpired) if self.run() == 0 => {

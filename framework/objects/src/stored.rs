@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Weak};
 use std::{fmt, mem};
@@ -29,6 +30,8 @@ pub struct Stored {
     looked: Mutex<Weak<View>>,
     /// Of what it is a copy, or will be.
     far: Option<Place>,
+    /// It was to come from there, and did not.
+    did_not_come: AtomicBool,
 }
 
 /// What keeps the object for this process.
@@ -57,21 +60,24 @@ impl fmt::Debug for Home {
 impl Stored {
     pub(crate) fn own(core: Arc<Core>, object: Location) -> Self {
         let (object, hold) = (Mutex::new(object), Mutex::new(Holding::Store));
-        Self { core, object, hold, looked: Mutex::default(), far: None }
+        let did_not_come = AtomicBool::new(false);
+        Self { core, object, hold, looked: Mutex::default(), far: None, did_not_come }
     }
 
     /// Of another node: what `keeps` keeps there.
     pub(crate) fn far(core: Arc<Core>, place: Place, keeps: Box<dyn Any + Send>) -> Self {
         let home = Home(Arc::new(Mutex::new(vec![keeps])));
         let (object, hold) = (Mutex::new(place.object), Mutex::new(Holding::Far(home)));
-        Self { core, object, hold, looked: Mutex::default(), far: Some(place) }
+        let did_not_come = AtomicBool::new(false);
+        Self { core, object, hold, looked: Mutex::default(), far: Some(place), did_not_come }
     }
 
     pub(crate) fn taken(core: Arc<Core>, object: Location, view: View) -> Self {
         let view = Arc::new(view);
         let looked = Mutex::new(Arc::downgrade(&view));
         let hold = Mutex::new(Holding::Taking(view, Vec::new()));
-        Self { core, object: Mutex::new(object), hold, looked, far: None }
+        let did_not_come = AtomicBool::new(false);
+        Self { core, object: Mutex::new(object), hold, looked, far: None, did_not_come }
     }
 
     /// The store has said whether it is there.
@@ -127,6 +133,12 @@ impl Stored {
     #[must_use]
     pub fn is_far(&self) -> bool {
         matches!(&*self.hold.lock(), Holding::Far(_))
+    }
+
+    /// Whether it was to come from the store of another node the last time, and did not; where there was no room for it that does not count.
+    #[must_use]
+    pub fn did_not_come(&self) -> bool {
+        self.did_not_come.load(Ordering::Acquire)
     }
 
     /// What the door of the store is called by which this process has it.
@@ -217,11 +229,11 @@ impl Stored {
             return self.core.seeks(*self.object.lock(), Box::new(found));
         };
         let found = move |found| {
-            if let Some(Found::Here(now)) = &found {
-                match own.upgrade() {
-                    Some(own) => own.is_copied(*now),
-                    None => core.wants_no_more(*now),
-                }
+            match (&found, own.upgrade()) {
+                (Some(Found::Here(now)), Some(own)) => own.is_copied(*now),
+                (Some(Found::Here(now)), None) => core.wants_no_more(*now),
+                (Some(Found::NoRoom(_)), _) | (_, None) => {}
+                (_, Some(own)) => own.did_not_come.store(true, Ordering::Release),
             }
             then(found);
         };
@@ -239,6 +251,7 @@ impl Stored {
         let before = mem::replace(&mut *hold, Holding::Store);
         *self.object.lock() = now;
         drop(hold);
+        self.did_not_come.store(false, Ordering::Release);
         self.core.is_here(self, now);
         // Its home may let go: what that does is not to be done under the lock.
         drop(before);
@@ -287,8 +300,6 @@ impl fmt::Debug for Stored {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use raytree_supervise::Addr;
 
     use super::*;

@@ -142,7 +142,7 @@ pub use raytree_system::{
 };
 pub use raytree_types::{
     AbandonedThreads, ActorId, ActorOptions, Array, Backoff, Bytes, Cause, Error, Exit, ExitKind,
-    Incarnation, Resources, Result, RuntimeId, TaskId, TaskOptions, inspect, limits,
+    Incarnation, Resources, Result, RuntimeId, TaskId, TaskOptions, Unrebuilt, inspect, limits,
 };
 pub use run::{run, run_on};
 

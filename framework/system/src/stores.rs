@@ -94,10 +94,12 @@ impl Stores {
         }
     }
 
-    /// By what other nodes know the store behind this door, where it gives objects to them.
+    /// By what other nodes know the store behind this door, where it gives objects to them; nothing where it is gone, though what was seen of it
+    /// can be read here.
     pub(crate) fn origin(&self, door: &str) -> Option<Origin> {
         let joined = self.joined.lock();
-        let at = joined.iter().find(|own| own.session.door() == door)?.at?;
+        let own = joined.iter().find(|own| own.session.door() == door && !own.session.is_gone());
+        let at = own?.at?;
         Some(Origin { door: door.to_owned(), at })
     }
 

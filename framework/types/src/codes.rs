@@ -192,8 +192,8 @@ pub const CODES: &[Code] = &[
     code(
         "RT0037",
         "ObjectLost",
-        "An object is there no more: what was written of it to disk is damaged or cannot be read, or the store of its node has ended.",
-        "The message says what was found. Look after the disk it names, and make the object anew.",
+        "An object is there no more: what was written of it to disk is damaged or cannot be read, or the store of its node has ended. Results of tasks are made again by running their tasks, where that can be; of this one the message says why not.",
+        "The message says what was found: look after the disk it names. Then do what its reason asks for: give the task `retries`, raise `calls.lineage_bytes`, or make the object anew.",
     ),
     code(
         "RT0040",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::{Cause, ExitKind};
 use crate::ids::ActorId;
+use crate::lost::Unrebuilt;
 use crate::resources::Resources;
 
 /// Result of everything that can fail in the system.
@@ -246,12 +247,14 @@ pub enum Error {
         reason: String,
     },
     /// The object is there no more, or not as it was.
-    #[error("{object} is lost: {reason}")]
+    #[error("{object} is lost: {lost}; {why}")]
     ObjectLost {
         /// The object, by what made it.
         object: String,
-        /// What has become of it.
-        reason: String,
+        /// What has become of its bytes.
+        lost: String,
+        /// Why it is not made again.
+        why: Unrebuilt,
     },
     /// A process was ended because its node had too little memory.
     #[error(

@@ -266,8 +266,13 @@ mod tests {
     #[test]
     fn hd_2_what_every_worker_is_told_is_bounded() {
         let manifest = Program::of_this_process().and_then(Program::manifest).expect("a manifest");
-        let terms =
-            Terms { threads: None, strict: false, namespace: String::new(), log_to_driver: false };
+        let terms = Terms {
+            threads: None,
+            strict: false,
+            namespace: String::new(),
+            log_to_driver: false,
+            lineage_bytes: 0,
+        };
         let args = vec!["x".repeat(60 << 10)];
         let mut template = Template { manifest, args, host: Host::default(), pid: 0, terms };
         assert_eq!(check_size(&template, None), Ok(()));

@@ -19,8 +19,13 @@ fn program() -> (Vec<u8>, Template) {
     bytes.resize(100_000, 7);
     let (id, length) = (ProgramId::of(&bytes), bytes.len() as u64);
     let manifest = Manifest { id, length, ..own.manifest().expect("its manifest") };
-    let terms =
-        Terms { threads: None, strict: false, namespace: String::new(), log_to_driver: false };
+    let terms = Terms {
+        threads: None,
+        strict: false,
+        namespace: String::new(),
+        log_to_driver: false,
+        lineage_bytes: 0,
+    };
     let template = Template { manifest, args: Vec::new(), host: Host::default(), pid: 0, terms };
     (bytes, template)
 }

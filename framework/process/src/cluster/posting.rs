@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use raytree_types::Resources;
+use raytree_types::{Resources, limits};
 use serde::{Deserialize, Serialize};
 
 use super::{Host, Residence, Worker};
@@ -36,6 +36,13 @@ pub struct Terms {
     /// Whether the driver wants to hear what they write.
     #[serde(default)]
     pub log_to_driver: bool,
+    /// How many bytes each keeps of what it takes to run tasks again whose results are lost.
+    #[serde(default = "lineage_bytes")]
+    pub lineage_bytes: u64,
+}
+
+fn lineage_bytes() -> u64 {
+    limits::LINEAGE_BYTES
 }
 
 /// What a worker is told of itself by its node.

@@ -31,6 +31,8 @@ pub(crate) struct Details {
     pub(crate) namespace: String,
     /// With more abandoned threads it is replaced.
     pub(crate) abandoned_max: usize,
+    /// So much is kept of what it takes to run tasks again.
+    pub(crate) lineage_bytes: u64,
     /// The door of the store of its node, if there is one.
     pub(crate) store: Option<String>,
     /// Where that node gives objects to others.

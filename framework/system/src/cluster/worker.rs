@@ -42,6 +42,7 @@ pub(crate) fn details(posting: &Posting) -> Details {
         strict: posting.terms.strict,
         namespace: posting.terms.namespace.clone(),
         abandoned_max: posting.abandoned_max,
+        lineage_bytes: posting.terms.lineage_bytes,
         store: posting.store.clone(),
         store_at: posting.store_at,
         store_terms: StoreTerms::default(),
@@ -128,5 +129,32 @@ fn serves(line: &Line, runtime: &Runtime, stream: Stream) {
             tracing::error!(%error, "no thread for the link of this worker");
             exit(FAILED);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn told(terms: Value) -> Details {
+        let worker = json!({ "job": 1, "node": "n", "incarnation": 1, "life": 1 });
+        let door =
+            json!({ "bind": "127.0.0.1", "token_file": "t", "insecure": false, "pem": null });
+        let posting = json!({
+            "worker": worker, "runtime": 7, "grant": Resources::none(), "terms": terms,
+            "residence": null, "abandoned_max": 8, "door": door,
+        });
+        details(&serde_json::from_value(posting).expect("a posting"))
+    }
+
+    #[test]
+    fn a_worker_keeps_as_much_of_lineages_as_its_driver_says() {
+        let older = json!({ "threads": 2, "strict": false, "namespace": "" });
+        assert_eq!(told(older.clone()).lineage_bytes, limits::LINEAGE_BYTES);
+        let mut terms = older;
+        terms["lineage_bytes"] = json!(0);
+        assert_eq!(told(terms).lineage_bytes, 0);
     }
 }

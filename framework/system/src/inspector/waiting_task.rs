@@ -78,7 +78,7 @@ fn of_living(runtime: &Shared, task: &Arc<dyn Runnable>) -> Story {
     let mut next = Some(Arc::clone(task));
     while let Some(one) = next.take().filter(|one| seen.insert(one.id())) {
         let who = called(runtime, &one.plan().name, one.id());
-        let submitted = Some(one.times().submitted());
+        let (submitted, own) = (Some(one.times().submitted()), steps.len());
         match one.state().phase() {
             Phase::Waiting => {
                 let missing = one.missing();
@@ -114,6 +114,9 @@ fn of_living(runtime: &Shared, task: &Arc<dyn Runnable>) -> Story {
                 steps.push(step(who, where_it_is, began));
             }
             Phase::Done => steps.push(step(who, "is over".to_owned(), None)),
+        }
+        if let (Some(lost), Some(step)) = (one.lost(), steps.get_mut(own)) {
+            step.what += &format!("; it runs again, for its result is lost: {lost}");
         }
     }
     let now = steps.first().map_or_else(String::new, |own| format!("it {}", own.what));

@@ -25,6 +25,12 @@ pub(crate) trait Object: Send + Sync {
     fn ask(&self, waiter: Waiter) -> Standing;
     /// Its value in its written form, once it is settled.
     fn part(&self) -> Result<Part>;
+    /// The same with all of it in this process. Waits until that is here.
+    fn fetched(&self) -> Result<Part> {
+        self.part()?.fetched()
+    }
+    /// Somebody could not fetch it from where it is.
+    fn is_lost(&self) {}
     /// It is no longer wanted; nor, if `recursive`, is what its maker started.
     fn cancel(&self, recursive: bool);
     /// How it stands.

@@ -94,8 +94,8 @@ pub(crate) enum Ask {
     },
     /// Call a method.
     Call { export: u64, method: String, signature: String, terms: CallTerms },
-    /// The value of an object, once it is there.
-    Fetch { export: u64 },
+    /// The value of an object, once it is there. `anew`: what came before is in the store of another node, and could not be fetched from there.
+    Fetch { export: u64, anew: bool },
     /// A handle on a living actor, by its name.
     Named { namespace: String, name: String },
     /// An actor of the other side's own, with the arguments of its constructor: a handle on it.

@@ -1,9 +1,11 @@
 //! What a value refers to, on its way in: objects and actors of the other process.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use raytree_engine::lineage::Origin as From;
 use raytree_supervise::panics;
 use raytree_types::codec::RefToken;
 use raytree_types::{ActorId, Cause, Error};
@@ -12,6 +14,7 @@ use super::frame::Frame;
 use super::{Answer, Ask, Landing, Link};
 use crate::object::Value;
 use crate::object::cell::{ObjectCell, Producer};
+use crate::object::lineage::Origin;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 
@@ -100,7 +103,8 @@ impl<T: Value> Producer for Fetcher<T> {
         let Some(cell) = self.cell.upgrade() else { return };
         let Imported { link, export } = &*self.imported;
         let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
-        link.ask(Ask::Fetch { export: *export }, Vec::new(), Box::new(landing));
+        let what = Ask::Fetch { export: *export, anew: false };
+        link.ask(what, Vec::new(), Box::new(landing));
     }
 
     fn home(&self) -> Option<Home> {
@@ -116,19 +120,66 @@ struct Fetched<T> {
 impl<T: Value> Landing for Fetched<T> {
     fn land(self: Box<Self>, answer: Answer) {
         let result = match answer {
-            Answer::Value(part) if part.is_far() => return self.cell.settle_far(part),
+            Answer::Value(part) if part.is_far() => {
+                self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
+                return self.cell.settle_far(part);
+            }
             // Reading it is the type's own code.
-            Answer::Value(part) => panics::catch(|| self.cell.reads(part, Part::value::<T>))
-                .unwrap_or_else(|cause| {
-                    Err(Error::TaskFailed {
-                        task: "reading an object".to_owned(),
-                        cause: Box::new(cause),
-                    })
-                }),
+            Answer::Value(part) => panics::catch(|| {
+                let read = self.cell.reads(part, Part::value::<T>);
+                if self.cell.has_arrived() {
+                    self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
+                }
+                read
+            })
+            .unwrap_or_else(|cause| {
+                Err(Error::TaskFailed {
+                    task: "reading an object".to_owned(),
+                    cause: Box::new(cause),
+                })
+            }),
             Answer::Failed(error) => Err(error),
             Answer::Lost(cause) => Err(owner_died(&self.imported.link, cause)),
         };
         self.cell.settle(result);
+    }
+}
+
+/// An object whose bytes came from its owner and lie in a store: should they be lost, the owner is asked for them again.
+struct Borrowed {
+    imported: Arc<Imported>,
+    /// How often it was.
+    asked: AtomicU32,
+}
+
+impl Borrowed {
+    fn of(imported: &Arc<Imported>) -> Self {
+        Self { imported: Arc::clone(imported), asked: AtomicU32::new(0) }
+    }
+}
+
+impl<T: Value> Origin<T> for Borrowed {
+    fn from(&self) -> From {
+        let link = &self.imported.link;
+        let is_there = link.tables.lock().ended.is_none();
+        let (owner, asked) = (link.peer.to_string(), self.asked.load(Ordering::Relaxed));
+        From::Borrowed { owner, is_there, asked }
+    }
+
+    fn producer(self: Arc<Self>, cell: &Arc<ObjectCell<T>>) -> Option<Arc<dyn Producer>> {
+        let (imported, cell) = (Arc::clone(&self.imported), Arc::downgrade(cell));
+        Some(Arc::new(Fetcher { imported, cell, is_asked: AtomicBool::new(true) }))
+    }
+
+    fn begins(self: Arc<Self>, cell: Arc<ObjectCell<T>>) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
+        let Imported { link, export } = &*self.imported;
+        link.ask(Ask::Fetch { export: *export, anew: true }, Vec::new(), Box::new(landing));
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

@@ -60,6 +60,8 @@ struct Came(Mutex<State>);
 #[derive(Default)]
 struct State {
     is_asked: bool,
+    /// What came could not be fetched from where it is, and it is asked for anew.
+    is_lost: bool,
     result: Option<Result<Part>>,
     waiters: Vec<Waiter>,
 }
@@ -80,6 +82,7 @@ impl Came {
             let mut state = self.0.lock();
             let ok = result.is_ok();
             state.result = Some(result);
+            state.is_lost = false;
             (std::mem::take(&mut state.waiters), ok)
         };
         tell_all(waiters, ok);
@@ -94,17 +97,17 @@ impl Relayed {
 
 impl Object for Relayed {
     fn ask(&self, waiter: Waiter) -> Standing {
-        let wanted = {
+        let (wanted, anew) = {
             let mut state = self.came.0.lock();
-            if state.result.is_some() {
+            if state.result.is_some() && !state.is_lost {
                 return state.standing();
             }
             state.waiters.push(waiter);
-            !std::mem::replace(&mut state.is_asked, true)
+            (!std::mem::replace(&mut state.is_asked, true), state.is_lost)
         };
         if let (true, From::Object(imported)) = (wanted, &self.from) {
             let (came, link) = (Arc::clone(&self.came), Arc::clone(imported.link()));
-            let what = Ask::Fetch { export: imported.export() };
+            let what = Ask::Fetch { export: imported.export(), anew };
             let lost = move |cause| owner_died(&link, cause);
             imported.link().ask(what, Vec::new(), Box::new(Lands { came, lost }));
         }
@@ -115,6 +118,16 @@ impl Object for Relayed {
     fn part(&self) -> Result<Part> {
         let state = self.came.0.lock();
         state.result.clone().unwrap_or_else(|| Err(unknown()))
+    }
+
+    fn is_lost(&self) {
+        let mut state = self.came.0.lock();
+        let is_far =
+            state.result.as_ref().is_some_and(|came| came.as_ref().is_ok_and(Part::is_far));
+        // What a call has answered is not asked for again.
+        if is_far && matches!(self.from, From::Object(_)) && !state.is_lost {
+            (state.is_lost, state.is_asked) = (true, false);
+        }
     }
 
     fn cancel(&self, recursive: bool) {

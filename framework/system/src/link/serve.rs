@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use raytree_supervise::panics;
 use raytree_types::codec::Codec;
-use raytree_types::{Error, Result};
+use raytree_types::{Error, Result, Unrebuilt};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
@@ -18,6 +18,7 @@ use crate::cluster::resident::Residing;
 use crate::driver::residents::{self, Resident};
 use crate::object::Value;
 use crate::object::cell::{Seen, Standing};
+use crate::object::lineage::unless_again;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::stream::ObjectStream;
@@ -189,10 +190,13 @@ impl Link {
                 let called = Called { method, signature, terms };
                 self.serve(call, actor.call(&called, arguments)?);
             }
-            Ask::Fetch { export } => {
+            Ask::Fetch { export, anew } => {
                 let Some(Held::Object(object)) = self.export(export) else { return Err(gone()) };
                 if self.notes(call, Serving::Fetch) {
-                    self.answers(call, object);
+                    if anew {
+                        object.is_lost();
+                    }
+                    self.answers(call, object, anew);
                 }
             }
             Ask::Create { class, signature, id, life, options } => {
@@ -271,17 +275,13 @@ impl Link {
 
     fn serve_one(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
         if self.notes(call, Serving::One(Arc::clone(&object))) {
-            self.answers(call, object);
+            self.answers(call, object, false);
         }
     }
 
-    fn answers(self: &Arc<Self>, call: u64, object: Arc<dyn Object>) {
-        let answers = Arc::new(Answers { link: Arc::downgrade(self), call, object });
-        let needs = if self.reaches_far() { Needs::Value } else { Needs::Memory };
-        let waiter = Waiter::Dependent(Arc::clone(&answers) as Arc<dyn Dependent>, needs);
-        if answers.object.ask(waiter) != Standing::Pending {
-            answers.argument(true);
-        }
+    fn answers(self: &Arc<Self>, call: u64, object: Arc<dyn Object>, anew: bool) {
+        let answers = Arc::new(Answers { link: Arc::downgrade(self), call, object, anew });
+        answers.asks();
     }
 
     fn serve_many(self: &Arc<Self>, call: u64, mut items: Box<dyn Items>, window: u32) {
@@ -392,6 +392,33 @@ struct Answers {
     link: Weak<Link>,
     call: u64,
     object: Arc<dyn Object>,
+    /// The other side could not fetch it from where it is: whether this one can is tried first.
+    anew: bool,
+}
+
+impl Answers {
+    fn asks(self: Arc<Self>) {
+        let reaches_far = self.link.upgrade().is_some_and(|link| link.reaches_far()) && !self.anew;
+        let needs = if reaches_far { Needs::Value } else { Needs::Memory };
+        let waiter = Waiter::Dependent(Arc::clone(&self) as Arc<dyn Dependent>, needs);
+        if self.object.ask(waiter) != Standing::Pending {
+            self.argument(true);
+        }
+    }
+
+    /// To one who can fetch nothing from elsewhere. Waits until it is here.
+    fn answers_here(self: Arc<Self>, link: &Arc<Link>) {
+        match unless_again(self.object.fetched()) {
+            // Another one has it, who may make it again.
+            Some(Err(Error::ObjectLost { why: Unrebuilt::NotKept, .. })) if !self.anew => {
+                let (own, object) = (Weak::clone(&self.link), Arc::clone(&self.object));
+                object.is_lost();
+                Arc::new(Self { link: own, call: self.call, object, anew: true }).asks();
+            }
+            Some(part) => link.answer(self.call, part),
+            None => self.asks(),
+        }
+    }
 }
 
 impl Dependent for Answers {
@@ -402,13 +429,13 @@ impl Dependent for Answers {
             let task = "writing its result".to_owned();
             Err(Error::TaskFailed { task, cause: Box::new(cause) })
         });
-        match (part, link.life.runtime()) {
+        match (unless_again(part), link.life.runtime()) {
+            (None, _) => self.asks(),
             // Others wait for this thread.
-            (Ok(part), Some(runtime)) if part.is_far() && !link.reaches_far() => {
-                let call = self.call;
-                runtime.user.spawn_blocking(move || link.answer(call, part.fetched()));
+            (Some(Ok(part)), Some(runtime)) if part.is_far() && !link.reaches_far() => {
+                runtime.user.spawn_blocking(move || self.answers_here(&link));
             }
-            (part, _) => link.answer(self.call, part),
+            (Some(part), _) => link.answer(self.call, part),
         }
     }
 }

@@ -318,7 +318,7 @@ fn lb_1_a_neighbour_may_call_what_it_was_given_and_nothing_else() {
     let nobodys = [
         create,
         Ask::Named { namespace, name },
-        Ask::Fetch { export: 1 },
+        Ask::Fetch { export: 1, anew: false },
         Ask::Where { export: 1 },
         // Nobody has begun it there.
         Ask::Attach { id, life: Incarnation::default() },

@@ -7,8 +7,8 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -18,6 +18,7 @@ use raytree_types::{ActorId, Error, Result};
 
 use super::countdown::Countdown;
 use super::kept::Kept;
+use super::lineage::{self, Past};
 use super::lying::Lies;
 use super::waiter::{self, Needs, Waiter};
 use crate::link::Home;
@@ -61,13 +62,15 @@ pub(crate) struct ObjectCell<T> {
     /// What made it, for messages.
     pub(crate) label: &'static str,
     pub(crate) life: &'static Life,
-    slot: Mutex<Slot<T>>,
+    pub(super) slot: Mutex<Slot<T>>,
     /// References, those in arguments included.
-    holders: AtomicUsize,
+    pub(super) holders: AtomicUsize,
     /// Its value in the store, once it was sent to somebody, or came from there.
     pub(super) kept: Mutex<Option<Arc<Kept>>>,
     /// It came from there, and is still to be settled.
-    has_arrived: AtomicBool,
+    pub(super) has_arrived: AtomicBool,
+    /// Where it came from, if its value came from a store.
+    pub(super) past: OnceLock<Box<Past<T>>>,
 }
 
 pub(super) enum Slot<T> {
@@ -152,8 +155,8 @@ impl<T> ObjectCell<T> {
 
     fn of(label: &'static str, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
         let (slot, holders) = (Mutex::new(slot), AtomicUsize::new(1));
-        let (kept, has_arrived) = Default::default();
-        Arc::new(Self { label, life, slot, holders, kept, has_arrived })
+        let (kept, has_arrived, past) = Default::default();
+        Arc::new(Self { label, life, slot, holders, kept, has_arrived, past })
     }
 
     /// Says who makes the value. Before anybody else has seen the object.
@@ -191,15 +194,6 @@ impl<T> ObjectCell<T> {
         waiter::tell_all(told, ok);
         drop(producer);
         true
-    }
-
-    /// The next one who settles it leaves its value where it is.
-    pub(super) fn arrived(&self) {
-        self.has_arrived.store(true, Ordering::Release);
-    }
-
-    pub(super) fn has_arrived(&self) -> bool {
-        self.has_arrived.load(Ordering::Acquire)
     }
 
     pub(crate) fn hold(&self) {
@@ -401,6 +395,8 @@ impl<T> ObjectCell<T> {
                 *seen = true;
                 (**error).clone()
             }
+            // It had a value when whoever reads it looked.
+            Slot::Pending { .. } => lineage::again(self.label),
             _ => Error::ObjectTaken { object: self.label.to_owned() },
         }
     }
@@ -420,7 +416,11 @@ impl<T> ObjectCell<T> {
             let lies = Arc::clone(lies);
             drop(slot);
             let value = lies.read()?;
-            let old = mem::replace(&mut *self.slot.lock(), Slot::Taken);
+            let mut slot = self.slot.lock();
+            // What was made of it may have come to need it again meanwhile.
+            let is_last = self.holders.load(Ordering::Acquire) == 1;
+            let old = is_last.then(|| mem::replace(&mut *slot, Slot::Taken));
+            drop(slot);
             drop(old);
             return Ok(Ok(value));
         }

@@ -11,6 +11,7 @@ use raytree_types::Result;
 use super::Value;
 use super::cell::Standing;
 use super::countdown::Countdown;
+use super::lineage::unless_again;
 use super::reference::ObjectRef;
 use super::waiter::{Needs, Waiter};
 use crate::task::block;
@@ -39,13 +40,16 @@ impl<T> IntoRef<T> for &ObjectRef<T> {
 /// # Errors
 /// As soon as one has failed: the error of the first in order that has.
 pub fn get_all<T: Value, R: IntoRef<T>>(refs: impl IntoIterator<Item = R>) -> GetAll<T> {
-    GetAll { refs: refs.into_iter().map(IntoRef::into_ref).collect(), over: None }
+    let refs = refs.into_iter().map(IntoRef::into_ref).collect();
+    GetAll { refs, values: Vec::new(), over: None }
 }
 
 /// All values of many references: a future. See [`get_all`].
 #[must_use = "nothing is waited for before it is awaited"]
 pub struct GetAll<T> {
     refs: Vec<ObjectRef<T>>,
+    /// Those that came before one that is made again.
+    values: Vec<T>,
     over: Option<Arc<Countdown>>,
 }
 
@@ -72,14 +76,29 @@ impl<T: Value> GetAll<T> {
         block::on("get_all(..).get()", "get_all(..).await", &mut self)?
     }
 
-    fn values(&mut self) -> Result<Vec<T>> {
+    /// All of them; none while one is made again, which is waited for with those behind it.
+    fn read(&mut self) -> Option<Result<Vec<T>>> {
         for reference in &self.refs {
-            if reference.cell.standing() == Standing::Failed {
+            if reference.cell.standing() == Standing::Failed
                 // It has failed, so this is its error.
-                reference.cell.share()?;
+                && let Err(error) = reference.cell.share()
+            {
+                return Some(Err(error));
             }
         }
-        self.refs.drain(..).map(|reference| reference.cell.take()).collect()
+        let mut rest = std::mem::take(&mut self.refs).into_iter();
+        self.values.reserve(rest.len());
+        while let Some(reference) = rest.next() {
+            match unless_again(reference.cell.take()) {
+                Some(Ok(value)) => self.values.push(value),
+                Some(Err(error)) => return Some(Err(error)),
+                None => {
+                    self.refs = std::iter::once(reference).chain(rest).collect();
+                    return None;
+                }
+            }
+        }
+        Some(Ok(std::mem::take(&mut self.values)))
     }
 }
 
@@ -90,10 +109,15 @@ impl<T: Value> Future for GetAll<T> {
     type Output = Result<Vec<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { refs, over } = &mut *self;
-        let over = over.get_or_insert_with(|| subscribe(refs, refs.len(), true, Needs::Memory));
-        ready!(over.poll(cx));
-        Poll::Ready(self.values())
+        loop {
+            let Self { refs, over, .. } = &mut *self;
+            let begin = || subscribe(refs, refs.len(), true, Needs::Memory);
+            ready!(over.get_or_insert_with(begin).poll(cx));
+            if let Some(read) = self.read() {
+                return Poll::Ready(read);
+            }
+            self.over = None;
+        }
     }
 }
 

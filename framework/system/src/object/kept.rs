@@ -90,6 +90,13 @@ impl Kept {
         self.buffers.iter().any(is_far)
     }
 
+    /// Whether some of it was to come from the store of another node, and did not, for another reason than that there was no room.
+    pub(crate) fn did_not_come(&self) -> bool {
+        let failed =
+            |buffer: &Buffer| matches!(buffer, Buffer::Stored(stored, _) if stored.did_not_come());
+        self.buffers.iter().any(failed)
+    }
+
     /// The value as it was written, without what is in the stores of other nodes. Waits for what is on disk here.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use raytree_objects::Lost;
 use raytree_supervise::panics;
 use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::{Error, Result};
@@ -15,12 +16,26 @@ use raytree_types::{Error, Result};
 use super::Value;
 use super::cell::{ObjectCell, Slot};
 use super::kept::{self, Kept};
+use super::lineage;
 use super::part::{self, Part};
 use super::waiter::Needs;
 use crate::runtime::life::Life;
 
+/// A value of any type that is in the store.
+pub(crate) trait Pins: Send + Sync {
+    /// The value as it was written, which stays where it is as long as somebody has this. Waits until it is back, if it is on disk. Where it
+    /// is lost its object hears of that.
+    fn pin(&self) -> Result<Encoded>;
+
+    /// The value as it was written, without what is in the stores of other nodes, which is not fetched for that. Else as [`Pins::pin`].
+    fn part(&self) -> Result<Part>;
+
+    /// Whether some of it is in the store of another node, from where it can be fetched as far as this process knows.
+    fn is_far(&self) -> bool;
+}
+
 /// A value that is in the store.
-pub(super) trait Lies<T>: Send + Sync {
+pub(super) trait Lies<T>: Pins {
     /// Whether that is there which is needed, or never will be: as far as can be seen.
     fn suffices(&self, needs: Needs) -> bool;
 
@@ -35,8 +50,30 @@ pub(super) struct Lying<T> {
     kept: Arc<Kept>,
     cell: Weak<ObjectCell<T>>,
     label: &'static str,
+    life: &'static Life,
     /// It did not come back: whoever reads it hears why, or has it in another way.
     is_given_up: AtomicBool,
+}
+
+impl<T: Value> Lying<T> {
+    fn is_lost(&self, why: &Lost) -> Error {
+        let place = std::ptr::from_ref(self).cast();
+        lineage::lost(&self.cell, (self.label, place), why)
+    }
+}
+
+impl<T: Value> Pins for Lying<T> {
+    fn pin(&self) -> Result<Encoded> {
+        self.kept.read().map_err(|why| self.is_lost(&why))
+    }
+
+    fn part(&self) -> Result<Part> {
+        self.kept.part(self.life).map_err(|why| self.is_lost(&why))
+    }
+
+    fn is_far(&self) -> bool {
+        self.kept.is_far() && !self.kept.did_not_come()
+    }
 }
 
 impl<T: Value> Lies<T> for Lying<T> {
@@ -51,7 +88,7 @@ impl<T: Value> Lies<T> for Lying<T> {
 
     fn read(&self) -> Result<T> {
         self.is_given_up.store(false, Ordering::Release);
-        let written = self.kept.read().map_err(|why| part::lost(self.label, &why))?;
+        let written = self.pin()?;
         // It is the type's own code.
         panics::catch(|| Part::here(written).value(self.kept.codec)).unwrap_or_else(|cause| {
             let (task, cause) = ("reading an object".to_owned(), Box::new(cause));
@@ -69,10 +106,18 @@ impl<T: Value> Lies<T> for Lying<T> {
             if left.fetch_sub(1, Ordering::AcqRel) == 1
                 && let Some(cell) = self.cell.upgrade()
             {
+                let lying = self.is_given_up.load(Ordering::Acquire).then(|| Arc::clone(&self));
                 // Those who have waited go on on a thread that may wait.
-                match cell.life.runtime() {
-                    Some(runtime) => _ = runtime.user.spawn(async move { cell.is_back() }),
-                    None => cell.is_back(),
+                match (cell.life.runtime(), lying) {
+                    // Whether there is another way is known when it was tried: without one it is lost, and they wait on if it is made again.
+                    (Some(runtime), Some(lying)) => {
+                        _ = runtime.user.spawn_blocking(move || {
+                            drop(lying.pin());
+                            cell.is_back();
+                        });
+                    }
+                    (Some(runtime), None) => _ = runtime.user.spawn(async move { cell.is_back() }),
+                    (None, _) => cell.is_back(),
                 }
             }
         };
@@ -99,10 +144,10 @@ impl<T: Value> ObjectCell<T> {
                 if kept.is_some() {
                     drop(self.kept.lock().take());
                 }
-                Slot::Failed { error: Arc::new(error), seen: false }
+                Slot::Failed { error: Arc::new(self.failed_again(error)), seen: false }
             }
         };
-        if !self.settle_as(new) && self.has_arrived() {
+        if !self.settle_as(new) && self.has_arrived() && !self.is_lying() {
             // It came too late.
             let late = self.kept.lock().take();
             drop(late);
@@ -156,7 +201,7 @@ impl<T: Value> ObjectCell<T> {
 
     fn lies(self: &Arc<Self>, kept: Arc<Kept>) -> Arc<dyn Lies<T>> {
         let (cell, is_given_up) = (Arc::downgrade(self), AtomicBool::new(false));
-        Arc::new(Lying { kept, cell, label: self.label, is_given_up })
+        Arc::new(Lying { kept, cell, label: self.label, life: self.life, is_given_up })
     }
 
     /// The value in its written form: in this codec, unless it was written in another one before; whoever reads it sees in which. What of
@@ -168,7 +213,10 @@ impl<T: Value> ObjectCell<T> {
     pub(crate) fn written(self: &Arc<Self>, codec: Codec) -> Result<Part> {
         let known = self.kept.lock().clone();
         if let Some(far) = known.as_ref().filter(|kept| kept.is_far()) {
-            return far.part(self.life).map_err(|why| part::lost(self.label, &why));
+            let lost = |why| part::lost(self.label, &why);
+            return self
+                .pins()
+                .map_or_else(|| far.part(self.life).map_err(lost), |lies| lies.part());
         }
         let codec = known.as_ref().map_or(codec, |kept| kept.codec);
         // What is in this process, too, need not be waited for where others wait behind.

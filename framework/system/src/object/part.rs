@@ -7,7 +7,7 @@ use std::sync::Arc;
 use raytree_objects::{Lost, Refused, Stored};
 
 use raytree_types::codec::{self, Codec, Encoded};
-use raytree_types::{Error, Result};
+use raytree_types::{Error, Result, Unrebuilt};
 
 use super::Value;
 use crate::link::{Imported, ImportedActor, Token};
@@ -134,8 +134,13 @@ impl Part {
     }
 }
 
-/// As whoever wants to read it is told.
+/// As whoever wants to read it is told, who does not know of what object it is.
 pub(crate) fn lost(object: &str, why: &Lost) -> Error {
+    unread(object, why, |_| Unrebuilt::NotKept)
+}
+
+/// As whoever wants to read it is told. `again`: why it is not made again, or not yet, where it is lost, as these words say.
+pub(super) fn unread(object: &str, why: &Lost, again: impl FnOnce(&str) -> Unrebuilt) -> Error {
     let what = object.to_owned();
     match why {
         Lost::NoRoom(Refused::OutOfDisk { bytes, capacity, why, .. }) => {
@@ -149,7 +154,9 @@ pub(crate) fn lost(object: &str, why: &Lost) -> Error {
         }
         _ => {}
     }
-    Error::ObjectLost { object: object.to_owned(), reason: why.to_string() }
+    let lost = why.to_string();
+    let why = if let Lost::Unreadable(_) = why { Unrebuilt::NotLost } else { again(&lost) };
+    Error::ObjectLost { object: what, lost, why }
 }
 
 fn cannot<T>(reason: String) -> Error {

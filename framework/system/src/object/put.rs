@@ -13,6 +13,9 @@ use super::reference::ObjectRef;
 use super::{Value, travel};
 use crate::runtime::ambient;
 
+/// How an object that was put is called; no function and no method is.
+pub(super) const LABEL: &str = "put";
+
 /// Makes an object of a value that is needed more than once: it is stored once, and its references are passed around.
 ///
 /// `.await` it in async code, `.get()` it in synchronous code. Nothing is copied before another process needs it: then what of it is large
@@ -23,7 +26,7 @@ pub fn put<T: Value>(value: T) -> Put<T> {
     let reference = ambient::current_or_start().and_then(|runtime| {
         let life = runtime.shared().life;
         let value = travel::through(life, Codec::Compact, value)?;
-        Ok(ObjectRef::first(ObjectCell::ready("put", life, value)))
+        Ok(ObjectRef::first(ObjectCell::ready(LABEL, life, value)))
     });
     Put { reference: Some(reference) }
 }
@@ -45,7 +48,7 @@ impl<T> Put<T> {
     }
 
     fn take(&mut self) -> Result<ObjectRef<T>> {
-        let again = || Err(raytree_types::Error::ObjectTaken { object: "put".to_owned() });
+        let again = || Err(raytree_types::Error::ObjectTaken { object: LABEL.to_owned() });
         self.reference.take().unwrap_or_else(again)
     }
 }

@@ -10,6 +10,7 @@ use raytree_types::{Error, Result};
 
 use super::cell::{ObjectCell, Standing};
 use super::countdown::Countdown;
+use super::lineage::unless_again;
 use super::shared::Shared;
 use super::waiter::Needs;
 use super::{Value, gather};
@@ -81,8 +82,12 @@ impl<T: Value> ObjectRef<T> {
     /// As for awaiting it; [`Error::BlockingInAsync`] in async code; [`Error::TooManyThreads`] when
     /// [`COMPUTE_THREADS_MAX`](raytree_types::limits::COMPUTE_THREADS_MAX) threads are blocked.
     pub fn get(self) -> Result<T> {
-        block::settled(&self.cell)?;
-        self.cell.take()
+        loop {
+            block::settled(&self.cell)?;
+            if let Some(read) = unless_again(self.cell.take()) {
+                return read;
+            }
+        }
     }
 
     /// The value without a clone, in synchronous code. See [`ObjectRef::get`].
@@ -90,14 +95,22 @@ impl<T: Value> ObjectRef<T> {
     /// # Errors
     /// As for [`ObjectRef::get`].
     pub fn get_shared(&self) -> Result<Shared<T>> {
-        block::settled(&self.cell)?;
-        self.cell.share().map(Shared)
+        loop {
+            block::settled(&self.cell)?;
+            if let Some(read) = unless_again(self.cell.share()) {
+                return read.map(Shared);
+            }
+        }
     }
 
     /// A view of the value, without a clone.
     pub async fn shared(&self) -> Result<Shared<T>> {
-        Settled::of(self).await;
-        self.cell.share().map(Shared)
+        loop {
+            Settled::of(self).await;
+            if let Some(read) = unless_again(self.cell.share()) {
+                return read.map(Shared);
+            }
+        }
     }
 
     /// Its value if it comes within `limit`; the reference is given up.
@@ -105,8 +118,16 @@ impl<T: Value> ObjectRef<T> {
     /// # Errors
     /// [`Error::Timeout`], else as for awaiting it.
     pub async fn timeout(self, limit: std::time::Duration) -> Result<T> {
-        match block::timeout(self.cell.life, limit, Settled::of(&self)).await {
-            Some(()) => self.cell.take(),
+        let read = async {
+            loop {
+                Settled::of(&self).await;
+                if let Some(read) = unless_again(self.cell.take()) {
+                    return read;
+                }
+            }
+        };
+        match block::timeout(self.cell.life, limit, read).await {
+            Some(read) => read,
             None => Err(Error::Timeout { what: self.cell.label.to_owned(), after: limit }),
         }
     }
@@ -149,8 +170,12 @@ impl<T: Value> Future for ObjectRef<T> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        ready!(self.cell.poll_settled(cx));
-        Poll::Ready(self.cell.take())
+        loop {
+            ready!(self.cell.poll_settled(cx));
+            if let Some(read) = unless_again(self.cell.take()) {
+                return Poll::Ready(read);
+            }
+        }
     }
 }
 
@@ -158,8 +183,12 @@ impl<T: Value> Future for &ObjectRef<T> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        ready!(self.cell.poll_settled(cx));
-        Poll::Ready(self.cell.copy())
+        loop {
+            ready!(self.cell.poll_settled(cx));
+            if let Some(read) = unless_again(self.cell.copy()) {
+                return Poll::Ready(read);
+            }
+        }
     }
 }
 

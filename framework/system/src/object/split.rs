@@ -7,6 +7,7 @@ use raytree_types::{Error, Result};
 
 use super::Value;
 use super::cell::{ObjectCell, Standing};
+use super::lineage::unless_again;
 use super::reference::ObjectRef;
 use super::waiter::{Dependent, Needs, Waiter};
 
@@ -89,6 +90,11 @@ impl<T: Value> Dependent for Split<T> {
     fn argument(self: Arc<Self>, _ok: bool) {
         let waiting = self.0.lock().take();
         if let Some((whole, then)) = waiting {
+            // Pinned, what lies in a store is read without fail; what is lost may be made again, and is waited for.
+            let pinned = whole.cell.pins().map(|lies| unless_again(lies.pin()));
+            if let Some(None) = pinned {
+                return when_settled_boxed(whole, then);
+            }
             // Cloning it is the user's code, and so is dropping what is left over.
             let taken = panics::catch(|| whole.cell.take()).unwrap_or_else(|cause| {
                 let (task, cause) = (whole.cell.label.to_owned(), Box::new(cause));
@@ -105,8 +111,12 @@ fn when_settled<T: Value>(
     whole: ObjectRef<T>,
     then: impl FnOnce(Result<T>) + Send + Sync + 'static,
 ) {
+    when_settled_boxed(whole, Box::new(then));
+}
+
+fn when_settled_boxed<T: Value>(whole: ObjectRef<T>, then: Then<T>) {
     let cell = Arc::clone(&whole.cell);
-    let split = Arc::new(Split(parking_lot::Mutex::new(Some((whole, Box::new(then) as Then<T>)))));
+    let split = Arc::new(Split(parking_lot::Mutex::new(Some((whole, then)))));
     let waiter = Arc::clone(&split) as Arc<dyn Dependent>;
     let waiter = |needs| Waiter::Dependent(waiter, needs);
     if cell.subscribe(Needs::Memory, waiter) != Standing::Pending {

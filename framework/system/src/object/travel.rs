@@ -120,6 +120,14 @@ impl<T: Value> Object for ObjectRef<T> {
         self.cell.written(codec)
     }
 
+    fn fetched(&self) -> Result<Part> {
+        if let Some(lies) = self.cell.pins() {
+            // Where it is lost its object hears of that.
+            return lies.pin().map(Part::here);
+        }
+        self.part()?.fetched()
+    }
+
     fn cancel(&self, recursive: bool) {
         if let Some(producer) = self.cell.producer() {
             producer.cancel(recursive);

@@ -53,6 +53,12 @@ pub(crate) trait Dependent: Send + Sync {
     fn argument(self: Arc<Self>, ok: bool);
 }
 
+impl Dependent for Countdown {
+    fn argument(self: Arc<Self>, ok: bool) {
+        self.tell(ok);
+    }
+}
+
 impl Waiter {
     /// The future that is polled now.
     pub(crate) fn waker(waker: Waker) -> Self {

@@ -27,6 +27,7 @@ use crate::logs::{self, Logs};
 use crate::memory::By;
 use crate::node::ledger::Ledger;
 use crate::stores::Stores;
+use crate::task::again::Lineages;
 use crate::task::table::TaskTable;
 use crate::worker::abandoned::Watch;
 use crate::worker::lane::Lane;
@@ -83,7 +84,8 @@ impl Boot {
 
     /// What all its parts share; it says when they are up.
     fn shared(self, is_alone: bool, all_up: SyncSender<()>) -> Result<Arc<Shared>> {
-        let Details { resources, namespace, threads, strict, abandoned_max, .. } = self.is_to_be;
+        let Details { resources, namespace, threads, strict, abandoned_max, lineage_bytes, .. } =
+            self.is_to_be;
         let resources = if is_alone { resources } else { Resources::none() };
         let door = Arc::new(self.door);
         let here: Here = Arc::default();
@@ -113,6 +115,7 @@ impl Boot {
             births: Arc::default(),
             links: OpenLinks::default(),
             stores: Stores::default(),
+            lineages: Lineages::new(lineage_bytes),
             memory: Arc::default(),
             program: OnceLock::new(),
             parent: OnceLock::new(),
@@ -164,8 +167,9 @@ fn watches(shared: &Shared, placed: Option<&(Where, Config)>, (is_node, by): (bo
 }
 
 /// What the runtimes of workers are told.
-fn terms(shared: &Shared, Details { strict, namespace, .. }: Details) -> Terms {
-    Terms { threads: None, strict, namespace, log_to_driver: shared.logs.to_driver() }
+fn terms(shared: &Shared, Details { strict, namespace, lineage_bytes, .. }: Details) -> Terms {
+    let log_to_driver = shared.logs.to_driver();
+    Terms { threads: None, strict, namespace, log_to_driver, lineage_bytes }
 }
 
 /// Nobody is behind them yet.

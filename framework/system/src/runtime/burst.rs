@@ -275,6 +275,10 @@ mod tests {
             true
         }
 
+        fn is_over(&self) -> bool {
+            false
+        }
+
         fn send(self: Arc<Self>) {
             self.1.lock().push(self.0);
         }

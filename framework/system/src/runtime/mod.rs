@@ -42,6 +42,7 @@ use crate::memory::Memory;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
 use crate::stores::Stores;
+use crate::task::again::Lineages;
 use crate::task::block::Lent;
 use crate::task::run::Runnable;
 use crate::task::table::TaskTable;
@@ -100,6 +101,8 @@ pub(crate) struct Shared {
     pub(crate) births: Arc<Births>,
     pub(crate) links: OpenLinks,
     pub(crate) stores: Stores,
+    /// What it takes to run tasks again whose results are lost.
+    pub(crate) lineages: Lineages,
     pub(crate) memory: Arc<Memory>,
     /// To the process that started this one for one task or one actor.
     pub(crate) parent: OnceLock<Arc<Link>>,

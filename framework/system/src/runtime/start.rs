@@ -237,11 +237,7 @@ impl Init {
         let is_node = given.is_some();
         let store = given.as_ref().and_then(|node| node.store.clone()).or(self.store);
         let store_at = given.as_ref().and_then(|node| node.store_at);
-        let abandoned_max = match (given, config) {
-            (Some(node), _) => node.abandoned_max,
-            (None, Some(config)) => config.node().abandoned_threads_max as usize,
-            (None, None) => limits::ABANDONED_THREADS_MAX,
-        };
+        let (abandoned_max, lineage_bytes) = bounds(given.as_ref(), config);
         let store_terms = config.map(|config| StoreTerms::of(config.node())).unwrap_or_default();
         let is_to_be = Details {
             runtime: id.number(),
@@ -251,6 +247,7 @@ impl Init {
             strict,
             namespace,
             abandoned_max,
+            lineage_bytes,
             store,
             store_at,
             store_terms,
@@ -271,6 +268,18 @@ impl Init {
             by: self.by,
         }
         .run()
+    }
+}
+
+/// Of threads that are abandoned, and of bytes of lineages: as the program has said, or its settings.
+fn bounds(given: Option<&Details>, config: Option<&raytree_config::Config>) -> (usize, u64) {
+    match (given, config) {
+        (Some(node), _) => (node.abandoned_max, node.lineage_bytes),
+        (None, Some(config)) => {
+            let lineages = config.calls().lineage_bytes.bytes();
+            (config.node().abandoned_threads_max as usize, lineages)
+        }
+        (None, None) => (limits::ABANDONED_THREADS_MAX, limits::LINEAGE_BYTES),
     }
 }
 

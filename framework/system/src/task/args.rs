@@ -1,5 +1,8 @@
 //! Arguments: values, or references to what will be there.
 
+mod past;
+mod pinned;
+
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,8 +11,12 @@ use raytree_types::Result;
 use raytree_types::codec::{self, Codec};
 use raytree_types::state::ObjectState;
 
+pub(crate) use self::past::PastArg;
+pub(crate) use self::pinned::Lies;
+pub(crate) use self::pinned::{Pinned, pinned};
 use crate::object::Value;
 use crate::object::cell::{Maker, ObjectCell, Standing};
+pub(crate) use crate::object::lineage::{Anew, Keeps};
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::shared::Shared;
@@ -96,6 +103,7 @@ trait Many<T>: Send + Sync {
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
     fn take(self: Box<Self>) -> Result<T>;
     fn copy(&self) -> Result<T>;
+    fn past(&self, keeps: &mut Keeps<'_>) -> Box<dyn past::PastMany<T>>;
 }
 
 impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
@@ -109,6 +117,10 @@ impl<T: Value> Many<Vec<T>> for Vec<ObjectRef<T>> {
 
     fn copy(&self) -> Result<Vec<T>> {
         self.iter().map(|reference| reference.cell.copy()).collect()
+    }
+
+    fn past(&self, keeps: &mut Keeps<'_>) -> Box<dyn past::PastMany<Vec<T>>> {
+        past::many(self, keeps)
     }
 }
 
@@ -126,6 +138,9 @@ pub trait Settled: Send + Sync {
     fn error(&self) -> Option<raytree_types::Error>;
     #[doc(hidden)]
     fn awaits(&self) -> Option<Awaited>;
+    /// `also_far`: also where it is in the store of another node.
+    #[doc(hidden)]
+    fn lies(&self, also_far: bool) -> Option<Lies>;
 }
 
 /// What is still to come, and who makes it.
@@ -163,6 +178,10 @@ impl<T: Value> Settled for ObjectRef<T> {
         (seen.state == ObjectState::Pending).then(|| Awaited(seen.label, maker()))
     }
 
+    fn lies(&self, also_far: bool) -> Option<Lies> {
+        self.cell.pins().filter(|pins| also_far || !pins.is_far()).map(Lies)
+    }
+
     fn error(&self) -> Option<raytree_types::Error> {
         (self.cell.standing() == Standing::Failed).then(|| self.cell.share().err()).flatten()
     }
@@ -186,6 +205,10 @@ impl Settled for InMemory<'_> {
 
     fn error(&self) -> Option<raytree_types::Error> {
         self.0.error()
+    }
+
+    fn lies(&self, _also_far: bool) -> Option<Lies> {
+        self.0.lies(true)
     }
 
     fn awaits(&self) -> Option<Awaited> {
@@ -349,6 +372,9 @@ pub trait Args: Send + Sync + 'static {
     type Stored: Send + Sync + 'static;
     /// As the body gets them.
     type Taken: Send + 'static;
+    /// As they are kept for another run, when all is over.
+    #[doc(hidden)]
+    type Past: Send + Sync + 'static;
 
     #[doc(hidden)]
     fn each(stored: &Self::Stored, visit: &mut dyn FnMut(&dyn Settled));
@@ -372,6 +398,12 @@ pub trait Args: Send + Sync + 'static {
     /// From bytes, as values.
     #[doc(hidden)]
     fn read(parts: Vec<Part>, codec: Codec) -> Result<Self::Stored>;
+    /// None where they cannot be kept.
+    #[doc(hidden)]
+    fn past(stored: &Self::Stored, keeps: &mut Keeps<'_>) -> Option<Self::Past>;
+    /// As they were passed.
+    #[doc(hidden)]
+    fn again(past: &Self::Past, anew: &mut Anew) -> Result<Self::Stored>;
 }
 
 /// Whether values go through the codec here.
@@ -384,6 +416,7 @@ macro_rules! tuple {
         impl<$($type: Value),*> Args for ($($type,)*) {
             type Stored = ($(Arg<$type>,)*);
             type Taken = ($(Taken<$type>,)*);
+            type Past = ($(PastArg<$type>,)*);
 
             fn each(_stored: &Self::Stored, _visit: &mut dyn FnMut(&dyn Settled)) {
                 $(_stored.$index.each(_visit);)*
@@ -424,6 +457,16 @@ macro_rules! tuple {
                 let stored = ($(Arg::<$type>::read(Part::next::<$type>(&mut _parts)?, _codec)?,)*);
                 Part::none_left(&mut _parts)?;
                 Ok(stored)
+            }
+
+            #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
+            fn past(_stored: &Self::Stored, _keeps: &mut Keeps<'_>) -> Option<Self::Past> {
+                Some(($(_stored.$index.past(_keeps)?,)*))
+            }
+
+            #[allow(clippy::unused_unit, reason = "the tuple of no arguments")]
+            fn again(_past: &Self::Past, _anew: &mut Anew) -> Result<Self::Stored> {
+                Ok(($(_past.$index.again(_anew)?,)*))
             }
         }
     };

@@ -1,6 +1,8 @@
 //! One task, from its submission to its result: the shell around [`raytree_engine::task`].
 
+mod again;
 mod producer;
+mod there;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -9,11 +11,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use raytree_engine::abandoned::{Body, Who};
-use raytree_engine::task::{Effect, Event, Retries, Task};
+use raytree_engine::task::{Effect, Event, Phase, Retries, Task};
 use raytree_supervise::{clock, panics};
 use raytree_types::{Error, Result, TaskId};
 
-use super::args::{Awaited, Settled, Subscriber};
+use super::args::{Awaited, Pinned, Settled, Subscriber};
 use super::away::Order;
 use super::context::{self, Mode};
 use super::definition::BodyFuture;
@@ -29,7 +31,6 @@ use super::submit::Room;
 use crate::cluster::peer::Seat;
 use crate::node::ledger::Claimant;
 use crate::object::cell::{Maker, ObjectCell, Producer, Seen, Standing};
-use crate::object::part::Part;
 use crate::object::travel;
 use crate::object::waiter::{Dependent, Needs};
 use crate::runtime::Shared;
@@ -67,35 +68,12 @@ impl<J: Job> TaskCell<J> {
             return;
         }
         let parent = context::task();
-        let mut references: u32 = 0;
-        job.each(&mut |_| references += 1);
-        // One more than there are, so that it cannot begin before all are asked.
-        let missing = if references == 0 { 0 } else { references + 1 };
-        let may_be_lost = plan.retries.lost > 0 && runtime.is_clustered;
-        let job = if J::REPEATS && (may_be_lost || plan.may_repeat()) {
-            Held::Often(Arc::new(job.keep()))
-        } else {
-            Held::Once(job)
-        };
-        let task = Arc::new(Self {
-            id: runtime.tasks.next_id(),
-            parent: parent.as_ref().map(|parent| parent.id()),
-            life: runtime.life,
-            state: AtomicU64::new(Task::new(missing).to_bits()),
-            times: Times::begin(),
-            waits: AtomicU32::new(0),
-            job: Mutex::new(job),
-            out: Mutex::new(Some(Arc::clone(&out))),
-            ends: Mutex::new(Vec::new()),
-            spares: AtomicBool::new(false),
-            trace: trace::outgoing().map(Box::new),
-            plan,
-        });
-        out.made_by(Arc::clone(&task) as Arc<dyn Producer>);
-        if !runtime.tasks.insert(Arc::clone(&task) as Arc<dyn Runnable>) {
-            task.end(Event::Cancel, runtime.gone());
+        let (id, number) = (runtime.tasks.next_id(), parent.as_ref().map(|parent| parent.id()));
+        let trace = trace::outgoing().map(Box::new);
+        let Some(task) = Self::enters(runtime, (id, number, plan, trace), (job, Task::new), &out)
+        else {
             return;
-        }
+        };
         // Looked at when it can be found: whoever gives the parent up finds it, or is seen here.
         if parent.is_some_and(|parent| parent.is_given_up()) {
             // Started by a body that nobody waits for any more.
@@ -107,10 +85,54 @@ impl<J: Job> TaskCell<J> {
             let error = Error::QueueTimeout { task: task.plan.name.clone(), after: limit };
             task.ends_with(End::Here(runtime.end_later(limit, &task, Event::QueueExpired, error)));
         }
-        if missing == 0 {
-            runtime.enqueue(task);
+        task.asks(runtime);
+    }
+
+    /// Enters it into the table: who it is, and what it does. None where the runtime has ended.
+    fn enters(
+        runtime: &Arc<Shared>,
+        (id, parent, plan, trace): (u64, Option<u64>, PlanRef, Option<Box<TraceContext>>),
+        (job, task): (J, impl FnOnce(u32) -> Task),
+        out: &Arc<ObjectCell<J::Out>>,
+    ) -> Option<Arc<Self>> {
+        let mut references: u32 = 0;
+        job.each(&mut |_| references += 1);
+        // One more than there are, so that it cannot begin before all are asked.
+        let missing = if references == 0 { 0 } else { references + 1 };
+        let may_be_lost = plan.retries.lost > 0 && runtime.is_clustered;
+        let job = if J::REPEATS && (may_be_lost || plan.may_repeat()) {
+            Held::Often(Arc::new(job.keep()))
         } else {
-            task.ask_for_arguments();
+            Held::Once(job)
+        };
+        let task = Arc::new(Self {
+            id,
+            parent,
+            life: runtime.life,
+            state: AtomicU64::new(task(missing).to_bits()),
+            times: Times::begin(),
+            waits: AtomicU32::new(0),
+            job: Mutex::new(job),
+            out: Mutex::new(Some(Arc::clone(out))),
+            ends: Mutex::new(Vec::new()),
+            spares: AtomicBool::new(false),
+            trace,
+            plan,
+        });
+        out.made_by(Arc::clone(&task) as Arc<dyn Producer>);
+        if !runtime.tasks.insert(Arc::clone(&task) as Arc<dyn Runnable>) {
+            task.end(Event::Cancel, runtime.gone());
+            return None;
+        }
+        Some(task)
+    }
+
+    /// Waits for its arguments, if there are any, and goes into the line.
+    fn asks(self: Arc<Self>, runtime: &Arc<Shared>) {
+        if self.state().phase() == Phase::Queued {
+            runtime.enqueue(self);
+        } else {
+            self.ask_for_arguments();
         }
     }
 
@@ -165,7 +187,7 @@ impl<J: Job> TaskCell<J> {
 
     /// Where its result goes, if anybody wants it.
     fn is_over(&self, how: How, now: Duration) -> Option<Arc<ObjectCell<J::Out>>> {
-        let host = self.end_timers();
+        let (host, is_finished) = (self.end_timers(), matches!(how, How::Finished));
         if let Some(runtime) = self.life.runtime() {
             runtime.tasks.ended(self.past(self.state().run(), how, (host, now)));
             if !self.plan.is_plain {
@@ -173,23 +195,15 @@ impl<J: Job> TaskCell<J> {
             }
         }
         let job = std::mem::replace(&mut *self.job.lock(), Held::Nothing);
+        let out = self.out.lock().take();
+        let lies = |out: &&Arc<ObjectCell<_>>| is_finished && out.is_of_store();
+        if let Some(out) = out.as_ref().filter(lies) {
+            self.is_kept(&job, out);
+        }
         if let Err(cause) = panics::catch(|| drop(job)) {
             tracing::error!(task = self.plan.name, "dropping an argument panicked: {cause}");
         }
-        self.out.lock().take()
-    }
-
-    /// A body has ended in another process, and its result is in a store there.
-    pub(super) fn ended_far(self: &Arc<Self>, runtime: &Arc<Shared>, part: Part) {
-        match self.step(Event::Returned) {
-            Effect::Resolve => {
-                if let Some(out) = self.is_over(How::Finished, clock::now()) {
-                    out.settle_far(part);
-                }
-            }
-            Effect::Discard => runtime.given_up_ended(Who::Task(self.id)),
-            Effect::None | Effect::Queue | Effect::Run | Effect::Abandon => {}
-        }
+        out
     }
 
     /// Where it ran, if that was in another process.
@@ -279,14 +293,17 @@ impl<J: Job> TaskCell<J> {
         }
     }
 
-    /// A run begins; false when it is not to.
+    /// A run begins, with what keeps its arguments where they lie until it has them; none when it is not to.
     pub(super) fn begins(
         self: &Arc<Self>,
         runtime: &Arc<Shared>,
         (is_timed, now): (bool, Duration),
-    ) -> bool {
+    ) -> Option<Pinned> {
+        // Alone, all values are this process's own.
+        let needs = if is_timed { Needs::Memory } else { Needs::Value };
+        let pinned = if runtime.is_clustered { self.pinned(needs)? } else { Vec::new() };
         if self.step(Event::Begin) != Effect::Run {
-            return false;
+            return None;
         }
         self.times.runs_since(now);
         if let Some(limit) = self.plan.run_limit.filter(|_| is_timed) {
@@ -295,14 +312,12 @@ impl<J: Job> TaskCell<J> {
             let end = runtime.end_later(limit, self, Event::RunExpired { run }, error);
             self.ends_with(End::Here(end));
         }
-        true
+        Some(pinned)
     }
 
     /// Runs the body; what is left when it has to be polled on.
     fn run(self: &Arc<Self>, runtime: &Arc<Shared>, now: Duration) -> Ran<J> {
-        if !self.begins(runtime, (true, now)) {
-            return Ran::Over(now);
-        }
+        let Some(pinned) = self.begins(runtime, (true, now)) else { return Ran::Over(now) };
         let task = Arc::clone(self) as Arc<dyn Runnable>;
         let traced = self
             .trace()
@@ -312,6 +327,7 @@ impl<J: Job> TaskCell<J> {
             let _inside = traced.as_ref().map(Traced::enter);
             self.begin_body()
         };
+        drop(pinned);
         match begun {
             Begun::Done(result) => Ran::Over(self.ended(runtime, result)),
             Begun::Future(body) => Ran::Async(trace::follow(traced, body)),
@@ -361,7 +377,7 @@ impl<J: Job> TaskCell<J> {
                 // The user's drop.
                 _ = panics::catch(|| drop(result));
             }
-            Effect::None | Effect::Run | Effect::Abandon => {}
+            Effect::None | Effect::Ask | Effect::Run | Effect::Abandon => {}
         }
         now
     }
@@ -432,6 +448,10 @@ impl<J: Job> Runnable for TaskCell<J> {
     fn result(&self) -> Option<Seen> {
         let out = self.out.lock().clone();
         out.map(|out| out.seen())
+    }
+
+    fn lost(&self) -> Option<String> {
+        self.out()?.lost_before()
     }
 
     fn waits(&self) -> &AtomicU32 {

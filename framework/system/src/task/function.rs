@@ -1,5 +1,6 @@
 //! Remote functions as values.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use raytree_types::{Result, TaskOptions};
 
-use super::args::{Arg, Args, IntoArg, Settled, Strict};
+use super::args::{Anew, Arg, Args, IntoArg, Keeps, Settled, Strict};
 use super::away::{self, Order, Results};
 use super::cell::{Begun, Job, TaskCell};
 use super::context::lending;
@@ -229,8 +230,16 @@ fn wrong_kind() -> Failure {
     raytree_types::Error::BadOption { option, value, reason }.into()
 }
 
+/// What is kept of it when it is over.
+struct PastRun<A: Args, R: 'static> {
+    definition: &'static Definition<A, R>,
+    args: A::Past,
+    isolation: Option<Isolated>,
+}
+
 impl<A: Args, R: Value> Job for Run<A, R> {
     type Out = R;
+    type Past = PastRun<A, R>;
 
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
         A::each(&self.args, visit);
@@ -255,6 +264,16 @@ impl<A: Args, R: Value> Job for Run<A, R> {
     fn order_last(self) -> Result<Order<R>> {
         order(self.definition, A::give_written(self.args, self.definition.info.codec)?)
     }
+
+    fn past(&self, keeps: &mut Keeps<'_>) -> Option<PastRun<A, R>> {
+        let args = A::past(&self.args, keeps)?;
+        Some(PastRun { definition: self.definition, args, isolation: self.isolation.clone() })
+    }
+
+    fn again(past: &PastRun<A, R>, anew: &mut Anew) -> Result<Self> {
+        let args = A::again(&past.args, anew)?;
+        Ok(Self { definition: past.definition, args, isolation: past.isolation.clone() })
+    }
 }
 
 fn order<A: Args, R: Value>(
@@ -275,6 +294,7 @@ struct Pour<A: Args, T: 'static> {
 
 impl<A: Args, T: Value> Job for Pour<A, T> {
     type Out = ();
+    type Past = Infallible;
     const REPEATS: bool = false;
 
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled)) {
@@ -302,6 +322,14 @@ impl<A: Args, T: Value> Job for Pour<A, T> {
 
     fn order_last(self) -> Result<Order<()>> {
         self.order()
+    }
+
+    fn past(&self, _keeps: &mut Keeps<'_>) -> Option<Infallible> {
+        None
+    }
+
+    fn again(past: &Infallible, _anew: &mut Anew) -> Result<Self> {
+        match *past {}
     }
 }
 

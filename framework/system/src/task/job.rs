@@ -11,12 +11,15 @@ use super::definition::BodyFuture;
 use super::failure::Failure;
 use crate::link::Link;
 use crate::object::Value;
+use crate::object::lineage::{Anew, Keeps};
 
 /// What a task does, with its arguments.
 pub(crate) trait Job: Send + Sync + 'static {
     type Out: Value;
     /// Whether it may be run again at all.
     const REPEATS: bool = true;
+    /// What is kept of it when it is over.
+    type Past: Send + Sync + 'static;
 
     /// Every reference among its arguments.
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
@@ -30,6 +33,12 @@ pub(crate) trait Job: Send + Sync + 'static {
     fn order(&self) -> Result<Order<Self::Out>>;
     /// For the last run, in another process.
     fn order_last(self) -> Result<Order<Self::Out>>;
+    /// What it takes to run it again, should its result be lost; none where that cannot be kept.
+    fn past(&self, keeps: &mut Keeps<'_>) -> Option<Self::Past>;
+    /// The same job, for one more run.
+    fn again(past: &Self::Past, anew: &mut Anew) -> Result<Self>
+    where
+        Self: Sized;
 }
 
 /// A body that has begun.

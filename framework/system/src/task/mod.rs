@@ -1,5 +1,6 @@
 //! Tasks: stateless functions that run somewhere, once their arguments and resources are there.
 
+pub(crate) mod again;
 pub(crate) mod args;
 pub(crate) mod away;
 pub(crate) mod block;

@@ -31,6 +31,8 @@ pub(crate) trait Runnable: Send + Sync {
     fn missing(&self) -> Vec<(&'static str, Option<Maker>)>;
     /// How its result stands; nothing once it is settled.
     fn result(&self) -> Option<Seen>;
+    /// What was found when its result was lost, if it runs again for that.
+    fn lost(&self) -> Option<String>;
     /// Waits of its async body that are under way.
     fn waits(&self) -> &AtomicU32;
 

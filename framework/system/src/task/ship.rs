@@ -21,17 +21,16 @@ use crate::trace::TraceContext;
 /// Sends it over the link of its seat. It is begun then: what becomes of it comes back over the link.
 pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Shared>) {
     // Its time runs where it runs, once it does.
-    if !task.begins(runtime, (false, clock::now())) {
-        return;
-    }
+    let Some(pinned) = task.begins(runtime, (false, clock::now())) else { return };
     let order = match task.order() {
         Ok(order) => order,
         Err(failure) => {
             drop(seat);
-            task.ended(runtime, Err(failure));
+            task.ended_there(runtime, Err(failure));
             return;
         }
     };
+    drop(pinned);
     let link = Arc::clone(seat.link());
     let what = Ask::Run {
         function: order.info.name.to_owned(),
@@ -95,7 +94,7 @@ impl<J: Job> Landing for Landed<J> {
             None => (self.read)(part, self.codec),
         };
         let result = answer.of_body().and_then(read);
-        task.ended(&runtime, result);
+        task.ended_there(&runtime, result);
     }
 }
 

@@ -105,6 +105,11 @@ impl TaskTable {
         }
     }
 
+    /// A place for one that others in the table wait for: beyond the bound where there is no other.
+    pub(crate) fn enters_beyond(&self) {
+        self.len.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// One place less is taken.
     pub(crate) fn leave(&self) {
         self.len.fetch_sub(1, Ordering::SeqCst);

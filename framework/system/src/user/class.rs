@@ -1,6 +1,7 @@
 //! Creating actors of types marked `#[remote]`, and finding them by name.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
@@ -14,12 +15,14 @@ use raytree_types::{ActorId, ActorOptions, Error, Result};
 use super::actor::Actor;
 use super::actor_ref::{self, ActorRef};
 use super::handle::ActorHandle;
+use super::job::Boxed;
 use super::remote::{Handle, Remote};
 use super::resident;
 use crate::gcs::table::Place;
 use crate::link::{Ask, ImportedActor, Token};
 use crate::object::Value;
 use crate::object::cell::Standing;
+use crate::object::countdown::Countdown;
 use crate::object::part::Part;
 use crate::object::waiter::{Dependent, Needs};
 use crate::runtime::create::{Line, Making};
@@ -266,6 +269,33 @@ impl<A: Args> Given<A> {
     /// The error of an argument that is a reference and has none.
     pub fn lend(&self) -> Result<A::Taken> {
         A::lend(&self.0)
+    }
+}
+
+/// The arguments of a constructor, to be written for each life.
+pub(crate) trait Arguments: Send + Sync {
+    fn write(&self) -> Result<Vec<Part>>;
+
+    /// Waits until all are settled: one that was lost after the last life may be made again.
+    fn settled(&self) -> Boxed<'_>;
+}
+
+impl<A: Args> Arguments for (Given<A>, Codec) {
+    fn write(&self) -> Result<Vec<Part>> {
+        A::write(self.0.lend()?, self.1)
+    }
+
+    fn settled(&self) -> Boxed<'_> {
+        let mut references = 0;
+        A::each(&self.0.0, &mut |_| references += 1);
+        let all = Countdown::new(references, false);
+        A::each(&self.0.0, &mut |settled| {
+            let waits = Arc::clone(&all) as Arc<dyn Dependent>;
+            if settled.subscribe(Subscriber(waits, Needs::Memory)).0 != Standing::Pending {
+                all.tell(true);
+            }
+        });
+        Box::pin(poll_fn(move |cx| all.poll(cx)))
     }
 }
 

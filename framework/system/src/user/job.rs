@@ -8,6 +8,7 @@ use raytree_supervise::{Credit, short_type_name};
 use raytree_types::{Cause, Error, Exit};
 use tokio::sync::oneshot;
 
+use crate::object::waiter::Needs;
 use crate::trace::{self, TraceContext, Traced};
 use crate::user::actor::{Actor, Call, Query};
 use crate::user::context::ActorContext;
@@ -39,7 +40,7 @@ impl<A: Actor> HostedMsg<A> {
     /// It goes to the present life.
     pub(crate) fn delivered(&self) {
         if let Self::Method(ticket) = self {
-            ticket.0.delivered();
+            ticket.job.delivered();
         }
     }
 }
@@ -49,7 +50,7 @@ impl<A: Actor> From<&HostedMsg<A>> for &'static str {
         match message {
             HostedMsg::Call(job) => job.label(),
             HostedMsg::Query(job) => job.label(),
-            HostedMsg::Method(ticket) => ticket.0.short_name(),
+            HostedMsg::Method(ticket) => ticket.job.short_name(),
             HostedMsg::ChildExited(_) => "child_exited",
             HostedMsg::Gone(_) => "gone",
             HostedMsg::Settle => "settle",
@@ -103,6 +104,11 @@ pub(crate) trait MethodJob<A: Actor>: Send + Sync {
     ) -> Boxed<'static>;
     /// A synchronous `&self` method that is marked `blocking`, on a thread of its own.
     fn on_own_thread(self: Arc<Self>, actor: &A, ctx: &ActorContext<A>);
+    /// Its turn has come, and it begins now. False where it is to come back: an argument was lost and is made again, or an earlier call of its
+    /// caller waits for one.
+    fn has_turn(&self, needs: Needs) -> bool;
+    /// Its message is there no more, and it waits in the line of its caller once more.
+    fn comes_back(self: Arc<Self>);
     /// Has it run by the actor over there. The ticket lives until it is answered.
     fn ship(self: Arc<Self>, by: Passage<'_, A>, ticket: Ticket<A>);
     /// The life that had it is over, with this error: how often it may still be lost if it is made again, which is due now;
@@ -115,21 +121,32 @@ pub(crate) trait MethodJob<A: Actor>: Send + Sync {
 }
 
 /// A method call in the mailbox. Lives until its handler has ended.
-pub(crate) struct Ticket<A: Actor>(pub(crate) Arc<dyn MethodJob<A>>);
+pub(crate) struct Ticket<A: Actor> {
+    job: Arc<dyn MethodJob<A>>,
+    /// Its drop is no loss.
+    comes_back: bool,
+}
 
 impl<A: Actor> Ticket<A> {
     pub(crate) fn new(job: Arc<dyn MethodJob<A>>) -> Self {
-        Self(job)
+        Self { job, comes_back: false }
     }
 
     pub(crate) fn job(&self) -> Arc<dyn MethodJob<A>> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.job)
+    }
+
+    /// Its turn has come; none where it goes back to its caller's line.
+    pub(crate) fn in_turn(mut self, needs: Needs) -> Option<Self> {
+        self.comes_back = !self.job.has_turn(needs);
+        (!self.comes_back).then_some(self)
     }
 }
 
 impl<A: Actor> Drop for Ticket<A> {
     fn drop(&mut self) {
-        Arc::clone(&self.0).dropped();
+        let job = self.job();
+        if self.comes_back { job.comes_back() } else { job.dropped() }
     }
 }
 

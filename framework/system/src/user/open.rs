@@ -35,6 +35,7 @@ use crate::object::travel;
 use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::runtime::life::Life;
+use crate::task::args::Pinned;
 use crate::task::context::{self, Mode};
 use crate::task::failure::Failure;
 use crate::trace::{self, TraceContext, Traced};
@@ -63,6 +64,12 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     order: Arc<Order>,
     /// Arguments that are not there yet, and one while they are asked.
     missing: AtomicUsize,
+    /// It has arguments that are references.
+    refers: bool,
+    /// It came back into the line of its caller, and has not begun since.
+    is_back: AtomicBool,
+    /// Its turn has come, and until it has its arguments this keeps them where they are.
+    pinned: Mutex<Pinned>,
     invocation: Mutex<Option<I>>,
     credit: Mutex<Option<Credit>>,
     /// What was asked of an actor keeps it alive until it is answered, whoever still holds a handle.
@@ -93,9 +100,12 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         (invocation, credit, retries): (I, Credit, Option<u32>),
         (life, out): (&'static Life, Arc<ObjectCell<I::Out>>),
     ) {
-        let mut waits = false;
+        let (mut refers, mut waits) = (false, false);
         let needs = Needs::of_arguments(life.runtime().as_deref());
-        invocation.each(&mut |settled| waits |= !needs.has(settled));
+        invocation.each(&mut |settled| {
+            refers = true;
+            waits |= !needs.has(settled);
+        });
         let waits = waits || !order.is_empty();
         let (addr, cell) = (&handle.addr, handle.cell());
         let most = || cell.options.retries_max();
@@ -112,6 +122,9 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             cell: Arc::clone(cell),
             order: Arc::clone(order),
             missing: AtomicUsize::new(1),
+            refers,
+            is_back: AtomicBool::new(false),
+            pinned: Mutex::default(),
             invocation: Mutex::new(Some(if retries > 0 { invocation.keep() } else { invocation })),
             credit: Mutex::new(Some(credit)),
             lease: Mutex::new(Some(Arc::clone(&handle.lease))),
@@ -159,6 +172,8 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         // Whoever has the answer finds room for the next call.
         drop(self.credit.lock().take());
         if let Some(out) = self.is_over() {
+            out.arrived();
+            out.comes_from_method();
             out.settle_far(part);
         }
     }
@@ -168,6 +183,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         let out = self.out.lock().take()?;
         self.cell.open.leave(self.place.swap(NOWHERE, Ordering::AcqRel));
         drop(self.lease.lock().take());
+        self.lets_others_go_on();
         let invocation = self.invocation.lock().take();
         // The user's drop.
         _ = panics::catch(|| drop(invocation));
@@ -207,16 +223,17 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         self.answer(result);
     }
 
-    /// What is to be run now; none when nobody wants it any more.
-    pub(super) fn begin(&self) -> Option<I> {
+    /// What is to be run now, with what keeps its arguments where they are until it has them; none when nobody wants it any more.
+    pub(super) fn begin(&self) -> Option<(I, Pinned)> {
         self.begun.store(true, Ordering::Relaxed);
+        let pinned = self.pinned();
         let mut invocation = self.invocation.lock();
         if self.retries.load(Ordering::Acquire) > 0
             && let Some(again) = invocation.as_ref().and_then(Invocation::again)
         {
-            return Some(again);
+            return Some((again, pinned));
         }
-        invocation.take()
+        invocation.take().map(|invocation| (invocation, pinned))
     }
 
     /// What is done for it elsewhere, until the call is cancelled.
@@ -339,7 +356,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         ctx: &'a ActorContext<T>,
         hold: &Hold,
     ) -> Option<Boxed<'a>> {
-        let invocation = self.begin_in_turn()?;
+        let (invocation, _pinned) = self.begin_in_turn()?;
         let (codec, traced) = (invocation.codec(), self.traced());
         let begun = {
             let _entered = context::enter_actor(&self.cell, Mode::SyncOnUserThread);
@@ -355,7 +372,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         ctx: &'a ActorContext<T>,
         hold: &Hold,
     ) -> Option<Boxed<'a>> {
-        let invocation = self.begin_in_turn()?;
+        let (invocation, _pinned) = self.begin_in_turn()?;
         let (codec, traced) = (invocation.codec(), self.traced());
         let begun = {
             let _entered = context::enter_actor(&self.cell, Mode::SyncOnUserThread);
@@ -379,7 +396,7 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
     }
 
     fn on_own_thread(self: Arc<Self>, actor: &T, ctx: &ActorContext<T>) {
-        let Some(invocation) = self.begin() else { return };
+        let Some((invocation, _pinned)) = self.begin() else { return };
         let codec = invocation.codec();
         let traced = self.traced();
         let _entered = context::enter_actor(&self.cell, Mode::Sync);
@@ -387,6 +404,14 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         if let Begun::Done(result) = invocation.shared(actor, ctx) {
             self.returned(result, codec);
         }
+    }
+
+    fn has_turn(&self, needs: Needs) -> bool {
+        self.may_begin(needs)
+    }
+
+    fn comes_back(self: Arc<Self>) {
+        self.goes_back();
     }
 
     fn ship(self: Arc<Self>, by: Passage<'_, T>, ticket: Ticket<T>) {
@@ -441,7 +466,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     }
 
     /// What is to be run now; where that is nothing, it may have been the last of the turn.
-    fn begin_in_turn(self: &Arc<Self>) -> Option<I> {
+    fn begin_in_turn(self: &Arc<Self>) -> Option<(I, Pinned)> {
         let begun = self.begin();
         if begun.is_none() {
             self.in_turn(|_| ());

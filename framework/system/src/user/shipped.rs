@@ -23,7 +23,7 @@ type Reads<O> = fn(Part, Codec) -> Result<O, Failure>;
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     /// Goes to the actor that is held for this process at the other end of a link.
     pub(super) fn go(self: Arc<Self>, by: Passage<'_, T>, ticket: Ticket<T>) {
-        let Some(invocation) = self.begin() else { return };
+        let Some((invocation, _pinned)) = self.begin() else { return };
         let codec = invocation.codec();
         let order = panics::catch(|| invocation.order());
         let order: Result<Order<I::Out>, Failure> = match order {
@@ -154,7 +154,11 @@ impl<T: Actor, I: Invocation<T>> Landing for Landed<T, I> {
                 // Where its answer goes, as long as it has none.
                 let out = call.out.lock().clone();
                 let read = |part| match out {
-                    Some(out) => out.reads(part, read),
+                    Some(out) => {
+                        let read = out.reads(part, read);
+                        out.comes_from_method();
+                        read
+                    }
                     None => read(part, codec),
                 };
                 let result = answer.of_body().and_then(read);

@@ -20,19 +20,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use raytree_engine::route::Effect;
 use raytree_supervise::{self as kit, Addr, Context, Failure, Part as OfLife};
-use raytree_types::{ActorOptions, Cause, Error, Exit, ExitKind, Incarnation, Result, limits};
+use raytree_types::{ActorOptions, Cause, Error, Exit, ExitKind, Incarnation, limits};
 use tokio::sync::{oneshot, watch};
 
 use crate::cluster::peer::Seat;
 use crate::cluster::peers;
 use crate::isolated::actor::Own;
 use crate::link::{Answer, Ask, Imported, ImportedActor, Landing, Link};
-use crate::object::part::Part;
+use crate::object::lineage::unless_again;
+use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::task::args::Args;
 use crate::task::definition::Info;
 use crate::user::actor::Actor;
-use crate::user::class::Given;
+use crate::user::class::{Arguments, Given};
 use crate::user::job::{HostedMsg, Ticket};
 use crate::user::status::Cell;
 use crate::worker::constructor;
@@ -54,8 +55,7 @@ pub(crate) enum Origin {
 /// What its lives are begun from.
 pub(crate) struct Begun {
     class: &'static Info,
-    /// Writes the arguments of its constructor for one more life.
-    arguments: Box<dyn Fn() -> Result<Vec<Part>> + Send + Sync>,
+    arguments: Box<dyn Arguments>,
     /// Each has a process of its own, which this one starts; else it lives in one that is there already.
     pub(crate) is_own: bool,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Begun {
 impl Origin {
     /// From these arguments of its constructor.
     pub(crate) fn begun<A: Args>(class: &'static Info, given: Given<A>, is_own: bool) -> Self {
-        let arguments = Box::new(move || A::write(given.lend()?, class.codec));
+        let arguments = Box::new((given, class.codec));
         Self::Begun(Arc::new(Begun { class, arguments, is_own }))
     }
 }
@@ -254,7 +254,9 @@ impl<A: Actor> Away<A> {
             // The ticket, dropped, says that the call is lost with this life.
             return;
         }
-        self.ship(ticket, None);
+        if let Some(ticket) = ticket.in_turn(Needs::Value) {
+            self.ship(ticket, None);
+        }
     }
 
     fn ship(&self, ticket: Ticket<A>, retries: Option<u32>) {
@@ -270,6 +272,7 @@ impl<A: Actor> Away<A> {
         ways: &Arc<Ways<A>>,
         ticket: Ticket<A>,
     ) {
+        let Some(ticket) = ticket.in_turn(Needs::Value) else { return };
         let (mut call, mut changed) = (None, None);
         loop {
             let full = match ways.next(&mut call) {
@@ -391,8 +394,15 @@ async fn begin<A: Actor>(
     (cell, life): (&Arc<Cell>, Incarnation),
     Begun { class, arguments, is_own }: &Begun,
 ) -> Result<(Host, There), Failure> {
-    let (host, link, options) = place(ctx, (cell, life), *is_own).await?;
-    let arguments = arguments().map_err(|error| Failure::exit(constructor(&error)))?;
+    let (host, link, options, arguments) = loop {
+        // It takes nothing while it waits: what makes an argument again may need just that.
+        arguments.settled().await;
+        let (host, link, options) = place(ctx, (cell, life), *is_own).await?;
+        if let Some(written) = unless_again(arguments.write()) {
+            let written = written.map_err(|error| Failure::exit(constructor(&error)))?;
+            break (host, link, options, written);
+        }
+    };
     let (begun, answer) = oneshot::channel();
     let landing =
         Begins { link: Arc::clone(&link), addr: ctx.addr().clone(), part: ctx.part(), begun };

@@ -7,7 +7,8 @@
 //!
 //! Invariants:
 //! - **HA-1 (exclusive):** while a `&mut self` handler runs, no other handler of the actor does, of any life.
-//! - **HA-2 (in-order):** handlers begin in the order in which their calls arrived.
+//! - **HA-2 (in-order):** handlers begin in the order in which their calls arrived; those that have to wait for an argument that is lost
+//!   arrive anew (`user/order.rs`).
 
 use std::future::poll_fn;
 use std::panic::resume_unwind;
@@ -20,6 +21,7 @@ use raytree_types::{Exit, Incarnation};
 use tokio::sync::Semaphore;
 
 use super::pace::{Hold, Pace, Paces};
+use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::task::context::in_actor;
 use crate::task::failure::cause_of;
@@ -148,6 +150,7 @@ impl<A: Actor> Hosted<A> {
         ctx: &Context<HostedMsg<A>>,
         ticket: Ticket<A>,
     ) -> Result<(), Failure> {
+        let Some(ticket) = ticket.in_turn(Needs::Memory) else { return Ok(()) };
         let job = ticket.job();
         let pace = job.is_sync().then(|| self.paces.of::<A>(job.short_name()));
         let is_marked = job.is_blocking();

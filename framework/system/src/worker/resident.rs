@@ -27,6 +27,7 @@ use crate::driver::lines::Line;
 use crate::driver::residents::{Home, Over, Resident};
 use crate::link::{Ask, ImportedActor};
 use crate::object::part::Part;
+use crate::object::waiter::Needs;
 use crate::runtime::burst;
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
@@ -207,7 +208,9 @@ impl<A: Actor> kit::Actor for Follows<A> {
                 if let Err(over) = self.reach().await {
                     return self.ends(ctx, over).await;
                 }
-                self.ship(ticket);
+                if let Some(ticket) = ticket.in_turn(Needs::Value) {
+                    self.ship(ticket);
+                }
                 Ok(())
             }
             HostedMsg::Gone(_) => {
@@ -260,7 +263,10 @@ impl<A: Actor> Follows<A> {
             match self.attach(&home).await {
                 Ok(there) => {
                     self.there = Some(there);
-                    std::mem::take(&mut self.again).into_iter().for_each(|lost| self.ship(lost));
+                    let again = std::mem::take(&mut self.again).into_iter();
+                    again
+                        .filter_map(|lost| lost.in_turn(Needs::Value))
+                        .for_each(|lost| self.ship(lost));
                 }
                 Err(why) => {
                     self.cell.note(&format!("life {} is not reached: {why}", home.life));

@@ -123,6 +123,13 @@ pub const SPILL_WASTEFUL_MAX: usize = 16;
 /// Folders of crashed stores that one opening removes in each place, so that no start waits for all that was ever left there.
 pub const SPILL_SWEPT_MAX: usize = 256;
 
+/// How much each process keeps of what it takes to run tasks again whose results are lost, in bytes, where nobody says otherwise. Ray's figure.
+pub const LINEAGE_BYTES: u64 = 1 << 30;
+
+/// How often whoever has borrowed an object asks its owner for it again, since what came could not be read: the first time what was lost is
+/// made again there; that it is lost once more on its way is bad luck, and three times it is something else.
+pub const BORROWED_AGAIN_MAX: u32 = 3;
+
 /// Objects that a node fetches from others at once: as many threads, each with a connection or more. Two keep a network busy while a third
 /// waits for room and a fourth for a disk at the other end.
 pub const PULLS_AT_ONCE: usize = 4;

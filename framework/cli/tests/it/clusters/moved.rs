@@ -5,7 +5,7 @@ use raytree::state::store_traffic;
 use raytree::{Bytes, ObjectRef, Result, get_all};
 use rustix::process::Signal;
 
-use super::support::{Cluster, Plan, of, send, until};
+use super::support::{Cluster, Plan, children, lives, of, send, until};
 
 const LONG: usize = 3 << 20;
 
@@ -327,6 +327,68 @@ fn what_nobody_has_read_outlives_the_worker_that_made_it() {
         }
         Ok(())
     });
+    until_empty(&cluster);
+    drop(driver);
+    cluster.until_free();
+}
+
+/// Has something made on the other node, and reads it later.
+struct Owner(Option<ObjectRef<(u32, Bytes)>>);
+
+#[remote(resources(right = 1))]
+impl Owner {
+    fn new() -> Self {
+        Self(None)
+    }
+
+    pub(crate) async fn begin(&mut self, byte: u8) -> Result<usize> {
+        let result = made_by_left::remote(byte);
+        let ready = raytree::wait([&result]).await?.ready.len();
+        self.0 = Some(result);
+        Ok(ready)
+    }
+
+    /// Which process has made it.
+    pub(crate) async fn read(&self, byte: u8) -> Result<Option<u32>> {
+        let Some(result) = &self.0 else { return Ok(None) };
+        let (process, bytes) = result.await?;
+        Ok(is_all(&bytes, byte).then_some(process))
+    }
+
+    pub(crate) fn let_go(&mut self) {
+        self.0 = None;
+    }
+}
+
+#[remote(resources(left = 1))]
+fn made_by_left(byte: u8) -> (u32, Bytes) {
+    (std::process::id(), vec![byte; LONG].into())
+}
+
+#[test]
+fn what_nobody_can_fetch_any_more_is_made_again() {
+    let mut cluster = two(of(what_nobody_can_fetch_any_more_is_made_again));
+    let driver = cluster.driver();
+    let owner = driver.run(async {
+        let owner = Owner::remote();
+        assert_eq!(owner.begin(7).await?, 1);
+        Ok(owner)
+    });
+    assert_eq!(moved(&cluster), (0, 0), "it is where it was made");
+    let gone = children(cluster.node("left").pid());
+    cluster.node("left").kill();
+    until("the end of its workers", || !gone.iter().any(|worker| lives(*worker)));
+    cluster.until_up(1);
+    cluster.join("left", &["--set", "node.resources=left=4"]);
+    cluster.until_up(2);
+    driver.run(async {
+        let made_by = owner.read(7).await?;
+        assert!(made_by.is_some_and(|process| !gone.contains(&process)), "{made_by:?} {gone:?}");
+        // It is there now.
+        assert_eq!(owner.read(7).await?, made_by);
+        owner.let_go().await
+    });
+    drop(owner);
     until_empty(&cluster);
     drop(driver);
     cluster.until_free();

@@ -9,6 +9,7 @@ fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => Just(Event::ArgumentReady),
         1 => Just(Event::ArgumentFailed),
+        1 => (0u32..4).prop_map(|missing| Event::ArgumentsLost { missing }),
         4 => Just(Event::Begin),
         2 => Just(Event::Returned),
         3 => any::<bool>().prop_map(|worth_a_retry| Event::Failed { worth_a_retry }),
@@ -44,7 +45,7 @@ proptest! {
                     runs += 1;
                 }
                 Effect::Resolve | Effect::Abandon => resolved += 1,
-                Effect::None | Effect::Queue | Effect::Discard => {}
+                Effect::None | Effect::Ask | Effect::Queue | Effect::Discard => {}
             }
             if ends_body {
                 running = false;

@@ -4,6 +4,7 @@ mod actors;
 mod alike;
 mod arrow;
 mod crowds;
+mod lineage;
 mod logs;
 mod losses;
 mod nested;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::within;
 
-const MIB: usize = 1 << 20;
+pub(super) const MIB: usize = 1 << 20;
 const MANY: u64 = 48;
 
 /// A value of which only parts are read where they lie.
@@ -18,7 +18,7 @@ struct Sample {
     rewards: Array<f32>,
 }
 
-fn noise(seed: u64, len: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = |_| {
         state ^= state << 13;
@@ -29,12 +29,12 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     (0..len.div_ceil(8)).flat_map(next).take(len).collect()
 }
 
-fn sum(bytes: &[u8]) -> u64 {
+pub(super) fn sum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(7, |sum: u64, byte| sum.rotate_left(5) ^ u64::from(*byte))
 }
 
 #[remote]
-fn makes(seed: u64) -> Bytes {
+pub(super) fn makes(seed: u64) -> Bytes {
     noise(seed, MIB).into()
 }
 
@@ -45,7 +45,7 @@ fn samples(step: u64) -> Sample {
 }
 
 #[remote]
-fn checksum(bytes: &Bytes) -> u64 {
+pub(super) fn checksum(bytes: &Bytes) -> u64 {
     sum(bytes)
 }
 
@@ -55,7 +55,7 @@ fn is_whole(sample: Sample) -> bool {
     pixels[..] == noise(step, MIB / 2) && rewards.iter().all(|reward| *reward == step as f32)
 }
 
-fn runtime(store: &str, settings: &[(&str, &str)]) -> Runtime {
+pub(super) fn runtime(store: &str, settings: &[(&str, &str)]) -> Runtime {
     let init = raytree::init().cpus(2.0).threads(2).nodes(1).log_to_driver(false);
     let init = init.setting("node.object_store_bytes", store);
     let with = |init: raytree::Init, (key, value): &(&str, &str)| init.setting(*key, *value);
@@ -67,7 +67,7 @@ fn runtime(store: &str, settings: &[(&str, &str)]) -> Runtime {
 }
 
 /// The settings of a folder for what is spilled.
-fn folder() -> (tempfile::TempDir, String) {
+pub(super) fn folder() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().display().to_string();
     (folder, path)

@@ -1,12 +1,13 @@
-//! A call waits for its arguments, and then for its turn.
+//! A call waits for its arguments, and then for its turn; and once more, where an argument was lost before its turn came.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::OpenCall;
+use super::{NOBODYS, OpenCall};
 use crate::object::cell::Standing;
 use crate::object::waiter::{Dependent, Needs};
-use crate::task::args::{Settled, Subscriber};
+use crate::task::args::{self, Pinned, Settled, Subscriber};
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
 use crate::user::method::Invocation;
@@ -26,12 +27,76 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
         }
         self.argument(true);
     }
+
+    /// Its turn has come: whether it has its arguments, which stay where they are then, and no earlier call of its caller waits for some. One
+    /// that was answered begins, and does nothing.
+    pub(super) fn may_begin(&self, needs: Needs) -> bool {
+        let has_arguments = || {
+            let pinned = if self.refers { self.pins_arguments(needs) } else { Some(Vec::new()) };
+            pinned.map(|pinned| drop(mem::replace(&mut *self.pinned.lock(), pinned))).is_some()
+        };
+        if self.order.may_begin(self) && has_arguments() {
+            self.lets_others_begin();
+            return true;
+        }
+        self.is_answered()
+    }
+
+    fn pins_arguments(&self, needs: Needs) -> Option<Pinned> {
+        args::pinned(needs, |visit| {
+            if let Some(invocation) = &*self.invocation.lock() {
+                invocation.each(visit);
+            }
+        })
+    }
+
+    /// Back into the line of its caller, before what that has not sent yet.
+    pub(super) fn goes_back(self: Arc<Self>) {
+        // What has gathered is sent now, if this was the last of its turn.
+        self.in_turn(|_| ());
+        {
+            // Who answers it looks at this afterwards.
+            let _out = self.out.lock();
+            self.is_back.store(true, Ordering::Relaxed);
+        }
+        // No life has it.
+        self.exits.store(NOBODYS, Ordering::Release);
+        self.sent.store(false, Ordering::Release);
+        self.missing.store(1, Ordering::Release);
+        if self.order.comes_back(Arc::clone(&self) as Arc<dyn Deferred>) {
+            self.ask_for_arguments();
+        } else {
+            drop(self.credit.lock().take());
+        }
+    }
+
+    /// It begins, or is over: those behind it need not wait for it, where it came back.
+    fn lets_others_begin(&self) {
+        if self.is_back.swap(false, Ordering::Relaxed) {
+            self.order.goes_on(self);
+        }
+    }
+
+    /// It is over.
+    pub(super) fn lets_others_go_on(&self) {
+        self.lets_others_begin();
+        drop(self.pinned());
+    }
+
+    /// What keeps its arguments where they are.
+    pub(super) fn pinned(&self) -> Pinned {
+        if self.refers { mem::take(&mut *self.pinned.lock()) } else { Vec::new() }
+    }
 }
 
 impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
     fn is_complete(&self) -> bool {
         // One that was cancelled holds up nobody.
         self.missing.load(Ordering::Acquire) == 0 || self.is_answered()
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_answered()
     }
 
     fn send(self: Arc<Self>) {

@@ -78,7 +78,9 @@ impl World {
                 }
             }
             Effect::None => self.check_ignored(id, event),
-            Effect::Run | Effect::Discard => panic!("{event:?} of task {id}: {:?}", Effect::Run),
+            Effect::Run | Effect::Ask | Effect::Discard => {
+                panic!("{event:?} of task {id}: {:?}", Effect::Run)
+            }
         }
     }
 

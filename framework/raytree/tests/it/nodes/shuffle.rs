@@ -1,7 +1,7 @@
 //! Everything goes from everybody to everybody: a thousand tasks make a thousand objects each, and a thousand others read one of each.
 
 use raytree::prelude::*;
-use raytree::{Init, Result, get_all};
+use raytree::{Init, get_all};
 
 use super::within;
 

@@ -69,6 +69,8 @@ pub(crate) struct ObjectCell<T> {
     pub(super) kept: Mutex<Option<Arc<Kept>>>,
     /// It came from there, and is still to be settled.
     pub(super) has_arrived: AtomicBool,
+    /// It came from another process, and will lie in a store when it is sent.
+    pub(super) is_large: AtomicBool,
     /// Where it came from, if its value came from a store.
     pub(super) past: OnceLock<Box<Past<T>>>,
 }
@@ -155,8 +157,8 @@ impl<T> ObjectCell<T> {
 
     fn of(label: &'static str, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
         let (slot, holders) = (Mutex::new(slot), AtomicUsize::new(1));
-        let (kept, has_arrived, past) = Default::default();
-        Arc::new(Self { label, life, slot, holders, kept, has_arrived, past })
+        let (kept, has_arrived, is_large, past) = Default::default();
+        Arc::new(Self { label, life, slot, holders, kept, has_arrived, is_large, past })
     }
 
     /// Says who makes the value. Before anybody else has seen the object.

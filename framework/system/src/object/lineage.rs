@@ -135,9 +135,10 @@ impl<T: Value> ObjectCell<T> {
         }
     }
 
-    /// Its value came from a store, or one of before.
+    /// Its value came from a store, or one of before; or it is large, and will be laid there when it is sent.
     pub(crate) fn is_of_store(&self) -> bool {
-        self.has_arrived() || self.past.get().is_some()
+        let is_large = || self.is_large.load(Ordering::Acquire);
+        self.has_arrived() || is_large() || self.past.get().is_some()
     }
 
     /// Where it came from, if that is known.

@@ -163,6 +163,9 @@ impl<T: Value> ObjectCell<T> {
         let codec = part.codec();
         let is_any = part.0.buffers.iter().any(kept::is_large);
         let runtime = is_any.then(|| self.life.runtime()).flatten();
+        if runtime.as_ref().is_some_and(|runtime| runtime.stores.own().is_some()) {
+            self.is_large.store(true, Ordering::Release);
+        }
         let kept = runtime.and_then(|runtime| Kept::found(&runtime.stores, codec, &part.0));
         let read = read(part, codec);
         // What is not looked at was copied.

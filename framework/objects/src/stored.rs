@@ -166,7 +166,9 @@ impl Stored {
     /// Whether this process has its bytes.
     #[must_use]
     pub fn is_looked_at(&self) -> bool {
-        let own = match &*self.hold.lock() {
+        // One of the two may be let go of otherwise, between both looks.
+        let hold = self.hold.lock();
+        let own = match &*hold {
             Holding::Store | Holding::Far(_) => 0,
             Holding::Taking(..) | Holding::Alone(_) => 1,
         };

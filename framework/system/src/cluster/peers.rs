@@ -238,13 +238,13 @@ impl Shared {
     pub(crate) fn goes_elsewhere<J: Job>(self: &Arc<Self>, task: &Arc<TaskCell<J>>) -> bool {
         let plan = task.plan();
         if self.peers.any() {
-            let task = Arc::clone(task) as Arc<dyn Runnable>;
-            // The one that a node has submitted may be what a task waits for that has a seat there.
-            if plan.is_plain && !plan.is_served {
-                self.lane.push(task);
+            // The one that a node has submitted may be what a task waits for that has a seat there, and so may one whose result was lost.
+            let is_waited_for = plan.is_served || task.is_made_again();
+            if plan.is_plain && !is_waited_for {
+                self.lane.push(Arc::clone(task) as Arc<dyn Runnable>);
                 self.feed_peers();
             } else {
-                self.send_away(task);
+                self.send_away(Arc::clone(task) as Arc<dyn Runnable>);
             }
             return true;
         }

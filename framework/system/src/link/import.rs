@@ -127,7 +127,7 @@ impl<T: Value> Landing for Fetched<T> {
             // Reading it is the type's own code.
             Answer::Value(part) => panics::catch(|| {
                 let read = self.cell.reads(part, Part::value::<T>);
-                if self.cell.has_arrived() {
+                if self.cell.is_of_store() {
                     self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
                 }
                 read

@@ -128,16 +128,6 @@ pub(crate) struct Seen {
     pub(crate) at: usize,
 }
 
-impl From<Standing> for ObjectState {
-    fn from(standing: Standing) -> Self {
-        match standing {
-            Standing::Pending => Self::Pending,
-            Standing::Ready => Self::Ready,
-            Standing::Failed => Self::Failed,
-        }
-    }
-}
-
 impl<T> ObjectCell<T> {
     /// Without a value yet, and with one reference.
     pub(crate) fn pending(label: &'static str, life: &'static Life) -> Arc<Self> {
@@ -208,6 +198,10 @@ impl<T> ObjectCell<T> {
             return;
         }
         let mut slot = self.slot.lock();
+        if self.holders.load(Ordering::Acquire) != 0 {
+            // It is held again.
+            return;
+        }
         let pending = matches!(&*slot, Slot::Pending { .. });
         // What is still to come is freed when it comes.
         let freed = (!pending).then(|| mem::replace(&mut *slot, Slot::Taken));

@@ -123,7 +123,7 @@ impl<T: Value> ObjectCell<T> {
 
     /// An actor's method has answered it. Nothing is noted where the value does not lie in a store.
     pub(crate) fn comes_from_method(&self) {
-        if self.has_arrived() {
+        if self.is_of_store() {
             self.comes_from(Arc::new(Method));
         }
     }
@@ -184,6 +184,14 @@ impl<T: Value> ObjectCell<T> {
 
     /// What whoever waits is told of a failure: of one that is made again, that it was lost.
     pub(super) fn failed_again(&self, error: Error) -> Error {
+        // Who reads it would wait for something that does not come.
+        let error = match error {
+            Error::ObjectLost { object, lost, why: Unrebuilt::BeingRebuilt } => {
+                let error = Box::new(again(&object));
+                Error::ObjectLost { object, lost, why: Unrebuilt::Failed { error } }
+            }
+            error => error,
+        };
         let Some(lost) = self.lost_before() else { return error };
         let why = match error {
             // Of an argument that is lost as well; or all ends.
@@ -203,8 +211,9 @@ impl<T: Value> ObjectCell<T> {
         if matches!(&*slot, Slot::Taken) {
             return None;
         }
-        // The last one lets go before he takes the lock.
-        let one_more = |holders: usize| (holders > 0).then_some(holders + 1);
+        // The last one lets go before he takes the lock, and looks again when he has it.
+        let is_to_come = matches!(&*slot, Slot::Pending { .. });
+        let one_more = |holders: usize| (holders > 0 || is_to_come).then_some(holders + 1);
         let held = self.holders.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
         held.ok().map(|_| ObjectRef::first(Arc::clone(self)))
     }

@@ -26,9 +26,9 @@ pub(crate) fn pinned(
 ) -> Option<Pinned> {
     let (mut lying, mut are_there) = (Vec::new(), true);
     each(&mut |settled| {
-        // Somebody else may have found it lost, and it is pending again.
-        are_there &= settled.awaits().is_none();
         lying.extend(settled.lies(needs == Needs::Memory));
+        // After that: somebody else may have found it lost, and it is pending again.
+        are_there &= settled.awaits().is_none();
     });
     let mut pinned = Vec::new();
     for lies in lying {

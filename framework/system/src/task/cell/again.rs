@@ -44,6 +44,11 @@ impl<J: Job> TaskCell<J> {
         Lineage::keep(&runtime, task, (job, self.state()), out);
     }
 
+    /// Its result was there, and was lost.
+    pub(crate) fn is_made_again(&self) -> bool {
+        self.out().is_some_and(|out| out.lost_before().is_some())
+    }
+
     /// Its arguments, where they lie. None where one of them is lost and made again: it waits for that, and is in no line.
     pub(super) fn pinned(self: &Arc<Self>, needs: Needs) -> Option<Pinned> {
         let pinned = args::pinned(needs, |visit| self.each_argument(visit));

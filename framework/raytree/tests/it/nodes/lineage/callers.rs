@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use raytree::prelude::*;
-use raytree::{Bytes, get_all};
+use raytree::state::{self, TaskState};
+use raytree::{Bytes, ObjectRef, Result, get_all};
 
 use super::super::spilled::{MIB, noise, sum};
 use super::{Keeper, World, counted, joins, notes_a_run, turned, turns};
@@ -137,6 +138,86 @@ fn an_actor_begins_when_its_argument_that_was_lost_is_made_again() {
         assert_eq!(world.runs("runs"), 1);
         assert_eq!(Summed::remote(&object).sum().await?, sum(&bytes));
         assert_eq!(world.runs("runs"), 2);
+        Ok(())
+    });
+}
+
+/// Says that it runs, waits until there is a file, and then for what it was given.
+#[remote]
+fn reads_inside(notes: String, gate: String, objects: Vec<ObjectRef<Bytes>>) -> Result<u64> {
+    notes_a_run(&notes);
+    while !Path::new(&gate).exists() {
+        std::thread::yield_now();
+    }
+    Ok(get_all(objects).get()?.iter().map(|bytes| sum(bytes)).sum())
+}
+
+#[test]
+fn what_all_who_have_a_place_wait_for_is_made_again_all_the_same() {
+    World::new(&[]).run(async |world| {
+        let bytes = noise(83, MIB);
+        let keeper = Keeper::remote();
+        let object = counted::remote(world.notes("runs"), 83);
+        assert_eq!(keeper.sum_of(vec![object.clone()]).await?, sum(&bytes));
+        // More than have a place: the others are in line.
+        let (notes, gate) = (world.notes("reads"), world.notes("gate"));
+        let read = |_| reads_inside::remote(notes.clone(), gate.clone(), vec![object.clone()]);
+        let read: Vec<_> = (0..64).map(read).collect();
+        while world.runs("reads") < 2 {
+            tokio::task::yield_now().await;
+        }
+        world.loses_by(&[&bytes], |seed| keeper.noise(seed)).await?;
+        assert_eq!(world.runs("runs"), 1);
+        fs::write(&gate, "").expect("a file");
+        assert_eq!(get_all(read).await?, [sum(&bytes); 64]);
+        assert_eq!(world.runs("runs"), 2);
+        Ok(())
+    });
+}
+
+/// Waits until there is a file.
+#[remote]
+fn counted_behind(notes: String, gate: String, seed: u64) -> Bytes {
+    notes_a_run(&notes);
+    while !Path::new(&gate).exists() {
+        std::thread::yield_now();
+    }
+    noise(seed, MIB).into()
+}
+
+#[test]
+fn what_is_being_made_again_is_not_made_twice_when_its_reader_has_left() {
+    World::new(&[]).run(async |world| {
+        let (first, gate) = (noise(84, MIB), world.notes("gate"));
+        let second = turned(&first);
+        fs::write(&gate, "").expect("a file");
+        let top = counted_behind::remote(world.notes("top"), gate.clone(), 84);
+        let foot = turns::remote(world.notes("foot"), &top);
+        assert_eq!((sum(&(&top).await?), sum(&(&foot).await?)), (sum(&first), sum(&second)));
+        world.loses(&[&first, &second]).await?;
+        fs::remove_file(&gate).expect("it is there");
+        let reader = tokio::spawn(top);
+        while world.runs("top") < 2 {
+            tokio::task::yield_now().await;
+        }
+        // He had the last reference.
+        reader.abort();
+        assert!(reader.await.is_err_and(|left| left.is_cancelled()));
+        let again = tokio::spawn(foot);
+        let tasks = async |is: TaskState| state::tasks().is("state", is).await.map(|all| all.total);
+        // It waits for what is being made again already.
+        while tasks(TaskState::PendingArguments).await? == 0 {
+            tokio::task::yield_now().await;
+        }
+        fs::write(&gate, "").expect("a file");
+        assert_eq!(sum(&again.await.expect("it does not panic")?), sum(&second));
+        assert_eq!((world.runs("top"), world.runs("foot")), (2, 2));
+        // All that ran is over, and so the table says.
+        for is in
+            [TaskState::PendingArguments, TaskState::Queued, TaskState::Sent, TaskState::Running]
+        {
+            assert_eq!(tasks(is).await?, 0, "{is}");
+        }
         Ok(())
     });
 }

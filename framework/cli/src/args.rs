@@ -10,7 +10,7 @@ use crate::context::ContextArgs;
 use crate::doctor::DoctorArgs;
 use crate::logs::LogsArgs;
 use crate::reach::Where;
-use crate::state::{StateArgs, TimelineArgs};
+use crate::state::{ObjectsArgs, StateArgs, TimelineArgs};
 use crate::table::View;
 
 /// Start clusters, and look at everything that runs in them as one supervision tree.
@@ -77,8 +77,8 @@ pub enum Command {
     Tasks(StateArgs),
     /// List the actors of programs.
     Actors(StateArgs),
-    /// List objects that are still to come, or that several processes hold.
-    Objects(StateArgs),
+    /// List objects: still to come, in a store, or held by several processes; and what nobody seems to use.
+    Objects(ObjectsArgs),
     /// Write what has run when into a file that Perfetto opens.
     Timeline(TimelineArgs),
     /// Say that there are no placement groups yet.

@@ -9,7 +9,7 @@
 //! - [`tree`]: from answers to lines of text, pure.
 //! - [`run()`]: joins the three.
 //! - [`table`]: lists of records, the same options for all.
-//! - [`state()`], [`timeline()`]: tasks, actors and objects; what has run when.
+//! - [`state()`], [`leaks()`], [`timeline()`]: tasks, actors and objects; which of these nobody seems to use; what has run when.
 //! - [`explain()`]: error codes.
 //! - [`config()`]: settings, and where each comes from.
 //! - [`start()`], [`stop()`], [`status()`]: the heads and nodes of this machine, and how a cluster is.
@@ -57,7 +57,7 @@ pub use log::log;
 pub use logs::logs;
 pub use run::{Code, run};
 pub use start::{log_format, start, stop};
-pub use state::{StateArgs, TimelineArgs, state, timeline};
+pub use state::{LeakArgs, ObjectsArgs, StateArgs, TimelineArgs, leaks, state, timeline};
 pub use status::status;
 pub use top::{source, top};
 pub use why::why;

@@ -9,7 +9,7 @@ use raytree_cli::args::{Cli, Command};
 use raytree_cli::tree::Style;
 use raytree_cli::{
     actor, completions, config, context, dashboard, doctor, end, events, explain, groups, jobs,
-    log, log_format, logs, man, nodes, run, start, state, status, stop, timeline, top, why,
+    leaks, log, log_format, logs, man, nodes, run, start, state, status, stop, timeline, top, why,
 };
 use raytree_config::{Config, LoadFrom, LogFormat};
 use raytree_daemon::ROLE_VARIABLE;
@@ -64,7 +64,12 @@ fn main() -> ExitCode {
         Command::Jobs(args) => jobs(&args, &folder, style(), &mut out, &mut err),
         Command::Tasks(args) => state(What::Tasks, &args, &folder, style(), &mut out, &mut err),
         Command::Actors(args) => state(What::Actors, &args, &folder, style(), &mut out, &mut err),
-        Command::Objects(args) => state(What::Objects, &args, &folder, style(), &mut out, &mut err),
+        Command::Objects(args) if args.leaks.leaks => {
+            leaks(&args, &folder, style(), &mut out, &mut err)
+        }
+        Command::Objects(args) => {
+            state(What::Objects, &args.state, &folder, style(), &mut out, &mut err)
+        }
         Command::Timeline(args) => timeline(&args, &folder, &mut out, &mut err),
         Command::Groups(_) => groups(&mut err),
         Command::Completions(args) => completions(args, &mut out),

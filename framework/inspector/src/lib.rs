@@ -40,6 +40,7 @@ pub use answer::{Said, Talk, ask_here};
 pub use client::Feed;
 pub use door::Door;
 pub use logs::Whose;
+pub use process::program;
 pub use stream::{StreamLine, answer_over};
 pub use waits::to_give_up;
 pub use walk::{Branch, walk};

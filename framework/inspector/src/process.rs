@@ -16,7 +16,8 @@ pub(crate) fn of_this(role: Role, program: String, uptime: Duration) -> ProcessR
 }
 
 /// The file name of this program.
-pub(crate) fn program() -> String {
+#[must_use]
+pub fn program() -> String {
     let file = env::current_exe().ok();
     let file = file.as_deref().and_then(|path| path.file_name());
     file.map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned())

@@ -147,6 +147,7 @@ fn task_type(params: &Params, output: &Output) -> TokenStream {
 fn calls(function: &ItemFn, params: &Params, output: &Output) -> TokenStream {
     let (vis, signature) = (&function.vis, params.signature());
     let (reference, task) = (output.reference(), task_type(params, output));
+    let result = &output.ty;
     let names: Vec<_> = params.names().collect();
     // At the function's own place: that is where a wrong call is told what it should be.
     let at = Span::call_site().located_at(function.sig.ident.span());
@@ -160,8 +161,9 @@ fn calls(function: &ItemFn, params: &Params, output: &Output) -> TokenStream {
             ///
             /// # Cancel safety
             /// Dropping the future before it is ready submits nothing.
-            #vis async fn #submit_name(#signature) -> ::raytree::Result<#reference> {
-                Self::task().submit(#(#names),*).await
+            #[track_caller]
+            #vis fn #submit_name(#signature) -> ::raytree::Submit<'static, #result> {
+                Self::task().submit_owned(#(#names),*)
             }
         }
     });

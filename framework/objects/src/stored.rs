@@ -166,13 +166,19 @@ impl Stored {
     /// Whether this process has its bytes.
     #[must_use]
     pub fn is_looked_at(&self) -> bool {
+        self.looks() > 0
+    }
+
+    /// How many of this process have its bytes; those who share one view of them count once.
+    #[must_use]
+    pub fn looks(&self) -> usize {
         // One of the two may be let go of otherwise, between both looks.
         let hold = self.hold.lock();
         let own = match &*hold {
             Holding::Store | Holding::Far(_) => 0,
             Holding::Taking(..) | Holding::Alone(_) => 1,
         };
-        self.looked.lock().strong_count() > own
+        self.looked.lock().strong_count().saturating_sub(own)
     }
 
     /// Its bytes, where they lie. They stay there for as long as anybody has them. Waits until it is back where it is on disk; when there is

@@ -35,11 +35,11 @@
 //! were forgotten, how many more rows there are, and which processes gave no answer. Nothing is gathered while nobody asks.
 
 pub use raytree_system::state::{
-    Get, Kind, List, StoreTraffic, actors, jobs, nodes, objects, store_traffic, tasks, timeline,
-    why, why_object, write_timeline,
+    Get, Kind, List, StoreTraffic, actors, jobs, nodes, object, objects, store_traffic, tasks,
+    timeline, why, why_object, write_timeline,
 };
 pub use raytree_types::inspect::{JobStatus, Missing, NodePhase, NodeStatus, Story, StoryStep};
 pub use raytree_types::state::{
-    ActorRecord, Count, Filter, Listing, ObjectRecord, ObjectState, ProcessTrace, Record, Span,
-    SpanKind, Summary, TaskKind, TaskRecord, TaskState, Trace,
+    ActorRecord, Count, Filter, Listing, ObjectPlace, ObjectRecord, ObjectState, ProcessTrace,
+    Record, Span, SpanKind, Summary, TaskKind, TaskRecord, TaskState, Trace,
 };

@@ -33,6 +33,56 @@ pub struct StateArgs {
     pub view: View,
 }
 
+/// Of what, and which objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct ObjectsArgs {
+    /// Of what, and which rows
+    #[command(flatten)]
+    pub state: StateArgs,
+    /// Whether only those are meant that nobody seems to use
+    #[command(flatten)]
+    pub leaks: LeakArgs,
+}
+
+/// Which objects seem to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit codes:
+  0  the list was printed, however long it is
+  1  somebody did not answer, so that a part is missing
+  2  nothing runs, the head cannot be reached, or there is no such column
+
+Listed is what is still to come, what lies in the store of a node (a value with parts of 100 KiB and more, once it was sent or has
+come from another process), and what other processes hold. What one process alone has on its heap is not.
+
+  size        in the store and on disk; not known of what is on a heap
+  place       heap, store, disk or elsewhere (in the store of another node); store: of which node
+  owner, pid  the process that has it; held_by, holders: the others that hold it
+  references  in its owner's process, those kept for others included
+  pins        how many look at its bytes there, and keep them in memory
+  used_by     tasks and calls that are not over, with it as an argument
+  age         since it is listed: submitted, laid into a store, or first held by another process
+  call_site   the line that made it; not of what was fetched, and not of map(f::remote): write map(|x| f::remote(x))
+
+--leaks shows those that nobody seems to use, by the line and the name of what made them, those that take most first. Suspected is
+what is ready, nobody waits for, no task or call has as an argument, nobody looks at, and is as old as --older-than says. It may
+well be wanted: nobody can know what a program will still read. A terminal that is too narrow shows the most useful columns; on a
+pipe there are all, and nothing is cut. At most 10,000 objects of those that meet the conditions are fetched.")]
+pub struct LeakArgs {
+    /// Only those that nobody seems to use, by the line that made them
+    #[arg(long, conflicts_with = "summary")]
+    pub leaks: bool,
+    /// With --leaks: only what is at least as old, e.g. 30s, 5m or 2h
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "leaks")]
+    pub older_than: String,
+}
+
+impl Default for LeakArgs {
+    fn default() -> Self {
+        Self { leaks: false, older_than: "60s".to_owned() }
+    }
+}
+
 /// Which part of the timeline, and where it goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\

@@ -1,6 +1,8 @@
 //! `raytree tasks`, `raytree actors` and `raytree objects`: what there is, as tables; and `raytree timeline`.
 
 mod args;
+mod leaks;
+mod objects;
 #[cfg(test)]
 mod tests;
 
@@ -9,19 +11,21 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use raytree_config::ByteCount;
 use raytree_inspector::chrome;
 use raytree_types::inspect::{Answer, Missing, Request};
 use raytree_types::limits;
 use raytree_types::state::{
-    ActorRecord, Count, Filter, Listing, ObjectRecord, Record, Rows, Sort, StateQuery, TaskKind,
-    TaskRecord, Trace, TraceQuery, What,
+    ActorRecord, Count, Filter, Listing, Record, Rows, Sort, StateQuery, TaskKind, TaskRecord,
+    Trace, TraceQuery, What,
 };
 use serde::{Serialize, Serializer};
 
-pub use args::{StateArgs, TimelineArgs};
+pub use args::{LeakArgs, ObjectsArgs, StateArgs, TimelineArgs};
+pub use leaks::leaks;
 
 use crate::Code;
-use crate::reach::reach;
+use crate::reach::{Where, reach};
 use crate::run::{Asked, ask_all, nothing};
 use crate::table::{Cell, Column, Row, View, list, number};
 use crate::text::grouped;
@@ -126,29 +130,6 @@ impl Row for Seen<ActorRecord> {
     }
 }
 
-impl Row for Seen<ObjectRecord> {
-    const COLUMNS: &'static [Column] = &[
-        Column::text("name"),
-        Column::text("state"),
-        Column::text("held_by"),
-        Column::number("waiters"),
-        Column::number("pid"),
-        Column::number("holders"),
-    ];
-
-    fn cells(&self) -> Vec<Cell> {
-        let Self { record, .. } = self;
-        vec![
-            text(Some(&record.name)),
-            text(Some(record.state)),
-            text(Some(record.held_by.join(", "))),
-            Cell::Number(record.waiters),
-            Cell::Number(record.pid.into()),
-            Cell::Number(record.holders),
-        ]
-    }
-}
-
 impl Row for Count {
     const COLUMNS: &'static [Column] =
         &[Column::text("name"), Column::text("state"), Column::number("count")];
@@ -178,28 +159,10 @@ pub fn state(
         summary: args.summary,
         ..StateQuery::all(what)
     };
-    let Some(found) = reach(&args.place, folder, err)? else { return Ok(Code::Nothing) };
-    let asked = ask_all(found, &Request::State(query.clone()), err)?;
-    let Asked { replies, refused, is_partial, place } = asked;
-    if replies.is_empty() {
-        return match refused {
-            Some(refused) => {
-                writeln!(err, "raytree: {refused}")?;
-                Ok(Code::Partly)
-            }
-            None if is_partial => Ok(Code::Partly),
-            None => nothing(args.place.pid, &place, err),
-        };
-    }
-    let now = replies.iter().map(|reply| reply.captured_at).max().unwrap_or_default();
-    let mut all = Rows::none(what);
-    let mut is_whole = !is_partial;
-    for reply in replies {
-        is_whole &= match reply.answer {
-            Answer::State(rows) => all.join(rows, &query),
-            _ => false,
-        };
-    }
+    let (all, now, is_whole) = match gather(&query, &args.place, folder, err)? {
+        Ok(Gathered { rows, now, is_whole }) => (rows, now, is_whole),
+        Err(code) => return Ok(code),
+    };
     let summed = of_summary(&args.view, what);
     let shown = match all {
         Rows::Tasks(list) => show(list, (args, &summed, now, "no tasks"), style, out, err)?,
@@ -212,6 +175,46 @@ pub fn state(
         }
         Shown { code, .. } => code,
     })
+}
+
+/// What all that were asked have said.
+struct Gathered {
+    rows: Rows,
+    /// When that was, since 1970.
+    now: Duration,
+    is_whole: bool,
+}
+
+/// Asks everybody for one list; the code with which the command ends where there is none.
+fn gather(
+    query: &StateQuery,
+    place: &Where,
+    folder: &Path,
+    err: &mut impl Write,
+) -> io::Result<Result<Gathered, Code>> {
+    let Some(found) = reach(place, folder, err)? else { return Ok(Err(Code::Nothing)) };
+    let asked = ask_all(found, &Request::State(query.clone()), err)?;
+    let Asked { replies, refused, is_partial, place: looked_in } = asked;
+    if replies.is_empty() {
+        return Ok(Err(match refused {
+            Some(refused) => {
+                writeln!(err, "raytree: {refused}")?;
+                Code::Partly
+            }
+            None if is_partial => Code::Partly,
+            None => nothing(place.pid, &looked_in, err)?,
+        }));
+    }
+    let now = replies.iter().map(|reply| reply.captured_at).max().unwrap_or_default();
+    let mut rows = Rows::none(query.what);
+    let mut is_whole = !is_partial;
+    for reply in replies {
+        is_whole &= match reply.answer {
+            Answer::State(other) => rows.join(other, query),
+            _ => false,
+        };
+    }
+    Ok(Ok(Gathered { rows, now, is_whole }))
 }
 
 /// The conditions that those far away look at, so that a limit cuts only what is wanted: those on words and on numbers, not on times.
@@ -230,6 +233,8 @@ fn far_one(mut filter: Filter, what: What) -> Option<Filter> {
     // It stands for an empty one here, and for itself elsewhere.
     if filter.value == "-" {
         filter.value.clear();
+    } else if column == "size" && !filter.value.is_empty() {
+        filter.value = filter.value.parse::<ByteCount>().ok()?.bytes().to_string();
     } else if what.numbers().contains(&column) && !filter.value.is_empty() {
         filter.value = number(&filter.value)?.to_string();
     }
@@ -259,8 +264,13 @@ fn late(view: &View) -> Vec<String> {
 
 /// What is left of a view for a summary: the conditions on records have been looked at where these are.
 fn of_summary(view: &View, what: What) -> View {
-    let far = far(view, what);
-    let columns: Vec<&str> = <Count as Row>::COLUMNS.iter().map(|column| column.name).collect();
+    left::<Count>(view, &far(view, what))
+}
+
+/// What is left of a view for rows of another kind: the conditions that are looked at far away have been, but those on columns that
+/// these have as well.
+fn left<T: Row>(view: &View, far: &[Filter]) -> View {
+    let columns: Vec<&str> = T::COLUMNS.iter().map(|column| column.name).collect();
     let is_left = |text: &&String| match text.parse::<Filter>() {
         Ok(filter) => {
             columns.contains(&&*filter.column)

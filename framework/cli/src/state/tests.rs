@@ -6,6 +6,8 @@ use raytree_types::{Resources, RuntimeId, TaskId};
 
 use super::*;
 
+mod objects;
+
 const PIPE: Style = Style { columns: 40, lines: false, colour: false };
 
 fn task(number: u64, state: TaskState) -> TaskRecord {
@@ -126,6 +128,8 @@ fn conditions_on_words_and_numbers_go_with_the_question_and_so_does_the_order() 
     };
     assert_eq!(sorted("-Age", What::Tasks), Some(("age".to_owned(), true)));
     assert_eq!(sorted("age", What::Actors), None);
+    assert_eq!(sorted("-size", What::Objects), Some(("size".to_owned(), true)));
+    assert_eq!(sorted("age", What::Objects), Some(("age".to_owned(), false)));
     assert_eq!(sorted("queued", What::Actors), Some(("queued".to_owned(), false)));
 }
 

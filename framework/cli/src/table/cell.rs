@@ -24,10 +24,6 @@ pub(crate) enum Cell {
     /// A time.
     Span(Duration),
     /// A number of bytes.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the lists of objects and processes have them")
-    )]
     Bytes(u64),
 }
 

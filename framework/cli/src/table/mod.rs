@@ -76,6 +76,9 @@ pub(crate) trait Row: Serialize {
     /// Its columns. Their names and order are what scripts rely on: new ones go to the end.
     const COLUMNS: &'static [Column];
 
+    /// Those that a terminal shows that is too narrow for all, in this order; where there are none, all, cut on the right.
+    const NARROW: &'static [&'static str] = &[];
+
     /// A cell for each column.
     fn cells(&self) -> Vec<Cell>;
 }
@@ -133,13 +136,35 @@ pub(crate) fn list<T: Row>(
     let heads = T::COLUMNS.iter().map(|column| column.name.to_uppercase());
     let mut lines = vec![heads.collect::<Vec<_>>()];
     lines.extend(selected.rows.iter().map(|at| rows[*at].iter().map(shown).collect()));
-    let is_right: Vec<_> = T::COLUMNS.iter().map(|column| column.is_right).collect();
+    let mut is_right: Vec<_> = T::COLUMNS.iter().map(|column| column.is_right).collect();
+    let wide: usize = widths(&lines).iter().map(|width| width + BETWEEN.len()).sum();
+    if style.lines && wide > style.columns + BETWEEN.len() {
+        let narrow = narrow::<T>();
+        let of = |line: &Vec<String>| narrow.iter().map(|at| line[*at].clone()).collect();
+        lines = lines.iter().map(of).collect();
+        is_right = narrow.iter().map(|at| is_right[*at]).collect();
+    }
     lay_out(&lines, &is_right, style.lines.then_some(style.columns), out)?;
     out.flush()?;
     if more > 0 {
         writeln!(err, "raytree: {} more are not shown: see --limit", grouped(more))?;
     }
     Ok(Code::Good)
+}
+
+/// Which columns a narrow terminal shows.
+fn narrow<T: Row>() -> Vec<usize> {
+    let at = |name: &&str| T::COLUMNS.iter().position(|column| column.name == *name);
+    let chosen: Vec<_> = T::NARROW.iter().filter_map(at).collect();
+    if chosen.is_empty() { (0..T::COLUMNS.len()).collect() } else { chosen }
+}
+
+/// How wide each column is.
+fn widths(lines: &[Vec<String>]) -> Vec<usize> {
+    let columns = lines.first().map_or(0, Vec::len);
+    let widest =
+        |at: usize| lines.iter().filter_map(move |line| line.get(at)).map(|cell| width(cell));
+    (0..columns).map(|at| widest(at).max().unwrap_or(0)).collect()
 }
 
 fn shown(cell: &Cell) -> String {
@@ -169,9 +194,7 @@ fn lay_out(
     columns: Option<usize>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let widest =
-        |at: usize| lines.iter().filter_map(move |line| line.get(at)).map(|cell| width(cell));
-    let widths: Vec<_> = (0..is_right.len()).map(|at| widest(at).max().unwrap_or(0)).collect();
+    let widths = widths(lines);
     for line in lines {
         let cells = line.iter().zip(&widths).zip(is_right);
         let cells = cells.map(|((cell, width), is_right)| match is_right {

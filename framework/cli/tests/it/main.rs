@@ -9,6 +9,7 @@
 
 mod clusters;
 mod failures;
+mod leaks;
 mod logs;
 mod one;
 mod support;

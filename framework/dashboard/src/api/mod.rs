@@ -39,7 +39,7 @@ const ENDPOINTS: [(&str, &str); 14] = [
     ("actor", "all there is to say of one actor: which"),
     ("why", "why an actor is as it is: which"),
     ("tasks", "tasks, and calls without an answer: where, limit, summary"),
-    ("objects", "objects to come, or held by several processes: where, limit, summary"),
+    ("objects", "objects to come, in a store, or held by several processes: where, limit, summary"),
     ("events", "what failed and what supervisors decided: since, kind, path, limit"),
     ("logs", "what a process has written: which, tail, output"),
     ("timeline", "what ran when: since, limit, format (chrome is a file for Perfetto)"),

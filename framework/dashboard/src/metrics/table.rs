@@ -172,7 +172,7 @@ pub(crate) static TASKS: Metric = gauge(
 pub(crate) static OBJECTS: Metric = gauge(
     "cluster_objects",
     &["state"],
-    "Objects that are still to come or that several processes hold, by state",
+    "Objects that are still to come, that lie in a store, or that several processes hold, by state",
 );
 pub(crate) static DETACHED: Metric =
     gauge("cluster_detached_actors", &[], "Detached actors of the cluster");

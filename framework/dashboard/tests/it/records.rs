@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use raytree_types::state::{
-    Listing, ObjectRecord, ObjectState, Rows, Span, SpanKind, StateQuery, TaskKind, TaskRecord,
-    TaskState, What,
+    Listing, ObjectPlace, ObjectRecord, ObjectState, Rows, Span, SpanKind, StateQuery, TaskKind,
+    TaskRecord, TaskState, What,
 };
 use raytree_types::{JobId, Resources, RuntimeId, TaskId};
 
@@ -47,8 +47,21 @@ fn task(state: TaskState) -> TaskRecord {
 
 fn object() -> ObjectRecord {
     let held_by = vec!["job-1 on node-1".to_owned()];
-    let (name, state) = ("load".to_owned(), ObjectState::Ready);
-    ObjectRecord { name, state, holders: 1, held_by, waiters: 2, pid: 9 }
+    ObjectRecord {
+        holders: 1,
+        held_by,
+        waiters: 2,
+        owner: "train".to_owned(),
+        size: Some(1 << 20),
+        place: Some(ObjectPlace::Disk),
+        store: Some("node-1".to_owned()),
+        references: 3,
+        pins: 0,
+        used_by: 1,
+        since: Some(Duration::from_secs(102)),
+        call_site: Some("src/main.rs:42".to_owned()),
+        ..ObjectRecord::new("load", ObjectState::Ready, 9)
+    }
 }
 
 /// What ran.

@@ -103,6 +103,7 @@ impl One<'_> {
         quote! {
             #(#docs)*
             #(#kept)*
+            #[track_caller]
             #vis fn #name(&self, #signature) -> #reference #values {
                 #info
                 enum __Method {}

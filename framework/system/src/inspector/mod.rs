@@ -1,6 +1,7 @@
 //! What a runtime shows of itself: its physical tree, and who spawned whom ([`forest`]).
 
 pub(crate) mod forest;
+pub(crate) mod objects;
 mod pending;
 mod state;
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Tasks, actors and objects of this process, as records; and what has run in it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +7,12 @@ use raytree_engine::task::Phase;
 use raytree_supervise::clock;
 use raytree_types::inspect::ActorState;
 use raytree_types::state::{
-    ActorRecord, Listing, ObjectRecord, ObjectState, Rows, Span, SpanKind, StateQuery, TaskKind,
-    TaskRecord, TaskState, What,
+    ActorRecord, Listing, Rows, Span, SpanKind, StateQuery, TaskKind, TaskRecord, TaskState, What,
 };
 use raytree_types::{JobId, TaskId};
 
 use super::waiting_task::last;
 use super::{forest, waits};
-use crate::object::cell::Seen;
 use crate::runtime::Shared;
 use crate::task::history::{How, Past};
 use crate::task::run::Runnable;
@@ -32,22 +29,22 @@ pub(super) fn rows(runtime: &Shared, query: &StateQuery) -> Rows {
 }
 
 /// What all records of one process have in common.
-struct Of<'a> {
-    runtime: &'a Shared,
+pub(super) struct Of<'a> {
+    pub(super) runtime: &'a Shared,
     job: Option<JobId>,
-    pid: u32,
+    pub(super) pid: u32,
     /// When the clock of the process began, since 1970.
-    zero: Duration,
+    pub(super) zero: Duration,
 }
 
 impl<'a> Of<'a> {
-    fn this(runtime: &'a Shared) -> Self {
+    pub(super) fn this(runtime: &'a Shared) -> Self {
         let zero = clock::unix_time().saturating_sub(clock::now());
         Self { runtime, job: waits::job(runtime), pid: std::process::id(), zero }
     }
 
     /// Its calls were made in this process. Those that live here for others have their calls from them.
-    fn is_called(&self, cell: &Cell) -> bool {
+    pub(super) fn is_called(&self, cell: &Cell) -> bool {
         cell.id.runtime() == self.runtime.id
     }
 
@@ -180,74 +177,6 @@ impl<'a> Of<'a> {
             handled: row.handled,
             wants: cell.options.demand().running,
             cause: status.last_exit.map(|exit| one_line(&exit.kind.to_string())),
-        }
-    }
-
-    fn objects(&self, query: &StateQuery) -> Listing<ObjectRecord> {
-        let (tasks, ..) = self.runtime.tasks.all();
-        let own = tasks.iter().filter(|task| !task.plan().is_served);
-        let mut all = Objects { pid: self.pid, rows: Vec::new(), places: HashMap::new() };
-        for task in own {
-            let seen = task.result();
-            let waiters = seen.map_or(0, |seen| seen.waiters);
-            all.comes(seen.map(|seen| seen.at), task.plan().name.clone(), waiters);
-        }
-        let cells = forest::cells(&self.runtime.table);
-        for cell in cells.iter().filter(|cell| self.is_called(cell)) {
-            for call in cell.open.all() {
-                all.comes(call.object, last(call.label, 2).to_owned(), call.waiters);
-            }
-        }
-        for link in self.runtime.links.all() {
-            let peer = link.peer.to_string();
-            link.held_objects().into_iter().for_each(|seen| all.is_held(seen, &peer));
-        }
-        Listing::of(all.rows.into_iter(), 0, query)
-    }
-}
-
-/// The objects of a process, each once.
-struct Objects {
-    pid: u32,
-    rows: Vec<ObjectRecord>,
-    /// The row of the one that is there in memory.
-    places: HashMap<usize, usize>,
-}
-
-impl Objects {
-    /// One that is still to come.
-    fn comes(&mut self, at: Option<usize>, name: String, waiters: usize) {
-        if let Some(at) = at {
-            self.places.insert(at, self.rows.len());
-        }
-        self.rows.push(ObjectRecord {
-            name,
-            state: ObjectState::Pending,
-            holders: 0,
-            held_by: Vec::new(),
-            waiters: waiters as u64,
-            pid: self.pid,
-        });
-    }
-
-    /// One that a process holds.
-    fn is_held(&mut self, seen: Seen, by: &str) {
-        let place = *self.places.entry(seen.at).or_insert(self.rows.len());
-        if place == self.rows.len() {
-            self.rows.push(ObjectRecord {
-                name: last(seen.label, 2).to_owned(),
-                state: seen.state,
-                holders: 0,
-                held_by: Vec::new(),
-                waiters: seen.waiters as u64,
-                pid: self.pid,
-            });
-        }
-        let row = &mut self.rows[place];
-        // It may hold several references.
-        if !row.held_by.iter().any(|holder| holder == by) {
-            row.held_by.push(by.to_owned());
-            row.holders += 1;
         }
     }
 }

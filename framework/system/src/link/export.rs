@@ -13,8 +13,9 @@ use super::frame::{CallTerms, Frame, Packed, WireRef};
 use super::import::{Home, Imported, ImportedActor};
 use super::serve::Served;
 use super::{Link, import, relay};
-use crate::object::cell::{Seen, Standing};
+use crate::object::cell::Standing;
 use crate::object::part::{Far, Part};
+use crate::object::seen::Seen;
 use crate::object::waiter::Waiter;
 use crate::user::remote::Ending;
 use crate::user::status::Cell;
@@ -230,6 +231,11 @@ impl Link {
             Held::Actor(_) => None,
         });
         objects.collect()
+    }
+
+    /// The store that both sides use, by its door.
+    pub(crate) fn store_door(&self) -> Option<&str> {
+        self.store.get().map(raytree_objects::Session::door)
     }
 
     /// The other side lets go. The last count may be here: it is dropped outside of the lock.

@@ -13,8 +13,9 @@ use super::export::{Called, Callee, Held, Object, Token, unknown};
 use super::import::{Home, Imported, ImportedActor, owner_died};
 use super::serve::{Begun, Items, NextItem, Served};
 use super::{Answer, Ask, Landing, Link};
-use crate::object::cell::{Seen, Standing};
+use crate::object::cell::Standing;
 use crate::object::part::Part;
+use crate::object::seen::Seen;
 use crate::object::waiter::{Waiter, tell_all};
 use crate::user::remote::Ending;
 use crate::user::status::Cell;
@@ -141,7 +142,7 @@ impl Object for Relayed {
         let state = self.came.0.lock();
         let label = "an object of another process";
         let at = Arc::as_ptr(&self.came).addr();
-        Seen { label, state: state.standing().into(), waiters: state.waiters.len(), at }
+        Seen::of(label, (state.standing().into(), state.waiters.len()), at)
     }
 
     fn home(&self) -> Option<Home> {

@@ -7,19 +7,20 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use raytree_supervise::panics;
-use raytree_types::state::ObjectState;
 use raytree_types::{ActorId, Error, Result};
 
 use super::countdown::Countdown;
 use super::kept::Kept;
 use super::lineage::{self, Past};
 use super::lying::Lies;
+use super::seen::Origin;
 use super::waiter::{self, Needs, Waiter};
 use crate::link::Home;
 use crate::runtime::Shared;
@@ -61,6 +62,8 @@ pub(crate) trait Producer: Send + Sync {
 pub(crate) struct ObjectCell<T> {
     /// What made it, for messages.
     pub(crate) label: &'static str,
+    /// Where.
+    pub(super) site: Option<&'static Location<'static>>,
     pub(crate) life: &'static Life,
     pub(super) slot: Mutex<Slot<T>>,
     /// References, those in arguments included.
@@ -73,6 +76,8 @@ pub(crate) struct ObjectCell<T> {
     pub(super) is_large: AtomicBool,
     /// Where it came from, if its value came from a store.
     pub(super) past: OnceLock<Box<Past<T>>>,
+    /// Since when it is listed, see `seen.rs`; 0 while it is not.
+    pub(super) since: AtomicU32,
 }
 
 pub(super) enum Slot<T> {
@@ -116,39 +121,42 @@ pub(crate) enum Maker {
     Call(ActorId),
 }
 
-/// An object, as it is shown.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
-    /// What makes it, or made it.
-    pub(crate) label: &'static str,
-    pub(crate) state: ObjectState,
-    /// How many wait for it.
-    pub(crate) waiters: usize,
-    /// Where it is in memory: which one it is, while it is there.
-    pub(crate) at: usize,
-}
-
 impl<T> ObjectCell<T> {
     /// Without a value yet, and with one reference.
-    pub(crate) fn pending(label: &'static str, life: &'static Life) -> Arc<Self> {
+    pub(crate) fn pending(origin: impl Into<Origin>, life: &'static Life) -> Arc<Self> {
         let slot = Slot::Pending { producer: None, waiters: Vec::new() };
-        Self::of(label, life, slot)
+        Self::of(origin.into(), life, slot)
     }
 
     /// With a value, and with one reference.
-    pub(crate) fn ready(label: &'static str, life: &'static Life, value: T) -> Arc<Self> {
-        Self::of(label, life, Slot::Ready(value))
+    pub(crate) fn ready(origin: impl Into<Origin>, life: &'static Life, value: T) -> Arc<Self> {
+        Self::of(origin.into(), life, Slot::Ready(value))
     }
 
     /// With an error, and with one reference.
-    pub(crate) fn failed(label: &'static str, life: &'static Life, error: Error) -> Arc<Self> {
-        Self::of(label, life, Slot::Failed { error: Arc::new(error), seen: false })
+    pub(crate) fn failed(
+        origin: impl Into<Origin>,
+        life: &'static Life,
+        error: Error,
+    ) -> Arc<Self> {
+        Self::of(origin.into(), life, Slot::Failed { error: Arc::new(error), seen: false })
     }
 
-    fn of(label: &'static str, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
+    fn of(Origin { label, site }: Origin, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
         let (slot, holders) = (Mutex::new(slot), AtomicUsize::new(1));
-        let (kept, has_arrived, is_large, past) = Default::default();
-        Arc::new(Self { label, life, slot, holders, kept, has_arrived, is_large, past })
+        let (kept, has_arrived, is_large, past, since) = Default::default();
+        Arc::new(Self {
+            label,
+            site,
+            life,
+            slot,
+            holders,
+            kept,
+            has_arrived,
+            is_large,
+            past,
+            since,
+        })
     }
 
     /// Says who makes the value. Before anybody else has seen the object.
@@ -279,17 +287,6 @@ impl<T> ObjectCell<T> {
             Slot::Pending { .. } => {}
         }
         self.standing() != Standing::Pending
-    }
-
-    /// How it stands; nobody wants it for that.
-    pub(crate) fn seen(&self) -> Seen {
-        let (state, waiters) = match &*self.slot.lock() {
-            Slot::Pending { waiters, .. } => (ObjectState::Pending, waiters.len()),
-            Slot::Ready(_) | Slot::Shared(_) => (ObjectState::Ready, 0),
-            Slot::Lying { waiters, .. } => (ObjectState::Ready, waiters.len()),
-            Slot::Failed { .. } | Slot::Taken => (ObjectState::Failed, 0),
-        };
-        Seen { label: self.label, state, waiters, at: std::ptr::from_ref(self).addr() }
     }
 
     /// The actors whose methods wait for it.

@@ -1,5 +1,8 @@
 //! The written form of a value that lies in a store: written there once, however often it is sent.
 
+use std::collections::HashSet;
+use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,6 +19,27 @@ pub(crate) struct Kept {
     pub(super) codec: Codec,
     head: Vec<u8>,
     buffers: Vec<Buffer>,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Kept").field(&self.seen()).finish()
+    }
+}
+
+/// What is in a store of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InStore {
+    /// As long as all of it is.
+    pub(crate) bytes: u64,
+    /// All of it is in memory.
+    pub(crate) is_here: bool,
+    /// How many look at it: at the part that most look at.
+    pub(crate) looks: usize,
+    /// Which store.
+    pub(crate) door: String,
+    /// Some of it is in the store of another node, which gives it to others there; that is the one that `door` is of.
+    pub(crate) far: Option<SocketAddr>,
 }
 
 enum Buffer {
@@ -122,6 +146,28 @@ impl Kept {
             Buffer::Stored(stored, _) => stored.is_looked_at(),
             Buffer::Here(_) => false,
         })
+    }
+
+    /// Where it is, for those who look.
+    pub(crate) fn seen(&self) -> InStore {
+        // Two buffers may be parts of one.
+        let (mut all, mut known) = (Vec::new(), HashSet::new());
+        for buffer in &self.buffers {
+            if let Buffer::Stored(stored, _) = buffer
+                && known.insert(Arc::as_ptr(stored))
+            {
+                all.push(stored);
+            }
+        }
+        let far = all.iter().find_map(|stored| stored.origin()).map(|place| &place.origin);
+        let door = far.map(|far| &*far.door).or(all.first().map(|stored| stored.door()));
+        InStore {
+            bytes: all.iter().map(|stored| stored.byte_count()).sum(),
+            is_here: all.iter().all(|stored| stored.is_here()),
+            looks: all.iter().map(|stored| stored.looks()).max().unwrap_or(0),
+            door: door.unwrap_or_default().to_owned(),
+            far: far.map(|far| far.at),
+        }
     }
 
     /// What of it is on disk, or in the store of another node.

@@ -171,6 +171,7 @@ impl<T: Value> ObjectCell<T> {
         // What is not looked at was copied.
         if let Some(kept) = kept.filter(|kept| read.is_ok() && kept.is_looked_at()) {
             *self.kept.lock() = Some(Arc::new(kept));
+            self.is_on_the_shelf();
             self.arrived();
         }
         read
@@ -182,6 +183,7 @@ impl<T: Value> ObjectCell<T> {
         let codec = part.codec();
         let kept = Arc::new(Kept::far(&runtime.stores, codec, part));
         *self.kept.lock() = Some(Arc::clone(&kept));
+        self.is_on_the_shelf();
         self.settle_as(Slot::lying(self.lies(kept)));
         // It may have been released, or settled, before.
         if !self.is_lying() {
@@ -200,6 +202,14 @@ impl<T: Value> ObjectCell<T> {
     /// Whether it is written: it need not be read to be sent.
     pub(crate) fn is_written(&self) -> bool {
         self.kept.lock().is_some()
+    }
+
+    /// It is listed among what lies in stores.
+    fn is_on_the_shelf(self: &Arc<Self>) {
+        self.is_listed();
+        if let Some(runtime) = self.life.runtime() {
+            runtime.shelf.takes(self);
+        }
     }
 
     fn lies(self: &Arc<Self>, kept: Arc<Kept>) -> Arc<dyn Lies<T>> {
@@ -245,6 +255,9 @@ impl<T: Value> ObjectCell<T> {
         let is_viewed = codec::is_viewed::<T>() && is_read();
         let lies = is_viewed.then(|| self.lies(Arc::clone(&kept)));
         let before = self.kept.lock().replace(kept);
+        if before.is_none() {
+            self.is_on_the_shelf();
+        }
         let (old, is_unheld) = self.lies_from_now_on(lies);
         let gone = if is_unheld { self.kept.lock().take() } else { None };
         // Outside of the locks.

@@ -3,12 +3,13 @@
 pub(crate) mod cell;
 pub(crate) mod countdown;
 pub(crate) mod gather;
-mod kept;
+pub(crate) mod kept;
 pub(crate) mod lineage;
 pub(crate) mod lying;
 pub(crate) mod part;
 pub(crate) mod put;
 pub(crate) mod reference;
+pub(crate) mod seen;
 pub(crate) mod shared;
 pub(crate) mod split;
 pub(crate) mod stream;

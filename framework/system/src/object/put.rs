@@ -10,6 +10,7 @@ use raytree_types::codec::Codec;
 
 use super::cell::ObjectCell;
 use super::reference::ObjectRef;
+use super::seen::Origin;
 use super::{Value, travel};
 use crate::runtime::ambient;
 
@@ -22,11 +23,13 @@ pub(super) const LABEL: &str = "put";
 /// is laid, once, into the memory that the processes of a node share (`Bytes`, `Array`, and a `String` or `Vec` of numbers as a whole). It is
 /// freed with its last reference, or with the process that put it.
 #[must_use = "the object is freed at once when its reference is dropped"]
+#[track_caller]
 pub fn put<T: Value>(value: T) -> Put<T> {
+    let origin = Origin::here("put");
     let reference = ambient::current_or_start().and_then(|runtime| {
         let life = runtime.shared().life;
         let value = travel::through(life, Codec::Compact, value)?;
-        Ok(ObjectRef::first(ObjectCell::ready(LABEL, life, value)))
+        Ok(ObjectRef::first(ObjectCell::ready(origin, life, value)))
     });
     Put { reference: Some(reference) }
 }

@@ -13,9 +13,10 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Value;
-use super::cell::{Seen, Standing};
+use super::cell::Standing;
 use super::part::Part;
 use super::reference::ObjectRef;
+use super::seen::Seen;
 use super::waiter::Waiter;
 use crate::link::{Held, Home, Imported, Object, Token};
 use crate::runtime::life::Life;
@@ -81,6 +82,7 @@ fn check<T: Value>(codec: Codec, value: &T) -> Result<()> {
 
 impl<T: Value> Serialize for ObjectRef<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.cell.is_listed();
         let typed = Arc::new(self.clone());
         let held = Held::Object(Arc::clone(&typed) as Arc<dyn Object>);
         let token: RefToken = Arc::new(Token { typed, held });

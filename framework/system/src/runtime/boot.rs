@@ -26,6 +26,7 @@ use crate::link::OpenLinks;
 use crate::logs::{self, Logs};
 use crate::memory::By;
 use crate::node::ledger::Ledger;
+use crate::object::seen::Shelf;
 use crate::stores::Stores;
 use crate::task::again::Lineages;
 use crate::task::table::TaskTable;
@@ -116,6 +117,7 @@ impl Boot {
             links: OpenLinks::default(),
             stores: Stores::default(),
             lineages: Lineages::new(lineage_bytes),
+            shelf: Shelf::default(),
             memory: Arc::default(),
             program: OnceLock::new(),
             parent: OnceLock::new(),

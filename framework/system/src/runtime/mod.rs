@@ -41,6 +41,7 @@ use crate::logs::Logs;
 use crate::memory::Memory;
 use crate::node::ledger::{Claimant, Ledger};
 use crate::node::scheduler::SchedulerMsg;
+use crate::object::seen::Shelf;
 use crate::stores::Stores;
 use crate::task::again::Lineages;
 use crate::task::block::Lent;
@@ -103,6 +104,7 @@ pub(crate) struct Shared {
     pub(crate) stores: Stores,
     /// What it takes to run tasks again whose results are lost.
     pub(crate) lineages: Lineages,
+    pub(crate) shelf: Shelf,
     pub(crate) memory: Arc<Memory>,
     /// To the process that started this one for one task or one actor.
     pub(crate) parent: OnceLock<Arc<Link>>,

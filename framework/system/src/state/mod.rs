@@ -21,6 +21,7 @@ pub(crate) mod look;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
+use std::sync::Arc;
 
 use raytree_types::inspect::{ClusterStatus, JobStatus, NodeStatus, Story, StoryStep};
 use raytree_types::state::{ActorRecord, ObjectRecord, TaskRecord, Trace, TraceQuery};
@@ -29,6 +30,8 @@ use raytree_types::{Result, TaskId};
 pub use list::{Get, Kind, List};
 pub use raytree_objects::Traffic as StoreTraffic;
 
+use crate::inspector::objects::one;
+use crate::link::{Home, Object};
 use crate::object::Value;
 use crate::object::cell::Maker;
 use crate::object::reference::ObjectRef;
@@ -45,9 +48,39 @@ pub fn actors() -> List<ActorRecord> {
     List::new()
 }
 
-/// Objects that are still to come, or that other processes hold.
+/// Objects that are still to come, that lie in the store of a node, or that other processes hold: how large they are, where, whose, since
+/// when, who holds and uses them, and which line has made them; see [`ObjectRecord`]. A value on the heap that one process alone has is
+/// not listed.
 pub fn objects() -> List<ObjectRecord> {
     List::new()
+}
+
+/// All that this process knows of one object: where its value is, how large it is there, who else holds it, what uses it, which line has
+/// made it. Of one whose value is [elsewhere](raytree_types::state::ObjectPlace::Elsewhere) little more than whose it is. Asks nobody, and
+/// fetches nothing.
+///
+/// ```
+/// # use raytree_system::{put, state, Init};
+/// use raytree_types::state::ObjectPlace;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Init::new().cpus(1.0).start()?;
+/// # let _entered = runtime.enter();
+/// let object = put(vec![1, 2, 3]).get()?;
+/// let known = state::object(&object)?;
+/// assert_eq!((known.place, known.references), (Some(ObjectPlace::Heap), 1));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::NoRuntime`](raytree_types::Error::NoRuntime).
+pub fn object<T: Value>(object: &ObjectRef<T>) -> Result<ObjectRecord> {
+    let runtime = current()?;
+    let home = match Object::home(object) {
+        Some(Home::Object(imported)) => Some(Arc::clone(&imported.link().peer)),
+        _ => None,
+    };
+    Ok(one(runtime.shared(), &object.cell.seen(), home.as_deref()))
 }
 
 /// The nodes of the cluster, by name; outside of one this program itself, and the nodes it has started.

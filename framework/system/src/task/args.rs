@@ -141,6 +141,9 @@ pub trait Settled: Send + Sync {
     /// `also_far`: also where it is in the store of another node.
     #[doc(hidden)]
     fn lies(&self, also_far: bool) -> Option<Lies>;
+    /// Which object it is, while it is there.
+    #[doc(hidden)]
+    fn at(&self) -> usize;
 }
 
 /// What is still to come, and who makes it.
@@ -175,7 +178,11 @@ impl<T: Value> Settled for ObjectRef<T> {
     fn awaits(&self) -> Option<Awaited> {
         let seen = self.cell.seen();
         let maker = || self.cell.producer().and_then(|producer| producer.maker());
-        (seen.state == ObjectState::Pending).then(|| Awaited(seen.label, maker()))
+        (seen.state == ObjectState::Pending).then(|| Awaited(seen.origin.label, maker()))
+    }
+
+    fn at(&self) -> usize {
+        Arc::as_ptr(&self.cell).addr()
     }
 
     fn lies(&self, also_far: bool) -> Option<Lies> {

@@ -177,10 +177,11 @@ impl<M: RemoteMethod> IsMethod for &Of<M> {
         let codec = method.info.codec;
         let args = M::Params::read(parts, codec)?;
         Ok(if M::IS_ONE {
-            Served::one(actor.call_for(method, args, retries), codec)
+            // Its line is in the process that has asked for it.
+            Served::one(actor.call_for(method.label().into(), method, args, retries), codec)
         } else {
             let window = window.unwrap_or(1).max(1);
-            Served::many(actor.stream(method, args), codec, window)
+            Served::many(actor.stream_of(method.label().into(), method, args), codec, window)
         })
     }
 }

@@ -30,7 +30,8 @@ use super::ship;
 use super::submit::Room;
 use crate::cluster::peer::Seat;
 use crate::node::ledger::Claimant;
-use crate::object::cell::{Maker, ObjectCell, Producer, Seen, Standing};
+use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
+use crate::object::seen::Seen;
 use crate::object::travel;
 use crate::object::waiter::{Dependent, Needs};
 use crate::runtime::Shared;
@@ -443,6 +444,12 @@ impl<J: Job> Runnable for TaskCell<J> {
         };
         self.each_argument(&mut look);
         missing
+    }
+
+    fn arguments(&self) -> Vec<usize> {
+        let mut all = Vec::new();
+        self.each_argument(&mut |settled| all.push(settled.at()));
+        all
     }
 
     fn result(&self) -> Option<Seen> {

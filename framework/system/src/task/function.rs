@@ -22,6 +22,7 @@ use crate::object::Value;
 use crate::object::cell::ObjectCell;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
+use crate::object::seen::Origin;
 use crate::object::stream::{self, ObjectStream, Sink};
 use crate::runtime::{Shared, ambient};
 
@@ -70,24 +71,42 @@ impl<A: Args, R: Value> Task<A, R> {
         let codec = self.plan.codec;
         let args = A::read(parts, codec)?;
         let task = Self { definition: self.definition, plan: served(self.definition, terms) };
-        Ok(Served::one(task.submit_stored(args), codec))
+        // Its line is in the process that has asked for it.
+        Ok(Served::one(task.submit_of(task.name().into(), args), codec))
     }
 
+    #[track_caller]
     fn submit_stored(&self, stored: A::Stored) -> ObjectRef<R> {
+        self.submit_of(Origin::here(self.name()), stored)
+    }
+
+    fn submit_of(&self, origin: Origin, stored: A::Stored) -> ObjectRef<R> {
         match ambient::current_or_start() {
-            Ok(runtime) => self.submit_to(runtime.shared(), stored, Room::Ask),
+            Ok(runtime) => self.submit_to(runtime.shared(), origin, stored, Room::Ask),
             Err(error) => {
                 let life = crate::runtime::life::nowhere();
-                ObjectRef::first(ObjectCell::failed(self.name(), life, error))
+                ObjectRef::first(ObjectCell::failed(origin, life, error))
             }
         }
     }
 
-    fn submit_to(&self, runtime: &Arc<Shared>, stored: A::Stored, room: Room) -> ObjectRef<R> {
+    async fn submit_with_room(&self, origin: Origin, stored: A::Stored) -> Result<ObjectRef<R>> {
+        let runtime = ambient::current_or_start()?;
+        lending(runtime.shared().tasks.reserve(&self.plan.name)).await;
+        Ok(self.submit_to(runtime.shared(), origin, stored, Room::Reserved))
+    }
+
+    fn submit_to(
+        &self,
+        runtime: &Arc<Shared>,
+        origin: Origin,
+        stored: A::Stored,
+        room: Room,
+    ) -> ObjectRef<R> {
         let life = runtime.life;
         match A::travel(stored, Strict(life), self.plan.codec) {
             Ok(args) => {
-                let out = ObjectCell::pending(self.name(), life);
+                let out = ObjectCell::pending(origin, life);
                 let isolation = self.plan.isolation.clone().map(|isolation| Isolated {
                     isolation,
                     is_retriable: self.plan.is_retriable,
@@ -104,7 +123,7 @@ impl<A: Args, R: Value> Task<A, R> {
                 if room == Room::Reserved {
                     runtime.tasks.leave();
                 }
-                ObjectRef::first(ObjectCell::failed(self.name(), life, error))
+                ObjectRef::first(ObjectCell::failed(origin, life, error))
             }
         }
     }
@@ -138,11 +157,17 @@ impl<A: Args, T: Value> StreamTask<A, T> {
         let (codec, plan) = (self.task.plan.codec, served(definition, terms));
         let args = A::read(parts, codec)?;
         let window = window(&plan);
-        let stream = Self { task: Task { definition, plan } }.submit_stored(args);
+        let task = Self { task: Task { definition, plan } };
+        let stream = task.submit_of(task.name().into(), args);
         Ok(Served::many(stream, codec, window))
     }
 
+    #[track_caller]
     fn submit_stored(&self, stored: A::Stored) -> ObjectStream<T> {
+        self.submit_of(Origin::here(self.name()), stored)
+    }
+
+    fn submit_of(&self, origin: Origin, stored: A::Stored) -> ObjectStream<T> {
         let (name, plan) = (self.name(), &self.task.plan);
         let runtime = match ambient::current_or_start() {
             Ok(runtime) => runtime,
@@ -154,7 +179,7 @@ impl<A: Args, T: Value> StreamTask<A, T> {
             }
         };
         let life = runtime.shared().life;
-        let (stream, sink, end) = stream::pair(name, life, plan.codec, plan.window);
+        let (stream, sink, end) = stream::pair(origin, life, plan.codec, plan.window);
         if plan.isolation.is_some() {
             end.settle(Err(raytree_types::Error::BadOption {
                 option: "isolated".to_owned(),
@@ -362,22 +387,33 @@ macro_rules! arity {
             /// # Cancel safety
             /// Dropping the future before it is ready submits nothing.
             #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
+            #[track_caller]
             pub fn submit(
                 &self,
                 $($arg: impl IntoArg<$type>),*
             ) -> Submit<'_, R> {
                 let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
-                Box::pin(async move {
-                    let runtime = ambient::current_or_start()?;
-                    lending(runtime.shared().tasks.reserve(&self.plan.name)).await;
-                    Ok(self.submit_to(runtime.shared(), stored, Room::Reserved))
-                })
+                Box::pin(self.submit_with_room(Origin::here(self.name()), stored))
+            }
+
+            /// As `submit`, for a task that nobody else needs.
+            #[doc(hidden)]
+            #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
+            #[track_caller]
+            pub fn submit_owned(
+                self,
+                $($arg: impl IntoArg<$type>),*
+            ) -> Submit<'static, R> {
+                let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
+                let origin = Origin::here(self.name());
+                Box::pin(async move { self.submit_with_room(origin, stored).await })
             }
         }
 
         impl<$($type: Value,)* T: Value> StreamTask<($($type,)*), T> {
             /// Submits a call. See [`Task::remote`].
             #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
+            #[track_caller]
             pub fn remote(&self, $($arg: impl IntoArg<$type>),*) -> ObjectStream<T> {
                 let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
                 self.submit_stored(stored)

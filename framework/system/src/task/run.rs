@@ -11,7 +11,8 @@ use raytree_types::Error;
 use super::history::Times;
 use super::plan::Plan;
 use crate::cluster::peer::Seat;
-use crate::object::cell::{Maker, Seen};
+use crate::object::cell::Maker;
+use crate::object::seen::Seen;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::worker::lane::ONE_CPU;
@@ -29,6 +30,8 @@ pub(crate) trait Runnable: Send + Sync {
     fn host(&self) -> Option<Arc<str>>;
     /// The arguments that are not there yet, and who makes them.
     fn missing(&self) -> Vec<(&'static str, Option<Maker>)>;
+    /// The objects among its arguments, by where they are in memory, as long as it may be begun.
+    fn arguments(&self) -> Vec<usize>;
     /// How its result stands; nothing once it is settled.
     fn result(&self) -> Option<Seen>;
     /// What was found when its result was lost, if it runs again for that.

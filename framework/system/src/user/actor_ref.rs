@@ -24,6 +24,7 @@ use crate::object::Value;
 use crate::object::cell::ObjectCell;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
+use crate::object::seen::Origin;
 use crate::object::stream::{self, ObjectStream};
 use crate::runtime::life::Life;
 use crate::task::args::{Args, Strict};
@@ -60,22 +61,24 @@ impl<T: Remote> ActorRef<T> {
     }
 
     /// Calls a method.
+    #[track_caller]
     pub fn call<A: Args, R: Value>(
         &self,
         method: &'static Method<T, A, R>,
         args: A::Stored,
     ) -> ObjectRef<R> {
-        self.call_for(method, args, None)
+        self.call_for(Origin::here(method.label()), method, args, None)
     }
 
-    /// As [`ActorRef::call`], with so many retries where the actor's options do not say how many.
+    /// As [`ActorRef::call`], by this line, with so many retries where the actor's options do not say how many.
     pub(crate) fn call_for<A: Args, R: Value>(
         &self,
+        origin: Origin,
         method: &'static Method<T, A, R>,
         args: A::Stored,
         retries: Option<u32>,
     ) -> ObjectRef<R> {
-        let out = ObjectCell::pending(method.label(), self.life);
+        let out = ObjectCell::pending(origin, self.life);
         let made = A::travel(args, Strict(self.life), method.info.codec)
             .and_then(|args| self.make(One { method, args: Given::Once(args) }, &out, retries));
         if let Err(error) = made {
@@ -85,13 +88,23 @@ impl<T: Remote> ActorRef<T> {
     }
 
     /// Calls a method that returns a stream.
+    #[track_caller]
     pub fn stream<A: Args, R: Value>(
         &self,
         method: &'static Method<T, A, R>,
         args: A::Stored,
     ) -> ObjectStream<R> {
+        self.stream_of(Origin::here(method.label()), method, args)
+    }
+
+    pub(crate) fn stream_of<A: Args, R: Value>(
+        &self,
+        origin: Origin,
+        method: &'static Method<T, A, R>,
+        args: A::Stored,
+    ) -> ObjectStream<R> {
         let (codec, window) = (method.info.codec, raytree_types::limits::STREAM_WINDOW);
-        let (stream, sink, end) = stream::pair(method.label(), self.life, codec, window);
+        let (stream, sink, end) = stream::pair(origin, self.life, codec, window);
         let made = A::travel(args, Strict(self.life), codec)
             .and_then(|args| self.make(Many { method, args: Given::Once(args), sink }, &end, None));
         if let Err(error) = made {

@@ -297,8 +297,15 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
         };
         let out = self.out.lock().clone();
         let out = out.map(|out| out.seen());
-        let waiters = out.map_or(0, |out| out.waiters);
-        Seen { label: self.label, state, waiters, object: out.map(|out| out.at) }
+        Seen { label: self.label, state, out }
+    }
+
+    fn arguments(&self) -> Vec<usize> {
+        let mut all = Vec::new();
+        if let Some(invocation) = &*self.invocation.lock() {
+            invocation.each(&mut |settled| all.push(settled.at()));
+        }
+        all
     }
 
     fn awaited(&self) -> Awaited {

@@ -14,7 +14,7 @@ mod trace;
 
 pub use actor::ActorRecord;
 pub use listing::{Count, Listing, Summary};
-pub use object::{ObjectRecord, ObjectState};
+pub use object::{ObjectPlace, ObjectRecord, ObjectState};
 pub use order::{Key, Sort, natural};
 pub use query::{BadQuery, Filter, StateQuery, What};
 pub use task::{TaskKind, TaskRecord, TaskState};
@@ -41,11 +41,7 @@ pub trait Record: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + 'st
 
     /// What it is sorted by in this column at this time since 1970; nothing where the column is empty.
     fn key(&self, column: &str, _now: Duration) -> Option<Key> {
-        let cell = self.cell(column);
-        match Self::NUMBERS.contains(&column) {
-            true => cell.parse().ok().map(Key::Number),
-            false => Some(cell).filter(|cell| !cell.is_empty()).map(Key::Text),
-        }
+        Key::of(self, column)
     }
 
     /// The order of a list: those that matter most first, so that a cut list has them.

@@ -10,7 +10,7 @@ use super::Record;
 /// By what a list is sorted, instead of by what matters most. What is empty comes last, whichever way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sort {
-    /// Which column; of tasks also `age`.
+    /// Which column; of tasks and objects also `age`.
     pub column: String,
     /// The largest first.
     pub is_down: bool,
@@ -35,6 +35,17 @@ pub enum Key {
     Number(u128),
     /// Words.
     Text(String),
+}
+
+impl Key {
+    /// What stands in this column of a record: a number where those are numbers.
+    pub(super) fn of<R: Record>(record: &R, column: &str) -> Option<Self> {
+        let cell = record.cell(column);
+        match R::NUMBERS.contains(&column) {
+            true => cell.parse().ok().map(Self::Number),
+            false => Some(cell).filter(|cell| !cell.is_empty()).map(Self::Text),
+        }
+    }
 }
 
 /// Where a row comes.
@@ -97,8 +108,7 @@ mod tests {
     use crate::state::{Listing, ObjectRecord, ObjectState, StateQuery, What};
 
     fn object(name: &str, waiters: u64) -> ObjectRecord {
-        let (state, held_by) = (ObjectState::Ready, Vec::new());
-        ObjectRecord { name: name.to_owned(), state, holders: 0, held_by, waiters, pid: 7 }
+        ObjectRecord { waiters, ..ObjectRecord::new(name, ObjectState::Ready, 7) }
     }
 
     #[test]
@@ -120,5 +130,23 @@ mod tests {
         assert_eq!(sorted("waiters", true), [row("", 100), row("a-10", 30)]);
         assert_eq!(sorted("name", false), [row("a-1", 11), row("a-2", 5)], "the empty one is last");
         assert_eq!(sorted("name", true), [row("b-1", 9), row("a-10", 30)]);
+    }
+    #[test]
+    fn objects_are_sorted_by_what_they_take_and_how_long() {
+        let of = |name: &str, size, since| ObjectRecord {
+            size,
+            since: Some(Duration::from_secs(since)),
+            ..object(name, 0)
+        };
+        let sorted = |column: &str| {
+            let sort =
+                Sort { column: column.to_owned(), is_down: true, now: Duration::from_secs(9) };
+            let query = StateQuery { sort: Some(sort), ..StateQuery::all(What::Objects) };
+            assert_eq!(query.check(), Ok(()));
+            let all = [of("a", Some(9), 5), of("b", None, 1), of("c", Some(10), 7)];
+            let list = Listing::of(all.into_iter(), 0, &query);
+            list.rows.into_iter().map(|row| row.name).collect::<String>()
+        };
+        assert_eq!((&*sorted("size"), &*sorted("age")), ("cab", "bac"), "no size is the last one");
     }
 }

@@ -16,7 +16,7 @@ pub enum What {
     Tasks,
     /// Actors of users.
     Actors,
-    /// Objects that are still to come, or held by several processes.
+    /// Objects that are still to come, in a store, or held by several processes.
     Objects,
 }
 
@@ -41,10 +41,10 @@ impl What {
         }
     }
 
-    /// A list can be sorted by this: its columns, and the age of tasks.
+    /// A list can be sorted by this: its columns, and the age of tasks and objects.
     #[must_use]
     pub fn is_sorted_by(self, column: &str) -> bool {
-        self.columns().contains(&column) || (self == Self::Tasks && column == "age")
+        self.columns().contains(&column) || (self != Self::Actors && column == "age")
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
         let column =
             of(vec![Filter::is("colour", "red")], 1).check().map_err(|bad| bad.to_string());
         let said = "objects have no column `colour`; there are name, state, held_by, waiters, pid, \
-                    holders";
+                    holders, size, place, store, owner, references, pins, used_by, call_site";
         assert_eq!(column, Err(said.to_owned()));
         for limit in [0, limits::STATE_ROWS_MAX + 1] {
             assert!(matches!(of(Vec::new(), limit).check(), Err(BadQuery::Limit { .. })));

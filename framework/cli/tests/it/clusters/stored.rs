@@ -109,6 +109,29 @@ fn what_is_large_is_written_once_and_read_by_all_of_a_machine() {
 }
 
 #[test]
+fn objects_are_listed_with_the_node_in_whose_store_they_lie() {
+    let plan = of(objects_are_listed_with_the_node_in_whose_store_they_lie);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let driver = cluster.driver();
+    driver.run(async {
+        assert_eq!(written::remote().await?, 0);
+        let result = filled::remote(7);
+        raytree::wait([result.clone()]).await?;
+        let (out, err, code) = cluster.raytree(&["objects", "--where", "size=1MiB", "--json"]);
+        assert_eq!((&*err, code), ("", 0), "{out}");
+        let listed: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        let row = &listed["rows"][0];
+        assert_eq!((&row["place"], &row["store"]), (&"store".into(), &"node-1".into()), "{out}");
+        assert_eq!(row["pid"], std::process::id());
+        drop(result);
+        Ok(())
+    });
+    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
 fn what_a_worker_made_outlives_it_in_the_hands_of_others() {
     let plan = of(what_a_worker_made_outlives_it_in_the_hands_of_others);
     let cluster = plan.no_own_node().nodes(1).start();

@@ -5,6 +5,7 @@ mod alike;
 mod arrow;
 mod crowds;
 mod lineage;
+mod listed;
 mod logs;
 mod losses;
 mod nested;

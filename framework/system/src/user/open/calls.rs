@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use raytree_types::Error;
 use raytree_types::state::TaskState;
 
+use crate::object;
 use crate::task::context::By;
 
 /// A call of any kind, as the actor's cell sees it.
@@ -18,6 +19,9 @@ pub(crate) trait Open: Send + Sync {
 
     /// How it stands.
     fn seen(&self) -> Seen;
+
+    /// The objects among its arguments, by where they are in memory, as long as it may be begun.
+    fn arguments(&self) -> Vec<usize>;
 
     /// Who waits for it.
     fn awaited(&self) -> Awaited;
@@ -35,15 +39,13 @@ pub(crate) struct Awaited {
 }
 
 /// A call, as it is shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seen {
     /// The type and the method.
     pub(crate) label: &'static str,
     pub(crate) state: TaskState,
-    /// How many wait for the answer.
-    pub(crate) waiters: usize,
-    /// Which object the answer is to be, while it is there.
-    pub(crate) object: Option<usize>,
+    /// The object that the answer is to be, while it is there.
+    pub(crate) out: Option<object::seen::Seen>,
 }
 
 /// The calls to one actor that have no answer yet, each in a place of its own.
@@ -99,6 +101,12 @@ impl OpenCalls {
         let mut calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
         calls.sort_unstable_by_key(|(number, _)| *number);
         calls.iter().map(|(_, call)| call.seen()).collect()
+    }
+
+    /// The objects among their arguments, by where they are in memory.
+    pub(crate) fn arguments(&self) -> Vec<usize> {
+        let calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
+        calls.iter().flat_map(|(_, call)| call.arguments()).collect()
     }
 
     /// Those that are awaited so fail with this error; how many.

@@ -127,6 +127,12 @@ pub(crate) trait Invocation<T: Actor>: Send + Sync + Sized + 'static {
     fn label(&self) -> &'static str;
     fn codec(&self) -> Codec;
     fn each(&self, visit: &mut dyn FnMut(&dyn Settled));
+    /// The objects among its arguments, by where they are in memory.
+    fn arguments(&self) -> Vec<usize> {
+        let mut all = Vec::new();
+        self.each(&mut |settled| all.push(settled.at()));
+        all
+    }
     /// So that there can be more than one run.
     fn keep(self) -> Self;
     /// The same call once more, if its arguments are kept.

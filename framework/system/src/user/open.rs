@@ -301,11 +301,7 @@ impl<T: Actor, I: Invocation<T>> Open for OpenCall<T, I> {
     }
 
     fn arguments(&self) -> Vec<usize> {
-        let mut all = Vec::new();
-        if let Some(invocation) = &*self.invocation.lock() {
-            invocation.each(&mut |settled| all.push(settled.at()));
-        }
-        all
+        self.invocation.lock().as_ref().map(I::arguments).unwrap_or_default()
     }
 
     fn awaited(&self) -> Awaited {

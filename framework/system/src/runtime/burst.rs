@@ -271,6 +271,10 @@ mod tests {
     struct Call(u32, Seen);
 
     impl Deferred for Call {
+        fn number(&self) -> u64 {
+            0
+        }
+
         fn is_complete(&self) -> bool {
             true
         }

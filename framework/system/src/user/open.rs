@@ -8,6 +8,7 @@
 
 mod arguments;
 mod calls;
+mod turns;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -62,6 +63,8 @@ pub(crate) struct OpenCall<T: Actor, I: Invocation<T>> {
     addr: Addr<HostedMsg<T>>,
     pub(super) cell: Arc<Cell>,
     order: Arc<Order>,
+    /// As how many-th of its caller it was made.
+    number: u64,
     /// Arguments that are not there yet, and one while they are asked.
     missing: AtomicUsize,
     /// It has arguments that are references.
@@ -121,6 +124,7 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
             addr: addr.clone(),
             cell: Arc::clone(cell),
             order: Arc::clone(order),
+            number: order.number(),
             missing: AtomicUsize::new(1),
             refers,
             is_back: AtomicBool::new(false),
@@ -452,50 +456,6 @@ impl<T: Actor, I: Invocation<T>> MethodJob<T> for OpenCall<T, I> {
         if self.cell.exits() > self.exits.load(Ordering::Acquire) || self.cell.is_dead() {
             let (error, dead) = (self.cell.gone(), self.cell.is_dead());
             self.life_ended(&error, dead);
-        }
-    }
-}
-
-impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
-    /// While the mailbox has more than this one, what goes to other processes goes together with what follows. Whoever takes
-    /// that out of it ends the turn first, if it is not swift.
-    fn in_turn(self: &Arc<Self>, work: impl FnOnce(&Arc<Self>)) {
-        if self.addr.probe().queued() > 1 {
-            burst::in_turn(|| work(self));
-        } else {
-            work(self);
-            burst::end_turn();
-        }
-    }
-
-    /// What is to be run now; where that is nothing, it may have been the last of the turn.
-    fn begin_in_turn(self: &Arc<Self>) -> Option<(I, Pinned)> {
-        let begun = self.begin();
-        if begun.is_none() {
-            self.in_turn(|_| ());
-        }
-        begun
-    }
-
-    fn finish<'a>(
-        self: Arc<Self>,
-        begun: Begun<'a, I::Out>,
-        codec: raytree_types::codec::Codec,
-        traced: Option<Traced>,
-    ) -> Option<Boxed<'a>> {
-        match begun {
-            Begun::Done(result) => {
-                self.in_turn(|own| own.returned(result, codec));
-                None
-            }
-            Begun::Future(body) => {
-                let body = trace::follow(traced, body);
-                Some(Box::pin(async move {
-                    if let Some(result) = self.drive(body).await {
-                        self.returned(result, codec);
-                    }
-                }))
-            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Calls of one caller, kept in order while some of them wait for their arguments.
 //!
 //! A call whose argument is lost while it is in the mailbox comes back into the line, and waits there for that being made again. Those of the
-//! same caller that are in the mailbox behind it come back as well, one after the other as their turns come, until it has begun.
+//! same caller that are in the mailbox behind it come back as well, one after the other as their turns come, until it has begun. One that was
+//! made before it and is made again, because the life that had it has ended, does not wait for it.
 //!
 //! Invariants:
 //! - **OR-1 (in-order):** calls reach the mailbox in the order in which they were made, whichever has its arguments first; and begin in it,
@@ -11,14 +12,16 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 /// A call that may have to wait.
 pub(crate) trait Deferred: Send + Sync {
+    /// As how many-th of its caller it was made ([`Order::number`]).
+    fn number(&self) -> u64;
     /// Its arguments are all there.
     fn is_complete(&self) -> bool;
     /// It is over: nobody waits for it any more.
@@ -34,35 +37,29 @@ pub(crate) struct Order {
     len: AtomicUsize,
     /// Calls that came back and have not begun since.
     back: AtomicUsize,
+    /// Calls that were made.
+    made: AtomicU64,
     line: Mutex<Line>,
 }
 
 #[derive(Default)]
 struct Line {
     calls: VecDeque<Arc<dyn Deferred>>,
-    /// Those that came back and have not begun since, in the order in which they were made; in this line, or in the mailbox again.
-    back: VecDeque<Id>,
+    /// Those that came back and have not begun since, by their numbers; in this line, or in the mailbox again.
+    back: BTreeSet<u64>,
     /// Somebody is at it.
     sending: bool,
-}
-
-/// Which call it is: where it is in memory, as long as it is not over.
-type Id = usize;
-
-fn id<D: Deferred + ?Sized>(call: &D) -> Id {
-    std::ptr::from_ref(call).cast::<()>().addr()
-}
-
-impl Line {
-    fn place_of(&self, id: Id) -> Option<usize> {
-        self.back.iter().position(|back| *back == id)
-    }
 }
 
 impl Order {
     /// Nobody waits: a call with all its arguments may go at once.
     pub(crate) fn is_empty(&self) -> bool {
         self.len.load(Ordering::Acquire) == 0
+    }
+
+    /// Of the next call.
+    pub(crate) fn number(&self) -> u64 {
+        self.made.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn push(&self, call: Arc<dyn Deferred>) {
@@ -73,7 +70,7 @@ impl Order {
     /// One that has its arguments may begin: no earlier one has come back and waits.
     pub(crate) fn may_begin<D: Deferred>(&self, call: &D) -> bool {
         self.back.load(Ordering::Acquire) == 0
-            || self.line.lock().back.front().is_none_or(|first| *first == id(call))
+            || self.line.lock().back.first().is_none_or(|first| call.number() <= *first)
     }
 
     /// One comes back from the mailbox, before those that were not sent yet. False where it is over, and does not.
@@ -83,14 +80,9 @@ impl Order {
         if call.is_over() {
             return false;
         }
-        let own = line.place_of(id(&*call)).unwrap_or_else(|| {
-            line.back.push_back(id(&*call));
-            line.back.len() - 1
-        });
+        line.back.insert(call.number());
         self.back.store(line.back.len(), Ordering::Release);
-        let is_before = |other: &Arc<dyn Deferred>| {
-            other.is_over() || line.place_of(id(&**other)).is_some_and(|at| at < own)
-        };
+        let is_before = |other: &Arc<dyn Deferred>| other.number() < call.number();
         let at = line.calls.iter().take_while(|other| is_before(other)).count();
         self.len.fetch_add(1, Ordering::AcqRel);
         line.calls.insert(at, call);
@@ -100,8 +92,7 @@ impl Order {
     /// One that came back begins, or is over: those behind it need not wait for it any more.
     pub(crate) fn goes_on<D: Deferred>(&self, call: &D) {
         let mut line = self.line.lock();
-        if let Some(at) = line.place_of(id(call)) {
-            line.back.remove(at);
+        if line.back.remove(&call.number()) {
             self.back.store(line.back.len(), Ordering::Release);
         }
     }

@@ -90,6 +90,10 @@ impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
 }
 
 impl<T: Actor, I: Invocation<T>> Deferred for OpenCall<T, I> {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
     fn is_complete(&self) -> bool {
         // One that was cancelled holds up nobody.
         self.missing.load(Ordering::Acquire) == 0 || self.is_answered()

@@ -48,7 +48,7 @@ pub struct Session {
 
 /// Lives as long as the session, or anything that came through it.
 pub(crate) struct Core {
-    door: String,
+    pub(crate) door: String,
     capacity: u64,
     pub(crate) client: Client,
     pub(crate) says: Arc<Outbox>,

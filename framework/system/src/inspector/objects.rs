@@ -178,8 +178,8 @@ impl Objects {
             pins: in_store.map_or(0, |part| part.looks as u64),
             used_by: self.used.get(&seen.at).copied().unwrap_or(0),
             since: seen.since.map(|since| self.zero + since),
-            call_site: seen.origin.line(),
-            ..ObjectRecord::new(last(seen.origin.label, 2), seen.state, self.pid)
+            call_site: seen.source.line(),
+            ..ObjectRecord::new(last(seen.source.label, 2), seen.state, self.pid)
         }
     }
 }

@@ -96,6 +96,8 @@ pub(crate) enum Ask {
     Call { export: u64, method: String, signature: String, terms: CallTerms },
     /// The value of an object, once it is there. `anew`: what came before is in the store of another node, and could not be fetched from there.
     Fetch { export: u64, anew: bool },
+    /// An object, the one reference in the argument, is to be the program's: a reference to that.
+    Adopt,
     /// A handle on a living actor, by its name.
     Named { namespace: String, name: String },
     /// An actor of the other side's own, with the arguments of its constructor: a handle on it.
@@ -119,7 +121,7 @@ impl Ask {
             Self::Run { function, .. } => function.clone(),
             Self::Create { class, .. } | Self::Make { class, .. } => class.clone(),
             Self::Call { method, .. } => method.clone(),
-            Self::Fetch { .. } => "an object".to_owned(),
+            Self::Fetch { .. } | Self::Adopt => "an object".to_owned(),
             Self::Named { name, .. } => name.clone(),
             Self::Resident => "a resident".to_owned(),
             Self::Where { .. } | Self::Over { .. } | Self::Attach { .. } => "an actor".to_owned(),

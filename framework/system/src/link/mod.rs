@@ -29,6 +29,7 @@
 //! - **LI-1 (answered-once):** every question is answered once: with what came of it, or with the end of the link.
 //! - **LI-2 (held-until-released):** what is exported lives until it is released or the link has ended, and no longer.
 
+pub(crate) mod adopt;
 mod answer;
 mod birth;
 mod channel;

@@ -17,6 +17,7 @@ use super::{Answer, Link};
 use crate::cluster::resident::Residing;
 use crate::driver::residents::{self, Resident};
 use crate::object::Value;
+use crate::object::any::AnyObject;
 use crate::object::cell::Standing;
 use crate::object::lineage::unless_again;
 use crate::object::part::Part;
@@ -199,6 +200,9 @@ impl Link {
                     }
                     self.answers(call, object, anew);
                 }
+            }
+            Ask::Adopt => {
+                self.adopts(call, Part::next::<AnyObject>(&mut arguments.into_iter())?)?;
             }
             Ask::Create { class, signature, id, life, options } => {
                 self.creates(call, (class, signature), arguments, (id, life, *options))?;

@@ -20,7 +20,7 @@ use super::countdown::Countdown;
 use super::kept::Kept;
 use super::lineage::{self, Past};
 use super::lying::Lies;
-use super::seen::Origin;
+use super::seen::Source;
 use super::waiter::{self, Needs, Waiter};
 use crate::link::Home;
 use crate::runtime::Shared;
@@ -123,26 +123,26 @@ pub(crate) enum Maker {
 
 impl<T> ObjectCell<T> {
     /// Without a value yet, and with one reference.
-    pub(crate) fn pending(origin: impl Into<Origin>, life: &'static Life) -> Arc<Self> {
+    pub(crate) fn pending(source: impl Into<Source>, life: &'static Life) -> Arc<Self> {
         let slot = Slot::Pending { producer: None, waiters: Vec::new() };
-        Self::of(origin.into(), life, slot)
+        Self::of(source.into(), life, slot)
     }
 
     /// With a value, and with one reference.
-    pub(crate) fn ready(origin: impl Into<Origin>, life: &'static Life, value: T) -> Arc<Self> {
-        Self::of(origin.into(), life, Slot::Ready(value))
+    pub(crate) fn ready(source: impl Into<Source>, life: &'static Life, value: T) -> Arc<Self> {
+        Self::of(source.into(), life, Slot::Ready(value))
     }
 
     /// With an error, and with one reference.
     pub(crate) fn failed(
-        origin: impl Into<Origin>,
+        source: impl Into<Source>,
         life: &'static Life,
         error: Error,
     ) -> Arc<Self> {
-        Self::of(origin.into(), life, Slot::Failed { error: Arc::new(error), seen: false })
+        Self::of(source.into(), life, Slot::Failed { error: Arc::new(error), seen: false })
     }
 
-    fn of(Origin { label, site }: Origin, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
+    fn of(Source { label, site }: Source, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
         let (slot, holders) = (Mutex::new(slot), AtomicUsize::new(1));
         let (kept, has_arrived, is_large, past, since) = Default::default();
         Arc::new(Self {

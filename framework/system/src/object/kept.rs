@@ -159,7 +159,7 @@ impl Kept {
                 all.push(stored);
             }
         }
-        let far = all.iter().find_map(|stored| stored.origin()).map(|place| &place.origin);
+        let far = all.iter().find_map(|stored| stored.origin()).map(|(place, _)| &place.origin);
         let door = far.map(|far| &*far.door).or(all.first().map(|stored| stored.door()));
         InStore {
             bytes: all.iter().map(|stored| stored.byte_count()).sum(),

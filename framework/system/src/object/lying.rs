@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use raytree_objects::Lost;
 use raytree_supervise::panics;
 use raytree_types::codec::{self, Codec, Encoded};
-use raytree_types::{Error, Result};
+use raytree_types::{Bytes, Error, Result};
 
 use super::Value;
 use super::cell::{ObjectCell, Slot};
@@ -175,6 +175,15 @@ impl<T: Value> ObjectCell<T> {
             self.arrived();
         }
         read
+    }
+
+    /// Whether some of a value that has come is in a store.
+    pub(super) fn lies_in_stores(&self, part: &Part) -> bool {
+        let is_stored = |bytes: &Bytes| {
+            kept::is_large(bytes)
+                && self.life.runtime().is_some_and(|own| own.stores.find(bytes).is_some())
+        };
+        part.is_far() || part.0.buffers.iter().any(is_stored)
     }
 
     /// Its value has come, and some of it is in the store of another node: it stays there until somebody wants it.

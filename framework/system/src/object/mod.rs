@@ -1,5 +1,7 @@
 //! Objects: values that tasks, methods and `put` make, and references to them.
 
+pub(crate) mod adopted;
+pub(crate) mod any;
 pub(crate) mod cell;
 pub(crate) mod countdown;
 pub(crate) mod gather;

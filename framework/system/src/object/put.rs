@@ -10,7 +10,7 @@ use raytree_types::codec::Codec;
 
 use super::cell::ObjectCell;
 use super::reference::ObjectRef;
-use super::seen::Origin;
+use super::seen::Source;
 use super::{Value, travel};
 use crate::runtime::ambient;
 
@@ -25,11 +25,11 @@ pub(super) const LABEL: &str = "put";
 #[must_use = "the object is freed at once when its reference is dropped"]
 #[track_caller]
 pub fn put<T: Value>(value: T) -> Put<T> {
-    let origin = Origin::here("put");
+    let source = Source::here("put");
     let reference = ambient::current_or_start().and_then(|runtime| {
         let life = runtime.shared().life;
         let value = travel::through(life, Codec::Compact, value)?;
-        Ok(ObjectRef::first(ObjectCell::ready(origin, life, value)))
+        Ok(ObjectRef::first(ObjectCell::ready(source, life, value)))
     });
     Put { reference: Some(reference) }
 }

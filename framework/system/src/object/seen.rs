@@ -19,12 +19,12 @@ use super::kept::{InStore, Kept};
 
 /// What makes an object, and where in the source: 8 bytes that the compiler writes down at each call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
+pub(crate) struct Source {
     pub(crate) label: &'static str,
     pub(crate) site: Option<&'static Location<'static>>,
 }
 
-impl Origin {
+impl Source {
     /// The line that called whoever calls this; those between have to be `#[track_caller]`.
     #[track_caller]
     pub(crate) fn here(label: &'static str) -> Self {
@@ -35,7 +35,7 @@ impl Origin {
 /// Where in the core library a function is called that was passed on as a value, as in `map(f::remote)`.
 const PASSED_ON: &str = "/library/core/src/ops/function.rs";
 
-impl Origin {
+impl Source {
     /// The line that made it, as `file:line`, where that is one of a program.
     pub(crate) fn line(self) -> Option<String> {
         let site = self.site.filter(|site| !site.file().ends_with(PASSED_ON))?;
@@ -44,7 +44,7 @@ impl Origin {
 }
 
 /// One that no line of the program has made.
-impl From<&'static str> for Origin {
+impl From<&'static str> for Source {
     fn from(label: &'static str) -> Self {
         Self { label, site: None }
     }
@@ -54,7 +54,7 @@ impl From<&'static str> for Origin {
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     /// What makes it, or made it, and where.
-    pub(crate) origin: Origin,
+    pub(crate) source: Source,
     pub(crate) state: ObjectState,
     /// How many wait for it.
     pub(crate) waiters: usize,
@@ -71,12 +71,12 @@ pub(crate) struct Seen {
 impl Seen {
     /// One of which no more is known.
     pub(crate) fn of(
-        origin: impl Into<Origin>,
+        source: impl Into<Source>,
         (state, waiters): (ObjectState, usize),
         at: usize,
     ) -> Self {
-        let (origin, references) = (origin.into(), 1);
-        Self { origin, state, waiters, at, references, since: None, kept: None }
+        let (source, references) = (source.into(), 1);
+        Self { source, state, waiters, at, references, since: None, kept: None }
     }
 
     /// Where what is large of it is, and how large that is.
@@ -100,8 +100,8 @@ const TICK: u64 = 100;
 
 impl<T> ObjectCell<T> {
     /// Where it was made, for one that is made of it.
-    pub(super) fn origin(&self) -> Origin {
-        Origin { label: self.label, site: self.site }
+    pub(super) fn source(&self) -> Source {
+        Source { label: self.label, site: self.site }
     }
 
     /// It is listed from now on, unless it was before.
@@ -129,7 +129,7 @@ impl<T> ObjectCell<T> {
             references: self.holders.load(Ordering::Relaxed),
             since: since.map(|ticks| Duration::from_millis(u64::from(ticks) * TICK)),
             kept,
-            ..Seen::of(self.origin(), standing, std::ptr::from_ref(self).addr())
+            ..Seen::of(self.source(), standing, std::ptr::from_ref(self).addr())
         }
     }
 }
@@ -190,12 +190,12 @@ mod tests {
 
     #[test]
     fn an_object_says_who_made_it_and_since_when_it_is_listed() {
-        let cell = ObjectCell::ready(Origin::here("put"), life::nowhere(), 5_u32);
+        let cell = ObjectCell::ready(Source::here("put"), life::nowhere(), 5_u32);
         let line = line!() - 1;
         let seen = cell.seen();
         assert_eq!((seen.state, seen.references, seen.since), (ObjectState::Ready, 1, None));
-        assert_eq!(seen.origin.line(), Some(format!("{}:{line}", file!())));
-        let passed_on = Some("put").map(Origin::here).and_then(Origin::line);
+        assert_eq!(seen.source.line(), Some(format!("{}:{line}", file!())));
+        let passed_on = Some("put").map(Source::here).and_then(Source::line);
         assert_eq!(passed_on, None, "no line of the program has called it");
         cell.is_listed();
         let since = cell.seen().since.expect("it is listed");

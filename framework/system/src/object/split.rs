@@ -27,8 +27,8 @@ impl<T: Value> ObjectRef<Vec<T>> {
     /// ```
     #[must_use = "elements are freed with their references"]
     pub fn elements(self, count: usize) -> Vec<ObjectRef<T>> {
-        let (origin, life) = (self.cell.origin(), self.cell.life);
-        let cells: Vec<_> = (0..count).map(|_| ObjectCell::pending(origin, life)).collect();
+        let (source, life) = (self.cell.source(), self.cell.life);
+        let cells: Vec<_> = (0..count).map(|_| ObjectCell::pending(source, life)).collect();
         let refs = cells.iter().map(|cell| ObjectRef::first(Arc::clone(cell))).collect();
         when_settled(self, move |whole| match whole {
             Ok(values) if values.len() == cells.len() => {
@@ -62,8 +62,8 @@ macro_rules! tuple {
             /// One reference for each part of the result: Ray's several return values.
             #[must_use = "parts are freed with their references"]
             pub fn split(self) -> ($(ObjectRef<$type>,)*) {
-                let (origin, life) = (self.cell.origin(), self.cell.life);
-                $(let $cell = ObjectCell::pending(origin, life);)*
+                let (source, life) = (self.cell.source(), self.cell.life);
+                $(let $cell = ObjectCell::pending(source, life);)*
                 let refs = ($(ObjectRef::first(Arc::clone(&$cell)),)*);
                 when_settled(self, move |whole| match whole {
                     Ok(values) => { $($cell.settle(Ok(values.$index));)* }

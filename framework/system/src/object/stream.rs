@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::cell::ObjectCell;
 use super::reference::ObjectRef;
-use super::seen::Origin;
+use super::seen::Source;
 use super::{Value, travel};
 use crate::runtime::life::Life;
 use crate::task::block;
@@ -90,13 +90,13 @@ fn unread() -> Error {
 
 /// A stream, its sink, and the object that says how the body ended.
 pub(crate) fn pair<T>(
-    origin: impl Into<Origin>,
+    source: impl Into<Source>,
     life: &'static Life,
     codec: Codec,
     window: usize,
 ) -> (ObjectStream<T>, Sink<T>, Arc<ObjectCell<()>>) {
     let (sender, items) = mpsc::channel(window);
-    let end = ObjectCell::pending(origin, life);
+    let end = ObjectCell::pending(source, life);
     let stream =
         ObjectStream { items, end: Some(ObjectRef::first(Arc::clone(&end))), waits: None, life };
     (stream, Sink { items: sender, life, codec }, end)
@@ -125,11 +125,11 @@ impl<T: Value> ObjectStream<T> {
     /// The same items as references, to be passed on.
     #[track_caller]
     pub fn refs(self) -> impl Stream<Item = ObjectRef<T>> + Unpin {
-        let (life, origin) = (self.life, Origin::here("stream item"));
+        let (life, source) = (self.life, Source::here("stream item"));
         futures_util::StreamExt::map(self, move |item| {
             ObjectRef::first(match item {
-                Ok(value) => ObjectCell::ready(origin, life, value),
-                Err(error) => ObjectCell::failed(origin, life, error),
+                Ok(value) => ObjectCell::ready(source, life, value),
+                Err(error) => ObjectCell::failed(source, life, error),
             })
         })
     }

@@ -6,19 +6,19 @@ use std::sync::{Arc, LazyLock};
 
 use parking_lot::RwLock;
 use raytree_supervise::panics;
-use raytree_types::codec::{self, Codec, RefToken, scope};
+use raytree_types::codec::{self, Codec};
 use raytree_types::{Error, Result};
 use serde::de::Error as _;
-use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Value;
+use super::any::AnyObject;
 use super::cell::Standing;
 use super::part::Part;
 use super::reference::ObjectRef;
 use super::seen::Seen;
 use super::waiter::Waiter;
-use crate::link::{Held, Home, Imported, Object, Token};
+use crate::link::{Home, Object};
 use crate::runtime::life::Life;
 
 /// In strict mode the value as another process would get it. In debug builds the first value of each type is checked.
@@ -82,23 +82,14 @@ fn check<T: Value>(codec: Codec, value: &T) -> Result<()> {
 
 impl<T: Value> Serialize for ObjectRef<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.cell.is_listed();
-        let typed = Arc::new(self.clone());
-        let held = Held::Object(Arc::clone(&typed) as Arc<dyn Object>);
-        let token: RefToken = Arc::new(Token { typed, held });
-        scope::put_ref(token).map_err(S::Error::custom)?.serialize(serializer)
+        AnyObject::of(self).serialize(serializer)
     }
 }
 
 impl<'de, T: Value> Deserialize<'de> for ObjectRef<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let token = scope::take_ref(u32::deserialize(deserializer)?).map_err(D::Error::custom)?;
-        let token = match token.downcast::<Imported>() {
-            Ok(imported) => return Ok(imported.object()),
-            Err(token) => token.downcast::<Token>().ok(),
-        };
-        let own = token.as_ref().and_then(|token| token.typed.downcast_ref::<Self>());
-        own.cloned().ok_or_else(|| D::Error::custom("it is a reference of another type"))
+        let typed = AnyObject::deserialize(deserializer)?.typed();
+        typed.ok_or_else(|| D::Error::custom("it is a reference of another type"))
     }
 }
 

@@ -5,9 +5,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use raytree_types::state::ObjectState;
-
-use super::cell::Standing;
 use super::countdown::Countdown;
 use crate::runtime::Shared;
 use crate::task::args::Settled;
@@ -46,16 +43,6 @@ impl Needs {
         match self {
             Self::Memory => settled.is_at_hand(),
             Self::Value | Self::Outcome => settled.can_be_sent(),
-        }
-    }
-}
-
-impl From<Standing> for ObjectState {
-    fn from(standing: Standing) -> Self {
-        match standing {
-            Standing::Pending => Self::Pending,
-            Standing::Ready => Self::Ready,
-            Standing::Failed => Self::Failed,
         }
     }
 }

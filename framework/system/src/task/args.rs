@@ -178,7 +178,7 @@ impl<T: Value> Settled for ObjectRef<T> {
     fn awaits(&self) -> Option<Awaited> {
         let seen = self.cell.seen();
         let maker = || self.cell.producer().and_then(|producer| producer.maker());
-        (seen.state == ObjectState::Pending).then(|| Awaited(seen.origin.label, maker()))
+        (seen.state == ObjectState::Pending).then(|| Awaited(seen.source.label, maker()))
     }
 
     fn at(&self) -> usize {
@@ -220,6 +220,10 @@ impl Settled for InMemory<'_> {
 
     fn awaits(&self) -> Option<Awaited> {
         self.0.awaits()
+    }
+
+    fn at(&self) -> usize {
+        self.0.at()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::object::Value;
 use crate::object::cell::ObjectCell;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
-use crate::object::seen::Origin;
+use crate::object::seen::Source;
 use crate::object::stream::{self, ObjectStream, Sink};
 use crate::runtime::{Shared, ambient};
 
@@ -77,36 +77,36 @@ impl<A: Args, R: Value> Task<A, R> {
 
     #[track_caller]
     fn submit_stored(&self, stored: A::Stored) -> ObjectRef<R> {
-        self.submit_of(Origin::here(self.name()), stored)
+        self.submit_of(Source::here(self.name()), stored)
     }
 
-    fn submit_of(&self, origin: Origin, stored: A::Stored) -> ObjectRef<R> {
+    fn submit_of(&self, source: Source, stored: A::Stored) -> ObjectRef<R> {
         match ambient::current_or_start() {
-            Ok(runtime) => self.submit_to(runtime.shared(), origin, stored, Room::Ask),
+            Ok(runtime) => self.submit_to(runtime.shared(), source, stored, Room::Ask),
             Err(error) => {
                 let life = crate::runtime::life::nowhere();
-                ObjectRef::first(ObjectCell::failed(origin, life, error))
+                ObjectRef::first(ObjectCell::failed(source, life, error))
             }
         }
     }
 
-    async fn submit_with_room(&self, origin: Origin, stored: A::Stored) -> Result<ObjectRef<R>> {
+    async fn submit_with_room(&self, source: Source, stored: A::Stored) -> Result<ObjectRef<R>> {
         let runtime = ambient::current_or_start()?;
         lending(runtime.shared().tasks.reserve(&self.plan.name)).await;
-        Ok(self.submit_to(runtime.shared(), origin, stored, Room::Reserved))
+        Ok(self.submit_to(runtime.shared(), source, stored, Room::Reserved))
     }
 
     fn submit_to(
         &self,
         runtime: &Arc<Shared>,
-        origin: Origin,
+        source: Source,
         stored: A::Stored,
         room: Room,
     ) -> ObjectRef<R> {
         let life = runtime.life;
         match A::travel(stored, Strict(life), self.plan.codec) {
             Ok(args) => {
-                let out = ObjectCell::pending(origin, life);
+                let out = ObjectCell::pending(source, life);
                 let isolation = self.plan.isolation.clone().map(|isolation| Isolated {
                     isolation,
                     is_retriable: self.plan.is_retriable,
@@ -123,7 +123,7 @@ impl<A: Args, R: Value> Task<A, R> {
                 if room == Room::Reserved {
                     runtime.tasks.leave();
                 }
-                ObjectRef::first(ObjectCell::failed(origin, life, error))
+                ObjectRef::first(ObjectCell::failed(source, life, error))
             }
         }
     }
@@ -164,10 +164,10 @@ impl<A: Args, T: Value> StreamTask<A, T> {
 
     #[track_caller]
     fn submit_stored(&self, stored: A::Stored) -> ObjectStream<T> {
-        self.submit_of(Origin::here(self.name()), stored)
+        self.submit_of(Source::here(self.name()), stored)
     }
 
-    fn submit_of(&self, origin: Origin, stored: A::Stored) -> ObjectStream<T> {
+    fn submit_of(&self, source: Source, stored: A::Stored) -> ObjectStream<T> {
         let (name, plan) = (self.name(), &self.task.plan);
         let runtime = match ambient::current_or_start() {
             Ok(runtime) => runtime,
@@ -179,7 +179,7 @@ impl<A: Args, T: Value> StreamTask<A, T> {
             }
         };
         let life = runtime.shared().life;
-        let (stream, sink, end) = stream::pair(origin, life, plan.codec, plan.window);
+        let (stream, sink, end) = stream::pair(source, life, plan.codec, plan.window);
         if plan.isolation.is_some() {
             end.settle(Err(raytree_types::Error::BadOption {
                 option: "isolated".to_owned(),
@@ -393,7 +393,7 @@ macro_rules! arity {
                 $($arg: impl IntoArg<$type>),*
             ) -> Submit<'_, R> {
                 let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
-                Box::pin(self.submit_with_room(Origin::here(self.name()), stored))
+                Box::pin(self.submit_with_room(Source::here(self.name()), stored))
             }
 
             /// As `submit`, for a task that nobody else needs.
@@ -405,8 +405,8 @@ macro_rules! arity {
                 $($arg: impl IntoArg<$type>),*
             ) -> Submit<'static, R> {
                 let stored: ($(Arg<$type>,)*) = ($($arg.into_arg(),)*);
-                let origin = Origin::here(self.name());
-                Box::pin(async move { self.submit_with_room(origin, stored).await })
+                let source = Source::here(self.name());
+                Box::pin(async move { self.submit_with_room(source, stored).await })
             }
         }
 

@@ -11,6 +11,7 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::adopt::{self, Adopt};
 use super::class;
 use super::fence::{self, Fence};
 use super::handle::{ActorHandle, exit_of};
@@ -21,10 +22,11 @@ use super::remote::{Ending, Remote};
 use super::status::Cell;
 use crate::link::{Called, Callee, Held, Home, ImportedActor, Served, Token};
 use crate::object::Value;
+use crate::object::any::AnyObject;
 use crate::object::cell::ObjectCell;
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
-use crate::object::seen::Origin;
+use crate::object::seen::Source;
 use crate::object::stream::{self, ObjectStream};
 use crate::runtime::life::Life;
 use crate::task::args::{Args, Strict};
@@ -67,18 +69,18 @@ impl<T: Remote> ActorRef<T> {
         method: &'static Method<T, A, R>,
         args: A::Stored,
     ) -> ObjectRef<R> {
-        self.call_for(Origin::here(method.label()), method, args, None)
+        self.call_for(Source::here(method.label()), method, args, None)
     }
 
     /// As [`ActorRef::call`], by this line, with so many retries where the actor's options do not say how many.
     pub(crate) fn call_for<A: Args, R: Value>(
         &self,
-        origin: Origin,
+        source: Source,
         method: &'static Method<T, A, R>,
         args: A::Stored,
         retries: Option<u32>,
     ) -> ObjectRef<R> {
-        let out = ObjectCell::pending(origin, self.life);
+        let out = ObjectCell::pending(source, self.life);
         let made = A::travel(args, Strict(self.life), method.info.codec)
             .and_then(|args| self.make(One { method, args: Given::Once(args) }, &out, retries));
         if let Err(error) = made {
@@ -94,17 +96,17 @@ impl<T: Remote> ActorRef<T> {
         method: &'static Method<T, A, R>,
         args: A::Stored,
     ) -> ObjectStream<R> {
-        self.stream_of(Origin::here(method.label()), method, args)
+        self.stream_of(Source::here(method.label()), method, args)
     }
 
     pub(crate) fn stream_of<A: Args, R: Value>(
         &self,
-        origin: Origin,
+        source: Source,
         method: &'static Method<T, A, R>,
         args: A::Stored,
     ) -> ObjectStream<R> {
         let (codec, window) = (method.info.codec, raytree_types::limits::STREAM_WINDOW);
-        let (stream, sink, end) = stream::pair(origin, self.life, codec, window);
+        let (stream, sink, end) = stream::pair(source, self.life, codec, window);
         let made = A::travel(args, Strict(self.life), codec)
             .and_then(|args| self.make(Many { method, args: Given::Once(args), sink }, &end, None));
         if let Err(error) = made {
@@ -117,6 +119,15 @@ impl<T: Remote> ActorRef<T> {
     fn fence(&self) -> ObjectRef<Incarnation> {
         let out = ObjectCell::pending(fence::NAME, self.life);
         if let Err(error) = self.make(Fence, &out, None) {
+            out.settle(Err(error));
+        }
+        ObjectRef::first(out)
+    }
+
+    /// Where the actor lives the object is taken over: a reference to that.
+    pub(super) fn adopts(&self, object: AnyObject) -> ObjectRef<AnyObject> {
+        let out = ObjectCell::pending(adopt::NAME, self.life);
+        if let Err(error) = self.make(Adopt { life: self.life, object }, &out, None) {
             out.settle(Err(error));
         }
         ObjectRef::first(out)
@@ -203,6 +214,11 @@ impl<T: Remote> Callee for ActorRef<T> {
     fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served> {
         if to.method == fence::NAME {
             return Ok(Served::one(self.fence(), Codec::Compact));
+        }
+        if to.method == adopt::NAME {
+            let object =
+                Part::next::<AnyObject>(&mut arguments.into_iter())?.value(Codec::Compact)?;
+            return Ok(Served::one(self.adopts(object), Codec::Compact));
         }
         match registry::way(&to.method, &to.signature)? {
             Way::Method(invoke) => invoke(self, arguments, to.terms),

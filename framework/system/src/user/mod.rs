@@ -2,6 +2,7 @@
 
 pub(crate) mod actor;
 pub(crate) mod actor_ref;
+pub(crate) mod adopt;
 pub(crate) mod class;
 pub(crate) mod context;
 pub(crate) mod fence;
@@ -10,6 +11,7 @@ pub(crate) mod job;
 pub(crate) mod method;
 pub(crate) mod open;
 pub(crate) mod order;
+mod owner;
 pub(crate) mod pending;
 pub(crate) mod remote;
 pub(crate) mod resident;

@@ -10,6 +10,7 @@ mod logs;
 mod losses;
 mod nested;
 mod objects;
+mod owned;
 mod shuffle;
 mod spilled;
 mod stored;

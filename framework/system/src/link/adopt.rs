@@ -1,15 +1,18 @@
 //! Objects whose owner is to be another process than the one that made them.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use raytree_supervise::panics;
 use raytree_types::codec::Codec;
-use raytree_types::{Error, Result};
+use raytree_types::{Error, Result, limits};
 
 use super::export::{Held, Object, Token, unknown};
-use super::frame::Ask;
-use super::serve::Serving;
+use super::frame::{Adopter, Ask};
+use super::import::ImportedActor;
+use super::serve::{Serving, gone};
 use super::{Link, relay};
 use crate::object::adopted::Adopted;
 use crate::object::any::AnyObject;
@@ -19,7 +22,11 @@ use crate::object::part::Part;
 use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
+use crate::user::status::{Cell, Lifecycle};
 use crate::worker::made;
+
+/// The new reference, once there is one.
+pub(crate) type Adopting = Pin<Box<dyn Future<Output = Result<AnyObject>> + Send>>;
 
 /// This process has the object from now on, whoever made it: what is its own is that already.
 ///
@@ -42,12 +49,54 @@ pub(crate) async fn here(life: &'static Life, object: AnyObject) -> Result<AnyOb
 /// The program of this process has the object from now on: this process itself, if it works for no other one.
 ///
 /// # Errors
-/// Why there is no value; that the program is gone.
+/// Why there is no value; [`Error::RuntimeGone`] when the program is gone.
 pub(crate) async fn by_program(runtime: &Arc<Shared>, object: AnyObject) -> Result<AnyObject> {
-    let Some(program) = made::maker(runtime) else { return here(runtime.life, object).await };
-    let argument = Part::of(Codec::Compact, &object)?;
-    let there = program.request_with(Ask::Adopt, vec![argument]).await?;
-    there.value(Codec::Compact)
+    let works_for_others = runtime.program.get().is_some() || runtime.parent.get().is_some();
+    if !works_for_others {
+        return here(runtime.life, object).await;
+    }
+    let program = made::maker(runtime).ok_or_else(|| runtime.life.gone())?;
+    asks(&program, Adopter::Program, &object).await
+}
+
+/// The process in which an actor lives has the object from now on. Waits until it lives.
+///
+/// # Errors
+/// Why there is no value; how the actor has ended.
+pub(crate) async fn by_actor(
+    life: &'static Life,
+    actor: &Cell,
+    object: AnyObject,
+) -> Result<AnyObject> {
+    let mut looks = tokio::time::interval(limits::LOOK_AGAIN);
+    loop {
+        looks.tick().await;
+        let lives = match actor.status().lifecycle {
+            Lifecycle::Dead => return Err(actor.gone()),
+            lifecycle => lifecycle == Lifecycle::Alive,
+        };
+        if let Some(imported) = actor.imported() {
+            return by_imported(imported, object).await;
+        }
+        if let Some((link, _)) = actor.lives_at() {
+            let adopted = asks(&link, Adopter::You, &object).await;
+            return adopted.map_err(|error| if link.is_over() { actor.gone() } else { error });
+        }
+        if lives && !actor.is_elsewhere() {
+            return here(life, object).await;
+        }
+    }
+}
+
+/// As [`by_actor`], of another process's.
+pub(super) async fn by_imported(actor: &ImportedActor, object: AnyObject) -> Result<AnyObject> {
+    asks(&actor.link, Adopter::Actor { export: actor.export }, &object).await
+}
+
+async fn asks(there: &Arc<Link>, by: Adopter, object: &AnyObject) -> Result<AnyObject> {
+    let argument = Part::of(Codec::Compact, object)?;
+    let adopted = there.request_with(Ask::Adopt { by }, vec![argument]).await?;
+    adopted.value(Codec::Compact)
 }
 
 async fn settled(object: &dyn Object) {
@@ -67,19 +116,26 @@ async fn settled(object: &dyn Object) {
 }
 
 impl Link {
-    /// The other side, which works for this process, wants an object to be the program's.
-    pub(super) fn adopts(self: &Arc<Self>, call: u64, object: Part) -> Result<()> {
+    /// The other side wants an object to be somebody's.
+    pub(super) fn adopts(self: &Arc<Self>, call: u64, by: Adopter, object: Part) -> Result<()> {
         let object = object.value(Codec::Compact)?;
         let runtime = self.life.runtime().ok_or_else(|| self.life.gone())?;
-        let link = Arc::downgrade(self);
+        let (own, life, link) = (Arc::clone(&runtime), self.life, Arc::downgrade(self));
+        let adopting: Adopting = match by {
+            Adopter::You => Box::pin(here(life, object)),
+            Adopter::Program => Box::pin(async move { by_program(&own, object).await }),
+            Adopter::Actor { export } => match self.export(export) {
+                Some(Held::Actor(actor)) => actor.adopts(object),
+                _ => return Err(gone()),
+            },
+        };
         // The call is noted first: its answer may be there at once.
         let (begin, begins) = tokio::sync::oneshot::channel::<()>();
-        let (own, spawns) = (Arc::clone(&runtime), runtime.user.clone());
-        let waits = spawns.spawn(async move {
+        let waits = runtime.user.spawn(async move {
             if begins.await.is_err() {
                 return;
             }
-            let adopted = by_program(&own, object).await;
+            let adopted = adopting.await;
             if let Some(link) = link.upgrade() {
                 link.answer(call, adopted.and_then(|object| Part::of(Codec::Compact, &object)));
             }
@@ -89,5 +145,9 @@ impl Link {
             _ = begin.send(());
         }
         Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.tables.lock().ended.is_some()
     }
 }

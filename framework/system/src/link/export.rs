@@ -9,10 +9,12 @@ use std::sync::Arc;
 use raytree_types::codec::RefToken;
 use raytree_types::{ActorId, Error, Result};
 
+use super::adopt::Adopting;
 use super::frame::{CallTerms, Frame, Packed, WireRef};
 use super::import::{Home, Imported, ImportedActor};
 use super::serve::Served;
 use super::{Link, import, relay};
+use crate::object::any::AnyObject;
 use crate::object::cell::Standing;
 use crate::object::part::{Far, Part};
 use crate::object::seen::Seen;
@@ -52,6 +54,8 @@ pub(crate) trait Callee: Send + Sync {
     fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
     /// Calls a method with arguments that have come as bytes.
     fn call(&self, to: &Called, arguments: Vec<Part>) -> Result<Served>;
+    /// The process in which it lives now has the object from now on: a reference to that.
+    fn adopts(&self, object: AnyObject) -> Adopting;
     fn end(&self, kill: bool);
     fn exited(&self) -> Ending;
     /// Where it is an import: whose, and under which number.
@@ -235,7 +239,7 @@ impl Link {
 
     /// The store that both sides use, by its door.
     pub(crate) fn store_door(&self) -> Option<&str> {
-        self.store.get().map(raytree_objects::Session::door)
+        self.stores.both.get().map(raytree_objects::Session::door)
     }
 
     /// The other side lets go. The last count may be here: it is dropped outside of the lock.

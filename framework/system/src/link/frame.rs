@@ -96,8 +96,8 @@ pub(crate) enum Ask {
     Call { export: u64, method: String, signature: String, terms: CallTerms },
     /// The value of an object, once it is there. `anew`: what came before is in the store of another node, and could not be fetched from there.
     Fetch { export: u64, anew: bool },
-    /// An object, the one reference in the argument, is to be the program's: a reference to that.
-    Adopt,
+    /// An object, the one reference in the argument, is to be this one's: a reference to that.
+    Adopt { by: Adopter },
     /// A handle on a living actor, by its name.
     Named { namespace: String, name: String },
     /// An actor of the other side's own, with the arguments of its constructor: a handle on it.
@@ -114,6 +114,17 @@ pub(crate) enum Ask {
     Attach { id: ActorId, life: Incarnation },
 }
 
+/// Who is to have an object.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Adopter {
+    /// The process that is asked.
+    You,
+    /// The one in which this actor lives.
+    Actor { export: u64 },
+    /// The one that has started the program.
+    Program,
+}
+
 impl Ask {
     /// How what is asked for is called, for messages.
     fn name(&self) -> String {
@@ -121,7 +132,7 @@ impl Ask {
             Self::Run { function, .. } => function.clone(),
             Self::Create { class, .. } | Self::Make { class, .. } => class.clone(),
             Self::Call { method, .. } => method.clone(),
-            Self::Fetch { .. } | Self::Adopt => "an object".to_owned(),
+            Self::Fetch { .. } | Self::Adopt { .. } => "an object".to_owned(),
             Self::Named { name, .. } => name.clone(),
             Self::Resident => "a resident".to_owned(),
             Self::Where { .. } | Self::Over { .. } | Self::Attach { .. } => "an actor".to_owned(),

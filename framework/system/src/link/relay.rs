@@ -9,10 +9,12 @@ use raytree_types::codec::{Codec, RefToken};
 use raytree_types::{ActorId, Cause, Error, Exit, ExitKind, Incarnation, Result};
 use tokio::sync::{mpsc, oneshot};
 
+use super::adopt::{self, Adopting};
 use super::export::{Called, Callee, Held, Object, Token, unknown};
 use super::import::{Home, Imported, ImportedActor, owner_died};
 use super::serve::{Begun, Items, NextItem, Served};
 use super::{Answer, Ask, Landing, Link};
+use crate::object::any::AnyObject;
 use crate::object::cell::Standing;
 use crate::object::part::Part;
 use crate::object::seen::Seen;
@@ -271,6 +273,11 @@ impl Callee for RelayedActor {
             };
             Ok(own.exit(cause))
         })
+    }
+
+    fn adopts(&self, object: AnyObject) -> Adopting {
+        let imported = Arc::clone(&self.0);
+        Box::pin(async move { adopt::by_imported(&imported, object).await })
     }
 
     fn home(&self) -> Option<Home> {

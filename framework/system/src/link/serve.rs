@@ -201,8 +201,8 @@ impl Link {
                     self.answers(call, object, anew);
                 }
             }
-            Ask::Adopt => {
-                self.adopts(call, Part::next::<AnyObject>(&mut arguments.into_iter())?)?;
+            Ask::Adopt { by } => {
+                self.adopts(call, by, Part::next::<AnyObject>(&mut arguments.into_iter())?)?;
             }
             Ask::Create { class, signature, id, life, options } => {
                 self.creates(call, (class, signature), arguments, (id, life, *options))?;

@@ -14,9 +14,11 @@ use raytree_types::{
 };
 use tokio::sync::watch;
 
+use super::adopt::Adopting;
 use super::channel::tests::pairs;
 use super::*;
 use crate::cluster::neighbours::Neighbours;
+use crate::object::any::AnyObject;
 use crate::object::cell::ObjectCell;
 use crate::object::reference::ObjectRef;
 use crate::runtime::Runtime;
@@ -105,6 +107,10 @@ impl Callee for Echo {
 
     fn call(&self, _to: &Called, arguments: Vec<Part>) -> Result<Served> {
         square(arguments, Terms::default())
+    }
+
+    fn adopts(&self, object: AnyObject) -> Adopting {
+        Box::pin(async move { Ok(object) })
     }
 
     fn end(&self, _kill: bool) {

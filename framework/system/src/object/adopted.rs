@@ -1,8 +1,8 @@
 //! Objects that this process has taken over from the processes that made them: of any type, in their written form.
 //!
 //! Nobody here knows their type. What of them is large lies in a store, as it does of others that came from elsewhere
-//! ([`super::lying`]), may go to disk, and is brought back; the rest is kept as it came. Whoever reads one in this process reads it as an
-//! object of his own; whoever reads it in another one is sent it.
+//! ([`super::lying`]), may go to disk, and is brought back; the rest is kept as it came, and so is all of a value that refers to others.
+//! Whoever reads one in this process reads it as an object of his own; whoever reads it in another one is sent it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -48,12 +48,10 @@ impl Adopted {
     /// An object of its own, of a value that has come from elsewhere.
     pub(crate) fn token(life: &'static Life, part: Part) -> Arc<Token> {
         let cell = ObjectCell::pending(LABEL, life);
-        // What refers to others only its messages hold, and a store holds what is large.
-        if part.0.refs.is_empty() && cell.lies_in_stores(&part) {
-            cell.settle_far(part);
-        } else {
+        if let Err(part) = cell.lies_in_store(part) {
             cell.settle(Ok(Untyped(part)));
         }
+        cell.is_listed();
         let own = Arc::new(Self(ObjectRef::first(cell)));
         Arc::new(Token { typed: Arc::clone(&own) as _, held: Held::Object(own) })
     }
@@ -73,17 +71,17 @@ impl Object for Adopted {
     }
 
     fn part(&self) -> Result<Part> {
-        if self.0.cell.is_written() {
-            return Object::part(&self.0);
+        match self.0.cell.pins() {
+            Some(lies) => lies.part(),
+            None => Ok(self.0.cell.share()?.0.clone()),
         }
-        Ok(self.0.cell.share()?.0.clone())
     }
 
     fn fetched(&self) -> Result<Part> {
-        if self.0.cell.is_written() {
-            return Object::fetched(&self.0);
+        match self.0.cell.pins() {
+            Some(lies) => lies.pin().map(Part::here),
+            None => self.part()?.fetched(),
         }
-        self.part()?.fetched()
     }
 
     fn cancel(&self, _recursive: bool) {}

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Value;
 use super::adopted::Adopted;
 use super::reference::ObjectRef;
-use crate::link::{Held, Imported, Object, Token};
+use crate::link::{Held, Home, Imported, Object, Token};
 
 /// See the [module documentation](self).
 #[derive(Clone)]
@@ -24,6 +24,14 @@ impl AnyObject {
         let typed = Arc::new(object.clone());
         let held = Held::Object(Arc::clone(&typed) as Arc<dyn Object>);
         Self(Arc::new(Token { typed, held }))
+    }
+
+    /// What another process has, and has not come from there; none of another object.
+    pub(crate) fn import<T: Value>(object: &ObjectRef<T>) -> Option<Self> {
+        match object.cell.producer()?.home()? {
+            Home::Object(imported) => Some(Self(imported)),
+            Home::Actor(_) => None,
+        }
     }
 
     /// For the one who knows its type; none where it is of another one.

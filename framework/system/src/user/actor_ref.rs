@@ -11,7 +11,6 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::adopt::{self, Adopt};
 use super::class;
 use super::fence::{self, Fence};
 use super::handle::{ActorHandle, exit_of};
@@ -20,6 +19,7 @@ use super::open::OpenCall;
 use super::order::Order;
 use super::remote::{Ending, Remote};
 use super::status::Cell;
+use crate::link::adopt::{self, Adopting};
 use crate::link::{Called, Callee, Held, Home, ImportedActor, Served, Token};
 use crate::object::Value;
 use crate::object::any::AnyObject;
@@ -124,15 +124,6 @@ impl<T: Remote> ActorRef<T> {
         ObjectRef::first(out)
     }
 
-    /// Where the actor lives the object is taken over: a reference to that.
-    pub(super) fn adopts(&self, object: AnyObject) -> ObjectRef<AnyObject> {
-        let out = ObjectCell::pending(adopt::NAME, self.life);
-        if let Err(error) = self.make(Adopt { life: self.life, object }, &out, None) {
-            out.settle(Err(error));
-        }
-        ObjectRef::first(out)
-    }
-
     fn make<I: Invocation<T>>(
         &self,
         invocation: I,
@@ -215,11 +206,6 @@ impl<T: Remote> Callee for ActorRef<T> {
         if to.method == fence::NAME {
             return Ok(Served::one(self.fence(), Codec::Compact));
         }
-        if to.method == adopt::NAME {
-            let object =
-                Part::next::<AnyObject>(&mut arguments.into_iter())?.value(Codec::Compact)?;
-            return Ok(Served::one(self.adopts(object), Codec::Compact));
-        }
         match registry::way(&to.method, &to.signature)? {
             Way::Method(invoke) => invoke(self, arguments, to.terms),
             _ => Err(registry::differs(&to.method, &to.signature, "no method")),
@@ -237,6 +223,11 @@ impl<T: Remote> Callee for ActorRef<T> {
     fn ready(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
         let handle = self.live().cloned();
         Box::pin(async move { handle?.ready().await })
+    }
+
+    fn adopts(&self, object: AnyObject) -> Adopting {
+        let (life, cell) = (self.life, self.live().map(|handle| Arc::clone(handle.cell())));
+        Box::pin(async move { adopt::by_actor(life, &*cell?, object).await })
     }
 
     fn exited(&self) -> Ending {

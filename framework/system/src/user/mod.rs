@@ -2,7 +2,6 @@
 
 pub(crate) mod actor;
 pub(crate) mod actor_ref;
-pub(crate) mod adopt;
 pub(crate) mod class;
 pub(crate) mod context;
 pub(crate) mod fence;

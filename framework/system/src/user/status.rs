@@ -166,9 +166,19 @@ impl Cell {
         self.imported.get()
     }
 
-    /// Its life has begun in the process at the other end of a link, which it shares with others.
+    /// Its life has begun in the process at the other end of a link.
     pub(crate) fn is_up_at(&self, link: &Arc<Link>, life: Incarnation) {
         *self.lives_at.lock() = Some((Arc::downgrade(link), life));
+    }
+
+    /// That life is over.
+    pub(crate) fn has_left(&self) {
+        *self.lives_at.lock() = None;
+    }
+
+    /// Whether its life is in another process: where that is so, or it is the cluster's.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.resident.get().is_some() || self.lives_at.lock().is_some()
     }
 
     pub(crate) fn lives_at(&self) -> Option<(Arc<Link>, Incarnation)> {
@@ -273,7 +283,6 @@ impl Cell {
         will_restart: bool,
     ) -> Option<Arc<Exit>> {
         let mut record = None;
-        *self.lives_at.lock() = None;
         self.status.send_if_modified(|status| {
             if status.lifecycle == Lifecycle::Dead {
                 return false;
@@ -293,6 +302,8 @@ impl Cell {
             record = Some(exit);
             true
         });
+        // One that lives and is nowhere else is here: as long as that is not known to be over it is there.
+        self.has_left();
         if !will_restart {
             self.death.notify_waiters();
         }

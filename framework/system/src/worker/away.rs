@@ -191,8 +191,8 @@ impl<A: Actor> kit::Actor for Away<A> {
         };
         if let Host::Peer(_) = &host {
             ctx.addr().probe().is_hosted_by(Some(there.link.peer.to_string()));
-            cell.is_up_at(&there.link, life);
         }
+        cell.is_up_at(&there.link, life);
         Ok(Self { there, host, ways: None, _actor: PhantomData })
     }
 

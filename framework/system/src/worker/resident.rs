@@ -302,6 +302,7 @@ impl<A: Actor> Follows<A> {
     /// It takes nothing more. Waits until all that it was asked is settled (RA-2).
     async fn leave(&mut self, there: There<A>) {
         let There { line, life, asked, .. } = there;
+        self.cell.has_left();
         if !line.is_cut() && !self.resident.lives(life) {
             // It may be alive, where its node is cut off from the head: nobody is to listen to it any more.
             line.end_soon(Cause::message(format!("life {life} of {} is over", self.cell.name)));
@@ -346,6 +347,7 @@ impl<A: Actor> Follows<A> {
             // Refused when the stand-in has ended.
             _ = addr.cast(HostedMsg::Settle);
         });
+        self.cell.is_up_at(&line.link, Incarnation::default());
         Ok(There { line, actor, life: home.life, asked: Arc::default() })
     }
 

@@ -1,5 +1,7 @@
 //! Objects that are handed to another owner outlive the one that made them.
 
+use std::path::Path;
+
 use raytree::prelude::*;
 use raytree::{Bytes, Error, Result, state};
 use rustix::process::{Signal, kill_process};
@@ -87,6 +89,30 @@ impl Keeper {
         Parcel::new(seed).await?.of_actor(&keeper).await
     }
 
+    /// It waits for one who hands over to it.
+    pub(crate) async fn has_made_by(
+        &mut self,
+        maker: KeeperHandle,
+        own: KeeperHandle,
+        seed: u64,
+    ) -> Result<usize> {
+        let parcel = maker.makes_for(own, seed).await?;
+        self.parcels.push(parcel);
+        Ok(self.parcels.len())
+    }
+
+    pub(crate) async fn numbers(&self) -> Result<ObjectRef<Vec<u64>>> {
+        raytree::put(vec![7; MIB / 8]).await
+    }
+
+    /// What it keeps can be read here.
+    pub(crate) async fn is_whole(&self, seed: u64) -> Result<()> {
+        for parcel in &self.parcels {
+            parcel.is_whole(seed).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn keeps(&mut self, parcel: Parcel) -> usize {
         self.parcels.push(parcel);
         self.parcels.len()
@@ -156,6 +182,34 @@ async fn what_is_an_actors_outlives_its_maker_and_ends_with_the_actors_process()
     .await
 }
 
+#[raytree::test(nodes = 2)]
+async fn who_waits_for_the_one_who_hands_over_is_handed_it_and_reads_it() -> Result<()> {
+    within(async {
+        let [maker, keeper] = two().await?;
+        assert_eq!(keeper.has_made_by(maker.clone(), keeper.clone(), 21).await?, 1);
+        killed(&maker).await?;
+        keeper.is_whole(21).await?;
+        Ok(())
+    })
+    .await
+}
+
+#[raytree::test(nodes = 2)]
+async fn a_third_one_hands_over_what_it_has_not_read() -> Result<()> {
+    within(async {
+        let [maker, keeper] = two().await?;
+        let numbers = maker.numbers().await?;
+        let handed = numbers.owned_by(&keeper).await?;
+        let again = handed.owned_by(&keeper).await?;
+        killed(&maker).await?;
+        assert_eq!(handed.await?, vec![7; MIB / 8]);
+        assert_eq!(again.await?, vec![7; MIB / 8]);
+        assert!(matches!(numbers.await, Err(Error::OwnerDied { .. })), "nobody has read it here");
+        Ok(())
+    })
+    .await
+}
+
 /// No object of this job is in a store, as far as its processes know.
 async fn none_is_left() -> Result<()> {
     while state::objects().is("state", "ready").await?.total > 0 {
@@ -187,17 +241,26 @@ async fn fails() -> Result<u64, String> {
 }
 
 #[remote]
-async fn after(gate: ObjectRef<u64>) -> Result<u64> {
-    gate.await
+fn after(gate: String) -> u64 {
+    while !Path::new(&gate).exists() {
+        std::thread::yield_now();
+    }
+    7
 }
 
 #[raytree::test(nodes = 2)]
 async fn what_is_not_there_yet_is_waited_for_and_what_failed_says_so() -> Result<()> {
     within(async {
         let [maker, keeper] = two().await?;
-        let seven = raytree::put(7).await?;
-        let handed = after::remote(raytree::put(seven).await?).owned_by(&keeper).await?;
-        assert_eq!(handed.await?, 7);
+        let folder = tempfile::tempdir().expect("a folder");
+        let gate = folder.path().join("gate");
+        let seven = after::remote(gate.display().to_string());
+        let (own, to) = (seven.clone(), keeper.clone());
+        let handed = tokio::spawn(async move { own.owned_by(&to).await });
+        keeper.process().await?;
+        assert!(!handed.is_finished() && !seven.is_ready());
+        std::fs::write(&gate, "").expect("a file");
+        assert_eq!(handed.await.expect("it does not panic")?.await?, 7);
         let told = fails::remote().owned_by(&keeper).await.unwrap_err();
         assert!(matches!(told, Error::TaskFailed { .. }), "{told}");
         let object = raytree::put(1).await?;

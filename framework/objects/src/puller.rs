@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use raytree_supervise::{Actor, Context, Failure};
+use raytree_supervise::{Actor, Context, Failure, clock};
 
 use crate::transfer::Exchange;
 
@@ -52,9 +52,13 @@ impl Actor for Puller {
 impl Puller {
     fn begins(&self, ctx: &Context<PullerMsg>) {
         while let Some(place) = self.exchange.next() {
-            let exchange = Arc::clone(&self.exchange);
+            let (exchange, probe) = (Arc::clone(&self.exchange), Arc::clone(ctx.addr().probe()));
             // It is fetched, or is not, whatever becomes of this actor.
-            let fetched = tokio::task::spawn_blocking(move || exchange.fetches(&place));
+            let fetched = tokio::task::spawn_blocking(move || {
+                let began = clock::now();
+                exchange.fetches(&place);
+                probe.has_done("pull", began);
+            });
             ctx.pipe(async move {
                 _ = fetched.await;
                 Some(PullerMsg::Done)

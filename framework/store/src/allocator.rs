@@ -7,6 +7,7 @@
 //! - **AR-1 (disjoint):** what is taken overlaps nothing else that is taken, and all of it is inside the arena.
 //! - **AR-2 (whole-again):** free parts never touch each other: they are one.
 //! - **AR-3 (warm-first):** memory that was never used is taken only when nothing that was used before fits.
+//! - **AR-4 (idle-is-free):** what is idle is free, and all that is free in whole pages is idle once since it was used.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,18 @@ pub struct Allocator {
     by_length: BTreeSet<(u64, Reverse<u64>, u64)>,
     /// Counts what is freed, to know what was last.
     freed: u64,
+    idle: Idle,
+}
+
+/// How far the search for what is idle has come.
+#[derive(Debug, Default)]
+struct Idle {
+    /// What is before this was looked at.
+    at: u64,
+    /// What was freed until then was found at an earlier time.
+    found: u64,
+    /// What had been freed when this time began.
+    freed: u64,
 }
 
 /// What was given back was not taken: whoever keeps the books is wrong.
@@ -46,6 +59,7 @@ impl Allocator {
             free: BTreeMap::new(),
             by_length: BTreeSet::new(),
             freed: 0,
+            idle: Idle::default(),
         }
     }
 
@@ -139,6 +153,42 @@ impl Allocator {
         Ok(())
     }
 
+    /// Whether anything was freed since [`Allocator::idle`] has found all there was.
+    #[must_use]
+    pub fn is_any_idle(&self) -> bool {
+        self.idle.at > 0 || self.freed > self.idle.found
+    }
+
+    /// Free memory that was used since it was found here last, as far as it is whole pages of so many bytes: `most` bytes, and at least
+    /// one page; or fewer, and then there is no more for now.
+    pub fn idle(&mut self, page: u64, most: u64) -> Vec<Range<u64>> {
+        if self.idle.at == 0 {
+            self.idle.freed = self.freed;
+        }
+        let (mut found, mut left) = (Vec::new(), most.max(page) / page * page);
+        let from = self.idle.at;
+        // One that begins before may have been cut.
+        let cut = self.free.range(..from).next_back();
+        for (start, (length, age)) in cut.into_iter().chain(self.free.range(from..)) {
+            let end = (start + length) / page * page;
+            let start = (*start).max(from).next_multiple_of(page);
+            if *age <= self.idle.found || start >= end {
+                continue;
+            }
+            let cut = end.min(start.saturating_add(left));
+            left -= cut - start;
+            if cut > start {
+                found.push(start..cut);
+            }
+            if cut < end {
+                self.idle.at = cut;
+                return found;
+            }
+        }
+        self.idle = Idle { at: 0, found: self.idle.freed, ..self.idle };
+        found
+    }
+
     fn insert(&mut self, start: u64, length: u64) {
         self.freed += 1;
         self.free.insert(start, (length, self.freed));
@@ -200,7 +250,79 @@ mod tests {
         assert_eq!(arena.take(u64::MAX), None);
     }
 
+    /// All that is found now, `most` bytes at once.
+    fn all_idle(arena: &mut Allocator, page: u64, most: u64) -> Vec<Range<u64>> {
+        let mut all = Vec::new();
+        while arena.is_any_idle() {
+            let found = arena.idle(page, most);
+            assert!(found.iter().map(|part| part.end - part.start).sum::<u64>() <= most);
+            all.extend(found);
+        }
+        all
+    }
+
+    #[test]
+    fn ar_4_what_is_free_in_whole_pages_is_idle_once_since_it_was_used() {
+        const PAGE: u64 = 4 * UNIT;
+        let mut arena = Allocator::new(64 * UNIT);
+        let parts: Vec<_> = (0..8).map(|_| arena.take(6 * UNIT).unwrap()).collect();
+        assert!(!arena.is_any_idle());
+        // 6..12, in which no more than 8..12 is a page; 18..36.
+        for at in [1, 3, 5, 4] {
+            arena.give_back(parts[at].clone()).unwrap();
+        }
+        assert_eq!(
+            all_idle(&mut arena, PAGE, 2 * PAGE),
+            [8 * UNIT..12 * UNIT, 20 * UNIT..24 * UNIT, 24 * UNIT..32 * UNIT, 32 * UNIT..36 * UNIT]
+        );
+        assert!(arena.idle(PAGE, u64::MAX).is_empty());
+        let again = arena.take(6 * UNIT).unwrap();
+        arena.give_back(again.clone()).unwrap();
+        assert_eq!(all_idle(&mut arena, PAGE, u64::MAX), [8 * UNIT..12 * UNIT]);
+    }
+
     proptest! {
+        #[test]
+        fn ar_4_what_is_idle_is_free_and_all_that_is_free_is_idle(
+            steps in prop::collection::vec((0u8..5, 1u64..9, any::<prop::sample::Index>()), 1..200),
+        ) {
+            const UNITS: u64 = 60;
+            let (mut arena, page) = (Allocator::new(UNITS * UNIT), 4 * UNIT);
+            let mut parts: Vec<Range<u64>> = Vec::new();
+            // Pages that were given back since somebody had them last.
+            let mut given = vec![false; (UNITS * UNIT / page) as usize];
+            let pages = |part: &Range<u64>| {
+                (part.start / page) as usize..part.end.div_ceil(page).min(UNITS * UNIT / page) as usize
+            };
+            let is_taken = |parts: &[Range<u64>], at: u64| {
+                parts.iter().any(|part| part.start < at + page && at < part.end)
+            };
+            for (what, size, which) in steps {
+                match what {
+                    0..=1 => if let Some(part) = arena.take(size * UNIT) {
+                        given[pages(&part)].fill(false);
+                        parts.push(part);
+                    },
+                    2..=3 if !parts.is_empty() => {
+                        arena.give_back(parts.swap_remove(which.index(parts.len()))).unwrap();
+                    }
+                    _ => for part in arena.idle(page, size * page) {
+                        for at in part.step_by(page as usize) {
+                            prop_assert!(at % page == 0 && !is_taken(&parts, at), "{at} is taken");
+                            given[(at / page) as usize] = true;
+                        }
+                    },
+                }
+            }
+            for part in all_idle(&mut arena, page, 3 * page) {
+                given[pages(&part)].fill(true);
+            }
+            let touched = arena.touched() / page * page;
+            for at in (0..touched).step_by(page as usize) {
+                prop_assert_eq!(given[(at / page) as usize], !is_taken(&parts, at), "{}", at / page);
+            }
+        }
+
         /// Against a map with a letter for each unit of the arena.
         #[test]
         fn ar_1_ar_2_ar_3_hold_whatever_is_taken_and_given_back(

@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 /// What is made is a multiple of this, in bytes. Pages of the system may be larger.
@@ -180,6 +180,22 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Gives the pages of a part back to the system; whoever writes there next has new ones. Its bytes are zeros then: nobody may have need of
+    /// them. What is no whole page stays.
+    ///
+    /// # Errors
+    /// What the system says: it cannot do it.
+    pub(crate) fn forget(&self, part: &Range<u64>) -> io::Result<()> {
+        let page = rustix::param::page_size() as u64;
+        let start = part.start.next_multiple_of(page);
+        let end = part.end.min(self.len as u64) / page * page;
+        let Some(file) = self.file.as_ref().filter(|_| start < end) else { return Ok(()) };
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(file, hole, start, end - start)?)
+    }
+}
+
 impl Drop for Memory {
     fn drop(&mut self) {
         let base = self.base.as_ptr();
@@ -210,6 +226,25 @@ mod tests {
         let again = there.descriptor().unwrap().try_clone_to_owned().unwrap();
         assert!(Memory::of(again, Access::Write).is_err(), "others may only look");
         assert_eq!((there.bytes_len(), there.has(&(0..PAGE as u64 + 1))), (PAGE, false));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_the_systems_again() {
+        let page = rustix::param::page_size();
+        let own = Memory::new(Region::Shared, "test", 8 * page, Access::Write).unwrap();
+        let resident = || {
+            let stat = rustix::fs::fstat(own.descriptor().unwrap()).unwrap();
+            usize::try_from(stat.st_blocks).unwrap() * 512 / page
+        };
+        own.touch(0..8 * page as u64).unwrap();
+        own.words()[0].store(7, Ordering::SeqCst);
+        assert_eq!(resident(), 8);
+        own.forget(&(1..5 * page as u64 + 1)).unwrap();
+        assert_eq!((resident(), own.words()[0].load(Ordering::SeqCst)), (4, 7));
+        own.forget(&(0..page as u64 - 1)).unwrap();
+        assert_eq!(resident(), 4, "no whole page");
+        let heap = Memory::new(Region::Heap, "test", page, Access::Write).unwrap();
+        heap.forget(&(0..page as u64)).unwrap();
     }
 
     #[test]

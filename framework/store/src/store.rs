@@ -289,6 +289,23 @@ impl Store {
         arena.touch(part)
     }
 
+    /// Whether [`Store::give_back`] may find something.
+    #[must_use]
+    pub fn is_any_idle(&self) -> bool {
+        self.books.is_any_idle()
+    }
+
+    /// Gives memory back to the system in which nothing is, as far as it was used since it was given back last: `most` bytes at once. Says how
+    /// much that was. Whoever is given that part of the arena again has pages to be made.
+    ///
+    /// # Errors
+    /// What the system says: it cannot do it.
+    pub fn give_back(&mut self, most: u64) -> io::Result<u64> {
+        let idle = self.books.idle(rustix::param::page_size() as u64, most);
+        idle.iter().try_for_each(|part| self.arena.forget(part))?;
+        Ok(idle.iter().map(|part| part.end - part.start).sum())
+    }
+
     /// The memory, and which part of it comes next: to be touched by another thread.
     #[must_use]
     pub fn ahead(&self, bytes: u64) -> (Arc<Memory>, std::ops::Range<u64>) {

@@ -85,6 +85,9 @@ impl Household for Workers {
 
     fn holds_back(&self, short: Option<Reading>) {
         self.0.is_short.store(short.is_some(), Ordering::Release);
+        if let Some(depot) = self.0.sight.store.get() {
+            depot.is_short(short.is_some());
+        }
         let now = clock::now();
         for own in self.0.workers.lock().values() {
             // Refused when it is ending.

@@ -38,6 +38,8 @@ pub(super) struct Desk {
     pub(super) spilling: Option<Spilling>,
     /// None where nothing is fetched from other nodes.
     pub(super) pulls: Option<Pulls>,
+    /// The node is short of memory: whatever nobody looks at goes to disk, and its memory to the system.
+    pub(super) is_short: bool,
 }
 
 /// What a process left, and until when it is kept.
@@ -68,8 +70,20 @@ impl Desk {
         spilling: Option<Spilling>,
     ) -> Self {
         let (estates, awaited, lines, asked, sought) = Default::default();
-        let pulls = None;
-        Self { store, heir, keeper, estates, awaited, lines, asked, sought, spilling, pulls }
+        let (pulls, is_short) = (None, false);
+        Self {
+            store,
+            heir,
+            keeper,
+            estates,
+            awaited,
+            lines,
+            asked,
+            sought,
+            spilling,
+            pulls,
+            is_short,
+        }
     }
 
     /// How many processes use it.
@@ -80,6 +94,18 @@ impl Desk {
     /// How many have died whose objects are still kept.
     pub(super) fn estates(&self) -> usize {
         self.estates.len()
+    }
+
+    /// Gives memory back that nothing is in. True when there is more to give, or there may be soon.
+    pub(super) fn gives_back(&mut self) -> bool {
+        if !self.is_short {
+            return false;
+        }
+        if let Err(error) = self.store.give_back(limits::STORE_GIVE_BACK) {
+            tracing::warn!(%error, "the store cannot give its memory back");
+            return false;
+        }
+        self.store.is_any_idle()
     }
 
     /// The lines to all of them.

@@ -102,7 +102,7 @@ impl Depot {
         let at = |terms: &SpillTerms| (u128::from(bytes) * u128::from(terms.at) / 1000) as u64;
         let spilling = spills.as_ref().map(|terms| Spilling::new(at(terms)));
         let desk = Desk::new(store, (heir, Client::new(memory)), spilling);
-        let office = Office::new(desk, spills);
+        let office = Office::new(desk, spills, looks_after.clone());
         let (is_told, fetches) = Default::default();
         let depot = Arc::new(Self { door, listener, office, looks_after, is_told, fetches });
         let own = Arc::downgrade(&depot);
@@ -165,13 +165,26 @@ impl Depot {
             desk.lets_go(now);
             desk.store.sweep();
             desk.serves(now, &mut words);
-            (desk.store.is_any_dying() || desk.is_waited_for(), desk.has_work(now))
+            let gives_more = desk.gives_back();
+            let again = desk.store.is_any_dying() || desk.is_waited_for() || gives_more;
+            (again, desk.has_work(now))
         };
         if has_work {
             self.office.has_work();
         }
         say(words);
         again
+    }
+
+    /// The node is short of memory, or is no more. As long as it is, what nobody looks at goes to disk, and memory in which nothing is back to
+    /// the system. To be said again and again while it lasts: what is let go of meanwhile goes, too.
+    pub fn is_short(&self, is_short: bool) {
+        let (has_work, gives) = {
+            let mut desk = self.office.desk.lock();
+            desk.is_short = is_short;
+            (desk.has_work(clock::now()), is_short && desk.store.is_any_idle())
+        };
+        self.goes_on(gives, has_work);
     }
 
     /// How many have died whose objects are still kept.
@@ -186,7 +199,13 @@ impl Depot {
 
     /// Has the system make memory that will be written to next. Takes a while, and holds nobody up.
     pub(crate) fn touch_ahead(&self) -> io::Result<()> {
-        let (memory, part) = self.office.desk.lock().store.ahead(limits::STORE_AHEAD);
+        let (memory, part) = {
+            let desk = self.office.desk.lock();
+            if desk.is_short {
+                return Ok(());
+            }
+            desk.store.ahead(limits::STORE_AHEAD)
+        };
         memory.touch(part)
     }
 

@@ -10,12 +10,13 @@ use std::thread;
 use parking_lot::{Condvar, Mutex};
 use raytree_store::spill::{Key, Opened, Rules, Spill, SpillError};
 use raytree_store::{Lease, Location, Spilled, View};
-use raytree_supervise::clock;
+use raytree_supervise::{Addr, clock};
 use raytree_types::limits;
 
 use super::desk::Desk;
 use super::line::Words;
 use super::spilling::Job;
+use crate::ObjectStoreMsg;
 use crate::protocol::Found;
 
 /// Where and when a store spills.
@@ -57,13 +58,30 @@ pub(super) struct Office {
     spill: OnceLock<Spill>,
     opening: Mutex<()>,
     terms: Option<SpillTerms>,
+    /// Whose work it is that is done here.
+    works_for: Addr<ObjectStoreMsg>,
 }
 
 impl Office {
-    pub(super) fn new(desk: Desk, terms: Option<SpillTerms>) -> Arc<Self> {
+    pub(super) fn new(
+        desk: Desk,
+        terms: Option<SpillTerms>,
+        works_for: Addr<ObjectStoreMsg>,
+    ) -> Arc<Self> {
         let (work, ended, is_over, threads, last_key, spill, opening) = Default::default();
         let desk = Mutex::new(desk);
-        let office = Self { desk, work, is_over, threads, ended, last_key, spill, opening, terms };
+        let office = Self {
+            desk,
+            work,
+            is_over,
+            threads,
+            ended,
+            last_key,
+            spill,
+            opening,
+            terms,
+            works_for,
+        };
         let office = Arc::new(office);
         let mut folders = office.terms.iter().flat_map(|terms| &terms.folders);
         if folders.any(|folder| folder.exists()) {
@@ -128,7 +146,7 @@ impl Office {
     }
 
     fn does(&self, job: Job) -> Words {
-        let mut words = Words::new();
+        let (mut words, began) = (Words::new(), clock::now());
         match job {
             Job::Remove(unneeded) => {
                 for (key, extent) in unneeded {
@@ -140,6 +158,7 @@ impl Office {
             }
             Job::Bring { object, lease, spilled } => {
                 let read = self.brings(lease, &spilled);
+                self.works_for.probe().has_done("restore", began);
                 self.desk.lock().is_brought(&object, read, clock::now(), &mut words);
             }
             Job::Point { object, spilled: (key, extent) } => {
@@ -153,6 +172,7 @@ impl Office {
             }
             Job::Write(objects) => {
                 let (places, written) = self.writes(objects);
+                self.works_for.probe().has_done("spill", began);
                 self.desk.lock().are_written(&places, written, clock::now(), &mut words);
             }
         }

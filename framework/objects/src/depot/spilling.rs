@@ -1,8 +1,8 @@
 //! What goes to disk, what comes back, and when.
 //!
 //! From a share of its memory on, a store writes those objects to disk that were wanted least lately and that nobody looks at: a sixteenth
-//! of its memory more than it has to, so that many small ones go into one file. It does so, too, for whoever waits for room. What comes back
-//! stays on disk as well, and gives way another time without being written.
+//! of its memory more than it has to, so that many small ones go into one file. It does so, too, for whoever waits for room, and with all that
+//! nobody looks at while the node is short of memory. What comes back stays on disk as well, and gives way another time without being written.
 //!
 //! Invariants:
 //! - **SG-1 (no-waiting-for-nothing):** where nothing can be written, or all is looked at, nobody waits for long: whoever writes is
@@ -106,9 +106,10 @@ impl Spilling {
         }
     }
 
-    /// How much is to be spilled, of a store that keeps so much and in which so much is waited for.
-    fn goal(&self, kept: u64, capacity: u64, needed: u64) -> u64 {
-        let over = kept.saturating_sub(self.writing).saturating_sub(self.at);
+    /// How much is to be spilled, of a store that keeps so much and in which so much is waited for, on a node that is short of memory or not.
+    fn goal(&self, kept: u64, capacity: u64, (needed, is_short): (u64, bool)) -> u64 {
+        let at = if is_short { 0 } else { self.at };
+        let over = kept.saturating_sub(self.writing).saturating_sub(at);
         let over = if over > 0 { over + capacity / SLACK } else { 0 };
         over.max(needed.saturating_sub(self.writing)).min(limits::SPILL_FUSED)
     }
@@ -125,7 +126,7 @@ impl Desk {
         let Some(spilling) = &self.spilling else { return false };
         let is_needed = !self.asked.is_empty();
         let used = self.store.used();
-        let is_over = spilling.goal(used.lent + used.sealed, used.capacity, 0) > 0;
+        let is_over = spilling.goal(used.lent + used.sealed, used.capacity, (0, self.is_short)) > 0;
         self.store.is_any_unneeded()
             || self.sought.is_any_left()
             || ((is_needed || is_over) && spilling.may_look(now, is_needed))
@@ -202,7 +203,7 @@ impl Desk {
     fn makes_room(&mut self, needed: u64, now: Duration, words: &mut Words) -> Step {
         let used = self.store.used();
         let Some(spilling) = &mut self.spilling else { return Step::Nothing };
-        let goal = spilling.goal(used.lent + used.sealed, used.capacity, needed);
+        let goal = spilling.goal(used.lent + used.sealed, used.capacity, (needed, self.is_short));
         if goal == 0 || !spilling.may_look(now, needed > 0) {
             return Step::Nothing;
         }

@@ -209,3 +209,32 @@ async fn what_is_asked_for_ahead_is_there_when_it_is_said_to_be() {
     is_it(&all[0], 0, 900_000);
     node.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_node_that_is_short_of_memory_all_that_nobody_looks_at_goes_to_disk_and_comes_back() {
+    let (node, _folder) = spills(800);
+    let session = node.session();
+    let all: Vec<_> = (0..4).map(|number| write(&session, number, 300_001)).collect();
+    let looked_at = all[0].bytes().expect("it is held");
+    assert_eq!(node.depot.row().spilled, 0, "there is room for more");
+    node.depot.is_short(true);
+    until(|| node.depot.used().on_disk == 3 && node.depot.used().dying == 0).await;
+    assert_eq!(node.depot.used().objects, 1);
+    assert!(looked_at[..] == bytes(0, 300_001));
+    // Those who need them have them all the same.
+    all.iter().enumerate().for_each(|(number, stored)| is_it(stored, number, 300_001));
+    // What is written meanwhile goes as well, once that is said again.
+    let late = write(&session, 9, 300_001);
+    until(|| {
+        node.depot.is_short(true);
+        node.depot.used().on_disk == 4
+    })
+    .await;
+    node.depot.is_short(false);
+    is_it(&late, 9, 300_001);
+    until(|| node.depot.used().on_disk == 3).await;
+    assert_eq!(node.depot.used().objects, 2, "it stays");
+    drop((looked_at, all, late, session));
+    node.has(0).await;
+    node.end().await;
+}

@@ -33,6 +33,7 @@ use crate::allocator::{ALIGNMENT, Allocator, NotTaken};
 use crate::order::Order;
 use crate::pins::Location;
 
+mod idle;
 mod moved;
 mod refused;
 #[cfg(test)]

@@ -407,6 +407,15 @@ impl Probe {
         self.ends(Begun { label, ..begun });
     }
 
+    /// What others than the actor itself have done for it, from then until now: a part of the timeline, if it took long enough to be seen.
+    pub fn has_done(&self, label: &'static str, began: Duration) {
+        let ended = clock::now();
+        let is_long = ended.saturating_sub(began) >= limits::SPAN_MIN;
+        let Some(spans) = self.spans.get().filter(|_| is_long) else { return };
+        let (name, actor) = (Arc::clone(&self.name), self.actor());
+        spans.note(Handled { name, actor, label, began, ended });
+    }
+
     #[cold]
     fn took_long(&self, begun: Begun, ended: Ticks, took: Ticks) {
         let took = took.to_time();

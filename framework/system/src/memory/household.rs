@@ -49,6 +49,9 @@ impl Household for Own {
                 }
             });
         }
+        if let Some((depot, _)) = runtime.stores.depot() {
+            depot.is_short(short.is_some());
+        }
         runtime.holds_back(short);
     }
 

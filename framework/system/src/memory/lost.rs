@@ -10,7 +10,7 @@ const NAMES_MAX: usize = 8;
 
 /// The tasks and actors of this process that are hosted by the one of this name, each kind in a few words.
 pub(crate) fn with(runtime: &Shared, host: &str) -> Vec<String> {
-    let (tasks, ..) = runtime.tasks.all();
+    let tasks = runtime.tasks.living();
     let tasks = tasks.iter().filter(|task| task.host().as_deref() == Some(host));
     let tasks = tasks.map(|task| task.plan().name.clone());
     let cells = forest::cells(&runtime.table);

@@ -94,6 +94,9 @@ pub const STORE_SWEEP_EVERY: Duration = Duration::from_millis(50);
 /// So much of its memory a store has the system make ahead of need, in bytes: half a second of writing at once, and little to waste.
 pub const STORE_AHEAD: u64 = 64 << 20;
 
+/// So much of its memory a store of a node that is short of it gives back to the system at one look, in bytes: some 20 ms, in which others wait.
+pub const STORE_GIVE_BACK: u64 = 128 << 20;
+
 /// Small objects are spilled together, into files of so many bytes at most: a disk that turns is then busy writing, and not seeking. Ray's
 /// figure.
 pub const SPILL_FUSED: u64 = 100 << 20;

@@ -3,6 +3,7 @@
 
 mod actors;
 mod nodes;
+mod store;
 mod tasks;
 
 use std::collections::HashMap;

@@ -1,0 +1,49 @@
+//! A store gives way before anybody is ended.
+
+use std::collections::BTreeSet;
+
+use raytree::Bytes;
+use raytree::state::{self, ObjectPlace};
+
+use super::*;
+
+const MIB: usize = 1 << 20;
+
+#[remote]
+fn makes(byte: u8) -> Bytes {
+    vec![byte; MIB].into()
+}
+
+#[test]
+fn on_a_node_that_is_short_of_memory_the_store_goes_to_disk_first() -> Result<()> {
+    let figures = Figures::new();
+    let cluster = start(&figures, 1)?;
+    let runtime = cluster.runtime();
+    runtime.block_on(async {
+        let object = makes::remote(7);
+        assert_eq!((&object).await?.len(), MIB);
+        let place = || Ok::<_, Error>(state::object(&object)?.place);
+        assert_eq!(place()?, Some(ObjectPlace::Store));
+        figures.use_up(SHORT);
+        holds_back(runtime).await;
+        while place()? != Some(ObjectPlace::Disk) {
+            tokio::task::yield_now().await;
+        }
+        figures.use_up(ENOUGH);
+        goes_on(runtime).await;
+        let bytes = (&object).await?;
+        assert!(bytes.len() == MIB && bytes.iter().all(|byte| *byte == 7));
+        assert_eq!(place()?, Some(ObjectPlace::Store));
+        // Whoever has it may be quicker than the one who notes that.
+        loop {
+            let trace = state::timeline().await?;
+            let spans = trace.processes.iter().flat_map(|process| &process.spans);
+            let of_store = spans.filter(|span| span.line == "object_store");
+            let names: BTreeSet<_> = of_store.map(|span| &*span.name).collect();
+            if names.is_superset(&["spill", "restore"].into()) {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+}

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 const QUICKSTART: &str = env!("CARGO_BIN_EXE_quickstart");
 const ACTORS: &str = env!("CARGO_BIN_EXE_actors");
+const OBJECTS: &str = env!("CARGO_BIN_EXE_objects");
 const PIPELINE: &str = env!("CARGO_BIN_EXE_pipeline");
 const PHILOSOPHERS: &str = env!("CARGO_BIN_EXE_philosophers");
 
@@ -66,6 +67,21 @@ fn s_9_naps_one_at_a_time_or_side_by_side() {
     let times = |line: &str| line.split(' ').next().unwrap().parse::<f64>().unwrap();
     assert!(alone.ends_with(" max_concurrency = 1") && times(alone) >= 10.0, "{alone}");
     assert!(together.ends_with(" max_concurrency = 10") && times(together) >= 1.0, "{together}");
+}
+
+#[test]
+fn s_8_more_than_there_is_memory_and_disk_for() {
+    let said = said(OBJECTS, &[]);
+    let expected =
+        ["64 MiB in a store of 32 MiB, 64 of 64 as they were", "some of them on disk: true"];
+    assert_eq!(below(&said, "S-8 more than memory"), expected);
+    let expected = [
+        "RT0036: no room for 1048576 bytes, of 16777216 in memory",
+        "all that was stored before is there: true",
+    ];
+    assert_eq!(below(&said, "S-8 more than disk"), expected);
+    let expected = ["its maker's: RT0032", "handed over: the program's"];
+    assert_eq!(below(&said, "owners"), expected);
 }
 
 #[test]

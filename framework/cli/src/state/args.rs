@@ -60,7 +60,7 @@ come from another process), and what other processes hold. What one process alon
   owner, pid  the process that has it; held_by, holders: the others that hold it
   references  in its owner's process, those kept for others included
   pins        how many look at its bytes there, and keep them in memory
-  used_by     tasks and calls that are not over, with it as an argument
+  used_by     tasks that are not over, and calls still to begin, with it as an argument
   age         since it is listed: submitted, laid into a store, or first held by another process
   call_site   the line that made it; not of what was fetched, and not of map(f::remote): write map(|x| f::remote(x))
 

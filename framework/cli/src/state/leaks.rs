@@ -60,7 +60,7 @@ impl Row for Leak {
     }
 }
 
-/// Nobody seems to use it: it has its value, nobody waits for it, no task or call that is not over has it as an argument, nobody looks at
+/// Nobody seems to use it: it has its value, nobody waits for it, no task, and no call that is still to begin, has it as an argument, nobody looks at
 /// its bytes, and it has been so for some time, as far as its age says.
 fn is_suspect(object: &ObjectRecord, now: Duration, older_than: Duration) -> bool {
     object.state == ObjectState::Ready
@@ -116,14 +116,14 @@ pub(super) fn rows_of(
 /// Columns that mean another thing of an object than of many.
 const OF_MANY: &[&str] = &["size", "count", "age", "held_by"];
 
-/// What each process is asked for: what may be suspected, without what is young, the largest first.
+/// What each process is asked for: what may be suspected, the oldest first, so that what is left out is young.
 pub(super) fn query(args: &ObjectsArgs) -> StateQuery {
     let idle = ["waiters", "used_by", "pins"].map(|column| Filter::is(column, "0"));
     let mut filters = vec![Filter::is("state", ObjectState::Ready.to_string())];
     filters.extend(idle);
     let of_one = far(&args.state.view, What::Objects).into_iter();
     filters.extend(of_one.filter(|filter| !OF_MANY.contains(&&*filter.column)));
-    let sort = Some(Sort { column: "size".to_owned(), is_down: true, now: crate::time::now() });
+    let sort = Some(Sort { column: "age".to_owned(), is_down: true, now: crate::time::now() });
     let limit = limits::STATE_ROWS_MAX;
     StateQuery { filters, sort, limit, ..StateQuery::all(What::Objects) }
 }

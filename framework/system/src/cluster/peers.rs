@@ -1,6 +1,7 @@
 //! The processes that run what this one submits, and which of them is asked next.
 //!
-//! A task that needs one CPU takes a *seat* in the process with the most free ones; each has as many seats as CPUs, and some
+//! A task that needs one CPU takes a *seat* in the process with the most free ones, or, if there is a free one, on the node in whose store most
+//! of its arguments lie; each has as many seats as CPUs, and some
 //! more, so that the next task is there when one ends. The shorter its tasks are, the more are sent ahead. What needs
 //! something else goes where it fits, and waits there. The books of a process are its own: what is known of them here is a
 //! guess that keeps lines short, and never a promise.
@@ -133,6 +134,22 @@ impl Peers {
         }
     }
 
+    /// A seat in a process of the node where most of the task's arguments are, if one is free there; else this one.
+    fn nearer(&self, seat: Seat, task: &dyn Runnable) -> Seat {
+        let Some(home) = task.at_home().filter(|home| !seat.link().is_by(home)) else {
+            return seat;
+        };
+        let is_there = |peer: &&Arc<Peer>| peer.link().is_some_and(|link| link.is_by(&home));
+        let most = self.all().iter().filter(is_there).max_by_key(|peer| peer.free_seats()).cloned();
+        match most.and_then(|peer| peer.sit()) {
+            Some(near) => {
+                seat.unused();
+                near
+            }
+            None => seat,
+        }
+    }
+
     /// The process in which so much fits best now; none while none that has it is up.
     fn place(&self, need: &Resources, kind: fn(Resources) -> Kind) -> Option<Seat> {
         let kind = kind(need.clone());
@@ -194,6 +211,7 @@ impl Shared {
                 }
                 continue;
             };
+            let seat = self.peers.nearer(seat, &*task);
             task.ship(seat, self);
             // A reader that feeds others for as long as they wish keeps nothing meanwhile.
             burst::go_on();

@@ -21,7 +21,7 @@ impl Of<'_> {
     pub(super) fn objects(&self, query: &StateQuery) -> Listing<ObjectRecord> {
         let runtime = self.runtime;
         let mut all = Objects::of(self);
-        let (tasks, ..) = runtime.tasks.all();
+        let tasks = runtime.tasks.living();
         let cells = forest::cells(&runtime.table);
         all.are_used(&tasks, &cells);
         for task in tasks.iter().filter(|task| !task.plan().is_served) {
@@ -48,7 +48,7 @@ impl Of<'_> {
 pub(crate) fn one(runtime: &Shared, seen: &Seen, home: Option<&str>) -> ObjectRecord {
     let of = Of::this(runtime);
     let mut all = Objects::of(&of);
-    all.are_used(&runtime.tasks.all().0, &forest::cells(&runtime.table));
+    all.are_used(&runtime.tasks.living(), &forest::cells(&runtime.table));
     for link in runtime.links.all() {
         let peer = link.peer.to_string();
         let held = link.held_objects();
@@ -129,7 +129,7 @@ impl Objects {
             return;
         };
         let (zero, row) = (self.zero, self.row(&seen));
-        (row.name, row.state) = (name, ObjectState::Pending);
+        row.name = name;
         row.since = since.map(|since| zero + since).or(row.since);
     }
 

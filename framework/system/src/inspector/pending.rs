@@ -92,7 +92,7 @@ fn held(runtime: &Shared, cells: &[Arc<Cell>], wants: &Resources) -> Option<Stri
         let lives = cell.status().lifecycle == Lifecycle::Alive;
         (lives && !some.is_none()).then(|| format!("{} ({some})", cell.probe.name()))
     };
-    let (tasks, ..) = runtime.tasks.all();
+    let tasks = runtime.tasks.living();
     let tasks = tasks.iter().filter(|task| task.state().phase() == Phase::Running);
     let tasks = tasks.filter_map(|task| {
         let plan = task.plan();

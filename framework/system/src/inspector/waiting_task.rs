@@ -85,6 +85,7 @@ fn of_living(runtime: &Shared, task: &Arc<dyn Runnable>) -> Story {
                 let named = missing.iter().take(NAMED_MAX).map(|(label, maker)| match maker {
                     Some(Maker::Task(number)) => called(runtime, last(label, 1), *number),
                     Some(Maker::Call(actor)) => format!("{} of {actor}", last(label, 1)),
+                    Some(Maker::Comes(from)) => format!("{}, which {from}", last(label, 1)),
                     None => last(label, 1).to_owned(),
                 });
                 let named = named.collect::<Vec<_>>().join(", ");

@@ -51,12 +51,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use parking_lot::Mutex;
-use raytree_objects::Session;
 use raytree_supervise::panics;
 use raytree_types::{AbandonedThreads, Cause, Error, Result};
 use tokio::sync::{Notify, oneshot};
@@ -102,12 +101,8 @@ pub(crate) struct Link {
     leaves: AtomicBool,
     /// The other end is a worker of the same job, and no owner of anything.
     between: Option<Between>,
-    /// The store that both sides use, if they are of one node.
-    store: OnceLock<Session>,
-    /// The other side knows that it is used.
-    may_lend: AtomicBool,
-    /// The other side's node fetches objects from other nodes.
-    reaches_far: AtomicBool,
+    /// Where what is large may lie.
+    stores: stored::Common,
 }
 
 #[derive(Default)]
@@ -171,9 +166,7 @@ impl Link {
             abandoned: Mutex::default(),
             leaves: AtomicBool::new(false),
             between,
-            store: OnceLock::new(),
-            may_lend: AtomicBool::new(false),
-            reaches_far: AtomicBool::new(false),
+            stores: stored::Common::default(),
         });
         runtime.links.enter(&link);
         link.out.is_looked_after(&runtime.system);

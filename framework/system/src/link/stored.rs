@@ -13,10 +13,12 @@
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
-use raytree_objects::{Home, Location, Lost, Place, Stored, Unreadable};
+use parking_lot::Mutex;
+
+use raytree_objects::{Home, Location, Lost, Place, Session, Stored, Unreadable};
 use raytree_types::{Bytes, Cause, Error, Result, limits};
 
 use super::export::{Kept, unknown};
@@ -101,6 +103,19 @@ impl Told {
     }
 }
 
+/// What both sides of a link know of each other's stores.
+#[derive(Default)]
+pub(super) struct Common {
+    /// That which both use, if they are of one node.
+    pub(super) both: OnceLock<Session>,
+    /// The other side knows that it is used.
+    may_lend: AtomicBool,
+    /// The other side's node fetches objects from other nodes.
+    reaches_far: AtomicBool,
+    /// That of the other side's node, by its door.
+    theirs: Mutex<String>,
+}
+
 impl Link {
     /// The other side hears of the store of this one's node.
     pub(crate) fn offers_its_store(&self, runtime: &Shared) {
@@ -113,7 +128,8 @@ impl Link {
     /// It has one: this side uses it, if it does already, or if it uses those of all nodes that it reaches.
     pub(super) fn is_offered(&self, door: &str, at: Option<SocketAddr>) {
         let Some(runtime) = self.life.runtime() else { return };
-        self.reaches_far.store(at.is_some() && self.between.is_none(), Ordering::SeqCst);
+        door.clone_into(&mut self.stores.theirs.lock());
+        self.stores.reaches_far.store(at.is_some() && self.between.is_none(), Ordering::SeqCst);
         let (is_driver, is_first) =
             (runtime.driver.get().is_some(), runtime.stores.own().is_none());
         let session =
@@ -130,18 +146,23 @@ impl Link {
         if let Some(session) = session {
             // One store for life: both sides are of one node, or this one reaches that one's. What is laid there is not spoken of before
             // the other side has heard that.
-            _ = self.store.set(session);
+            _ = self.stores.both.set(session);
             self.tell(&Frame::Shares { door: door.to_owned() });
-            self.may_lend.store(true, Ordering::SeqCst);
+            self.stores.may_lend.store(true, Ordering::SeqCst);
         }
+    }
+
+    /// Whether that is the store of the other side's node.
+    pub(crate) fn is_by(&self, door: &str) -> bool {
+        *self.stores.theirs.lock() == door
     }
 
     /// It uses this one's, too.
     pub(super) fn shares(&self, door: &str) {
         let session = self.life.runtime().and_then(|runtime| runtime.stores.joined(door));
         if let Some(session) = session {
-            _ = self.store.set(session);
-            self.may_lend.store(true, Ordering::SeqCst);
+            _ = self.stores.both.set(session);
+            self.stores.may_lend.store(true, Ordering::SeqCst);
         }
     }
 
@@ -163,10 +184,10 @@ impl Link {
     }
 
     fn lend(&self, bytes: &Bytes) -> Result<Option<(u64, Location, usize)>> {
-        if bytes.len() < limits::STORE_INLINE_MAX || !self.may_lend.load(Ordering::SeqCst) {
+        if bytes.len() < limits::STORE_INLINE_MAX || !self.stores.may_lend.load(Ordering::SeqCst) {
             return Ok(None);
         }
-        let Some(session) = self.store.get() else { return Ok(None) };
+        let Some(session) = self.stores.both.get() else { return Ok(None) };
         let (stored, from, new) = match session.find(bytes) {
             Some((stored, part)) => (stored, part.start, 0),
             None => match session.write(bytes) {
@@ -194,7 +215,7 @@ impl Link {
 
     /// Whether it may be told of objects that are in the stores of other nodes.
     pub(crate) fn reaches_far(&self) -> bool {
-        self.reaches_far.load(Ordering::SeqCst)
+        self.stores.reaches_far.load(Ordering::SeqCst)
     }
 
     /// What is in the store of another node stays there, where the other side can fetch it from there.
@@ -237,7 +258,8 @@ impl Link {
         if (part.len() as u64).saturating_mul(2) < stored.byte_count() {
             return None;
         }
-        let is_common = self.store.get().is_some_and(|session| session.door() == stored.door());
+        let is_common =
+            self.stores.both.get().is_some_and(|session| session.door() == stored.door());
         let origin = runtime.stores.origin(stored.door()).filter(|_| !is_common)?;
         let place = Place { origin, object: stored.location()? };
         Some(self.lend_far(place, (stored, None), part, kept))
@@ -338,7 +360,7 @@ impl Link {
             Buffer::Stored { export, object, from, len } => (export, object, from, len),
         };
         let lent = Lent { link: Arc::clone(self), export };
-        let session = self.store.get().ok_or_else(unknown)?;
+        let session = self.stores.both.get().ok_or_else(unknown)?;
         let stored = session.take(object, Box::new(lent));
         let bytes = stored.map_err(Lost::from).and_then(|stored| stored.bytes());
         let bytes = bytes.map_err(|why| match why {

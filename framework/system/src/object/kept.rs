@@ -10,6 +10,7 @@ use raytree_objects::{Lost, Session, Stored};
 use raytree_types::codec::{Codec, Encoded};
 use raytree_types::{Bytes, limits};
 
+use super::cell::Coming;
 use super::part::{Far, FarBuffer, Part};
 use crate::runtime::life::Life;
 use crate::stores::Stores;
@@ -176,6 +177,13 @@ impl Kept {
             Buffer::Stored(stored, _) if !stored.is_here() => Some(stored),
             Buffer::Stored(..) | Buffer::Here(_) => None,
         })
+    }
+
+    /// From where it comes into memory; none where it is there.
+    pub(super) fn comes_from(&self) -> Option<Coming> {
+        let is_far =
+            self.missing().map(|stored| stored.is_far()).reduce(|one, other| one || other)?;
+        Some(if is_far { Coming::Node } else { Coming::Disk })
     }
 
     /// Whether it can be sent at once: nothing of it is on disk, as far as can be seen. What is in the store of another node stays there.

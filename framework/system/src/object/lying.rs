@@ -11,11 +11,11 @@ use std::sync::{Arc, Weak};
 use raytree_objects::Lost;
 use raytree_supervise::panics;
 use raytree_types::codec::{self, Codec, Encoded};
-use raytree_types::{Bytes, Error, Result};
+use raytree_types::{Error, Result};
 
 use super::Value;
 use super::cell::{ObjectCell, Slot};
-use super::kept::{self, Kept};
+use super::kept::{self, InStore, Kept};
 use super::lineage;
 use super::part::{self, Part};
 use super::waiter::Needs;
@@ -32,6 +32,9 @@ pub(crate) trait Pins: Send + Sync {
 
     /// Whether some of it is in the store of another node, from where it can be fetched as far as this process knows.
     fn is_far(&self) -> bool;
+
+    /// Where it is.
+    fn seen(&self) -> InStore;
 }
 
 /// A value that is in the store.
@@ -73,6 +76,10 @@ impl<T: Value> Pins for Lying<T> {
 
     fn is_far(&self) -> bool {
         self.kept.is_far() && !self.kept.did_not_come()
+    }
+
+    fn seen(&self) -> InStore {
+        self.kept.seen()
     }
 }
 
@@ -177,20 +184,30 @@ impl<T: Value> ObjectCell<T> {
         read
     }
 
-    /// Whether some of a value that has come is in a store.
-    pub(super) fn lies_in_stores(&self, part: &Part) -> bool {
-        let is_stored = |bytes: &Bytes| {
-            kept::is_large(bytes)
-                && self.life.runtime().is_some_and(|own| own.stores.find(bytes).is_some())
-        };
-        part.is_far() || part.0.buffers.iter().any(is_stored)
-    }
-
     /// Its value has come, and some of it is in the store of another node: it stays there until somebody wants it.
     pub(crate) fn settle_far(self: &Arc<Self>, part: Part) {
         let Some(runtime) = self.life.runtime() else { return };
         let codec = part.codec();
-        let kept = Arc::new(Kept::far(&runtime.stores, codec, part));
+        self.settle_lying(Kept::far(&runtime.stores, codec, part));
+    }
+
+    /// Its value has come, and what is large of it is in a store from now on, if it is not yet. Comes back where nothing is, or can be.
+    pub(super) fn lies_in_store(self: &Arc<Self>, part: Part) -> std::result::Result<(), Part> {
+        let runtime = self.life.runtime().filter(|_| part.0.refs.is_empty());
+        let Some(runtime) = runtime else { return Err(part) };
+        if part.is_far() {
+            self.settle_far(part);
+            return Ok(());
+        }
+        let (codec, own) = (part.codec(), runtime.stores.own());
+        let found = Kept::found(&runtime.stores, codec, &part.0);
+        let kept = found.or_else(|| Kept::of(&own?, codec, &part.0)).ok_or(part)?;
+        self.settle_lying(kept);
+        Ok(())
+    }
+
+    fn settle_lying(self: &Arc<Self>, kept: Kept) {
+        let kept = Arc::new(kept);
         *self.kept.lock() = Some(Arc::clone(&kept));
         self.is_on_the_shelf();
         self.settle_as(Slot::lying(self.lies(kept)));

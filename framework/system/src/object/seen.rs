@@ -14,8 +14,9 @@ use raytree_supervise::clock;
 use raytree_types::state::ObjectState;
 
 use super::Value;
-use super::cell::{ObjectCell, Slot, Standing};
+use super::cell::{Maker, ObjectCell, Slot, Standing};
 use super::kept::{InStore, Kept};
+use crate::task::args::Awaited;
 
 /// What makes an object, and where in the source: 8 bytes that the compiler writes down at each call.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +114,17 @@ impl<T> ObjectCell<T> {
         let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
         // Whoever is first says when.
         _ = self.since.compare_exchange(0, ticks, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Who makes it, or from where it comes into memory, while somebody waits for that.
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        let seen = self.seen();
+        let maker = match seen.state {
+            ObjectState::Pending => self.producer().and_then(|producer| producer.maker()),
+            ObjectState::Ready if seen.waiters > 0 => Some(Maker::Comes(seen.kept?.comes_from()?)),
+            _ => return None,
+        };
+        Some(Awaited(seen.source.label, maker))
     }
 
     /// How it stands; nobody wants it for that.

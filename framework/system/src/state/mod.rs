@@ -57,7 +57,7 @@ pub fn objects() -> List<ObjectRecord> {
 
 /// All that this process knows of one object: where its value is, how large it is there, who else holds it, what uses it, which line has
 /// made it. Of one whose value is [elsewhere](raytree_types::state::ObjectPlace::Elsewhere) little more than whose it is. Asks nobody, and
-/// fetches nothing.
+/// fetches nothing; but looks through all tasks, calls and references that are under way here: for a look, and not for a loop.
 ///
 /// ```
 /// # use raytree_system::{put, state, Init};
@@ -166,6 +166,7 @@ pub async fn why_object<T: Value>(object: &ObjectRef<T>) -> Result<Story> {
             let steps = story.steps.into_iter().chain([own]).collect();
             Ok(Story { about: "the object".to_owned(), now, steps, ..story })
         }
+        Some(Maker::Comes(from)) => Ok(about(format!("it {from}"))),
         None => Ok(about(format!("it comes from another process, where {label} makes it"))),
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use raytree_types::Result;
 use raytree_types::codec::{self, Codec};
-use raytree_types::state::ObjectState;
 
 pub(crate) use self::past::PastArg;
 pub(crate) use self::pinned::Lies;
@@ -176,9 +175,7 @@ impl<T: Value> Settled for ObjectRef<T> {
     }
 
     fn awaits(&self) -> Option<Awaited> {
-        let seen = self.cell.seen();
-        let maker = || self.cell.producer().and_then(|producer| producer.maker());
-        (seen.state == ObjectState::Pending).then(|| Awaited(seen.source.label, maker()))
+        self.cell.awaited()
     }
 
     fn at(&self) -> usize {

@@ -1,6 +1,7 @@
 //! One task, from its submission to its result: the shell around [`raytree_engine::task`].
 
 mod again;
+mod arguments;
 mod producer;
 mod there;
 
@@ -15,7 +16,7 @@ use raytree_engine::task::{Effect, Event, Phase, Retries, Task};
 use raytree_supervise::{clock, panics};
 use raytree_types::{Error, Result, TaskId};
 
-use super::args::{Awaited, Pinned, Settled, Subscriber};
+use super::args::Pinned;
 use super::away::Order;
 use super::context::{self, Mode};
 use super::definition::BodyFuture;
@@ -30,10 +31,10 @@ use super::ship;
 use super::submit::Room;
 use crate::cluster::peer::Seat;
 use crate::node::ledger::Claimant;
-use crate::object::cell::{Maker, ObjectCell, Producer, Standing};
+use crate::object::cell::{Maker, ObjectCell, Producer};
 use crate::object::seen::Seen;
 use crate::object::travel;
-use crate::object::waiter::{Dependent, Needs};
+use crate::object::waiter::Needs;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::trace::{self, TraceContext, Traced};
@@ -137,22 +138,6 @@ impl<J: Job> TaskCell<J> {
         }
     }
 
-    fn ask_for_arguments(self: Arc<Self>) {
-        let needs = Needs::of_arguments(self.life.runtime().as_deref());
-        let mut references: Vec<Standing> = Vec::new();
-        // Under the lock: nobody takes the job before all are asked, since one too many is missing.
-        self.each_argument(&mut |settled| {
-            let task = Arc::clone(&self) as Arc<dyn Dependent>;
-            references.push(settled.subscribe(Subscriber(task, needs)).0);
-        });
-        for standing in references {
-            if standing != Standing::Pending {
-                Arc::clone(&self).argument(standing == Standing::Ready);
-            }
-        }
-        self.argument(true);
-    }
-
     pub(super) fn plan_ref(&self) -> &PlanRef {
         &self.plan
     }
@@ -231,26 +216,6 @@ impl<J: Job> TaskCell<J> {
             ended,
             host,
         }
-    }
-
-    /// Every reference among its arguments, as long as it may be begun.
-    fn each_argument(&self, visit: &mut dyn FnMut(&dyn Settled)) {
-        match &*self.job.lock() {
-            Held::Once(job) => job.each(visit),
-            Held::Often(job) => job.each(visit),
-            Held::Nothing => {}
-        }
-    }
-
-    fn argument_error(&self) -> Error {
-        let mut error = None;
-        let mut look = |settled: &dyn Settled| {
-            if error.is_none() {
-                error = settled.error();
-            }
-        };
-        self.each_argument(&mut look);
-        error.unwrap_or_else(|| Error::Cancelled { task: self.plan.name.clone() })
     }
 
     /// The body, begun on this thread.
@@ -438,12 +403,11 @@ impl<J: Job> Runnable for TaskCell<J> {
     }
 
     fn missing(&self) -> Vec<(&'static str, Option<Maker>)> {
-        let mut missing = Vec::new();
-        let mut look = |settled: &dyn Settled| {
-            missing.extend(settled.awaits().map(|Awaited(label, maker)| (label, maker)));
-        };
-        self.each_argument(&mut look);
-        missing
+        self.missing_arguments()
+    }
+
+    fn at_home(&self) -> Option<String> {
+        self.home_of_arguments()
     }
 
     fn arguments(&self) -> Vec<usize> {

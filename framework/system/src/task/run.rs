@@ -28,6 +28,10 @@ pub(crate) trait Runnable: Send + Sync {
     fn times(&self) -> &Times;
     /// The process that runs it, if that is another one.
     fn host(&self) -> Option<Arc<str>>;
+    /// The door of the store in which most bytes of its arguments are; none where nothing of them is in one.
+    fn at_home(&self) -> Option<String> {
+        None
+    }
     /// The arguments that are not there yet, and who makes them.
     fn missing(&self) -> Vec<(&'static str, Option<Maker>)>;
     /// The objects among its arguments, by where they are in memory, as long as it may be begun.

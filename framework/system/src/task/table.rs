@@ -167,6 +167,14 @@ impl TaskTable {
         (tasks, past, dropped)
     }
 
+    /// All that are not over.
+    pub(crate) fn living(&self) -> Vec<Arc<dyn Runnable>> {
+        self.shards
+            .iter()
+            .flat_map(|shard| shard.lock().tasks.values().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
     pub(crate) fn get(&self, id: u64) -> Option<Arc<dyn Runnable>> {
         self.shard(id).lock().tasks.get(&id).cloned()
     }

@@ -98,7 +98,8 @@ pub struct ObjectRecord {
     /// there, and messages under way.
     #[serde(default)]
     pub pins: u64,
-    /// How many tasks and calls that are not over have it as an argument, as its owner knows.
+    /// How many tasks that are not over, and calls that are still to begin, have it as an argument, as its owner knows; one that has it twice
+    /// counts twice.
     #[serde(default)]
     pub used_by: u64,
     /// Since when it is listed, since 1970: when its task was submitted, or, for others, when it was laid into a store or first held for

@@ -2,7 +2,7 @@
 
 use raytree::prelude::*;
 use raytree::state::store_traffic;
-use raytree::{Bytes, ObjectRef, Result, get_all};
+use raytree::{Bytes, Error, ObjectRef, Result, get_all};
 use rustix::process::Signal;
 
 use super::support::{Cluster, Plan, children, lives, of, send, until};
@@ -61,6 +61,23 @@ async fn read_inside(objects: Vec<ObjectRef<Bytes>>, byte: u8) -> Result<bool> {
 #[remote(resources(right = 1))]
 fn process_right() -> u32 {
     std::process::id()
+}
+
+#[remote(resources(left = 1))]
+fn process_left() -> u32 {
+    std::process::id()
+}
+
+/// In which process it was read, if it is right.
+#[remote]
+fn read_anywhere(bytes: Bytes, byte: u8) -> Option<u32> {
+    is_all(&bytes, byte).then(std::process::id)
+}
+
+/// One that the worker there owns.
+#[remote(resources(left = 1))]
+async fn put_left(byte: u8) -> Result<ObjectRef<Bytes>> {
+    raytree::put(vec![byte; LONG].into()).await
 }
 
 /// Notes in which order it was given what.
@@ -389,6 +406,46 @@ fn what_nobody_can_fetch_any_more_is_made_again() {
         owner.let_go().await
     });
     drop(owner);
+    until_empty(&cluster);
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn a_task_goes_where_its_arguments_are() {
+    let cluster = two(of(a_task_goes_where_its_arguments_are));
+    let driver = cluster.driver();
+    driver.run(async {
+        let [left, right] = [process_left::remote(), process_right::remote()];
+        let (left, right) = (left.await?, right.await?);
+        for _ in 0..4 {
+            let (one, other) = (made_left::remote(1), made_right::remote(2));
+            assert_eq!(read_anywhere::remote(&one, 1).await?, Some(left));
+            assert_eq!(read_anywhere::remote(&other, 2).await?, Some(right));
+        }
+        assert_eq!(moved(&cluster), (0, 0), "all was read where it was made");
+        Ok(())
+    });
+    drop(driver);
+    cluster.until_free();
+}
+
+#[test]
+fn what_is_handed_to_another_node_outlives_its_maker() {
+    let cluster = two(of(what_is_handed_to_another_node_outlives_its_maker));
+    let driver = cluster.driver();
+    driver.run(async {
+        let left = process_left::remote().await?;
+        let holds = Holds::remote(Bytes::from(vec![0]));
+        let (own, other) = (put_left::remote(4).await?, put_left::remote(5).await?);
+        let handed = own.owned_by(&holds).await?;
+        let of_job = other.owned_by_job().await?;
+        send(left, Signal::KILL);
+        let told = own.await.unwrap_err();
+        assert!(matches!(told, Error::OwnerDied { .. }), "{told}");
+        assert!(is_all(&handed.await?, 4) && is_all(&of_job.await?, 5));
+        Ok(())
+    });
     until_empty(&cluster);
     drop(driver);
     cluster.until_free();

@@ -58,6 +58,11 @@ struct Node {
 
 impl Node {
     fn start(token: &Token) -> Self {
+        Self::with(token, true)
+    }
+
+    /// `fetches`: not one that never gets to it.
+    fn with(token: &Token, fetches: bool) -> Self {
         let start = Init::new().cpus(1.0).threads(1).inspector(false).start();
         let runtime = start.expect("a runtime");
         let store = Addr::system::<ObjectStore>("object_store");
@@ -70,8 +75,9 @@ impl Node {
         let (own, [pulls, pushes]) = (Arc::clone(&depot), [(); 2].map(|()| Arc::clone(&exchange)));
         let spec = SupervisorSpec::new(Strategy::OneForOne)
             .child(ChildSpec::actor::<ObjectStore>(&store, move || Arc::clone(&own)))
-            .child(ChildSpec::actor::<Puller>(&puller, move || Arc::clone(&pulls)))
             .child(ChildSpec::actor::<Pusher>(&pusher, move || Arc::clone(&pushes)));
+        let puller = ChildSpec::actor::<Puller>(&puller, move || Arc::clone(&pulls));
+        let spec = if fetches { spec.child(puller) } else { spec };
         let entered = runtime.tokio().enter();
         let root = Root::start("raytree", spec).expect("a tree");
         drop(entered);
@@ -169,4 +175,24 @@ fn nobody_holds_an_object_for_the_one_who_holds_it_for_him() {
     here.end();
     home.end();
     third.end();
+}
+
+#[test]
+fn who_waits_for_an_object_of_another_node_can_ask_why() {
+    let token = Token::random().expect("random bytes");
+    let [here, there] = [false, true].map(|fetches| Node::with(&token, fetches));
+    let (near, _far) = between(&here, &there);
+    let told = part(&near.runs("link::makes", &0u64));
+    let object: ObjectRef<Bytes> =
+        ObjectRef::first(ObjectCell::far(here.runtime.shared().life, told));
+    let why = || here.runtime.block_on(crate::state::why_object(&object)).expect("it says so").now;
+    assert_eq!(why(), "it is there", "nobody wants it here");
+    let reader = here.runtime.tokio().spawn(object.clone().into_future());
+    while object.cell.awaited().is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(why(), "it comes from another node");
+    reader.abort();
+    here.end();
+    there.end();
 }

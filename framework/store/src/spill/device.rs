@@ -42,6 +42,12 @@ pub trait Device: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether it is beyond a network. Then it has no bound, is used where no other place has room, and may come back after it has failed:
+    /// it is never left out for good, and what cannot be read from it for now is not lost.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// How much room there is now.
     ///
     /// # Errors

@@ -46,6 +46,17 @@ pub enum SpillError {
         #[source]
         source: io::Error,
     },
+    /// A place beyond a network does not do what it is asked for now. What is there is not lost by that.
+    #[error("cannot {doing} {place} now: {source}")]
+    Away {
+        /// What was tried: a verb.
+        doing: &'static str,
+        /// With which object or place.
+        place: String,
+        /// What was said, or that nothing was.
+        #[source]
+        source: io::Error,
+    },
     /// No such object is spilled: it was removed, or is of another store.
     #[error("the object {key} is not spilled at byte {offset} of file {file}")]
     Gone {

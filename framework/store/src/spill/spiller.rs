@@ -4,14 +4,15 @@
 //! - **SS-1 (all-or-nothing):** of objects that are written together all are there afterwards, or none, and no file of them.
 //! - **SS-2 (others-untouched):** whatever fails, what was written before can be read.
 
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use raytree_types::limits;
 
 use super::device::{Device, FileId, Room};
-use super::error::{Blame, SpillError, blame};
+use super::error::{Blame, Damage, SpillError, blame};
 use super::folder::Swept;
 use super::ledger::{Draft, Ledger, NoPlan, Used, Wanted, Wasteful};
 use super::local::Local;
@@ -37,6 +38,8 @@ pub struct Spill {
     ledger: Mutex<Ledger>,
     /// Why folders were left out, until somebody asks.
     failures: Mutex<Vec<SpillError>>,
+    /// Which of them did not do the last time what they were asked for.
+    away: Vec<AtomicBool>,
 }
 
 impl Spill {
@@ -47,6 +50,18 @@ impl Spill {
     /// # Errors
     /// [`SpillError::NoFolder`] when there is no place; why the last one cannot be used when none can.
     pub fn open(places: &[impl AsRef<Path>], rules: Rules) -> Result<Opened, SpillError> {
+        Self::open_with(places, Vec::new(), rules)
+    }
+
+    /// The same with further places that are no folders.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub fn open_with(
+        places: &[impl AsRef<Path>],
+        others: Vec<Box<dyn Device>>,
+        rules: Rules,
+    ) -> Result<Opened, SpillError> {
         let mut devices: Vec<Box<dyn Device>> = Vec::new();
         let (mut left_out, mut swept) = (Vec::new(), Swept::default());
         for place in places {
@@ -60,6 +75,7 @@ impl Spill {
                 Err(error) => left_out.push(error),
             }
         }
+        devices.extend(others);
         if devices.is_empty() {
             return Err(left_out.pop().unwrap_or(SpillError::NoFolder { folders: 0 }));
         }
@@ -69,15 +85,17 @@ impl Spill {
     /// Over other places than folders.
     #[must_use]
     pub fn over(devices: Vec<Box<dyn Device>>, rules: Rules) -> Self {
-        let ledger = Mutex::new(Ledger::new(devices.len(), rules));
-        Self { devices, rules, ledger, failures: Mutex::default() }
+        let remote: Vec<_> = devices.iter().map(|device| device.is_remote()).collect();
+        let ledger = Mutex::new(Ledger::new(&remote, rules));
+        let away = remote.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { devices, rules, ledger, failures: Mutex::default(), away }
     }
 
     /// Writes objects, and says where each is: all of them, or none. Takes as long as the disk does. A folder that fails is left out from
-    /// then on and the others are tried; see [`failures`](Self::failures).
+    /// then on and the others are tried; see [`failures`](Self::failures). A place beyond a network is passed over this time.
     ///
     /// # Errors
-    /// [`SpillError::OutOfDisk`], [`SpillError::Io`], [`SpillError::TooMany`], [`SpillError::NoFolder`]. What was written before is not touched.
+    /// [`SpillError::OutOfDisk`], [`SpillError::Io`], [`SpillError::Away`], [`SpillError::TooMany`], [`SpillError::NoFolder`]. What was written before is not touched.
     pub fn write(&self, objects: &[(Key, &[u8])]) -> Result<Vec<Extent>, SpillError> {
         let wanted =
             objects.iter().map(|(key, bytes)| Wanted { key: *key, len: bytes.len() as u64 });
@@ -94,7 +112,11 @@ impl Spill {
                 Err(NoPlan::NoFolder) if last.is_some() => {
                     return Err(last.unwrap_or(SpillError::NoFolder { folders: passed_over.len() }));
                 }
-                Err(why) => return Err(self.no_plan(&why, wanted.len())),
+                // That folders are full is as it should be where there is another place for the rest.
+                Err(why) => match last {
+                    Some(away @ SpillError::Away { .. }) => return Err(away),
+                    _ => return Err(self.no_plan(&why, wanted.len())),
+                },
             };
             let (draft, source) = match self.put_all(&drafts, objects) {
                 Ok(sums) => return Ok(self.ledger.lock().written(&drafts, &wanted, &sums)),
@@ -104,6 +126,11 @@ impl Spill {
             _ = self.remove_dead();
             let &Draft { folder, file, bytes: needed, .. } = draft;
             let place = self.devices[folder].name(Some(file));
+            if self.devices[folder].is_remote() {
+                passed_over[folder] = true;
+                last = Some(self.is_away(folder, place, source));
+                continue;
+            }
             match blame(&source) {
                 Blame::Nobody => return Err(SpillError::Io { doing: "write", place, source }),
                 Blame::Full => {
@@ -143,6 +170,15 @@ impl Spill {
         }
     }
 
+    /// A place beyond a network fails: that is said once, until it works again.
+    fn is_away(&self, folder: usize, place: String, source: io::Error) -> SpillError {
+        if !self.away[folder].swap(true, Ordering::Relaxed) {
+            let (place, source) = (place.clone(), again(&source));
+            self.failures.lock().push(SpillError::Away { doing: "write", place, source });
+        }
+        SpillError::Away { doing: "write", place, source }
+    }
+
     fn no_plan(&self, why: &NoPlan, more: usize) -> SpillError {
         match *why {
             NoPlan::NoRoom { folder, needed, free } => self.out_of_disk(folder, needed, free),
@@ -163,7 +199,7 @@ impl Spill {
         &self,
         drafts: &'d [Draft],
         objects: &[(Key, &[u8])],
-    ) -> Result<Vec<u32>, (&'d Draft, std::io::Error)> {
+    ) -> Result<Vec<u32>, (&'d Draft, io::Error)> {
         let mut sums = vec![0; objects.len()];
         for draft in drafts {
             let device = &self.devices[draft.folder];
@@ -176,6 +212,7 @@ impl Spill {
                 to.flush()
             });
             done.map_err(|error| (draft, error))?;
+            self.away[draft.folder].store(false, Ordering::Relaxed);
         }
         Ok(sums)
     }
@@ -228,6 +265,29 @@ impl Spill {
         read.map_err(|why| self.unread(why, folder, key, at))
     }
 
+    /// Copies an object as it is written, without a look at it: whoever reads the copy, by [`read_file`](super::read_file) and with an extent
+    /// that begins at 0, looks whether it is whole.
+    ///
+    /// # Errors
+    /// As of [`read`](Self::read), and what `to` says.
+    pub fn copy(&self, key: Key, at: &Extent, to: &mut dyn Write) -> Result<(), SpillError> {
+        let folder = self.find(key, at)?;
+        let span = record::span(at.len);
+        let failed = |error| self.unread(Unread::Io(error), folder, key, at);
+        let from = self.devices[folder].get(at.file, at.offset..at.offset + span);
+        let copied = io::copy(&mut from.map_err(failed)?, to).map_err(failed)?;
+        if copied == span {
+            return Ok(());
+        }
+        Err(self.unread(Unread::Damaged(Damage::CutOff), folder, key, at))
+    }
+
+    /// How many bytes [`copy`](Self::copy) writes.
+    #[must_use]
+    pub fn copied_len(at: &Extent) -> u64 {
+        record::span(at.len)
+    }
+
     /// The file in which an object is, if other processes of this machine can read it there: by [`read_file`](super::read_file).
     #[must_use]
     pub fn path(&self, key: Key, at: &Extent) -> Option<PathBuf> {
@@ -246,6 +306,12 @@ impl Spill {
         let file = self.devices[folder].name(Some(at.file));
         match why {
             Unread::Damaged(damage) => SpillError::Corrupt { key, file, offset: at.offset, damage },
+            // What is not there is lost, wherever it was.
+            Unread::Io(source)
+                if self.devices[folder].is_remote() && source.kind() != io::ErrorKind::NotFound =>
+            {
+                SpillError::Away { doing: "read", place: file, source }
+            }
             Unread::Io(source) => SpillError::Io { doing: "read", place: file, source },
         }
     }
@@ -266,7 +332,7 @@ impl Spill {
     fn remove_file(&self, folder: usize, file: FileId) -> Result<(), SpillError> {
         let device = &self.devices[folder];
         match device.remove(file) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 let place = device.name(Some(file));
                 Err(SpillError::Io { doing: "remove", place, source })
             }
@@ -315,7 +381,9 @@ impl Spill {
 }
 
 /// The same error: it is told to two.
-fn again(error: &std::io::Error) -> std::io::Error {
-    let code = error.raw_os_error();
-    code.map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error)
+fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
 }

@@ -5,7 +5,9 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use raytree_store::spill::{Device, FileId, Key, Room, Rules, Spill, SpillError};
+use raytree_store::spill::{
+    Damage, Device, Extent, FileId, Key, Room, Rules, Spill, SpillError, read_file,
+};
 
 use crate::spill::{bytes, read, write};
 
@@ -18,6 +20,8 @@ struct Faults {
     keeps_halves: bool,
     /// Nothing is removed.
     keeps_all: bool,
+    /// Nothing is read.
+    keeps_silent: bool,
     /// Nobody knows how much room there is.
     no_room: bool,
     /// Somebody else does this when a file is about to be read.
@@ -37,6 +41,8 @@ impl std::fmt::Debug for Meanwhile {
 struct Inside {
     files: BTreeMap<FileId, Vec<u8>>,
     faults: Faults,
+    /// It is beyond a network.
+    is_remote: bool,
 }
 
 /// A place in memory. Clones are the same place.
@@ -85,6 +91,10 @@ impl Device for Faulty {
         file.map_or_else(|| "memory".to_owned(), |file| format!("memory/{}", file.0))
     }
 
+    fn is_remote(&self) -> bool {
+        self.with(|inside| inside.is_remote)
+    }
+
     fn room(&self) -> io::Result<Room> {
         let no_room = self.with(|inside| inside.faults.no_room);
         if no_room { Err(io::ErrorKind::NotConnected.into()) } else { Ok(Room::ENDLESS) }
@@ -112,8 +122,12 @@ impl Device for Faulty {
             done();
         }
         self.with(|inside| {
+            if inside.faults.keeps_silent {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             let whole = inside.files.get(&file).ok_or(io::ErrorKind::NotFound)?;
-            let part = whole[part.start as usize..part.end as usize].to_vec();
+            let end = whole.len().min(part.end as usize);
+            let part = whole[end.min(part.start as usize)..end].to_vec();
             Ok(Box::new(io::Cursor::new(part)) as Box<dyn Read>)
         })
     }
@@ -190,6 +204,60 @@ fn ss_1_what_one_place_cannot_take_others_do() {
     let none = write(&spill, &objects(10, &[1]));
     assert!(matches!(none, Err(SpillError::NoFolder { folders: 2 })), "{none:?}");
     assert!(read(&spill, Key(2), &at[1]).unwrap() == more[1].1, "it can be read");
+}
+
+#[test]
+fn ss_2_what_is_beyond_a_network_may_fail_and_come_back() {
+    let (near, far) = (Faulty::default(), Faulty::default());
+    far.with(|inside| inside.is_remote = true);
+    let rules = Rules { fused: 0, quota: Some(400) };
+    let spill = over(&[&far, &near], rules);
+    let kept = objects(1, &[300, 1000]);
+    let at = write(&spill, &kept).unwrap();
+    assert_eq!((near.count(), far.count()), (1, 1), "what no folder has room for");
+
+    let silent =
+        || Faults { bytes_left: Some((10, BROKEN)), keeps_silent: true, ..Faults::default() };
+    far.faults(silent());
+    for round in 0..2 {
+        let away = write(&spill, &objects(10, &[1000]));
+        assert!(matches!(away, Err(SpillError::Away { doing: "write", .. })), "{away:?}");
+        let failures = spill.failures();
+        assert_eq!(failures.len(), 1 - round, "it is said once: {failures:?}");
+    }
+    assert!(!spill.used().folders[0].is_left_out);
+    let away = read(&spill, Key(2), &at[1]);
+    assert!(matches!(away, Err(SpillError::Away { doing: "read", .. })), "{away:?}");
+    let away = spill.copy(Key(2), &at[1], &mut Vec::new());
+    assert!(matches!(away, Err(SpillError::Away { doing: "read", .. })), "{away:?}");
+    assert!(read(&spill, Key(1), &at[0]).unwrap() == kept[0].1, "others can be read");
+
+    far.faults(Faults::default());
+    assert!(read(&spill, Key(2), &at[1]).unwrap() == kept[1].1);
+    write(&spill, &objects(10, &[1000])).unwrap();
+    far.faults(silent());
+    assert!(write(&spill, &objects(20, &[1000])).is_err());
+    assert_eq!(spill.failures().len(), 1, "it had come back");
+    // What is gone there is gone, and not away.
+    far.with(|inside| (inside.faults, inside.files) = Default::default());
+    let lost = read(&spill, Key(2), &at[1]);
+    assert!(matches!(lost, Err(SpillError::Io { doing: "read", .. })), "{lost:?}");
+}
+
+#[test]
+fn a_copy_of_an_object_is_read_as_any_file_of_one() {
+    let place = Faulty::default();
+    let spill = over(&[&place], Rules::default());
+    let kept = objects(1, &[700, 3000]);
+    let at = write(&spill, &kept).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    spill.copy(Key(2), &at[1], &mut file.as_file()).unwrap();
+    assert_eq!(file.as_file().metadata().unwrap().len(), Spill::copied_len(&at[1]));
+    let copied = Extent { offset: 0, ..at[1] };
+    assert_eq!(read_file(file.path(), Key(2), &copied).unwrap(), kept[1].1);
+    place.with(|inside| inside.files.values_mut().for_each(|file| file.truncate(2000)));
+    let short = spill.copy(Key(2), &at[1], &mut Vec::new());
+    assert!(matches!(short, Err(SpillError::Corrupt { damage: Damage::CutOff, .. })), "{short:?}");
 }
 
 #[test]

@@ -147,6 +147,8 @@ struct Folder {
     /// Of files that are not written yet: the disk may not know of them.
     unwritten: u64,
     is_left_out: bool,
+    /// Beyond a network: it has no quota, and is used where no other has room.
+    is_remote: bool,
 }
 
 /// See the [module documentation](self).
@@ -165,8 +167,10 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(folders: usize, rules: Rules) -> Self {
-        let folders = (0..folders).map(|_| Folder::default()).collect();
+    /// Of places that are beyond a network, or are not.
+    pub(super) fn new(remote: &[bool], rules: Rules) -> Self {
+        let folder = |is_remote: &bool| Folder { is_remote: *is_remote, ..Folder::default() };
+        let folders = remote.iter().map(folder).collect();
         let files = BTreeMap::new();
         let objects_max = limits::SPILL_OBJECTS_MAX;
         Self { rules, folders, files, next: 0, turn: 0, objects: 0, objects_max }
@@ -186,7 +190,7 @@ impl Ledger {
         let mut drafts = Vec::new();
         let mut turn = self.turn;
         for (objects, bytes) in fused(wanted, self.rules.fused) {
-            let folder = choose(&free, turn, bytes)?;
+            let folder = self.choose(&free, turn, bytes)?;
             free[folder] = free[folder].map(|free| free - bytes);
             turn = (folder + 1) % self.folders.len();
             drafts.push(Draft { file: FileId(self.next), folder, bytes, objects });
@@ -204,12 +208,24 @@ impl Ledger {
         Ok(drafts)
     }
 
+    /// The next folder in turn with room for so many bytes; without any, the next place beyond a network.
+    fn choose(&self, free: &[Option<u64>], turn: usize, needed: u64) -> Result<usize, NoPlan> {
+        let near = self.folders.iter().zip(free);
+        let near: Vec<_> = near.map(|(own, free)| free.filter(|_| !own.is_remote)).collect();
+        choose(&near, turn, needed).or_else(|_| choose(free, turn, needed))
+    }
+
     /// How many more bytes may be written to a folder; none if it is not to be used.
     fn free(&self, folder: usize, usable: &[Option<u64>]) -> Option<u64> {
         let known = &self.folders[folder];
         let usable = usable[folder].filter(|_| !known.is_left_out)?;
-        let of_quota = self.rules.quota.map_or(u64::MAX, |quota| quota - known.bytes.min(quota));
+        let quota = self.quota(known);
+        let of_quota = quota.map_or(u64::MAX, |quota| quota - known.bytes.min(quota));
         Some(usable.saturating_sub(known.unwritten).min(of_quota))
+    }
+
+    fn quota(&self, folder: &Folder) -> Option<u64> {
+        self.rules.quota.filter(|_| !folder.is_remote)
     }
 
     /// All files of a plan are written: their objects can be read. `sums` are the checksums of those that were wanted, and so are the
@@ -324,7 +340,7 @@ impl Ledger {
             .iter()
             .map(|folder| UsedFolder {
                 bytes: folder.bytes,
-                quota: self.rules.quota,
+                quota: self.quota(folder),
                 is_left_out: folder.is_left_out,
                 ..UsedFolder::default()
             })

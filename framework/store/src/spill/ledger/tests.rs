@@ -11,7 +11,7 @@ fn wanted(first: u128, lens: &[u64]) -> Vec<Wanted> {
 }
 
 fn ledger(folders: usize, quota: Option<u64>) -> Ledger {
-    Ledger::new(folders, Rules { quota, fused: FUSED })
+    Ledger::new(&vec![false; folders], Rules { quota, fused: FUSED })
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn sp_5_small_objects_are_fused_and_large_ones_are_alone() {
     let expected = [(vec![2], span(4000)), (vec![0, 1, 3], 128 + 64 + 768), (vec![4], 128)];
     assert_eq!(files, expected);
     let many = vec![0; limits::SPILL_FUSED_OBJECTS + 1];
-    let mut large = Ledger::new(1, Rules::default());
+    let mut large = Ledger::new(&[false], Rules::default());
     let drafts = large.plan(&wanted(0, &many), &[Some(u64::MAX)]).unwrap();
     let counts: Vec<_> = drafts.iter().map(|one| one.objects.len()).collect();
     assert_eq!(counts, [limits::SPILL_FUSED_OBJECTS, 1]);
@@ -44,6 +44,24 @@ fn folders_are_used_in_turn_and_full_ones_are_passed_over() {
     let no_room = NoPlan::NoRoom { folder: 1, needed: 128, free: 100 };
     assert_eq!(next([None, Some(128 + 100), Some(128 + 9)]), Err(no_room), "others are written");
     assert_eq!(next([None; 3]), Err(NoPlan::NoFolder));
+}
+
+#[test]
+fn what_is_beyond_a_network_has_no_quota_and_is_used_where_no_folder_has_room() {
+    let rules = Rules { quota: Some(300), fused: FUSED };
+    let mut ledger = Ledger::new(&[true, false, true, false], rules);
+    let mut next = |usable: [Option<u64>; 4], len| {
+        ledger.plan(&wanted(0, &[len]), &usable).map(|drafts| drafts[0].folder)
+    };
+    let endless = Some(u64::MAX);
+    assert_eq!([next([endless; 4], 60), next([endless; 4], 60)], [Ok(1), Ok(3)]);
+    assert_eq!(next([endless; 4], 1000), Ok(0), "it is more than the quota of a folder");
+    assert_eq!([next([endless; 4], 1000), next([endless; 4], 1000)], [Ok(2), Ok(0)], "in turn");
+    assert_eq!(next([endless; 4], 60), Ok(1));
+    let no_room = NoPlan::NoRoom { folder: 3, needed: span(1000), free: 300 - 128 };
+    assert_eq!(next([None, endless, None, endless], 1000), Err(no_room));
+    let quotas: Vec<_> = ledger.used().iter().map(|folder| folder.quota).collect();
+    assert_eq!(quotas, [None, Some(300), None, Some(300)]);
 }
 
 #[test]
@@ -107,7 +125,7 @@ fn a_file_of_which_little_is_needed_is_wasteful() {
 
 #[test]
 fn the_most_wasteful_files_are_named_first_and_not_all_at_once() {
-    let mut ledger = Ledger::new(1, Rules::default());
+    let mut ledger = Ledger::new(&[false], Rules::default());
     for round in 0..20 {
         let objects = wanted(0, &[0, 64 * round + 124]);
         let drafts = ledger.plan(&objects, &[Some(u64::MAX)]).unwrap();

@@ -1,5 +1,7 @@
 //! Errors of settings: which, what was given, what it may be, and where it was found.
 
+use std::borrow::Cow;
+
 use raytree_types::{Error, Result};
 
 use crate::config::Origin;
@@ -40,9 +42,42 @@ pub(crate) fn shown(value: &str) -> String {
         return "``".to_owned();
     }
     let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let value = without_secrets(value);
     let mut text: String = value.chars().take(SHOWN_CHARS_MAX).map(plain).collect();
     if value.chars().nth(SHOWN_CHARS_MAX).is_some() {
         text.push_str("...");
     }
     text
+}
+
+/// What a URL may have that nobody else is to read: a password before its host, a signature in its question.
+fn without_secrets(value: &str) -> Cow<'_, str> {
+    let Some((start, rest)) = value.split_once("://") else { return value.into() };
+    // A password may have an @ as well.
+    let host = rest.rfind('@').map_or(rest, |at| &rest[at..]);
+    let end = host.find('?').map_or(host.len(), |at| at + 1);
+    if host.len() == rest.len() && end == host.len() {
+        return value.into();
+    }
+    let hidden = |is_hidden| if is_hidden { "***" } else { "" };
+    let (before, after) = (hidden(host.len() < rest.len()), hidden(end < host.len()));
+    format!("{start}://{before}{}{after}", &host[..end]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_urls_are_not_repeated() {
+        for (value, told) in [
+            ("/a:s3://bucket/prefix", "/a:s3://bucket/prefix"),
+            ("s3://key:wo@rd@bucket/a", "s3://***@bucket/a"),
+            ("s3://key:wo?rd@bucket/a", "s3://***@bucket/a"),
+            ("az://c/a?sig=word", "az://c/a?***"),
+            ("someone@example.org", "someone@example.org"),
+        ] {
+            assert_eq!(shown(value), told);
+        }
+    }
 }

@@ -38,6 +38,7 @@ mod memory;
 mod near;
 #[cfg(test)]
 mod page;
+mod places;
 mod relations;
 mod settings;
 mod surroundings;
@@ -49,6 +50,7 @@ pub use config::{Config, Origin, Setting};
 pub use environment::{OTHERS, OtherVariable};
 pub use load::{ContextSettings, LoadFrom, split_argument};
 pub use memory::Memory;
+pub use places::SpillPlaces;
 pub use settings::{Calls, Cluster, Dashboard, Inspector, Liveness, Logs, Metrics, Node};
 pub use surroundings::Machine;
 pub use value::{Amount, ByteCount, HostPort, LogFormat};

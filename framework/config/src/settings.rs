@@ -9,6 +9,7 @@ use raytree_types::Resources;
 use raytree_types::inspect::place;
 use raytree_types::resources::{CPU, GPU};
 
+use crate::places::SpillPlaces;
 use crate::surroundings::Surroundings;
 use crate::table::settings;
 use crate::value::{Amount, ByteCount, HostPort, LogFormat};
@@ -95,10 +96,13 @@ settings! {
         /// The share of the object store from which on it spills.
         spill_at: Amount = "0.8", "share", "0.1 to 1";
         /// The folders for spilled objects, with colons between them, used in turn: of disks of their own, best. In each the store makes one
-        /// for itself. Without any, one in the folder for temporary files: see that it is no file system in memory.
-        spill_folders: Vec<PathBuf> = "", "paths", "at most 64 absolute paths of 1 to 4096 bytes";
-        /// How much a store may have in each of these folders. 0B: as much as there is room for. A twentieth of the file system stays free in
-        /// any case.
+        /// for itself. Without any, one in the folder for temporary files: see that it is no file system in memory. Among them may be
+        /// places in object stores, which are used where no folder has room: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`
+        /// (with the feature `object-store-cloud` of the program), `file:///path` (`object-store`). Who may use them is said by the
+        /// environment alone (`AWS_ACCESS_KEY_ID` and the like), never here.
+        spill_folders: SpillPlaces = "", "paths and URLs", "at most 64 absolute paths and URLs of 1 to 4096 bytes";
+        /// How much a store may have in each of these folders; object stores have no bound. 0B: as much as there is room for. A twentieth of
+        /// the file system stays free in any case.
         spill_bytes: ByteCount = "0B", "bytes", "0B to 1024TiB";
         /// Whether the node looks after its memory: at `node.memory_refuse_at` it begins nothing new, and where that does not help it ends
         /// processes, isolated ones first and whole workers last. Off, the operating system ends what it likes.

@@ -166,28 +166,6 @@ impl Written for PathBuf {
     }
 }
 
-/// Several folders, as in `PATH`.
-impl Written for Vec<PathBuf> {
-    fn read(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            let (most, bytes) = (limits::FOLDERS_MAX, limits::PATH_BYTES_MAX);
-            format!(
-                "it is at most {most} absolute paths of 1 to {bytes} bytes, with colons between them"
-            )
-        };
-        let parts = text.split(':').filter(|part| !part.is_empty()).map(PathBuf::read);
-        let paths = parts.collect::<Result<Self, _>>().map_err(|_| wrong())?;
-        let fits =
-            paths.len() <= limits::FOLDERS_MAX && paths.iter().all(|path| path.is_absolute());
-        if fits { Ok(paths) } else { Err(wrong()) }
-    }
-
-    fn write(&self) -> String {
-        let parts: Vec<_> = self.iter().map(PathBuf::write).collect();
-        parts.join(":")
-    }
-}
-
 impl Written for IpAddr {
     fn read(text: &str) -> Result<Self, String> {
         let wrong = |_| "it is an IP address: 127.0.0.1, ::1, 0.0.0.0".to_owned();

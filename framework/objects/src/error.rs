@@ -68,6 +68,9 @@ pub enum Lost {
     /// It is in the store of another node, and this one's has no room for a copy.
     #[error("there is no room for a copy of it: {0}")]
     NoRoom(Refused),
+    /// It is not lost, and cannot be read now where it is.
+    #[error("it cannot be read now: {0}")]
+    Away(String),
     /// It was on disk, and its file cannot be read.
     #[error(transparent)]
     Disk(#[from] SpillError),

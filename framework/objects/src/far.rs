@@ -109,6 +109,7 @@ impl Session {
                 None => return Ok(Err(Lost::StoreGone)),
                 Some(Found::Here(now)) => at = now,
                 Some(Found::Lost(why)) => return Ok(Err(Lost::NotBrought(why))),
+                Some(Found::Away(why)) => return Ok(Err(Lost::Away(why))),
                 Some(Found::NoRoom(why)) => return Ok(Err(Lost::NoRoom(why))),
                 Some(Found::InFile { path, key, extent }) => {
                     let read = thread::scope(|both| {

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use raytree_store::spill::{Extent, Key};
+use raytree_store::spill::{Extent, Key, SpillError};
 use raytree_store::{Lease, Location, Refused, Terms, Written};
 use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::limits;
@@ -85,6 +85,18 @@ pub(crate) enum Found {
     Lost(String),
     /// In the store of another node, and there is no room for a copy.
     NoRoom(Refused),
+    /// Where it is now, it cannot be read, for this reason: later perhaps.
+    Away(String),
+}
+
+impl Found {
+    /// What is told of an object that is not read.
+    pub(crate) fn of(why: &SpillError) -> Self {
+        match why {
+            SpillError::Away { .. } => Self::Away(why.to_string()),
+            _ => Self::Lost(why.to_string()),
+        }
+    }
 }
 
 /// Writes one message.

@@ -209,6 +209,7 @@ impl Stored {
                     return part.ok_or_else(|| Lost::NotBrought("its file is short".to_owned()));
                 }
                 Found::Lost(why) => return Err(Lost::NotBrought(why)),
+                Found::Away(why) => return Err(Lost::Away(why)),
                 Found::NoRoom(why) => return Err(Lost::NoRoom(why)),
             }
         }

@@ -28,7 +28,9 @@ impl StoreTerms {
     /// As the settings say.
     pub(crate) fn of(node: &raytree_config::Node) -> Self {
         let (at, most) = (node.spill_at.thousandths() as u32, node.spill_bytes.bytes());
-        let spills = || SpillTerms::new(at, node.spill_folders.clone(), most);
+        let spills = || {
+            SpillTerms::new(at, node.spill_folders.folders.clone(), &node.spill_folders.urls, most)
+        };
         Self { bytes: node.object_store_bytes.bytes(), spills: node.spill.then(spills) }
     }
 }

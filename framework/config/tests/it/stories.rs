@@ -30,7 +30,10 @@ fn fitting() -> impl Strategy<Value = Vec<(&'static str, String)>> {
         texts("node.resources", words("([a-b]{9}=[0-9]{1,4}\\.[0-9]{1,3},[c-z]{1,9}=[0-9]{1,9})?")),
         texts("node.object_store_bytes", numbers(0, 1 << 44, "B")),
         texts("node.spill_at", words("0\\.[1-9]")),
-        texts("node.spill_folders", words("(/[a-z]{1,9}(:/[a-z]{1,9}){0,3})?")),
+        texts(
+            "node.spill_folders",
+            words("(/[a-z]{1,9}(:/[a-z]{1,9}){0,3}(:s3://[a-z]{1,9}(/[a-z]{1,9})?){0,2})?"),
+        ),
         texts("node.spill_bytes", numbers(0, 1 << 44, "B")),
         texts("node.executable_cache_bytes", numbers(64 << 20, 1 << 44, "B")),
         texts("node.abandoned_threads_max", numbers(0, 512, "")),

@@ -114,7 +114,9 @@ impl Store {
         }
         let addr = Addr::system::<ObjectStore>("object_store");
         let (at, most) = (node.spill_at.thousandths() as u32, node.spill_bytes.bytes());
-        let terms = || SpillTerms::new(at, node.spill_folders.clone(), most);
+        let terms = || {
+            SpillTerms::new(at, node.spill_folders.folders.clone(), &node.spill_folders.urls, most)
+        };
         let depot = Depot::open(bytes, node.spill.then(terms), addr.clone());
         let depot = depot.map_err(|error| StartError::Failed(error.to_string()))?;
         let (puller, pusher) = (Addr::system::<Puller>("puller"), Addr::system::<Pusher>("pusher"));

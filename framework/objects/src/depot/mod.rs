@@ -11,6 +11,7 @@
 //!
 //! Nobody of another user is let in, and nobody of another machine finds the door.
 
+mod copies;
 mod desk;
 mod line;
 mod pulls;
@@ -45,6 +46,7 @@ use self::spilling::Spilling;
 use crate::ObjectStoreMsg;
 use crate::protocol::{self, Found, Says, Told};
 use crate::puller::PullerMsg;
+use crate::remote::UrlError;
 use crate::transfer::{Exchange, Place};
 
 pub use self::spillers::SpillTerms;
@@ -61,6 +63,9 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// It cannot spill to where it is to.
+    #[error(transparent)]
+    Url(#[from] UrlError),
     /// Nobody could come to it.
     #[error("the door of the store cannot be opened: {source}")]
     Door {
@@ -98,11 +103,12 @@ impl Depot {
         let (heir, memory) = store.join().map_err(no_memory)?;
         let (door, listener) = listen().map_err(|source| OpenError::Door { source })?;
         let accepts = listener.try_clone().map_err(|source| OpenError::Door { source })?;
-        let spills = spills.filter(|terms| !terms.folders.is_empty());
+        let spills = spills.filter(SpillTerms::is_any);
+        let remotes = spills.as_ref().map(SpillTerms::remotes).transpose()?.unwrap_or_default();
         let at = |terms: &SpillTerms| (u128::from(bytes) * u128::from(terms.at) / 1000) as u64;
         let spilling = spills.as_ref().map(|terms| Spilling::new(at(terms)));
         let desk = Desk::new(store, (heir, Client::new(memory)), spilling);
-        let office = Office::new(desk, spills, looks_after.clone());
+        let office = Office::new(desk, spills, remotes, looks_after.clone());
         let (is_told, fetches) = Default::default();
         let depot = Arc::new(Self { door, listener, office, looks_after, is_told, fetches });
         let own = Arc::downgrade(&depot);

@@ -8,16 +8,18 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
-use raytree_store::spill::{Key, Opened, Rules, Spill, SpillError};
+use raytree_store::spill::{Device, Key, Opened, Rules, Spill, SpillError};
 use raytree_store::{Lease, Location, Spilled, View};
 use raytree_supervise::{Addr, clock};
 use raytree_types::limits;
 
+use super::copies::Copies;
 use super::desk::Desk;
 use super::line::Words;
 use super::spilling::Job;
 use crate::ObjectStoreMsg;
 use crate::protocol::Found;
+use crate::remote::{self, SpillUrl, UrlError};
 
 /// Where and when a store spills.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,21 +28,38 @@ pub struct SpillTerms {
     pub at: u32,
     /// The folders in which it makes folders of its own, used in turn.
     pub folders: Vec<PathBuf>,
+    /// Places in object stores, used in turn where no folder has room.
+    pub urls: Vec<SpillUrl>,
     /// How it uses them.
     pub rules: Rules,
+    /// A folder of this machine for what it takes to use object stores: marks of who lives, and copies of objects for which there is no room in
+    /// memory and that have no file.
+    pub aside: PathBuf,
 }
 
 impl SpillTerms {
-    /// From so many thousandths of the memory on, into these folders, or without any into one in the folder for temporary files;
-    /// `most` bytes in each, or as many as there is room for at 0.
+    /// From so many thousandths of the memory on, into these folders and object stores, or without any into one in the folder for temporary
+    /// files; `most` bytes in each folder, or as many as there is room for at 0.
     #[must_use]
-    pub fn new(at: u32, mut folders: Vec<PathBuf>, most: u64) -> Self {
-        if folders.is_empty() {
-            let own = format!("raytree-{}", rustix::process::geteuid().as_raw());
-            folders.push(std::env::temp_dir().join(own).join("spill"));
+    pub fn new(at: u32, mut folders: Vec<PathBuf>, urls: &[String], most: u64) -> Self {
+        let own = format!("raytree-{}", rustix::process::geteuid().as_raw());
+        let aside = std::env::temp_dir().join(own).join("spill");
+        if folders.is_empty() && urls.is_empty() {
+            folders.push(aside.clone());
         }
+        let urls = urls.iter().map(SpillUrl::new).collect();
         let quota = (most > 0).then_some(most);
-        Self { at, folders, rules: Rules { quota, ..Rules::default() } }
+        Self { at, folders, urls, rules: Rules { quota, ..Rules::default() }, aside }
+    }
+
+    /// Whether there is any place.
+    pub(super) fn is_any(&self) -> bool {
+        !self.folders.is_empty() || !self.urls.is_empty()
+    }
+
+    /// Clients of the object stores.
+    pub(super) fn remotes(&self) -> Result<Vec<Box<dyn Device>>, UrlError> {
+        remote::open(&self.urls, &self.aside.join("lives"))
     }
 }
 
@@ -50,13 +69,14 @@ pub(super) struct Office {
     /// There is a job, or no more will come.
     work: Condvar,
     is_over: AtomicBool,
-    threads: Mutex<usize>,
-    /// A thread has ended.
-    ended: Condvar,
+    threads: Arc<Threads>,
     last_key: AtomicU64,
     /// Where objects are written to, once that is needed; made by one at a time.
     spill: OnceLock<Spill>,
     opening: Mutex<()>,
+    /// Until that is made.
+    remotes: Mutex<Vec<Box<dyn Device>>>,
+    copies: Copies,
     terms: Option<SpillTerms>,
     /// Whose work it is that is done here.
     works_for: Addr<ObjectStoreMsg>,
@@ -66,19 +86,23 @@ impl Office {
     pub(super) fn new(
         desk: Desk,
         terms: Option<SpillTerms>,
+        remotes: Vec<Box<dyn Device>>,
         works_for: Addr<ObjectStoreMsg>,
     ) -> Arc<Self> {
-        let (work, ended, is_over, threads, last_key, spill, opening) = Default::default();
-        let desk = Mutex::new(desk);
+        let (work, is_over, threads, last_key, spill, opening) = Default::default();
+        let (desk, remotes) = (Mutex::new(desk), Mutex::new(remotes));
+        let aside = terms.as_ref().map(|terms| terms.aside.clone()).unwrap_or_default();
+        let copies = Copies::new(aside);
         let office = Self {
             desk,
             work,
             is_over,
             threads,
-            ended,
             last_key,
             spill,
             opening,
+            remotes,
+            copies,
             terms,
             works_for,
         };
@@ -93,14 +117,14 @@ impl Office {
 
     /// There may be a job: a thread comes for it.
     pub(super) fn has_work(self: &Arc<Self>) {
-        let mut threads = self.threads.lock();
+        let mut threads = self.threads.count.lock();
         if *threads < limits::SPILL_THREADS && !self.is_over.load(Ordering::SeqCst) {
-            let thread = OfOffice(Arc::clone(self));
+            let thread = OfOffice(Some(Arc::clone(self)), Arc::clone(&self.threads));
             let name = "raytree-spills".to_owned();
             // One that does not begin is not counted: it is dropped.
             *threads += 1;
             drop(threads);
-            if let Err(error) = thread::Builder::new().name(name).spawn(move || thread.0.serves()) {
+            if let Err(error) = thread::Builder::new().name(name).spawn(move || thread.serves()) {
                 tracing::error!(%error, "no thread for what is to be spilled");
             }
         } else {
@@ -115,10 +139,9 @@ impl Office {
         // Whoever is about to wait has looked before, or hears this.
         drop(self.desk.lock());
         self.work.notify_all();
-        let mut threads = self.threads.lock();
-        while *threads > 0
-            && !self.ended.wait_for(&mut threads, limits::SPILL_END_WITHIN).timed_out()
-        {}
+        let Threads { count, ended } = &*self.threads;
+        let mut threads = count.lock();
+        while *threads > 0 && !ended.wait_for(&mut threads, limits::SPILL_END_WITHIN).timed_out() {}
     }
 
     fn serves(self: &Arc<Self>) {
@@ -154,6 +177,7 @@ impl Office {
                     if let Some(Err(error)) = removed {
                         tracing::warn!(%error, "a spilled object is not removed yet");
                     }
+                    self.copies.forget(key);
                 }
             }
             Job::Bring { object, lease, spilled } => {
@@ -162,12 +186,10 @@ impl Office {
                 self.desk.lock().is_brought(&object, read, clock::now(), &mut words);
             }
             Job::Point { object, spilled: (key, extent) } => {
-                let path = self.spill().ok().and_then(|spill| spill.path(key, &extent));
-                let path = path.and_then(|path| path.into_os_string().into_string().ok());
-                let found = path.map_or_else(
-                    || Found::Lost("all of the store is in use, and it has no file".to_owned()),
-                    |path| Found::InFile { path, key, extent },
-                );
+                let found = match self.spill() {
+                    Ok(spill) => self.copies.find(spill, key, &extent),
+                    Err(error) => Found::of(&error),
+                };
                 self.desk.lock().has_come(&object, Some(&found), &mut words);
             }
             Job::Write(objects) => {
@@ -190,7 +212,7 @@ impl Office {
         let written = self.spill().and_then(|spill| {
             let extents = spill.write(&all);
             spill.failures().iter().for_each(|error| {
-                tracing::warn!(%error, "a folder is not used any more for what is spilled");
+                tracing::warn!(%error, "a place for what is spilled is left out, or for now");
             });
             extents
         });
@@ -222,7 +244,10 @@ impl Office {
             return Ok(spill);
         }
         let terms = self.terms.as_ref().ok_or(SpillError::NoFolder { folders: 0 })?;
-        let Opened { spill, left_out, swept } = Spill::open(&terms.folders, terms.rules)?;
+        let Opened { spill, left_out, swept } = {
+            let remotes = std::mem::take(&mut *self.remotes.lock());
+            Spill::open_with(&terms.folders, remotes, terms.rules)?
+        };
         for error in left_out.iter().chain(&swept.failed) {
             tracing::warn!(%error, "a folder for what is spilled");
         }
@@ -239,13 +264,29 @@ impl Office {
     }
 }
 
+/// How many threads there are.
+#[derive(Default)]
+struct Threads {
+    count: Mutex<usize>,
+    /// One has ended.
+    ended: Condvar,
+}
+
 /// One of its threads.
-struct OfOffice(Arc<Office>);
+struct OfOffice(Option<Arc<Office>>, Arc<Threads>);
+
+impl OfOffice {
+    fn serves(&self) {
+        self.0.iter().for_each(Office::serves);
+    }
+}
 
 impl Drop for OfOffice {
     fn drop(&mut self) {
-        *self.0.threads.lock() -= 1;
-        self.0.ended.notify_all();
+        // First: whoever waits for the last one has the office then, and it is he who removes what is left of it.
+        self.0 = None;
+        *self.1.count.lock() -= 1;
+        self.1.ended.notify_all();
     }
 }
 

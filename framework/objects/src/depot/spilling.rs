@@ -301,7 +301,7 @@ impl Desk {
             }
             Err(error) => {
                 tracing::error!(%error, "an object cannot be brought back");
-                Some(Found::Lost(error.to_string()))
+                Some(Found::of(&error))
             }
         };
         self.has_come(object, lost.as_ref(), words);

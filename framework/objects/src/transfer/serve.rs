@@ -15,6 +15,7 @@ use super::exchange::Exchange;
 use super::origin::Place;
 use super::spread::{Spread, Turn};
 use super::words::{self, Gives, Wants};
+use crate::Lost;
 
 /// Who is served of what, and who waits.
 #[derive(Default)]
@@ -171,6 +172,8 @@ impl Exchange {
                 let why = "it is of another length".to_owned();
                 words::write(to, &Gives::Gone { why }).map(|()| None)
             }
+            // Whoever has asked tries it again.
+            Err(why @ Lost::Away(_)) => Err(io::Error::other(why)),
             Err(why) => words::write(to, &Gives::Gone { why: why.to_string() }).map(|()| None),
         }
     }

@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, reason = "a test that cannot set its scene fails")]
 
 mod deaths;
+#[cfg(feature = "object-store")]
+mod remote;
 mod sessions;
 mod spilling;
 mod transfer;

@@ -22,8 +22,13 @@ impl Node {
 
     /// One that spills, or does not.
     pub(crate) fn with(spills: Option<SpillTerms>) -> Self {
+        Self::of(ROOM, spills)
+    }
+
+    /// One of so many bytes.
+    pub(crate) fn of(room: u64, spills: Option<SpillTerms>) -> Self {
         let addr = Addr::system::<ObjectStore>("object_store");
-        let depot = Depot::open(ROOM, spills, addr.clone()).expect("a store");
+        let depot = Depot::open(room, spills, addr.clone()).expect("a store");
         let own = Arc::clone(&depot);
         let child = ChildSpec::actor::<ObjectStore>(&addr, move || Arc::clone(&own));
         let spec = SupervisorSpec::new(Strategy::OneForOne).child(child);

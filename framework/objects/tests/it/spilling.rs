@@ -1,5 +1,6 @@
 //! A store that is too small for what is written to it.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,37 +8,67 @@ use std::thread;
 
 use raytree_objects::{Lost, NotStored, Refused, Session, SpillRules, SpillTerms, Stored};
 
+use tempfile::TempDir;
+
 use super::sessions::{Node, ROOM, until};
 
-const MIB: usize = 1 << 20;
+pub(crate) const MIB: usize = 1 << 20;
 
 /// A store that spills from so many thousandths on, into this folder.
 pub(crate) fn terms(at: u32, folder: &Path) -> SpillTerms {
-    SpillTerms { at, folders: vec![folder.to_owned()], rules: SpillRules::default() }
+    SpillTerms::new(at, vec![folder.to_owned()], &[], 0)
 }
 
-/// A store that spills, and the folder.
-fn spills(at: u32) -> (Node, tempfile::TempDir) {
-    let folder = tempfile::tempdir().expect("a folder");
-    (Node::with(Some(terms(at, folder.path()))), folder)
+/// A place to spill to, which is looked at from outside. What is told of stores that spill holds for each.
+pub(crate) trait Spot {
+    /// A store that spills there, from so many thousandths on.
+    fn terms(&self, at: u32) -> SpillTerms;
+
+    /// Changes each of the files there, or leaves it.
+    fn change(&self, change: &dyn Fn(&mut Vec<u8>));
+
+    /// Whether nothing is left there.
+    fn is_empty(&self) -> bool;
+}
+
+impl Spot for TempDir {
+    fn terms(&self, at: u32) -> SpillTerms {
+        terms(at, self.path())
+    }
+
+    fn change(&self, change: &dyn Fn(&mut Vec<u8>)) {
+        for path in files(self.path()).into_iter().filter(|path| path.extension().is_some()) {
+            let mut text = fs::read(&path).expect("it is there");
+            change(&mut text);
+            fs::write(&path, text).expect("it is written");
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        files(self.path()).is_empty()
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
 }
 
 /// Bytes that tell which object they are of.
-fn bytes(number: usize, len: usize) -> Vec<u8> {
+pub(crate) fn bytes(number: usize, len: usize) -> Vec<u8> {
     let first = number.wrapping_mul(2_654_435_761);
     (0..len).map(|at| (first ^ (at / 8 * 31)).to_le_bytes()[at % 8]).collect()
 }
 
-fn write(session: &Session, number: usize, len: usize) -> Arc<Stored> {
+pub(crate) fn write(session: &Session, number: usize, len: usize) -> Arc<Stored> {
     session.write(&bytes(number, len)).expect("there is room, or it is made")
 }
 
-fn is_it(stored: &Arc<Stored>, number: usize, len: usize) {
+pub(crate) fn is_it(stored: &Arc<Stored>, number: usize, len: usize) {
     assert!(stored.bytes().expect("it is held")[..] == bytes(number, len), "object {number}");
 }
 
 /// All files below a folder.
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries =
         fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("one").path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
@@ -45,7 +76,11 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_times_what_there_is_room_for_is_written_and_all_of_it_is_read_as_it_was() {
-    let (node, folder) = spills(800);
+    many_times(&folder()).await;
+}
+
+pub(crate) async fn many_times(place: &impl Spot) {
+    let node = Node::with(Some(place.terms(800)));
     let session = node.session();
     // Small ones among the large.
     let len = |number: usize| if number.is_multiple_of(3) { 3_001 } else { 700_001 };
@@ -66,12 +101,16 @@ async fn many_times_what_there_is_room_for_is_written_and_all_of_it_is_read_as_i
     assert_eq!(node.depot.row().spilled_objects, 0);
     drop(session);
     node.end().await;
-    until(|| files(folder.path()).is_empty()).await;
+    until(|| place.is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dk_1_many_write_and_read_at_once_and_each_gets_room_in_the_end() {
-    let (node, _folder) = spills(500);
+    many_at_once(&folder()).await;
+}
+
+pub(crate) async fn many_at_once(place: &impl Spot) {
+    let node = Node::with(Some(place.terms(500)));
     let many: Vec<_> = (0..6)
         .map(|who| {
             let session = node.session();
@@ -102,7 +141,11 @@ async fn dk_1_many_write_and_read_at_once_and_each_gets_room_in_the_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sg_1_who_writes_is_refused_where_all_is_looked_at_and_who_reads_has_a_copy() {
-    let (node, _folder) = spills(800);
+    all_is_looked_at(&folder()).await;
+}
+
+pub(crate) async fn all_is_looked_at(place: &impl Spot) {
+    let node = Node::with(Some(place.terms(800)));
     let session = node.session();
     let spilled = write(&session, 0, MIB);
     let all: Vec<_> = (1..5).map(|number| write(&session, number, MIB - 5000)).collect();
@@ -151,24 +194,24 @@ async fn sg_1_a_full_disk_is_said_with_sizes_and_what_was_stored_can_be_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_file_is_said_and_harms_nothing_else() {
-    let folder = tempfile::tempdir().expect("a folder");
+    is_damaged(&folder()).await;
+}
+
+pub(crate) async fn is_damaged(place: &impl Spot) {
     // Each in a file of its own.
     let rules = SpillRules { fused: 0, ..SpillRules::default() };
-    let node = Node::with(Some(SpillTerms { rules, ..terms(500, folder.path()) }));
+    let node = Node::with(Some(SpillTerms { rules, ..place.terms(500) }));
     let session = node.session();
     let all: Vec<_> = (0..8).map(|number| write(&session, number, 900_000)).collect();
     until(|| !all[0].is_here() && node.depot.row().waiting == 0).await;
-    let spilled = files(folder.path()).into_iter().filter(|path| path.extension().is_some());
-    let (mut damaged, first) = (0, bytes(0, 900_000));
-    for path in spilled {
-        let mut text = fs::read(&path).expect("it is there");
+    let (damaged, first) = (Cell::new(0), bytes(0, 900_000));
+    place.change(&|text| {
         if text.windows(16).any(|part| *part == first[1000..1016]) {
             text[500_000] ^= 1;
-            fs::write(&path, text).expect("it is written");
-            damaged += 1;
+            damaged.set(damaged.get() + 1);
         }
-    }
-    assert_eq!(damaged, 1);
+    });
+    assert_eq!(damaged.get(), 1);
     let lost = all[0].bytes().expect_err("its file is damaged");
     let said = lost.to_string();
     assert!(matches!(lost, Lost::NotBrought(_)) && said.contains("have changed"), "{said}");
@@ -183,7 +226,11 @@ async fn a_damaged_file_is_said_and_harms_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dk_2_what_is_on_disk_goes_with_the_store_and_whoever_waits_hears_of_it() {
-    let (node, _folder) = spills(300);
+    goes_with_the_store(&folder()).await;
+}
+
+pub(crate) async fn goes_with_the_store(place: &impl Spot) {
+    let node = Node::with(Some(place.terms(300)));
     let session = node.session();
     let all: Vec<_> = (0..8).map(|number| write(&session, number, 900_000)).collect();
     until(|| !all[0].is_here()).await;
@@ -198,7 +245,11 @@ async fn dk_2_what_is_on_disk_goes_with_the_store_and_whoever_waits_hears_of_it(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_asked_for_ahead_is_there_when_it_is_said_to_be() {
-    let (node, _folder) = spills(500);
+    is_asked_for_ahead(&folder()).await;
+}
+
+pub(crate) async fn is_asked_for_ahead(place: &impl Spot) {
+    let node = Node::with(Some(place.terms(500)));
     let session = node.session();
     let all: Vec<_> = (0..8).map(|number| write(&session, number, 900_000)).collect();
     until(|| !all[0].is_here()).await;

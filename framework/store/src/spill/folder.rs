@@ -18,11 +18,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use raytree_types::limits;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
 use super::device::FileId;
 use super::error::SpillError;
+use super::mark::{is_at, is_locked_by_us};
 
 const PREFIX: &str = "raytree-spill-";
 const OWNER: &str = "owner";
@@ -110,27 +109,6 @@ fn own_it(path: &Path) -> io::Result<Option<File>> {
     // For people.
     writeln!(owner, "process {}", std::process::id())?;
     Ok(Some(owner))
-}
-
-/// Locks a file; false when somebody else has it.
-fn is_locked_by_us(file: &File) -> io::Result<bool> {
-    loop {
-        match flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(true),
-            Err(Errno::WOULDBLOCK) => return Ok(false),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// Whether a name still leads to this file.
-fn is_at(file: &File, name: &Path) -> bool {
-    let place = |known: fs::Metadata| (known.dev(), known.ino());
-    match (file.metadata(), fs::symlink_metadata(name)) {
-        (Ok(own), Ok(named)) => place(own) == place(named),
-        _ => false,
-    }
 }
 
 /// Removes the folders of stores that are gone, [`SPILL_SWEPT_MAX`](limits::SPILL_SWEPT_MAX) of them.

@@ -35,7 +35,8 @@
 //!
 //! `ledger.rs` decides which file goes into which folder, when it is full and when nobody needs it, and touches no disk. `record.rs` is
 //! what an object looks like in a file. [`Device`] is what is needed of a place for files; `local.rs` is the file system, with a folder for
-//! each life of a store (`folder.rs`). There are no threads here: all that is done is done by the caller's, several at once if they
+//! each life of a store (`folder.rs`). Another one, over a network, comes from who has threads for it; its objects are used where no folder
+//! has room, and it may fail and come back. There are no threads here: all that is done is done by the caller's, several at once if they
 //! like, and nothing is locked while a disk works.
 //!
 //! # What a crash leaves
@@ -49,6 +50,7 @@ mod error;
 mod folder;
 mod ledger;
 mod local;
+mod mark;
 mod record;
 mod spiller;
 
@@ -63,6 +65,7 @@ pub use error::{Damage, SpillError};
 pub use folder::Swept;
 pub use ledger::{Used, UsedFolder, Wasteful};
 pub use local::Local;
+pub use mark::Mark;
 pub use spiller::{Opened, Spill};
 
 /// Which object: a number that whoever spills it has for it, and no other object of this life of the store. It is in the file, too, so that

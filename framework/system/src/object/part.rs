@@ -155,7 +155,8 @@ pub(super) fn unread(object: &str, why: &Lost, again: impl FnOnce(&str) -> Unreb
         _ => {}
     }
     let lost = why.to_string();
-    let why = if let Lost::Unreadable(_) = why { Unrebuilt::NotLost } else { again(&lost) };
+    let is_there = matches!(why, Lost::Unreadable(_) | Lost::Away(_));
+    let why = if is_there { Unrebuilt::NotLost } else { again(&lost) };
     Error::ObjectLost { object: what, lost, why }
 }
 

@@ -184,3 +184,36 @@ pub const PUSH_IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Copies of objects of other nodes that a store remembers, so that none is fetched twice; those that are gone are forgotten first.
 pub const PULL_COPIES_MAX: usize = 65_536;
+
+/// What is written to an object store, or read from it, in one request, in bytes: of what is larger, several are under way at once. S3 takes no
+/// fewer than 5 MiB but at the end.
+pub const SPILL_PART: u64 = 8 << 20;
+
+/// Requests for parts of one object, or file, that are under way at once: one connection to an object store gives less than a network does. Each
+/// of the [`SPILL_THREADS`] has as many parts in memory meanwhile.
+pub const SPILL_PARTS_AT_ONCE: usize = 4;
+
+/// Parts that an upload has at most: S3 takes 10,000. Of what is larger they are larger.
+pub const SPILL_PARTS_MAX: u64 = 10_000;
+
+/// How often a request to an object store is tried again that was not answered, or with an error of the server: some seconds in all.
+pub const SPILL_REQUEST_RETRIES: usize = 6;
+
+/// How long a request is tried again at most, and how long it may take in all then: who writes waits for [`STORE_ROOM_WITHIN`].
+pub const SPILL_RETRIED_FOR: Duration = Duration::from_secs(20);
+
+/// See [`SPILL_RETRIED_FOR`].
+pub const SPILL_REQUEST_WITHIN: Duration = Duration::from_secs(45);
+
+/// How often a store that spills to an object store says there that it lives, and tries again to remove what it could not.
+pub const SPILL_BEAT_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// How long a store has not said that it lives until others remove what it had in an object store: nearly 300 times as long as it takes. An object
+/// store that cannot be reached for an hour is no reason, and what nobody needs costs little in a day.
+pub const SPILL_SILENT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often what others have left in an object store is looked for: it is asked once for their list, and once for each of them.
+pub const SPILL_SWEPT_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How long the end of a store waits until what it had in an object store is removed. What is left then is removed by others.
+pub const SPILL_REMOTE_END_WITHIN: Duration = Duration::from_secs(5);

@@ -77,7 +77,7 @@ mod tests {
         let one = "/mnt/a:/mnt/b:s3://bucket/some/prefix:file:///mnt/d";
         assert_eq!(checked::<SpillPlaces>(&text.replace("@c", ""), ""), Ok(one.to_owned()));
         assert_eq!(SpillPlaces::read(one), Ok(places));
-        assert_eq!(SpillPlaces::read("/a@b:/c://d").unwrap().folders.len(), 3);
+        assert_eq!(SpillPlaces::read("/a@b:/c://d.e").unwrap().folders.len(), 3);
         assert_eq!(SpillPlaces::read(""), Ok(SpillPlaces::default()));
     }
 

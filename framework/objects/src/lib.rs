@@ -26,6 +26,9 @@
 //! fit while no disk takes anything ([`Refused`]); and where all that is in memory is looked at, who writes is refused after a second, and
 //! who reads has a copy from the file.
 //!
+//! Object stores are places to spill to as well ([`SpillUrl`]), with the features `object-store` and `object-store-cloud`: where no folder has
+//! room. One that does not answer is tried again with the next write, and what is in it is not lost meanwhile ([`Lost::Away`]).
+//!
 //! # Between nodes
 //!
 //! An object that is in the store of another node ([`Session::far`]) is, to whoever knows of it, like one that is on disk: it is fetched when

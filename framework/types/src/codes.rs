@@ -186,8 +186,8 @@ pub const CODES: &[Code] = &[
     code(
         "RT0036",
         "OutOfDisk",
-        "The object store of a node is full, and what is in it cannot be spilled: a disk, or its quota, is full. What was stored before can be read as ever.",
-        "The message names the folder and what is free there. Free some of it, name further folders in `node.spill_folders`, raise `node.spill_bytes`, or hold fewer objects at once.",
+        "The object store of a node is full, and what is in it cannot be spilled: a disk, or its quota, is full, or an object store that it spills to does not do what it is asked for. What was stored before can be read as ever.",
+        "The message names the folder and what is free there, or the URL and what was said. Free some of it, name further folders or URLs in `node.spill_folders`, raise `node.spill_bytes`, or hold fewer objects at once.",
     ),
     code(
         "RT0037",

@@ -13,6 +13,9 @@ const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Ends of host names that only one network knows.
 const PRIVATE_ENDS: [&str; 6] = [".internal", ".local", ".lan", ".corp", ".intranet", ".private"];
 
+/// Schemes of object stores: what follows is a bucket, and no host.
+const BUCKETS: [&str; 4] = ["s3", "s3a", "gs", "az"];
+
 /// Names that hosts of package mirrors carry.
 const MIRRORS: [&str; 4] = ["artifactory", "nexus", "mirror", "proxy"];
 
@@ -51,7 +54,12 @@ fn absolute_path(line: &str) -> Option<&'static str> {
 
 /// The hosts of the addresses in a line.
 fn hosts(line: &str) -> impl Iterator<Item = &str> {
-    line.match_indices("://").map(|(at, _)| {
+    let is_bucket = |at: usize| {
+        let scheme = line[..at].rsplit(|c: char| !c.is_ascii_alphanumeric()).next();
+        let scheme = scheme.unwrap_or_default();
+        BUCKETS.iter().any(|bucket| bucket.eq_ignore_ascii_case(scheme))
+    };
+    line.match_indices("://").filter(move |(at, _)| !is_bucket(*at)).map(|(at, _)| {
         let rest = &line[at + 3..];
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !".-_@".contains(c));
         let host = &rest[..end.unwrap_or(rest.len())];
@@ -96,6 +104,15 @@ mod tests {
         for host in ["crates.io", "127.0.0.1", "localhost:0", "github.com", "{host}"] {
             assert_eq!(found("a.md", &address(host)), vec![] as Vec<&str>, "{host}");
         }
+    }
+
+    #[test]
+    fn a_bucket_is_no_host() {
+        let address = |scheme: &str| format!("see {scheme}:{}a/b", "//");
+        for scheme in BUCKETS {
+            assert_eq!(found("a.md", &address(scheme)), vec![] as Vec<&str>, "{scheme}");
+        }
+        assert_eq!(found("a.md", &address("xs3")), vec!["no-private-host"]);
     }
 
     #[test]

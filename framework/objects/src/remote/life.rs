@@ -8,9 +8,9 @@
 //!   it is compared with an `owner` that was written just now.
 //!
 //! Invariants:
-//! - **SU-1 (owner-first-and-last):** nothing is written before `owner` is, and that is removed after all else, so that what is left of
+//! - **RL-1 (owner-first-and-last):** nothing is written before `owner` is, and that is removed after all else, so that what is left of
 //!   a life always says how old it is.
-//! - **SU-2 (ours-alone):** only what is called like ours is looked at, and removed.
+//! - **RL-2 (ours-alone):** only what is called like ours is looked at, and removed.
 //!
 //! A store that could not write for all of that time, and comes back, finds its objects gone: they are lost then, and none is read for another.
 //! Parts of an upload that a crash has cut off are not listed: a bucket has a rule of its own for those.
@@ -20,13 +20,13 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use parking_lot::Mutex;
 use raytree_store::spill::{FileId, Mark};
+use raytree_supervise::clock;
 use raytree_types::limits;
 use tokio::sync::{Notify, OnceCell};
 
@@ -104,7 +104,7 @@ impl Life {
         self.own.clone().join(format!("{}{SUFFIX}", file.0))
     }
 
-    /// SU-1: what is written comes after this.
+    /// RL-1: what is written comes after this.
     pub(super) async fn begins(&self) -> io::Result<()> {
         self.begun.get_or_try_init(|| self.beats()).await.copied()
     }
@@ -123,11 +123,11 @@ impl Life {
 
     /// Until it is aborted: says that it lives, removes what is not needed, and what others have left.
     pub(super) async fn lives(self: Arc<Self>) {
-        let (mut next_beat, mut next_sweep) = (Instant::now(), Instant::now());
+        let (mut next_beat, mut next_sweep) = (clock::now(), clock::now());
         let mut is_away = false;
         loop {
-            if next_beat <= Instant::now() {
-                next_beat = Instant::now() + limits::SPILL_BEAT_EVERY;
+            if next_beat <= clock::now() {
+                next_beat = clock::now() + limits::SPILL_BEAT_EVERY;
                 let beaten =
                     if self.begun.initialized() { self.beats().await } else { self.begins().await };
                 if let Some(error) = beaten.as_ref().err().filter(|_| !is_away) {
@@ -135,15 +135,15 @@ impl Life {
                 }
                 is_away = beaten.is_err();
             }
-            if next_sweep <= Instant::now() && !is_away {
-                next_sweep = Instant::now() + limits::SPILL_SWEPT_EVERY;
+            if next_sweep <= clock::now() && !is_away {
+                next_sweep = clock::now() + limits::SPILL_SWEPT_EVERY;
                 if let Err(error) = self.sweeps().await {
                     tracing::warn!(url = self.base_url, %error, "what others have spilled there is not looked through");
                 }
             }
             self.removes().await;
             let wanted = self.is_any_unneeded.notified();
-            _ = tokio::time::timeout_at(next_beat.into(), wanted).await;
+            _ = tokio::time::timeout(next_beat.saturating_sub(clock::now()), wanted).await;
         }
     }
 
@@ -180,10 +180,11 @@ impl Life {
             if !is_empty && mark.text() != self.base_url {
                 continue;
             }
-            if !is_empty && is_ours(&mark.name()) {
-                self.sweep(self.base.clone().join(mark.name()), &mut swept).await;
+            let is_needed = !is_empty && is_ours(&mark.name());
+            // What cannot be removed now is known for another time.
+            if !is_needed || self.sweep(self.base.clone().join(mark.name()), &mut swept).await {
+                mark.remove()?;
             }
-            mark.remove()?;
         }
         let owner = self.own.clone().join(OWNER);
         let now = within(self.store.head(&owner)).await?.last_modified;
@@ -191,7 +192,10 @@ impl Life {
         let found = within(self.store.list_with_delimiter(base)).await?.common_prefixes;
         let others = found.into_iter().filter(|path| *path != self.own);
         let others = others.filter(|path| path.filename().is_some_and(is_ours));
-        for life in others.take(limits::SPILL_SWEPT_MAX) {
+        for life in others {
+            if swept.0 >= limits::SPILL_SWEPT_MAX {
+                break;
+            }
             let known = within(self.store.head(&life.clone().join(OWNER))).await;
             // Without: it was removed meanwhile.
             let Ok(known) = known else { continue };
@@ -207,17 +211,22 @@ impl Life {
         Ok(())
     }
 
-    async fn sweep(&self, life: Path, swept: &mut (usize, u64)) {
+    /// Whether nothing is left of it.
+    async fn sweep(&self, life: Path, swept: &mut (usize, u64)) -> bool {
         match self.empties(&life).await {
-            Ok(bytes) => *swept = (swept.0 + 1, swept.1 + bytes),
+            Ok(bytes) => {
+                *swept = (swept.0 + 1, swept.1 + bytes);
+                true
+            }
             Err(error) => {
                 let (url, life) = (&self.base_url, life.as_ref());
                 tracing::warn!(url, life, %error, "what a store has left cannot be removed");
+                false
             }
         }
     }
 
-    /// SU-1, SU-2: removes a life, its owner last, and says how many bytes it had.
+    /// RL-1, RL-2: removes a life, its owner last, and says how many bytes it had.
     async fn empties(&self, life: &Path) -> io::Result<u64> {
         let mut bytes = 0;
         let mut strange = None;

@@ -150,7 +150,7 @@ mod tests {
             Ok(kind) => format!("{kind:?}"),
             Err(why) => why.to_string(),
         };
-        assert!(told("ftp://host/a").contains("`ftp` is none of file, s3"));
+        assert!(told("ftp://example.org/a").contains("`ftp` is none of file, s3"));
         for url in ["s3://key:hidden@bucket/a", "s3://bucket?hidden", "bucket/hidden"] {
             assert!(matches!(Kind::of(url), Err(UrlError::Refused)), "{url}");
             assert!(!told(url).contains("hidden"));

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use raytree_objects::{Lost, NotStored, Refused, Session, SpillRules, SpillTerms, Stored};
+use raytree_wire::Token;
 use tempfile::TempDir;
 
 use super::super::sessions::{Node, until};
 use super::super::spilling::{self, MIB, Spot, bytes, is_it, write};
+use super::super::transfer;
 use super::s3::{Object, S3};
 use super::{at_url, holds_for};
 
@@ -149,7 +151,6 @@ async fn a_large_object_is_written_and_read_in_parts() {
     until(|| !all[0].is_here() && node.depot.row().waiting == 0).await;
     assert!(place.s3.with(|inside| inside.uploaded) >= 1);
     is_it(&all[0], 0, len);
-    // A server that stops in the midst of it leaves nothing of an upload, as far as it can be asked.
     drop(all);
     node.has(0).await;
     until(|| place.files().is_empty()).await;
@@ -157,7 +158,48 @@ async fn a_large_object_is_written_and_read_in_parts() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn su_1_su_2_what_crashed_stores_have_left_in_a_bucket_is_removed_and_what_may_live_is_not() {
+async fn nothing_is_left_of_an_upload_that_fails_in_the_midst_of_it() {
+    let place = Bucket::new();
+    place.s3.with(|inside| inside.parts_left = Some(2));
+    let node = Node::of(64 << 20, Some(place.terms(300)));
+    let session = node.session();
+    let len = 20 * MIB + 5;
+    let all: Vec<_> = (0..3).map(|number| write(&session, number, len)).collect();
+    let full = session.write(&bytes(3, len)).expect_err("nothing can be spilled");
+    assert!(full.to_string().contains("cannot write s3://bucket/some/prefix/"), "{full}");
+    until(|| place.s3.with(|inside| inside.uploaded > 0 && inside.uploads.is_empty())).await;
+    assert!(place.files().is_empty());
+    place.s3.with(|inside| inside.parts_left = None);
+    until(|| session.write(&bytes(3, len)).is_ok()).await;
+    for (number, stored) in all.iter().enumerate() {
+        is_it(stored, number, len);
+    }
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_node_cannot_read_now_is_asked_for_again() {
+    let place = Bucket::new();
+    let token = Token::random().expect("random bytes");
+    let home = transfer::Node::with(&token, 4 * MIB, Some(place.terms(500)));
+    let here = transfer::Node::with(&token, 4 * MIB, None);
+    let session = home.session();
+    let all: Vec<_> = (0..6).map(|number| write(&session, number, 900_000)).collect();
+    until(|| !all[0].is_here() && home.depot.row().waiting == 0).await;
+    place.s3.with(|inside| inside.is_closed = true);
+    let far = here.session().far(home.place(&all[0]), Box::new(()));
+    let wanted = Arc::clone(&far);
+    let read = tokio::task::spawn_blocking(move || wanted.bytes());
+    until(|| place.s3.with(|inside| inside.refused > 0)).await;
+    place.s3.with(|inside| inside.is_closed = false);
+    let come = read.await.expect("it does not panic").expect("it comes");
+    assert!(come[..] == bytes(0, 900_000)[..]);
+    home.end().await;
+    here.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rl_1_rl_2_what_crashed_stores_have_left_in_a_bucket_is_removed_and_what_may_live_is_not() {
     let place = Bucket::new();
     let key = |life: &str, name: &str| format!("/bucket/some/prefix/{life}/{name}");
     place.s3.with(|inside| {

@@ -9,7 +9,7 @@ mod s3;
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use raytree_objects::{SpillRules, SpillTerms, SpillUrl};
 use tempfile::TempDir;
@@ -94,7 +94,7 @@ use holds_for;
 holds_for!(ByUrl::new());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn su_1_su_2_what_crashed_stores_have_left_is_removed_and_what_may_live_is_not() {
+async fn rl_1_rl_2_what_crashed_stores_have_left_is_removed_and_what_may_live_is_not() {
     let place = ByUrl::new();
     let at = |name: &str| place.folder.path().join(name);
     let left = |life: &str, hours: u64| {
@@ -102,9 +102,9 @@ async fn su_1_su_2_what_crashed_stores_have_left_is_removed_and_what_may_live_is
         for name in ["1.spill", "2.spill", "owner"] {
             fs::write(at(life).join(name), "bytes").expect("a file");
         }
-        let before = SystemTime::now() - Duration::from_secs(hours * 60 * 60);
         let owner = File::options().write(true).open(at(life).join("owner")).expect("it is there");
-        owner.set_modified(before).expect("its time");
+        let now = owner.metadata().expect("it is there").modified().expect("its time");
+        owner.set_modified(now - Duration::from_secs(hours * 60 * 60)).expect("its time");
     };
     left("raytree-spill-old", 25);
     left("raytree-spill-young", 23);

@@ -26,7 +26,7 @@ pub(super) struct Object {
 pub(super) struct Inside {
     /// By bucket and key, as in the path of a request.
     pub(super) objects: BTreeMap<String, Object>,
-    uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
+    pub(super) uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
     /// How many uploads there ever were.
     pub(super) uploaded: usize,
     /// So many more requests are answered with an error.
@@ -35,6 +35,10 @@ pub(super) struct Inside {
     pub(super) is_gone: bool,
     /// Nobody may use it any more.
     pub(super) is_closed: bool,
+    /// How many were told so.
+    pub(super) refused: usize,
+    /// Parts of uploads are refused after so many.
+    pub(super) parts_left: Option<usize>,
     /// The time, in seconds.
     pub(super) now: u64,
 }
@@ -173,6 +177,7 @@ fn answer(inside: &mut Inside, request: Request) -> Option<Answer> {
     }
     let told = request.headers.get("authorization").map_or("", |told| told);
     if inside.is_closed || !told.starts_with(&format!("AWS4-HMAC-SHA256 Credential={USER}/")) {
+        inside.refused += 1;
         return Some(Answer::new(403, "not you"));
     }
     let query = |name: &str| request.query.get(name).cloned();
@@ -180,7 +185,9 @@ fn answer(inside: &mut Inside, request: Request) -> Option<Answer> {
         ("GET", _) if query("list-type").is_some() => list(inside, &request),
         ("GET" | "HEAD", _) => get(inside, &request),
         ("PUT", None) => put(inside, request.path, request.body),
+        ("PUT", Some(_)) if inside.parts_left == Some(0) => Answer::new(400, "no more"),
         ("PUT", Some(upload)) => {
+            inside.parts_left = inside.parts_left.map(|left| left - 1);
             let number = query("partNumber").and_then(|number| number.parse().ok());
             let number = number.expect("the number of a part");
             inside.uploads.entry(upload).or_default().insert(number, request.body);

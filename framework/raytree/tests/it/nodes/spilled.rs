@@ -177,3 +177,52 @@ fn without_spilling_what_does_not_fit_goes_another_way() {
     assert_eq!(told, Ok(()));
     runtime.shutdown();
 }
+
+#[test]
+fn a_url_to_spill_to_is_refused_at_the_start_where_the_program_cannot_use_it() {
+    let start = |url: &str| {
+        let init = raytree::init().cpus(1.0).threads(1).nodes(1).log_to_driver(false);
+        let started = init.setting("node.spill_folders", url).start();
+        started.map(Runtime::shutdown).expect_err("it is refused")
+    };
+    if cfg!(not(feature = "object-store-cloud")) {
+        let refused = start("s3://bucket/prefix");
+        let said = refused.to_string();
+        assert!(matches!(refused, Error::StartFailed { .. }), "{said}");
+        assert!(said.contains("`object-store-cloud`"), "{said}");
+        assert!(
+            said.contains("node.spill_folders") && said.contains("s3://bucket/prefix"),
+            "{said}"
+        );
+    }
+    let refused = start("ftp://example.org/path");
+    assert!(refused.to_string().contains("`ftp` is none of file, s3"), "{refused}");
+    let refused = start("s3://key:hidden@bucket/prefix");
+    let said = refused.to_string();
+    assert!(matches!(refused, Error::BadOption { .. }), "{said}");
+    assert!(said.contains("environment alone") && !said.contains("hidden"), "{said}");
+}
+
+#[cfg(feature = "object-store")]
+#[test]
+fn an_object_store_holds_what_a_folder_would() {
+    let (folder, path) = folder();
+    let runtime = runtime("16MiB", &[("node.spill_folders", &format!("file://{path}"))]);
+    runtime
+        .block_on(within(async {
+            let all: Vec<_> = (0..MANY).map(makes::remote).collect();
+            for (seed, object) in (0..).zip(&all) {
+                let expected = sum(&noise(seed, MIB));
+                assert_eq!(checksum::remote(object).await?, expected, "{seed}");
+                assert_eq!(sum(&object.await?), expected, "{seed}");
+            }
+            assert_eq!(store_traffic()?.refused, 0);
+            let lives = std::fs::read_dir(folder.path()).expect("it is there").count();
+            assert_eq!(lives, 1);
+            Ok(())
+        }))
+        .expect("all is well");
+    runtime.shutdown();
+    let lives = std::fs::read_dir(folder.path()).expect("it is there").count();
+    assert_eq!(lives, 0, "nothing is left");
+}

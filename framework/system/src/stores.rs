@@ -21,16 +21,15 @@ use raytree_types::Error;
 pub(crate) struct StoreTerms {
     /// None at 0.
     pub(crate) bytes: u64,
-    pub(crate) spills: Option<SpillTerms>,
+    pub(crate) spills: Option<Box<SpillTerms>>,
 }
 
 impl StoreTerms {
     /// As the settings say.
     pub(crate) fn of(node: &raytree_config::Node) -> Self {
         let (at, most) = (node.spill_at.thousandths() as u32, node.spill_bytes.bytes());
-        let spills = || {
-            SpillTerms::new(at, node.spill_folders.folders.clone(), &node.spill_folders.urls, most)
-        };
+        let (folders, urls) = (node.spill_folders.folders.clone(), &node.spill_folders.urls);
+        let spills = || Box::new(SpillTerms::new(at, folders, urls, most));
         Self { bytes: node.object_store_bytes.bytes(), spills: node.spill.then(spills) }
     }
 }
@@ -82,7 +81,8 @@ impl Stores {
     pub(crate) fn open(&self, terms: &StoreTerms, name: &str) -> Result<(), Error> {
         let failed = |error: OpenError| Error::StartFailed { reason: error.to_string() };
         let addr = Addr::system::<raytree_objects::ObjectStore>(name);
-        let depot = Depot::open(terms.bytes, terms.spills.clone(), addr.clone()).map_err(failed)?;
+        let spills = terms.spills.as_deref().cloned();
+        let depot = Depot::open(terms.bytes, spills, addr.clone()).map_err(failed)?;
         self.join(depot.door());
         // Set once, at the start.
         _ = self.depot.set((depot, addr));

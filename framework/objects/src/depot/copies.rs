@@ -25,6 +25,15 @@ impl Copies {
         Self { place, folder: Mutex::default(), files: Mutex::default() }
     }
 
+    /// What crashed stores have left is removed.
+    pub(super) fn sweeps(&self) {
+        if self.place.exists()
+            && let Err(error) = Local::open(&self.place)
+        {
+            tracing::warn!(%error, "a folder for copies of what is spilled");
+        }
+    }
+
     /// Where somebody else can read an object, or why he cannot.
     pub(super) fn find(&self, spill: &Spill, key: Key, at: &Extent) -> Found {
         let file = match spill.path(key, at) {

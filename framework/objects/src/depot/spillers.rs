@@ -107,8 +107,10 @@ impl Office {
             works_for,
         };
         let office = Arc::new(office);
-        let mut folders = office.terms.iter().flat_map(|terms| &terms.folders);
-        if folders.any(|folder| folder.exists()) {
+        let left = |terms: &SpillTerms| {
+            !terms.urls.is_empty() || terms.folders.iter().any(|folder| folder.exists())
+        };
+        if office.terms.as_ref().is_some_and(left) {
             // A store that has crashed may have left something there.
             office.has_work();
         }
@@ -248,6 +250,9 @@ impl Office {
             let remotes = std::mem::take(&mut *self.remotes.lock());
             Spill::open_with(&terms.folders, remotes, terms.rules)?
         };
+        if !terms.urls.is_empty() {
+            self.copies.sweeps();
+        }
         for error in left_out.iter().chain(&swept.failed) {
             tracing::warn!(%error, "a folder for what is spilled");
         }

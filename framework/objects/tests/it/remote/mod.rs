@@ -120,7 +120,15 @@ async fn rl_1_rl_2_what_crashed_stores_have_left_is_removed_and_what_may_live_is
     // And one that died in another place.
     fs::write(lives.join("raytree-spill-elsewhere"), "file:///elsewhere").expect("a mark");
 
+    // And a copy of an object, in a folder whose owner is gone.
+    let copies = place.aside.path().join("raytree-spill-1-0");
+    fs::create_dir(&copies).expect("a folder");
+    for name in ["owner", "0.spill"] {
+        fs::write(copies.join(name), "").expect("a file");
+    }
+
     let node = Node::with(Some(place.terms(500)));
+    until(|| !copies.exists()).await;
     until(|| !at("raytree-spill-old").exists() && !at("raytree-spill-died").exists()).await;
     until(|| !at("raytree-spill-strange/1.spill").exists()).await;
     let kept = ["raytree-spill-young/1.spill", "others/1.spill"];

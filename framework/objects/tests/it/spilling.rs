@@ -263,7 +263,8 @@ pub(crate) async fn is_asked_for_ahead(place: &impl Spot) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_node_that_is_short_of_memory_all_that_nobody_looks_at_goes_to_disk_and_comes_back() {
-    let (node, _folder) = spills(800);
+    let folder = folder();
+    let node = Node::with(Some(folder.terms(800)));
     let session = node.session();
     let all: Vec<_> = (0..4).map(|number| write(&session, number, 300_001)).collect();
     let looked_at = all[0].bytes().expect("it is held");

@@ -359,7 +359,8 @@ fn ho_1_an_object_is_there_for_as_long_as_a_process_holds_it() {
 
 #[test]
 fn ho_2_what_only_the_dead_held_is_free() {
-    let mut store = Store::new(Region::Shared, ROOM).unwrap();
+    let region = if cfg!(miri) { Region::Heap } else { Region::Shared };
+    let mut store = Store::new(region, ROOM).unwrap();
     let (id, memory) = store.join().unwrap();
     let other = Joined::new(&mut store);
     let one = Joined { id, client: Client::new(memory) };

@@ -207,7 +207,7 @@ mod tests {
         let seen = cell.seen();
         assert_eq!((seen.state, seen.references, seen.since), (ObjectState::Ready, 1, None));
         assert_eq!(seen.source.line(), Some(format!("{}:{line}", file!())));
-        let passed_on = Some("put").map(Source::here).and_then(Source::line);
+        let passed_on = std::iter::once("put").map(Source::here).next().and_then(Source::line);
         assert_eq!(passed_on, None, "no line of the program has called it");
         cell.is_listed();
         let since = cell.seen().since.expect("it is listed");

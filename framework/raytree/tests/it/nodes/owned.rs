@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use futures_util::poll;
 use raytree::prelude::*;
 use raytree::{Bytes, Error, Result, state};
 use rustix::process::{Signal, kill_process};
@@ -49,15 +50,15 @@ impl Parcel {
         let large = (&self.large).await?;
         assert_eq!((large.len(), sum(&large)), (MIB, sum(&noise(seed, MIB))));
         assert_eq!((&self.small).await?, vec![seed; 3]);
-        let of_its_maker = (&self.nested).await?.await.unwrap_err();
+        let of_its_maker = (&self.nested).await?.await.expect_err("its owner is gone");
         assert!(matches!(of_its_maker, Error::OwnerDied { .. }), "{of_its_maker}");
         Ok(())
     }
 
-    async fn is_lost(self) {
-        let large = self.large.await.map(drop).unwrap_err();
+    async fn ends_with_its_owner(self) {
+        let large = self.large.await.map(drop).expect_err("its owner is gone");
         assert!(matches!(large, Error::OwnerDied { .. }), "{large}");
-        let small = self.small.await.unwrap_err();
+        let small = self.small.await.expect_err("its owner is gone");
         assert!(matches!(small, Error::OwnerDied { .. }), "{small}");
     }
 }
@@ -145,7 +146,7 @@ async fn what_is_the_jobs_outlives_the_one_that_made_it() -> Result<()> {
         // Also by the program itself.
         let taken = maker.makes(3).await?.of_job().await?;
         killed(&maker).await?;
-        kept.is_lost().await;
+        kept.ends_with_its_owner().await;
         handed.is_whole(2).await?;
         taken.is_whole(3).await?;
         // Others read it, too.
@@ -176,7 +177,7 @@ async fn what_is_an_actors_outlives_its_maker_and_ends_with_the_actors_process()
         // Here nobody has read these two.
         let unread = keeper.makes_for(keeper.clone(), 8).await?;
         killed(&keeper).await?;
-        unread.is_lost().await;
+        unread.ends_with_its_owner().await;
         Ok(())
     })
     .await
@@ -255,17 +256,17 @@ async fn what_is_not_there_yet_is_waited_for_and_what_failed_says_so() -> Result
         let folder = tempfile::tempdir().expect("a folder");
         let gate = folder.path().join("gate");
         let seven = after::remote(gate.display().to_string());
-        let (own, to) = (seven.clone(), keeper.clone());
-        let handed = tokio::spawn(async move { own.owned_by(&to).await });
+        let mut handed = Box::pin(seven.owned_by(&keeper));
+        assert!(poll!(&mut handed).is_pending());
         keeper.process().await?;
-        assert!(!handed.is_finished() && !seven.is_ready());
+        assert!(poll!(&mut handed).is_pending() && !seven.is_ready());
         std::fs::write(&gate, "").expect("a file");
-        assert_eq!(handed.await.expect("it does not panic")?.await?, 7);
-        let told = fails::remote().owned_by(&keeper).await.unwrap_err();
+        assert_eq!(handed.await?.await?, 7);
+        let told = fails::remote().owned_by(&keeper).await.expect_err("it failed");
         assert!(matches!(told, Error::TaskFailed { .. }), "{told}");
         let object = raytree::put(1).await?;
         killed(&maker).await?;
-        let told = object.owned_by(&maker).await.unwrap_err();
+        let told = object.owned_by(&maker).await.expect_err("the actor is dead");
         assert!(matches!(told, Error::ActorDied { .. }), "{told}");
         assert_eq!(object.await?, 1, "it stays what it is");
         Ok(())

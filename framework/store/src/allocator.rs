@@ -29,18 +29,8 @@ pub struct Allocator {
     by_length: BTreeSet<(u64, Reverse<u64>, u64)>,
     /// Counts what is freed, to know what was last.
     freed: u64,
-    idle: Idle,
-}
-
-/// How far the search for what is idle has come.
-#[derive(Debug, Default)]
-struct Idle {
-    /// What is before this was looked at.
-    at: u64,
-    /// What was freed until then was found at an earlier time.
-    found: u64,
-    /// What had been freed when this time began.
-    freed: u64,
+    /// What of it was used since it was found to be idle: from where to where.
+    dirty: BTreeMap<u64, u64>,
 }
 
 /// What was given back was not taken: whoever keeps the books is wrong.
@@ -59,7 +49,7 @@ impl Allocator {
             free: BTreeMap::new(),
             by_length: BTreeSet::new(),
             freed: 0,
-            idle: Idle::default(),
+            dirty: BTreeMap::new(),
         }
     }
 
@@ -99,6 +89,7 @@ impl Allocator {
         let length = Self::rounded(bytes);
         let start = self.take_warm(length).or_else(|| self.take_fresh(length))?;
         self.taken += length;
+        self.is_clean(start..start + length);
         Some(start..start + length)
     }
 
@@ -140,6 +131,7 @@ impl Allocator {
             return Err(NotTaken(part));
         }
         self.taken -= part.end - part.start;
+        self.is_dirty(part.clone());
         let (mut start, mut end) = (part.start, part.end);
         if let Some((before, _)) = before.filter(|(start, length)| start + length == part.start) {
             self.remove(before);
@@ -153,40 +145,69 @@ impl Allocator {
         Ok(())
     }
 
-    /// Whether anything was freed since [`Allocator::idle`] has found all there was.
+    /// Whether [`Allocator::idle`] may find anything.
     #[must_use]
     pub fn is_any_idle(&self) -> bool {
-        self.idle.at > 0 || self.freed > self.idle.found
+        !self.dirty.is_empty()
     }
 
     /// Free memory that was used since it was found here last, as far as it is whole pages of so many bytes: `most` bytes, and at least
     /// one page; or fewer, and then there is no more for now.
     pub fn idle(&mut self, page: u64, most: u64) -> Vec<Range<u64>> {
-        if self.idle.at == 0 {
-            self.idle.freed = self.freed;
-        }
         let (mut found, mut left) = (Vec::new(), most.max(page) / page * page);
-        let from = self.idle.at;
-        // One that begins before may have been cut.
-        let cut = self.free.range(..from).next_back();
-        for (start, (length, age)) in cut.into_iter().chain(self.free.range(from..)) {
-            let end = (start + length) / page * page;
-            let start = (*start).max(from).next_multiple_of(page);
-            if *age <= self.idle.found || start >= end {
+        while left > 0
+            && let Some((start, end)) = self.dirty.pop_first()
+        {
+            // All of it is free, and what is around it.
+            let around = self.free.range(..=start).next_back();
+            let Some((from, to)) = around.map(|(from, (length, _))| (*from, from + length)) else {
                 continue;
+            };
+            let first = (start / page * page).max(from.next_multiple_of(page));
+            let last = end.next_multiple_of(page).min(to / page * page);
+            let cut = last.min(first.saturating_add(left));
+            if cut < last {
+                self.dirty.insert(cut, end);
             }
-            let cut = end.min(start.saturating_add(left));
-            left -= cut - start;
-            if cut > start {
-                found.push(start..cut);
-            }
-            if cut < end {
-                self.idle.at = cut;
-                return found;
+            if first < cut {
+                left -= cut - first;
+                self.is_clean(first..cut);
+                found.push(first..cut);
             }
         }
-        self.idle = Idle { at: 0, found: self.idle.freed, ..self.idle };
         found
+    }
+
+    /// It was used, and is free.
+    fn is_dirty(&mut self, Range { mut start, mut end }: Range<u64>) {
+        if let Some((before, _)) =
+            self.dirty.range(..start).next_back().filter(|(_, to)| **to == start)
+        {
+            start = *before;
+        }
+        if let Some(to) = self.dirty.remove(&end) {
+            end = to;
+        }
+        self.dirty.insert(start, end);
+    }
+
+    /// It is taken, or its pages are given back.
+    fn is_clean(&mut self, part: Range<u64>) {
+        let before = self.dirty.range(..part.start).next_back().map(|(from, to)| (*from, *to));
+        if let Some((from, to)) = before.filter(|(_, to)| *to > part.start) {
+            self.dirty.insert(from, part.start);
+            if to > part.end {
+                self.dirty.insert(part.end, to);
+            }
+        }
+        while let Some((from, to)) =
+            self.dirty.range(part.clone()).next().map(|(from, to)| (*from, *to))
+        {
+            self.dirty.remove(&from);
+            if to > part.end {
+                self.dirty.insert(part.end, to);
+            }
+        }
     }
 
     fn insert(&mut self, start: u64, length: u64) {
@@ -310,6 +331,7 @@ mod tests {
                     _ => for part in arena.idle(page, size * page) {
                         for at in part.step_by(page as usize) {
                             prop_assert!(at % page == 0 && !is_taken(&parts, at), "{at} is taken");
+                            prop_assert!(!given[(at / page) as usize], "{at} is given twice");
                             given[(at / page) as usize] = true;
                         }
                     },

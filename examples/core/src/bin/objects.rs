@@ -74,17 +74,30 @@ async fn more_than_disk() -> Result<()> {
     Ok(())
 }
 
-/// Two objects from a process that ends as soon as it has returned.
+/// Has a process of its own.
+#[derive(Debug)]
+pub struct Maker;
+
 #[remote(isolated)]
-async fn two() -> Result<[ObjectRef<String>; 2]> {
-    let own = raytree::put("nobody will read this".to_owned()).await?;
-    let handed = raytree::put("the program's".to_owned()).await?.owned_by_job().await?;
-    Ok([own, handed])
+impl Maker {
+    /// It needs nothing.
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// Two objects, of which the program owns the second one.
+    pub async fn two(&self) -> Result<[ObjectRef<String>; 2]> {
+        let own = raytree::put("nobody will read this".to_owned()).await?;
+        let handed = raytree::put("the program's".to_owned()).await?.owned_by_job().await?;
+        Ok([own, handed])
+    }
 }
 
 async fn owners() -> Result<()> {
     println!("owners: an object ends with its owner, which can be another one");
-    let [own, handed] = two::remote().await?;
+    let maker = Maker::remote();
+    let [own, handed] = maker.two().await?;
+    maker.stop().await?;
     match own.await {
         Err(error @ Error::OwnerDied { .. }) => println!("  its maker's: {}", error.code()),
         other => println!("  its maker's: {other:?}"),

@@ -40,6 +40,10 @@ pub(super) struct Desk {
     pub(super) pulls: Option<Pulls>,
     /// The node is short of memory: whatever nobody looks at goes to disk, and its memory to the system.
     pub(super) is_short: bool,
+    /// That was said since all went that could: what comes later waits until it is said again, so that it goes together.
+    pub(super) is_due: bool,
+    /// The system does not take memory back.
+    keeps_all: bool,
 }
 
 /// What a process left, and until when it is kept.
@@ -70,7 +74,7 @@ impl Desk {
         spilling: Option<Spilling>,
     ) -> Self {
         let (estates, awaited, lines, asked, sought) = Default::default();
-        let (pulls, is_short) = (None, false);
+        let (pulls, is_short, is_due, keeps_all) = Default::default();
         Self {
             store,
             heir,
@@ -83,6 +87,8 @@ impl Desk {
             spilling,
             pulls,
             is_short,
+            is_due,
+            keeps_all,
         }
     }
 
@@ -98,11 +104,12 @@ impl Desk {
 
     /// Gives memory back that nothing is in. True when there is more to give, or there may be soon.
     pub(super) fn gives_back(&mut self) -> bool {
-        if !self.is_short {
+        if !self.is_short || self.keeps_all {
             return false;
         }
         if let Err(error) = self.store.give_back(limits::STORE_GIVE_BACK) {
             tracing::warn!(%error, "the store cannot give its memory back");
+            self.keeps_all = true;
             return false;
         }
         self.store.is_any_idle()

@@ -126,7 +126,7 @@ impl Desk {
         let Some(spilling) = &self.spilling else { return false };
         let is_needed = !self.asked.is_empty();
         let used = self.store.used();
-        let is_over = spilling.goal(used.lent + used.sealed, used.capacity, (0, self.is_short)) > 0;
+        let is_over = spilling.goal(used.lent + used.sealed, used.capacity, (0, self.is_due)) > 0;
         self.store.is_any_unneeded()
             || self.sought.is_any_left()
             || ((is_needed || is_over) && spilling.may_look(now, is_needed))
@@ -203,13 +203,14 @@ impl Desk {
     fn makes_room(&mut self, needed: u64, now: Duration, words: &mut Words) -> Step {
         let used = self.store.used();
         let Some(spilling) = &mut self.spilling else { return Step::Nothing };
-        let goal = spilling.goal(used.lent + used.sealed, used.capacity, (needed, self.is_short));
+        let goal = spilling.goal(used.lent + used.sealed, used.capacity, (needed, self.is_due));
         if goal == 0 || !spilling.may_look(now, needed > 0) {
             return Step::Nothing;
         }
         let cannot_write = spilling.cannot_write(now).is_some();
         let oldest = self.store.oldest(goal, self.heir, cannot_write);
         if oldest.is_empty() {
+            self.is_due = false;
             if cannot_write {
                 spilling.is_exhausted = true;
             } else {

@@ -139,6 +139,7 @@ fn whoever_asks_for_a_slot_has_the_store_swept() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "as many views take an interpreter an hour")]
 fn there_is_a_limit_to_views_and_no_harm_beyond_it() {
     on_each(|mut store| {
         let joined = Joined::new(&mut store);

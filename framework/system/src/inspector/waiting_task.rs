@@ -85,11 +85,13 @@ fn of_living(runtime: &Shared, task: &Arc<dyn Runnable>) -> Story {
                 let named = missing.iter().take(NAMED_MAX).map(|(label, maker)| match maker {
                     Some(Maker::Task(number)) => called(runtime, last(label, 1), *number),
                     Some(Maker::Call(actor)) => format!("{} of {actor}", last(label, 1)),
-                    Some(Maker::Comes(from)) => format!("{}, which {from}", last(label, 1)),
                     None => last(label, 1).to_owned(),
                 });
-                let named = named.collect::<Vec<_>>().join(", ");
-                let more = match missing.len().saturating_sub(NAMED_MAX) {
+                let coming = one.coming();
+                let come =
+                    coming.iter().map(|(label, from)| format!("{}, which {from}", last(label, 1)));
+                let named = named.chain(come).take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+                let more = match (missing.len() + coming.len()).saturating_sub(NAMED_MAX) {
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };

@@ -7,11 +7,11 @@ use std::task::Poll;
 
 use raytree_supervise::panics;
 use raytree_types::codec::Codec;
-use raytree_types::{Error, Result, limits};
+use raytree_types::{Cause, Error, Result, limits};
 
 use super::export::{Held, Object, Token, unknown};
 use super::frame::{Adopter, Ask};
-use super::import::ImportedActor;
+use super::import::{ImportedActor, owner_died};
 use super::serve::{Serving, gone};
 use super::{Link, relay};
 use crate::object::adopted::Adopted;
@@ -39,11 +39,16 @@ pub(crate) async fn here(life: &'static Life, object: AnyObject) -> Result<AnyOb
     if held.home().is_none() {
         return Ok(AnyObject(token));
     }
-    let part = panics::catch(|| held.part()).unwrap_or_else(|cause| {
-        let task = "reading an object".to_owned();
-        Err(Error::TaskFailed { task, cause: Box::new(cause) })
-    })?;
-    Ok(AnyObject(Adopted::token(life, part)))
+    let (runtime, held) = (life.runtime().ok_or_else(|| life.gone())?, Arc::clone(held));
+    // A disk may be waited for, and room in the store.
+    let adopted = runtime.user.spawn_blocking(move || {
+        let part = panics::catch(|| held.part()).unwrap_or_else(|cause| {
+            let task = "reading an object".to_owned();
+            Err(Error::TaskFailed { task, cause: Box::new(cause) })
+        })?;
+        Ok(AnyObject(Adopted::token(life, part)))
+    });
+    adopted.await.unwrap_or_else(|_| Err(life.gone()))
 }
 
 /// The program of this process has the object from now on: this process itself, if it works for no other one.
@@ -68,29 +73,42 @@ pub(crate) async fn by_actor(
     actor: &Cell,
     object: AnyObject,
 ) -> Result<AnyObject> {
-    let mut looks = tokio::time::interval(limits::LOOK_AGAIN);
+    let mut status = actor.watch();
     loop {
-        looks.tick().await;
-        let lives = match actor.status().lifecycle {
-            Lifecycle::Dead => return Err(actor.gone()),
-            lifecycle => lifecycle == Lifecycle::Alive,
-        };
+        let lifecycle = status.borrow_and_update().lifecycle;
+        if lifecycle == Lifecycle::Dead {
+            return Err(actor.gone());
+        }
         if let Some(imported) = actor.imported() {
             return by_imported(imported, object).await;
         }
-        if let Some((link, _)) = actor.lives_at() {
-            let adopted = asks(&link, Adopter::You, &object).await;
-            return adopted.map_err(|error| if link.is_over() { actor.gone() } else { error });
-        }
-        if lives && !actor.is_elsewhere() {
+        if let Some((link, own)) = actor.lives_at() {
+            match asks(&link, Adopter::You, &object).await {
+                Err(_) if link.end_of().is_some() && !actor.is_of_cluster() => {
+                    return Err(actor.is_over(own).await);
+                }
+                Err(_) if link.end_of().is_some() => {}
+                adopted => return adopted,
+            }
+        } else if lifecycle == Lifecycle::Alive && !actor.is_elsewhere() {
             return here(life, object).await;
+        }
+        if actor.is_of_cluster() {
+            // Nobody says when its next life is reached.
+            tokio::time::sleep(limits::LOOK_AGAIN).await;
+        } else if status.changed().await.is_err() {
+            return Err(actor.gone());
         }
     }
 }
 
 /// As [`by_actor`], of another process's.
 pub(super) async fn by_imported(actor: &ImportedActor, object: AnyObject) -> Result<AnyObject> {
-    asks(&actor.link, Adopter::Actor { export: actor.export }, &object).await
+    let adopted = asks(&actor.link, Adopter::Actor { export: actor.export }, &object).await;
+    adopted.map_err(|error| match actor.link.end_of() {
+        Some(cause) => owner_died(&actor.link, cause),
+        None => error,
+    })
 }
 
 async fn asks(there: &Arc<Link>, by: Adopter, object: &AnyObject) -> Result<AnyObject> {
@@ -147,7 +165,8 @@ impl Link {
         Ok(())
     }
 
-    fn is_over(&self) -> bool {
-        self.tables.lock().ended.is_some()
+    /// Why it has ended, if it has.
+    fn end_of(&self) -> Option<Cause> {
+        self.tables.lock().ended.clone()
     }
 }

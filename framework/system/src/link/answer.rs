@@ -1,8 +1,11 @@
 //! What became of questions.
 
+use std::sync::Arc;
+
 use raytree_memory::cause_of;
 use raytree_types::{Cause, Error};
 
+use super::Link;
 use crate::object::part::Part;
 use crate::task::failure::Failure;
 
@@ -37,5 +40,17 @@ impl Answer {
             Self::Failed(other) => Err(other.into()),
             Self::Lost(cause) => Err(Failure::Lost(Box::new(cause))),
         }
+    }
+}
+
+/// Dropped, the answer is not wanted any more.
+pub(super) struct Asks {
+    pub(super) link: Arc<Link>,
+    pub(super) call: u64,
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.link.withdraw(self.call, false);
     }
 }

@@ -65,6 +65,7 @@ use crate::object::part::Part;
 use crate::runtime::burst::Burst;
 use crate::runtime::life::Life;
 use crate::runtime::{Shared, ambient};
+use answer::Asks;
 pub(crate) use answer::{Answer, Landing};
 pub(crate) use birth::{Births, made_by};
 pub(crate) use channel::Channel;
@@ -332,7 +333,9 @@ impl Link {
             }
         }
         let (tells, told) = oneshot::channel();
-        self.ask(what, arguments, Box::new(Tells(tells)));
+        let call = self.ask(what, arguments, Box::new(Tells(tells)));
+        // Given up, it is not wanted any more.
+        let _asks = Asks { link: Arc::clone(self), call };
         match told.await {
             Ok(Answer::Value(part)) => Ok(part),
             Ok(Answer::Failed(error)) => Err(error),

@@ -10,6 +10,7 @@ use raytree_types::{ActorId, Cause, Error, Exit, ExitKind, Incarnation, Result};
 use tokio::sync::{mpsc, oneshot};
 
 use super::adopt::{self, Adopting};
+use super::answer::Asks;
 use super::export::{Called, Callee, Held, Object, Token, unknown};
 use super::import::{Home, Imported, ImportedActor, owner_died};
 use super::serve::{Begun, Items, NextItem, Served};
@@ -295,18 +296,6 @@ impl Landing for Ends {
     fn land(self: Box<Self>, answer: Answer) {
         // Whoever waited may have left.
         _ = self.0.send(answer);
-    }
-}
-
-/// Dropped, the answer is not wanted any more.
-struct Asks {
-    link: Arc<Link>,
-    call: u64,
-}
-
-impl Drop for Asks {
-    fn drop(&mut self) {
-        self.link.withdraw(self.call, false);
     }
 }
 

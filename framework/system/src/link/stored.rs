@@ -154,7 +154,7 @@ impl Link {
 
     /// Whether that is the store of the other side's node.
     pub(crate) fn is_by(&self, door: &str) -> bool {
-        *self.stores.theirs.lock() == door
+        !door.is_empty() && *self.stores.theirs.lock() == door
     }
 
     /// It uses this one's, too.

@@ -112,24 +112,13 @@ pub(crate) enum Standing {
     Failed,
 }
 
-/// Who makes an object, or what else it comes from.
+/// Who makes an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Maker {
     /// The task of this runtime with this number.
     Task(u64),
     /// A call of this actor.
     Call(ActorId),
-    /// Its value is there, and not in this node's memory.
-    Comes(Coming),
-}
-
-/// From where what is in a store comes into memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
-pub(crate) enum Coming {
-    #[strum(to_string = "comes back from disk")]
-    Disk,
-    #[strum(to_string = "comes from another node")]
-    Node,
 }
 
 impl<T> ObjectCell<T> {

@@ -10,7 +10,6 @@ use raytree_objects::{Lost, Session, Stored};
 use raytree_types::codec::{Codec, Encoded};
 use raytree_types::{Bytes, limits};
 
-use super::cell::Coming;
 use super::part::{Far, FarBuffer, Part};
 use crate::runtime::life::Life;
 use crate::stores::Stores;
@@ -41,6 +40,23 @@ pub(crate) struct InStore {
     pub(crate) door: String,
     /// Some of it is in the store of another node, which gives it to others there; that is the one that `door` is of.
     pub(crate) far: Option<SocketAddr>,
+}
+
+/// From where what is in a store comes into memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coming {
+    Disk,
+    Node,
+}
+
+impl Coming {
+    /// In words.
+    pub(crate) fn said(self) -> &'static str {
+        match self {
+            Self::Disk => "comes back from disk",
+            Self::Node => "comes from another node",
+        }
+    }
 }
 
 enum Buffer {

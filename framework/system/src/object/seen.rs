@@ -14,9 +14,8 @@ use raytree_supervise::clock;
 use raytree_types::state::ObjectState;
 
 use super::Value;
-use super::cell::{Maker, ObjectCell, Slot, Standing};
-use super::kept::{InStore, Kept};
-use crate::task::args::Awaited;
+use super::cell::{ObjectCell, Slot, Standing};
+use super::kept::{Coming, InStore, Kept};
 
 /// What makes an object, and where in the source: 8 bytes that the compiler writes down at each call.
 #[derive(Clone, Copy, Debug)]
@@ -116,15 +115,11 @@ impl<T> ObjectCell<T> {
         _ = self.since.compare_exchange(0, ticks, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Who makes it, or from where it comes into memory, while somebody waits for that.
-    pub(crate) fn awaited(&self) -> Option<Awaited> {
+    /// From where it comes into memory, while somebody waits for that.
+    pub(crate) fn comes(&self) -> Option<Coming> {
         let seen = self.seen();
-        let maker = match seen.state {
-            ObjectState::Pending => self.producer().and_then(|producer| producer.maker()),
-            ObjectState::Ready if seen.waiters > 0 => Some(Maker::Comes(seen.kept?.comes_from()?)),
-            _ => return None,
-        };
-        Some(Awaited(seen.source.label, maker))
+        let is_waited_for = seen.state == ObjectState::Ready && seen.waiters > 0;
+        seen.kept.filter(|_| is_waited_for)?.comes_from()
     }
 
     /// How it stands; nobody wants it for that.

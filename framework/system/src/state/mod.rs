@@ -141,6 +141,9 @@ pub async fn why_object<T: Value>(object: &ObjectRef<T>) -> Result<Story> {
     let runtime = current()?;
     let about = |now: String| Story { about: "the object".to_owned(), now, ..Story::default() };
     let Some(Awaited(label, maker)) = object.awaits() else {
+        if let Some((_, from)) = object.comes() {
+            return Ok(about(format!("it {from}")));
+        }
         let Some(error) = object.error() else { return Ok(about("it is there".to_owned())) };
         let step = StoryStep {
             who: "the object".to_owned(),
@@ -166,7 +169,6 @@ pub async fn why_object<T: Value>(object: &ObjectRef<T>) -> Result<Story> {
             let steps = story.steps.into_iter().chain([own]).collect();
             Ok(Story { about: "the object".to_owned(), now, steps, ..story })
         }
-        Some(Maker::Comes(from)) => Ok(about(format!("it {from}"))),
         None => Ok(about(format!("it comes from another process, where {label} makes it"))),
     }
 }

@@ -1,5 +1,6 @@
 //! Arguments: values, or references to what will be there.
 
+mod in_memory;
 mod past;
 mod pinned;
 
@@ -9,7 +10,9 @@ use std::sync::Arc;
 
 use raytree_types::Result;
 use raytree_types::codec::{self, Codec};
+use raytree_types::state::ObjectState;
 
+use self::in_memory::InMemory;
 pub(crate) use self::past::PastArg;
 pub(crate) use self::pinned::Lies;
 pub(crate) use self::pinned::{Pinned, pinned};
@@ -137,6 +140,9 @@ pub trait Settled: Send + Sync {
     fn error(&self) -> Option<raytree_types::Error>;
     #[doc(hidden)]
     fn awaits(&self) -> Option<Awaited>;
+    /// What it is, and from where it comes into memory, while somebody waits for that.
+    #[doc(hidden)]
+    fn comes(&self) -> Option<(&'static str, &'static str)>;
     /// `also_far`: also where it is in the store of another node.
     #[doc(hidden)]
     fn lies(&self, also_far: bool) -> Option<Lies>;
@@ -175,7 +181,13 @@ impl<T: Value> Settled for ObjectRef<T> {
     }
 
     fn awaits(&self) -> Option<Awaited> {
-        self.cell.awaited()
+        let seen = self.cell.seen();
+        let maker = || self.cell.producer().and_then(|producer| producer.maker());
+        (seen.state == ObjectState::Pending).then(|| Awaited(seen.source.label, maker()))
+    }
+
+    fn comes(&self) -> Option<(&'static str, &'static str)> {
+        Some((self.cell.label, self.cell.comes()?.said()))
     }
 
     fn at(&self) -> usize {
@@ -188,39 +200,6 @@ impl<T: Value> Settled for ObjectRef<T> {
 
     fn error(&self) -> Option<raytree_types::Error> {
         (self.cell.standing() == Standing::Failed).then(|| self.cell.share().err()).flatten()
-    }
-}
-
-/// A reference whose value is needed in this process.
-struct InMemory<'a>(&'a dyn Settled);
-
-impl Settled for InMemory<'_> {
-    fn can_be_sent(&self) -> bool {
-        self.0.is_at_hand()
-    }
-
-    fn is_at_hand(&self) -> bool {
-        self.0.is_at_hand()
-    }
-
-    fn subscribe(&self, Subscriber(dependent, _): Subscriber) -> Asked {
-        self.0.subscribe(Subscriber(dependent, Needs::Memory))
-    }
-
-    fn error(&self) -> Option<raytree_types::Error> {
-        self.0.error()
-    }
-
-    fn lies(&self, _also_far: bool) -> Option<Lies> {
-        self.0.lies(true)
-    }
-
-    fn awaits(&self) -> Option<Awaited> {
-        self.0.awaits()
-    }
-
-    fn at(&self) -> usize {
-        self.0.at()
     }
 }
 

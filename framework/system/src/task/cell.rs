@@ -406,6 +406,12 @@ impl<J: Job> Runnable for TaskCell<J> {
         self.missing_arguments()
     }
 
+    fn coming(&self) -> Vec<(&'static str, &'static str)> {
+        let mut coming = Vec::new();
+        self.each_argument(&mut |settled| coming.extend(settled.comes()));
+        coming
+    }
+
     fn at_home(&self) -> Option<String> {
         self.home_of_arguments()
     }

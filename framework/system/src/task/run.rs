@@ -34,6 +34,8 @@ pub(crate) trait Runnable: Send + Sync {
     }
     /// The arguments that are not there yet, and who makes them.
     fn missing(&self) -> Vec<(&'static str, Option<Maker>)>;
+    /// The arguments that are there, and not in memory so far.
+    fn coming(&self) -> Vec<(&'static str, &'static str)>;
     /// The objects among its arguments, by where they are in memory, as long as it may be begun.
     fn arguments(&self) -> Vec<usize>;
     /// How its result stands; nothing once it is settled.

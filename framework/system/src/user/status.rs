@@ -1,6 +1,6 @@
 //! The life of an actor as its handles see it: states, ends, and the cell all handles share.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
@@ -72,6 +72,8 @@ pub(crate) struct Cell {
     made: OnceLock<Arc<Made>>,
     /// Where its present life is, if other processes have it in common.
     lives_at: Mutex<Option<(Weak<Link>, Incarnation)>>,
+    /// Set before its first life has begun.
+    is_stand_in: AtomicBool,
     /// Its lives take nothing of this node's books.
     is_unbooked: bool,
     /// Whose body in this process has spawned it, as it is shown: one that began through another process has no other owner here.
@@ -108,7 +110,7 @@ impl Cell {
         let open = OpenCalls::default();
         let exits = AtomicU64::new(0);
         let (imported, resident, made) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let (lives_at, is_unbooked) = (Mutex::new(None), false);
+        let (lives_at, is_stand_in, is_unbooked) = Default::default();
         Self {
             id,
             tag,
@@ -127,6 +129,7 @@ impl Cell {
             resident,
             made,
             lives_at,
+            is_stand_in,
             is_unbooked,
             spawned_by: None,
         }
@@ -176,9 +179,18 @@ impl Cell {
         *self.lives_at.lock() = None;
     }
 
-    /// Whether its life is in another process: where that is so, or it is the cluster's.
+    /// Its lives are in other processes.
+    pub(crate) fn is_stood_in_for(&self) {
+        self.is_stand_in.store(true, Ordering::Release);
+    }
+
+    /// Whether its lives are in other processes.
     pub(crate) fn is_elsewhere(&self) -> bool {
-        self.resident.get().is_some() || self.lives_at.lock().is_some()
+        self.is_of_cluster() || self.is_stand_in.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_of_cluster(&self) -> bool {
+        self.resident.get().is_some()
     }
 
     pub(crate) fn lives_at(&self) -> Option<(Arc<Link>, Incarnation)> {
@@ -302,7 +314,6 @@ impl Cell {
             record = Some(exit);
             true
         });
-        // One that lives and is nowhere else is here: as long as that is not known to be over it is there.
         self.has_left();
         if !will_restart {
             self.death.notify_waiters();

@@ -162,6 +162,7 @@ impl<A: Actor> kit::Actor for Away<A> {
         AwayArgs { cell, origin, first, given }: AwayArgs,
     ) -> Result<Self, Failure> {
         let life = given.unwrap_or(Incarnation { restart: ctx.life(), ..first });
+        cell.is_stood_in_for();
         cell.begins(life);
         let imported = match &origin {
             Origin::Imported(imported) => Some(Arc::clone(imported)),

@@ -45,11 +45,16 @@ impl Parcel {
         })
     }
 
-    /// All of it can be read, but for what only its maker has.
-    async fn is_whole(&self, seed: u64) -> Result<()> {
+    async fn is_there(&self, seed: u64) -> Result<()> {
         let large = (&self.large).await?;
         assert_eq!((large.len(), sum(&large)), (MIB, sum(&noise(seed, MIB))));
         assert_eq!((&self.small).await?, vec![seed; 3]);
+        Ok(())
+    }
+
+    /// All of it can be read, but for what only its maker has.
+    async fn is_whole(&self, seed: u64) -> Result<()> {
+        self.is_there(seed).await?;
         let of_its_maker = (&self.nested).await?.await.expect_err("its owner is gone");
         assert!(matches!(of_its_maker, Error::OwnerDied { .. }), "{of_its_maker}");
         Ok(())
@@ -287,9 +292,9 @@ async fn lets_others_make(seed: u64) -> Result<Parcel> {
 #[raytree::test(nodes = 1)]
 async fn what_a_process_of_its_own_has_made_for_the_job_outlives_it() -> Result<()> {
     within(async {
-        makes_in_a_process_of_its_own::remote(11).await?.is_whole(11).await?;
+        makes_in_a_process_of_its_own::remote(11).await?.is_there(11).await?;
         // Its parent is a worker.
-        lets_others_make::remote(12).await?.is_whole(12).await
+        lets_others_make::remote(12).await?.is_there(12).await
     })
     .await
 }

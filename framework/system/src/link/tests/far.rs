@@ -188,7 +188,7 @@ fn who_waits_for_an_object_of_another_node_can_ask_why() {
     let why = || here.runtime.block_on(crate::state::why_object(&object)).expect("it says so").now;
     assert_eq!(why(), "it is there", "nobody wants it here");
     let reader = here.runtime.tokio().spawn(object.clone().into_future());
-    while object.cell.awaited().is_none() {
+    while object.cell.comes().is_none() {
         std::thread::yield_now();
     }
     assert_eq!(why(), "it comes from another node");

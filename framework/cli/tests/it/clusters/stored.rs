@@ -112,7 +112,9 @@ fn what_is_large_is_written_once_and_read_by_all_of_a_machine() {
 fn objects_are_listed_with_the_node_in_whose_store_they_lie() {
     let plan = of(objects_are_listed_with_the_node_in_whose_store_they_lie);
     let cluster = plan.no_own_node().nodes(1).start();
-    let driver = cluster.driver();
+    // One that is not looked at lists nothing.
+    let init = cluster.init().inspector(true).inspect_dir(cluster.sockets());
+    let driver = cluster.driver_with(init);
     driver.run(async {
         assert_eq!(written::remote().await?, 0);
         let result = filled::remote(7);

@@ -71,9 +71,12 @@ fn a_viewer_is_told_the_tree_and_then_what_changes() {
     assert!(tree.contains("\"name\":\"scores\"") && tree.contains("\"seq\":1,"), "{tree}");
     let cluster = next("cluster");
     assert!(cluster.contains("\"name\":\"node-1\""), "{cluster}");
-    let changes = next("changes");
+    let mut changes = next("changes");
     assert!(changes.contains("\"from\":1,\"seq\":2,"), "{changes}");
-    assert!(changes.contains("{\"keep\":"), "{changes}");
+    // All may have changed at first, where much else goes on.
+    while !changes.contains("{\"keep\":") {
+        changes = next("changes");
+    }
 }
 
 #[test]

@@ -156,7 +156,9 @@ impl Drive<'_> {
             assert_eq!(effect, Effect::Run);
             self.machine = next;
             let gate = self.gates[self.machine.run() as usize];
-            gate.begun(1).await;
+            // So short a limit may be over before the body begins.
+            let is_over = || self.story.expiry == Expiry::Running && self.reference.is_ready();
+            until(|| gate.book().begun > 0 || is_over()).await;
         }
         // A limit of time may be over before the engine hears of it.
         if self.story.expiry == Expiry::Never {
@@ -270,7 +272,8 @@ fn tk_1_2_3_4_the_runtime_and_the_engine_tell_one_story() -> Result<()> {
                 prop_assert!(fits(&story, end, &result), "{:?}: {:?}", end, result);
                 let begun = end.1 as usize + 1;
                 let never_ran = matches!(end.0, Event::ArgumentFailed | Event::QueueExpired);
-                if !never_ran && !matches!(end.0, Event::Cancel) {
+                let may_not_run = story.expiry == Expiry::Running;
+                if !never_ran && !may_not_run && !matches!(end.0, Event::Cancel) {
                     prop_assert_eq!(runs, begun, "TK-3");
                 } else {
                     prop_assert!(runs <= begun, "TK-4: {} runs", runs);

@@ -7,6 +7,8 @@ use raytree_types::Strategy;
 use raytree_wire::{BindTo, Token};
 
 use super::*;
+use crate::object::waiter::Needs;
+use crate::task::args;
 
 const LONG: usize = 3 << 20;
 
@@ -192,6 +194,9 @@ fn who_waits_for_an_object_of_another_node_can_ask_why() {
         std::thread::yield_now();
     }
     assert_eq!(why(), "it comes from another node");
+    // It is not lost: whoever sends it as an argument does so from where it is.
+    let sent = args::pinned(Needs::Value, |visit| visit(&object));
+    assert!(sent.is_some_and(|pinned| pinned.is_empty()));
     reader.abort();
     here.end();
     there.end();

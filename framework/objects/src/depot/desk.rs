@@ -42,7 +42,7 @@ pub(super) struct Desk {
     pub(super) is_short: bool,
     /// That was said since all went that could: what comes later waits until it is said again, so that it goes together.
     pub(super) is_due: bool,
-    /// The system does not take memory back.
+    /// The system did not take memory back: it is tried again at the next shortage.
     keeps_all: bool,
 }
 
@@ -100,6 +100,12 @@ impl Desk {
     /// How many have died whose objects are still kept.
     pub(super) fn estates(&self) -> usize {
         self.estates.len()
+    }
+
+    /// The node is short of memory, or is no more.
+    pub(super) fn hears_of_shortage(&mut self, is_short: bool) {
+        self.keeps_all &= self.is_short;
+        (self.is_short, self.is_due) = (is_short, is_short);
     }
 
     /// Gives memory back that nothing is in. True when there is more to give, or there may be soon.

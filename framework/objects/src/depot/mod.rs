@@ -187,7 +187,7 @@ impl Depot {
     pub fn is_short(&self, is_short: bool) {
         let (has_work, gives) = {
             let mut desk = self.office.desk.lock();
-            (desk.is_short, desk.is_due) = (is_short, is_short);
+            desk.hears_of_shortage(is_short);
             (desk.has_work(clock::now()), is_short && desk.store.is_any_idle())
         };
         self.goes_on(gives, has_work);

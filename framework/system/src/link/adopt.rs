@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use raytree_supervise::panics;
 use raytree_types::codec::Codec;
-use raytree_types::{Cause, Error, Result, limits};
+use raytree_types::state::ObjectState;
+use raytree_types::{Cause, Result, limits};
 
 use super::export::{Held, Object, Token, unknown};
 use super::frame::{Adopter, Ask};
@@ -18,7 +18,7 @@ use crate::object::adopted::Adopted;
 use crate::object::any::AnyObject;
 use crate::object::cell::Standing;
 use crate::object::countdown::Countdown;
-use crate::object::part::Part;
+use crate::object::part::{Part, reading};
 use crate::object::waiter::{Dependent, Needs, Waiter};
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
@@ -37,24 +37,23 @@ pub(crate) async fn here(life: &'static Life, object: AnyObject) -> Result<AnyOb
     let Held::Object(held) = &token.held else { return Err(unknown()) };
     settled(&**held).await;
     if held.home().is_none() {
+        if held.seen().state == ObjectState::Failed {
+            held.part()?;
+        }
         return Ok(AnyObject(token));
     }
     let (runtime, held) = (life.runtime().ok_or_else(|| life.gone())?, Arc::clone(held));
     // A disk may be waited for, and room in the store.
-    let adopted = runtime.user.spawn_blocking(move || {
-        let part = panics::catch(|| held.part()).unwrap_or_else(|cause| {
-            let task = "reading an object".to_owned();
-            Err(Error::TaskFailed { task, cause: Box::new(cause) })
-        })?;
-        Ok(AnyObject(Adopted::token(life, part)))
-    });
+    let adopted = runtime
+        .user
+        .spawn_blocking(move || Ok(AnyObject(Adopted::token(life, reading(|| held.part())?))));
     adopted.await.unwrap_or_else(|_| Err(life.gone()))
 }
 
 /// The program of this process has the object from now on: this process itself, if it works for no other one.
 ///
 /// # Errors
-/// Why there is no value; [`Error::RuntimeGone`] when the program is gone.
+/// Why there is no value; [`RuntimeGone`](raytree_types::Error::RuntimeGone) when the program is gone.
 pub(crate) async fn by_program(runtime: &Arc<Shared>, object: AnyObject) -> Result<AnyObject> {
     let works_for_others = runtime.program.get().is_some() || runtime.parent.get().is_some();
     if !works_for_others {

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use raytree_engine::lineage::Origin as From;
-use raytree_supervise::panics;
 use raytree_types::codec::RefToken;
 use raytree_types::{ActorId, Cause, Error};
 
@@ -15,7 +14,7 @@ use super::{Answer, Ask, Landing, Link};
 use crate::object::Value;
 use crate::object::cell::{ObjectCell, Producer};
 use crate::object::lineage::Origin;
-use crate::object::part::Part;
+use crate::object::part::{Part, reading};
 use crate::object::reference::ObjectRef;
 
 /// An object that the other side holds for this one, until this is dropped.
@@ -124,19 +123,12 @@ impl<T: Value> Landing for Fetched<T> {
                 self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
                 return self.cell.settle_far(part);
             }
-            // Reading it is the type's own code.
-            Answer::Value(part) => panics::catch(|| {
+            Answer::Value(part) => reading(|| {
                 let read = self.cell.reads(part, Part::value::<T>);
                 if self.cell.is_of_store() {
                     self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
                 }
                 read
-            })
-            .unwrap_or_else(|cause| {
-                Err(Error::TaskFailed {
-                    task: "reading an object".to_owned(),
-                    cause: Box::new(cause),
-                })
             }),
             Answer::Failed(error) => Err(error),
             Answer::Lost(cause) => Err(owner_died(&self.imported.link, cause)),

@@ -7,15 +7,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use raytree_supervise::panics;
-use raytree_types::{Error, Result};
+use raytree_types::Result;
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Value;
 use super::cell::{ObjectCell, Producer, Standing};
-use super::part::Part;
+use super::part::{self, Part};
 use super::reference::ObjectRef;
 use super::seen::Seen;
 use super::waiter::{Dependent, Needs, Waiter};
@@ -138,11 +137,6 @@ impl<T: Value> Dependent for Reads<T> {
             Ok(part) => part,
             Err(error) => return self.cell.settle(Err(error)),
         };
-        // Reading it is the type's own code.
-        let read = panics::catch(|| self.cell.reads(part, Part::value::<T>));
-        self.cell.settle(read.unwrap_or_else(|cause| {
-            let task = "reading an object".to_owned();
-            Err(Error::TaskFailed { task, cause: Box::new(cause) })
-        }));
+        self.cell.settle(part::reading(|| self.cell.reads(part, Part::value::<T>)));
     }
 }

@@ -96,11 +96,7 @@ impl<T: Value> Lies<T> for Lying<T> {
     fn read(&self) -> Result<T> {
         self.is_given_up.store(false, Ordering::Release);
         let written = self.pin()?;
-        // It is the type's own code.
-        panics::catch(|| Part::here(written).value(self.kept.codec)).unwrap_or_else(|cause| {
-            let (task, cause) = ("reading an object".to_owned(), Box::new(cause));
-            Err(Error::TaskFailed { task, cause })
-        })
+        part::reading(|| Part::here(written).value(self.kept.codec))
     }
 
     fn brings(self: Arc<Self>) {

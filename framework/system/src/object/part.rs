@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use raytree_objects::{Lost, Refused, Stored};
+use raytree_supervise::panics;
 
 use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::{Error, Result, Unrebuilt};
@@ -132,6 +133,17 @@ impl Part {
             Some(_) => Err(cannot::<Self>("there is an argument too many".to_owned())),
         }
     }
+}
+
+/// Reads an object, which is its type's own code.
+///
+/// # Errors
+/// Those of `read`; [`Error::TaskFailed`] when it panics.
+pub(crate) fn reading<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    panics::catch(read).unwrap_or_else(|cause| {
+        let (task, cause) = ("reading an object".to_owned(), Box::new(cause));
+        Err(Error::TaskFailed { task, cause })
+    })
 }
 
 /// As whoever wants to read it is told, who does not know of what object it is.

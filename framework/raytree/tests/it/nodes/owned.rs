@@ -269,6 +269,8 @@ async fn what_is_not_there_yet_is_waited_for_and_what_failed_says_so() -> Result
         assert_eq!(handed.await?.await?, 7);
         let told = fails::remote().owned_by(&keeper).await.expect_err("it failed");
         assert!(matches!(told, Error::TaskFailed { .. }), "{told}");
+        let told = fails::remote().owned_by_job().await.expect_err("it failed");
+        assert!(matches!(told, Error::TaskFailed { .. }), "{told}");
         let object = raytree::put(1).await?;
         killed(&maker).await?;
         let told = object.owned_by(&maker).await.expect_err("the actor is dead");
@@ -308,6 +310,11 @@ async fn in_one_process_it_is_the_same_object() -> Result<()> {
         let large = parcel.large.shared().await?;
         let same = parcel.large.owned_by(&keeper).await?.owned_by_job().await?;
         assert_eq!(same.shared().await?.as_ptr(), large.as_ptr());
+        // As elsewhere, what failed is nobody's.
+        for told in [fails::remote().owned_by(&keeper).await, fails::remote().owned_by_job().await]
+        {
+            assert!(matches!(told, Err(Error::TaskFailed { .. })), "{told:?}");
+        }
         Ok(())
     })
     .await

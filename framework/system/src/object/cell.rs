@@ -8,19 +8,20 @@
 use std::fmt;
 use std::mem;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
+use once_cell::race::OnceBox;
+use parking_lot::{Mutex, MutexGuard};
 use raytree_supervise::panics;
 use raytree_types::{ActorId, Error, Result};
 
 use super::countdown::Countdown;
-use super::kept::Kept;
-use super::lineage::{self, Past};
+use super::lineage;
 use super::lying::Lies;
 use super::seen::Source;
+use super::ties::Ties;
 use super::waiter::{self, Needs, Waiter};
 use crate::link::Home;
 use crate::runtime::Shared;
@@ -68,16 +69,8 @@ pub(crate) struct ObjectCell<T> {
     pub(super) slot: Mutex<Slot<T>>,
     /// References, those in arguments included.
     pub(super) holders: AtomicUsize,
-    /// Its value in the store, once it was sent to somebody, or came from there.
-    pub(super) kept: Mutex<Option<Arc<Kept>>>,
-    /// It came from there, and is still to be settled.
-    pub(super) has_arrived: AtomicBool,
-    /// It came from another process, and will lie in a store when it is sent.
-    pub(super) is_large: AtomicBool,
-    /// Where it came from, if its value came from a store.
-    pub(super) past: OnceLock<Box<Past<T>>>,
-    /// Since when it is listed, see `seen.rs`; 0 while it is not.
-    pub(super) since: AtomicU32,
+    /// What it has to do with stores and other processes, if anything.
+    pub(super) ties: OnceBox<Ties<T>>,
 }
 
 pub(super) enum Slot<T> {
@@ -88,17 +81,20 @@ pub(super) enum Slot<T> {
     Ready(T),
     Shared(Arc<T>),
     /// There is a value, in the store alone.
-    Lying {
-        lies: Arc<dyn Lies<T>>,
-        /// It is on disk, and they wait until it is back.
-        waiters: Vec<Waiter>,
-    },
+    Lying(Box<Away<T>>),
     Failed {
         error: Arc<Error>,
         seen: bool,
     },
     /// Moved out, or freed.
     Taken,
+}
+
+/// A value that is in the store alone. In a box, so that a slot is not larger for it.
+pub(super) struct Away<T> {
+    pub(super) lies: Arc<dyn Lies<T>>,
+    /// It is on disk, and they wait until it is back.
+    pub(super) waiters: Vec<Waiter>,
 }
 
 /// How an object stands when somebody asks to be told.
@@ -144,19 +140,7 @@ impl<T> ObjectCell<T> {
 
     fn of(Source { label, site }: Source, life: &'static Life, slot: Slot<T>) -> Arc<Self> {
         let (slot, holders) = (Mutex::new(slot), AtomicUsize::new(1));
-        let (kept, has_arrived, is_large, past, since) = Default::default();
-        Arc::new(Self {
-            label,
-            site,
-            life,
-            slot,
-            holders,
-            kept,
-            has_arrived,
-            is_large,
-            past,
-            since,
-        })
+        Arc::new(Self { label, site, life, slot, holders, ties: OnceBox::new() })
     }
 
     /// Says who makes the value. Before anybody else has seen the object.
@@ -214,8 +198,7 @@ impl<T> ObjectCell<T> {
         // What is still to come is freed when it comes.
         let freed = (!pending).then(|| mem::replace(&mut *slot, Slot::Taken));
         drop(slot);
-        let kept = self.kept.lock().take();
-        drop(kept);
+        drop(self.lets_go());
         self.free(freed);
     }
 
@@ -240,11 +223,11 @@ impl<T> ObjectCell<T> {
                 waiters.push(waiter(needs));
                 Wanted::of(producer)
             }
-            Slot::Lying { lies, waiters } if !lies.suffices(needs) => {
-                waiters.push(waiter(needs));
-                Wanted::back(lies, waiters)
+            Slot::Lying(away) if !away.lies.suffices(needs) => {
+                away.waiters.push(waiter(needs));
+                Wanted::back(away)
             }
-            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying { .. } => return Standing::Ready,
+            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying(_) => return Standing::Ready,
             Slot::Failed { .. } | Slot::Taken => return Standing::Failed,
         };
         lazy.want();
@@ -253,12 +236,10 @@ impl<T> ObjectCell<T> {
 
     /// That one need not be told any more.
     pub(crate) fn unsubscribe(&self, countdown: &Arc<Countdown>) {
-        let gone: Vec<Waiter> = match &mut *self.slot.lock() {
-            Slot::Pending { waiters, .. } | Slot::Lying { waiters, .. } => {
-                waiters.extract_if(.., |waiter| waiter.is(countdown)).collect()
-            }
-            _ => Vec::new(),
+        let those = |waiters: &mut Vec<Waiter>| -> Vec<Waiter> {
+            waiters.extract_if(.., |waiter| waiter.is(countdown)).collect()
         };
+        let gone = self.slot.lock().waiters_mut().map(those);
         // After the lock: it may hold the last count of something.
         drop(gone);
     }
@@ -267,7 +248,7 @@ impl<T> ObjectCell<T> {
     pub(crate) fn standing(&self) -> Standing {
         let lazy = match &*self.slot.lock() {
             Slot::Pending { producer, .. } => Wanted::<T>::of(producer),
-            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying { .. } => return Standing::Ready,
+            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying(_) => return Standing::Ready,
             Slot::Failed { .. } | Slot::Taken => return Standing::Failed,
         };
         lazy.want();
@@ -282,7 +263,7 @@ impl<T> ObjectCell<T> {
     /// Whether whoever needs so much of it need not wait. One that is made when it is wanted is wanted from then on.
     pub(crate) fn suffices(&self, needs: Needs) -> bool {
         match &*self.slot.lock() {
-            Slot::Lying { lies, .. } => return lies.suffices(needs),
+            Slot::Lying(away) => return away.lies.suffices(needs),
             Slot::Ready(_) | Slot::Shared(_) | Slot::Failed { .. } | Slot::Taken => return true,
             Slot::Pending { .. } => {}
         }
@@ -291,12 +272,7 @@ impl<T> ObjectCell<T> {
 
     /// The actors whose methods wait for it.
     pub(crate) fn awaited_by(&self) -> Vec<By> {
-        match &*self.slot.lock() {
-            Slot::Pending { waiters, .. } | Slot::Lying { waiters, .. } => {
-                waiters.iter().filter_map(Waiter::by).collect()
-            }
-            _ => Vec::new(),
-        }
+        self.slot.lock().waiters().iter().filter_map(Waiter::by).collect()
     }
 
     /// Ready once it is settled.
@@ -325,10 +301,10 @@ impl<T> ObjectCell<T> {
                 add(waiters);
                 Wanted::of(producer)
             }
-            Slot::Lying { lies, waiters } if !lies.suffices(Needs::Memory) => {
-                let is_first = waiters.is_empty();
-                add(waiters);
-                if is_first { Wanted::back(lies, waiters) } else { Wanted::Nothing }
+            Slot::Lying(away) if !away.lies.suffices(Needs::Memory) => {
+                let is_first = away.waiters.is_empty();
+                add(&mut away.waiters);
+                if is_first { Wanted::back(away) } else { Wanted::Nothing }
             }
             _ => return Poll::Ready(()),
         };
@@ -337,13 +313,13 @@ impl<T> ObjectCell<T> {
     }
 
     pub(super) fn is_lying(&self) -> bool {
-        matches!(&*self.slot.lock(), Slot::Lying { .. })
+        matches!(&*self.slot.lock(), Slot::Lying(_))
     }
 
     /// It is in memory again, or never will be.
     pub(super) fn is_back(&self) {
         let waiters = match &mut *self.slot.lock() {
-            Slot::Lying { waiters, .. } => mem::take(waiters),
+            Slot::Lying(away) => mem::take(&mut away.waiters),
             _ => Vec::new(),
         };
         waiter::tell_all(waiters, true);
@@ -364,9 +340,12 @@ impl<T> ObjectCell<T> {
     /// The value behind a count, for those who only read it. Waits where it is on disk.
     pub(crate) fn share(&self) -> Result<Arc<T>> {
         self.life.check()?;
-        let mut slot = self.slot.lock();
-        if let Slot::Lying { lies, .. } = &*slot {
-            let lies = Arc::clone(lies);
+        self.share_in(self.slot.lock())
+    }
+
+    fn share_in(&self, mut slot: MutexGuard<'_, Slot<T>>) -> Result<Arc<T>> {
+        if let Slot::Lying(away) = &*slot {
+            let lies = Arc::clone(&away.lies);
             drop(slot);
             // Whoever has the value keeps it where it is, and nobody else does.
             return lies.read().map(Arc::new);
@@ -402,11 +381,10 @@ impl<T> ObjectCell<T> {
         let mut slot = self.slot.lock();
         // Only a holder can make further ones, so the last one stays the last.
         if self.holders.load(Ordering::Acquire) != 1 {
-            drop(slot);
-            return self.share().map(Err);
+            return self.share_in(slot).map(Err);
         }
-        if let Slot::Lying { lies, .. } = &*slot {
-            let lies = Arc::clone(lies);
+        if let Slot::Lying(away) = &*slot {
+            let lies = Arc::clone(&away.lies);
             drop(slot);
             let value = lies.read()?;
             let mut slot = self.slot.lock();
@@ -444,8 +422,8 @@ impl<T> Wanted<T> {
     }
 
     /// The first one who waits has it brought.
-    fn back(lies: &Arc<dyn Lies<T>>, waiters: &[Waiter]) -> Self {
-        if waiters.len() == 1 { Self::Back(Arc::clone(lies)) } else { Self::Nothing }
+    fn back(away: &Away<T>) -> Self {
+        if away.waiters.len() == 1 { Self::Back(Arc::clone(&away.lies)) } else { Self::Nothing }
     }
 
     fn want(self) {
@@ -460,13 +438,31 @@ impl<T> Wanted<T> {
 impl<T> Slot<T> {
     /// Of those who waited for its value, which is somewhere else: those for whom that is not enough go on waiting.
     fn keep_waiting(&mut self, told: &mut Vec<Waiter>) -> Wanted<T> {
-        let Self::Lying { lies, waiters } = self else { return Wanted::Nothing };
+        let Self::Lying(away) = self else { return Wanted::Nothing };
+        let Away { lies, waiters } = &mut **away;
         waiters.extend(told.extract_if(.., |waiter| !lies.suffices(waiter.needs())));
         if waiters.is_empty() { Wanted::Nothing } else { Wanted::Back(Arc::clone(lies)) }
     }
 
+    /// Those who wait for it.
+    pub(super) fn waiters(&self) -> &[Waiter] {
+        match self {
+            Self::Pending { waiters, .. } => waiters,
+            Self::Lying(away) => &away.waiters,
+            _ => &[],
+        }
+    }
+
+    fn waiters_mut(&mut self) -> Option<&mut Vec<Waiter>> {
+        match self {
+            Self::Pending { waiters, .. } => Some(waiters),
+            Self::Lying(away) => Some(&mut away.waiters),
+            _ => None,
+        }
+    }
+
     pub(super) fn lying(lies: Arc<dyn Lies<T>>) -> Self {
-        Self::Lying { lies, waiters: Vec::new() }
+        Self::Lying(Box::new(Away { lies, waiters: Vec::new() }))
     }
 }
 

@@ -19,7 +19,7 @@ use raytree_types::{Error, Result, Unrebuilt, limits};
 use super::Value;
 use super::cell::{ObjectCell, Producer, Slot};
 use super::kept::Kept;
-use super::lying::Pins;
+use super::lying::{ARGUMENT, Pins};
 use super::part::{self, Part};
 use super::put;
 use super::reference::ObjectRef;
@@ -77,8 +77,12 @@ impl<T> Origin<T> for Method {
 
 /// What was read; nothing where it is being made again, so that whoever reads it waits once more.
 pub(crate) fn unless_again<T>(read: Result<T>) -> Option<Result<T>> {
-    let is_again = matches!(&read, Err(Error::ObjectLost { why: Unrebuilt::BeingRebuilt, .. }));
-    (!is_again).then_some(read)
+    (!is_again(&read)).then_some(read)
+}
+
+/// Whether it is being made again.
+pub(super) fn is_again<T>(read: &Result<T>) -> bool {
+    matches!(read, Err(Error::ObjectLost { why: Unrebuilt::BeingRebuilt, .. }))
 }
 
 /// What whoever reads an object is told while that is made again.
@@ -99,26 +103,10 @@ pub(super) fn lost<T: Value>(
     })
 }
 
-impl<T> ObjectCell<T> {
-    /// The next one who settles it leaves its value where it is.
-    pub(crate) fn arrived(&self) {
-        self.has_arrived.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn has_arrived(&self) -> bool {
-        self.has_arrived.load(Ordering::Acquire)
-    }
-
-    /// What arrived is lost.
-    fn arrives_anew(&self) {
-        self.has_arrived.store(false, Ordering::Release);
-    }
-}
-
 impl<T: Value> ObjectCell<T> {
     /// Where its value comes from; before it is settled. The first word counts: what is made again is of the same origin.
     pub(crate) fn comes_from(&self, origin: Arc<dyn Origin<T>>) {
-        _ = self.past.set(Box::new(Past { origin, lost: Mutex::default() }));
+        self.has_past(Past { origin, lost: Mutex::default() });
     }
 
     /// An actor's method has answered it. Nothing is noted where the value does not lie in a store.
@@ -130,25 +118,24 @@ impl<T: Value> ObjectCell<T> {
 
     /// It is one for a value that was freed, and is made again.
     pub(crate) fn is_made_again(&self) {
-        if let Some(past) = self.past.get() {
+        if let Some(past) = self.past() {
             FREED.clone_into(&mut past.lost.lock());
         }
     }
 
     /// Its value came from a store, or one of before; or it is large, and will be laid there when it is sent.
     pub(crate) fn is_of_store(&self) -> bool {
-        let is_large = || self.is_large.load(Ordering::Acquire);
-        self.has_arrived() || is_large() || self.past.get().is_some()
+        self.has_arrived() || self.is_large() || self.past().is_some()
     }
 
     /// Where it came from, if that is known.
     pub(crate) fn origin(&self) -> Option<&Arc<dyn Origin<T>>> {
-        self.past.get().map(|past| &past.origin)
+        self.past().map(|past| &past.origin)
     }
 
     /// Why it is made again, in words; nothing where it is not.
     pub(crate) fn lost_before(&self) -> Option<String> {
-        let lost = self.past.get()?.lost.lock().clone();
+        let lost = self.past()?.lost.lock().clone();
         (!lost.is_empty()).then_some(lost)
     }
 
@@ -162,19 +149,19 @@ impl<T: Value> ObjectCell<T> {
         // Before the lock: whoever is asked may have one of his own.
         let may = lineage::decide(&self.from());
         let mut slot = self.slot.lock();
-        let Slot::Lying { lies, waiters } = &mut *slot else { return Ok(()) };
-        if !std::ptr::addr_eq(Arc::as_ptr(lies), place) {
+        let Slot::Lying(away) = &mut *slot else { return Ok(()) };
+        if !std::ptr::addr_eq(Arc::as_ptr(&away.lies), place) {
             // It lies elsewhere by now.
             return Ok(());
         }
         may?;
-        let Some(past) = self.past.get() else { return Err(Unrebuilt::NotKept) };
+        let Some(past) = self.past() else { return Err(Unrebuilt::NotKept) };
         let producer = Arc::clone(&past.origin).producer(self);
-        let waiters = mem::take(waiters);
+        let waiters = mem::take(&mut away.waiters);
         let old = mem::replace(&mut *slot, Slot::Pending { producer, waiters });
         lost.clone_into(&mut past.lost.lock());
         drop(slot);
-        let kept = self.kept.lock().take();
+        let kept = self.lets_go();
         self.arrives_anew();
         drop((old, kept));
         tracing::info!(object = self.label, lost, "an object is lost, and made again");
@@ -221,7 +208,7 @@ impl<T: Value> ObjectCell<T> {
     /// What keeps its bytes where they are, if they lie in a store.
     pub(crate) fn pins(&self) -> Option<Arc<dyn Pins>> {
         match &*self.slot.lock() {
-            Slot::Lying { lies, .. } => Some(Arc::clone(lies) as Arc<dyn Pins>),
+            Slot::Lying(away) => Some(Arc::clone(&away.lies) as Arc<dyn Pins>),
             _ => None,
         }
     }
@@ -326,7 +313,7 @@ impl<T: Value> Referred<T> {
         }
         let held = || Self::Held(Arc::downgrade(cell), cell.label, cell.from());
         // What is in a store is not small, whether it is here as well or not.
-        if cell.pins().is_some() || cell.kept.lock().is_some() {
+        if cell.pins().is_some() || cell.is_written() {
             return held();
         }
         let mut small = Keeps { bytes: 0, ..*keeps };
@@ -344,7 +331,7 @@ impl<T: Value> Referred<T> {
     pub(crate) fn again(&self, anew: &mut Anew) -> Result<ObjectRef<T>> {
         match self {
             Self::Made(origin) => {
-                let none = || Err(freed("an argument", Unrebuilt::NotKept));
+                let none = || Err(freed(ARGUMENT, Unrebuilt::NotKept));
                 Arc::clone(origin).object(anew).unwrap_or_else(none)
             }
             Self::Small(written) => {

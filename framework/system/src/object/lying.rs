@@ -21,6 +21,9 @@ use super::part::{self, Part};
 use super::waiter::Needs;
 use crate::runtime::life::Life;
 
+/// How an object is called that came from elsewhere as an argument; no function and no method is.
+pub(crate) const ARGUMENT: &str = "an argument";
+
 /// A value of any type that is in the store.
 pub(crate) trait Pins: Send + Sync {
     /// The value as it was written, which stays where it is as long as somebody has this. Waits until it is back, if it is on disk. Where it
@@ -134,7 +137,7 @@ impl<T: Value> Lies<T> for Lying<T> {
 impl<T: Value> ObjectCell<T> {
     /// Gives it its value or its error (OB-1); later ones are dropped.
     pub(crate) fn settle(self: &Arc<Self>, result: Result<T>) {
-        let kept = self.has_arrived().then(|| self.kept.lock().clone()).flatten();
+        let kept = self.has_arrived().then(|| self.kept()).flatten();
         let new = match (result, kept) {
             (Ok(value), None) => Slot::Ready(value),
             (Ok(value), Some(kept)) => {
@@ -145,15 +148,14 @@ impl<T: Value> ObjectCell<T> {
             (Err(error), kept) => {
                 // It came too late.
                 if kept.is_some() {
-                    drop(self.kept.lock().take());
+                    drop(self.lets_go());
                 }
                 Slot::Failed { error: Arc::new(self.failed_again(error)), seen: false }
             }
         };
         if !self.settle_as(new) && self.has_arrived() && !self.is_lying() {
             // It came too late.
-            let late = self.kept.lock().take();
-            drop(late);
+            drop(self.lets_go());
         }
     }
 
@@ -167,13 +169,13 @@ impl<T: Value> ObjectCell<T> {
         let is_any = part.0.buffers.iter().any(kept::is_large);
         let runtime = is_any.then(|| self.life.runtime()).flatten();
         if runtime.as_ref().is_some_and(|runtime| runtime.stores.own().is_some()) {
-            self.is_large.store(true, Ordering::Release);
+            self.will_be_kept();
         }
         let kept = runtime.and_then(|runtime| Kept::found(&runtime.stores, codec, &part.0));
         let read = read(part, codec);
         // What is not looked at was copied.
         if let Some(kept) = kept.filter(|kept| read.is_ok() && kept.is_looked_at()) {
-            *self.kept.lock() = Some(Arc::new(kept));
+            drop(self.keeps(Arc::new(kept)));
             self.is_on_the_shelf();
             self.arrived();
         }
@@ -204,26 +206,20 @@ impl<T: Value> ObjectCell<T> {
 
     fn settle_lying(self: &Arc<Self>, kept: Kept) {
         let kept = Arc::new(kept);
-        *self.kept.lock() = Some(Arc::clone(&kept));
+        drop(self.keeps(Arc::clone(&kept)));
         self.is_on_the_shelf();
         self.settle_as(Slot::lying(self.lies(kept)));
         // It may have been released, or settled, before.
         if !self.is_lying() {
-            let late = self.kept.lock().take();
-            drop(late);
+            drop(self.lets_go());
         }
     }
 
     /// An object of a value that came from elsewhere, with one reference.
     pub(crate) fn far(life: &'static Life, part: Part) -> Arc<Self> {
-        let cell = Self::pending("an argument", life);
+        let cell = Self::pending(ARGUMENT, life);
         cell.settle_far(part);
         cell
-    }
-
-    /// Whether it is written: it need not be read to be sent.
-    pub(crate) fn is_written(&self) -> bool {
-        self.kept.lock().is_some()
     }
 
     /// It is listed among what lies in stores.
@@ -246,7 +242,7 @@ impl<T: Value> ObjectCell<T> {
     /// # Errors
     /// Why there is no value, or it cannot be written.
     pub(crate) fn written(self: &Arc<Self>, codec: Codec) -> Result<Part> {
-        let known = self.kept.lock().clone();
+        let known = self.kept();
         if let Some(far) = known.as_ref().filter(|kept| kept.is_far()) {
             let lost = |why| part::lost(self.label, &why);
             return self
@@ -276,12 +272,12 @@ impl<T: Value> ObjectCell<T> {
         let is_read = || Part::here(written.clone()).value::<T>(codec).is_ok();
         let is_viewed = codec::is_viewed::<T>() && is_read();
         let lies = is_viewed.then(|| self.lies(Arc::clone(&kept)));
-        let before = self.kept.lock().replace(kept);
+        let before = self.keeps(kept);
         if before.is_none() {
             self.is_on_the_shelf();
         }
         let (old, is_unheld) = self.lies_from_now_on(lies);
-        let gone = if is_unheld { self.kept.lock().take() } else { None };
+        let gone = if is_unheld { self.lets_go() } else { None };
         // Outside of the locks.
         drop((before, old, gone));
     }

@@ -15,6 +15,7 @@ pub(crate) mod seen;
 pub(crate) mod shared;
 pub(crate) mod split;
 pub(crate) mod stream;
+mod ties;
 pub(crate) mod travel;
 pub(crate) mod wait;
 pub(crate) mod waiter;

@@ -10,7 +10,7 @@ use raytree_types::{Error, Result};
 
 use super::cell::{ObjectCell, Standing};
 use super::countdown::Countdown;
-use super::lineage::unless_again;
+use super::lineage::is_again;
 use super::shared::Shared;
 use super::waiter::Needs;
 use super::{Value, gather};
@@ -84,7 +84,8 @@ impl<T: Value> ObjectRef<T> {
     pub fn get(self) -> Result<T> {
         loop {
             block::settled(&self.cell)?;
-            if let Some(read) = unless_again(self.cell.take()) {
+            let read = self.cell.take();
+            if !is_again(&read) {
                 return read;
             }
         }
@@ -97,7 +98,8 @@ impl<T: Value> ObjectRef<T> {
     pub fn get_shared(&self) -> Result<Shared<T>> {
         loop {
             block::settled(&self.cell)?;
-            if let Some(read) = unless_again(self.cell.share()) {
+            let read = self.cell.share();
+            if !is_again(&read) {
                 return read.map(Shared);
             }
         }
@@ -107,7 +109,8 @@ impl<T: Value> ObjectRef<T> {
     pub async fn shared(&self) -> Result<Shared<T>> {
         loop {
             Settled::of(self).await;
-            if let Some(read) = unless_again(self.cell.share()) {
+            let read = self.cell.share();
+            if !is_again(&read) {
                 return read.map(Shared);
             }
         }
@@ -121,7 +124,8 @@ impl<T: Value> ObjectRef<T> {
         let read = async {
             loop {
                 Settled::of(&self).await;
-                if let Some(read) = unless_again(self.cell.take()) {
+                let read = self.cell.take();
+                if !is_again(&read) {
                     return read;
                 }
             }
@@ -172,7 +176,8 @@ impl<T: Value> Future for ObjectRef<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         loop {
             ready!(self.cell.poll_settled(cx));
-            if let Some(read) = unless_again(self.cell.take()) {
+            let read = self.cell.take();
+            if !is_again(&read) {
                 return Poll::Ready(read);
             }
         }
@@ -185,7 +190,8 @@ impl<T: Value> Future for &ObjectRef<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         loop {
             ready!(self.cell.poll_settled(cx));
-            if let Some(read) = unless_again(self.cell.copy()) {
+            let read = self.cell.copy();
+            if !is_again(&read) {
                 return Poll::Ready(read);
             }
         }

@@ -10,7 +10,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use raytree_supervise::clock;
 use raytree_types::state::ObjectState;
 
 use super::Value;
@@ -95,24 +94,10 @@ impl From<Standing> for ObjectState {
     }
 }
 
-/// A tenth of a second: what is shown of an age, in the four bytes that were free in a cell.
-const TICK: u64 = 100;
-
 impl<T> ObjectCell<T> {
     /// Where it was made, for one that is made of it.
     pub(super) fn source(&self) -> Source {
         Source { label: self.label, site: self.site }
-    }
-
-    /// It is listed from now on, unless it was before.
-    pub(super) fn is_listed(&self) {
-        if self.since.load(Ordering::Relaxed) > 0 {
-            return;
-        }
-        let ticks = clock::roughly_now().as_millis() as u64 / TICK + 1;
-        let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
-        // Whoever is first says when.
-        _ = self.since.compare_exchange(0, ticks, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// From where it comes into memory, while somebody waits for that.
@@ -124,18 +109,18 @@ impl<T> ObjectCell<T> {
 
     /// How it stands; nobody wants it for that.
     pub(crate) fn seen(&self) -> Seen {
-        let standing = match &*self.slot.lock() {
-            Slot::Pending { waiters, .. } => (ObjectState::Pending, waiters.len()),
-            Slot::Ready(_) | Slot::Shared(_) => (ObjectState::Ready, 0),
-            Slot::Lying { waiters, .. } => (ObjectState::Ready, waiters.len()),
-            Slot::Failed { .. } | Slot::Taken => (ObjectState::Failed, 0),
+        let slot = self.slot.lock();
+        let state = match &*slot {
+            Slot::Pending { .. } => ObjectState::Pending,
+            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying(_) => ObjectState::Ready,
+            Slot::Failed { .. } | Slot::Taken => ObjectState::Failed,
         };
-        let kept = self.kept.lock().clone();
-        let since = self.since.load(Ordering::Relaxed).checked_sub(1);
+        let standing = (state, slot.waiters().len());
+        drop(slot);
         Seen {
             references: self.holders.load(Ordering::Relaxed),
-            since: since.map(|ticks| Duration::from_millis(u64::from(ticks) * TICK)),
-            kept,
+            since: self.since(),
+            kept: self.kept(),
             ..Seen::of(self.source(), standing, std::ptr::from_ref(self).addr())
         }
     }
@@ -192,6 +177,8 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
+    use raytree_supervise::clock;
+
     use super::*;
     use crate::runtime::life;
 
@@ -207,9 +194,6 @@ mod tests {
         cell.is_listed();
         let since = cell.seen().since.expect("it is listed");
         assert!(since <= clock::now());
-        cell.since.store(1, Ordering::Relaxed);
-        cell.is_listed();
-        assert_eq!(cell.seen().since, Some(Duration::ZERO), "the first time counts");
     }
 
     #[test]

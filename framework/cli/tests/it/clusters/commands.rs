@@ -101,6 +101,7 @@ fn nu_2_a_node_that_is_told_to_end_does_so_after_its_workers_and_others_go_on() 
     let tasks =
         driver.run(async { Ok((0..6).map(|_| waits::remote(name.clone())).collect::<Vec<_>>()) });
     let node = cluster.node("node-1");
+    until("a worker there", || !children(node.pid()).is_empty());
     let workers = children(node.pid());
     send(node.pid(), Signal::TERM);
     assert_eq!(node.ends().code(), Some(0));

@@ -18,6 +18,7 @@ mod logs;
 mod memory;
 mod moved;
 mod panics;
+mod shuffled;
 mod stored;
 mod storms;
 mod support;

@@ -9,6 +9,7 @@ use raytree_types::{Cause, Error, Unrebuilt};
 
 use super::TaskCell;
 use crate::object::lineage::unless_again;
+use crate::object::lying::ARGUMENT;
 use crate::object::part::Part;
 use crate::runtime::Shared;
 use crate::task::args::Lies;
@@ -34,27 +35,26 @@ impl<J: Job> TaskCell<J> {
         }
     }
 
-    /// A run over there has ended. Where it could not read an argument that is an object, it is over as one that has lost its worker: that
-    /// argument is here then, or is made again if that can be, and there is another run.
+    /// A run over there has ended. Where it could not read an argument it is over as one that has lost its worker: that argument is here
+    /// then, or is made again if that can be, and there is another run.
     pub(in crate::task) fn ended_there(
         self: &Arc<Self>,
         runtime: &Arc<Shared>,
         result: Result<J::Out, Failure>,
     ) {
-        let has_lost_any = matches!(
-            &result,
-            Err(Failure::System(error))
-                if matches!(&**error, Error::ObjectLost { why, .. } if *why != Unrebuilt::NotLost)
-        );
-        if !has_lost_any || !self.state().may_be_rebuilt(self.retries()) {
+        let lost = match &result {
+            Err(Failure::System(error)) => Missed::of(error),
+            _ => None,
+        };
+        let Some(lost) = lost.filter(|_| self.state().may_be_rebuilt(self.retries())) else {
             self.ended(runtime, result);
             return;
-        }
+        };
         let (task, own) = (Arc::clone(self), Arc::clone(runtime));
         // Which one it is, is known when all were looked at.
         runtime.user.spawn_blocking(move || {
             let result = match result {
-                Err(failure) if task.may_have_arguments() => {
+                Err(failure) if task.may_have_arguments(lost) => {
                     let why = failure.into_error(&task.plan.name).to_string();
                     Err(Failure::Lost(Box::new(Cause::message(why))))
                 }
@@ -64,9 +64,9 @@ impl<J: Job> TaskCell<J> {
         });
     }
 
-    /// Whether it has arguments that are objects, and each can be read or is made again. Waits for those that are elsewhere.
-    fn may_have_arguments(&self) -> bool {
-        let (mut lying, mut may) = (Vec::new(), false);
+    /// Whether each of its arguments can be read or is made again. Waits for those that are elsewhere.
+    fn may_have_arguments(&self, lost: Missed) -> bool {
+        let (mut lying, mut may) = (Vec::new(), lost == Missed::Argument);
         self.each_argument(&mut |settled| {
             may |= settled.awaits().is_some();
             lying.extend(settled.lies(true));
@@ -75,5 +75,25 @@ impl<J: Job> TaskCell<J> {
         let is_there = |lies: &Lies| !matches!(unless_again(lies.0.pin()), Some(Err(_)));
         // All of them, so that all that are lost are made again at once.
         may && lying.iter().filter(|lies| !is_there(lies)).count() == 0
+    }
+}
+
+/// What a run could not read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missed {
+    /// An argument, as it was sent: this process has it, in the store of a node that is no more as well.
+    Argument,
+    /// An object, which may be one of its arguments.
+    Object,
+}
+
+impl Missed {
+    fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::ObjectLost { why: Unrebuilt::NotLost, .. } => None,
+            Error::ObjectLost { object, .. } if object == ARGUMENT => Some(Self::Argument),
+            Error::ObjectLost { .. } => Some(Self::Object),
+            _ => None,
+        }
     }
 }

@@ -16,6 +16,9 @@ pub trait Household: Send + Sync + 'static {
     /// for as long as memory is short.
     fn holds_back(&self, short: Option<Reading>);
 
+    /// Whether a store writes to disk what nobody looks at, and its memory will be free.
+    fn spills(&self) -> bool;
+
     /// Ends the process of this number, which has `own` bytes; what is lost with it. None when it is not there any more.
     fn end(&self, process: u32, own: u64, shortage: Shortage) -> Option<Lost>;
 }

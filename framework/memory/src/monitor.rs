@@ -36,6 +36,8 @@ pub struct Seen {
     processes: Vec<Process>,
     /// The one that was told to end is still there.
     is_there: bool,
+    /// The store of the node wrote to disk.
+    spills: bool,
 }
 
 /// What each life is made from.
@@ -100,12 +102,13 @@ impl MemoryMonitor {
         let (args, watch) = (self.args.clone(), self.watch.clone());
         ctx.pipe(async move {
             let seen = tokio::task::spawn_blocking(move || {
-                // Before the node: what a process that is seen to be gone had is free in what is read then.
+                // Before the node: what a process that is seen to be gone had is free in what is read then; and what was written.
+                let spills = args.household.spills();
                 let is_there = watch.ending().is_some_and(|one| args.meter.process(one).is_some());
                 let reading = args.meter.node();
                 let is_above = watch.is_above(reading);
                 let processes = is_above.then(|| args.household.processes(&*args.meter));
-                Seen { reading, processes: processes.unwrap_or_default(), is_there }
+                Seen { reading, processes: processes.unwrap_or_default(), is_there, spills }
             });
             // Without a thread for it there is no reading: the next one is due then.
             let seen = seen.await.ok().map(|seen| MonitorMsg::Seen(Box::new(seen)));
@@ -114,7 +117,8 @@ impl MemoryMonitor {
     }
 
     fn seen(&mut self, ctx: &Context<MonitorMsg>, seen: &Seen) {
-        let Seen { reading, processes, is_there } = seen;
+        let Seen { reading, processes, is_there, spills } = seen;
+        self.watch.store_spills(*spills);
         match self.watch.read(*reading, processes, *is_there, clock::now()) {
             Decision::Calm => self.is_calm(ctx),
             Decision::Refuse(shortage) => self.is_short(ctx, shortage),

@@ -56,6 +56,10 @@ impl Household for Family {
         _ = self.tells.send(short.map_or(Told::GoesOn, |reading| Told::Holds(reading.used)));
     }
 
+    fn spills(&self) -> bool {
+        false
+    }
+
     fn end(&self, process: u32, own: u64, shortage: Shortage) -> Option<Lost> {
         let mut all = self.processes.lock();
         let at = all.iter().position(|one| one.id == process)?;

@@ -104,6 +104,10 @@ impl Household for Workers {
         }
     }
 
+    fn spills(&self) -> bool {
+        self.0.sight.store.get().is_some_and(|depot| depot.spills())
+    }
+
     fn end(&self, process: u32, own: u64, shortage: Shortage) -> Option<Lost> {
         let workers = self.0.workers.lock();
         let is_it = |placed: &Placed| placed.process.is_some_and(|(id, _)| id == process);

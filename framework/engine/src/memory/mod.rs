@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The *limit* is a share of all there is. From there on the node refuses, until less than the *resume* line is in use. Above the
-//! limit it has `patience` with what runs, above the *urgent* line it has none. Then it ends one process, waits until the memory
-//! of that is given back, and looks again.
+//! limit it has `patience` with what runs, and more as long as its store goes to disk; above the *urgent* line it has none. Then it
+//! ends one process, waits until the memory of that is given back, and looks again.
 //!
 //! Invariants:
 //! - **MW-1 (refuse-first):** a process is ended only at a reading after one at which the node has refused already.
@@ -19,6 +19,8 @@
 //! - **MW-3 (one-at-a-time):** as long as one that was told to end is still there, and its grace is not over, no other is ended.
 //! - **MW-4 (worth-it):** none is ended that has so little that its end would change nothing.
 //! - **MW-5 (steady):** a node that refuses goes on only below the resume line.
+//! - **MW-7 (disk-first):** below the urgent line nothing is ended while the store writes to disk, nor for `patience` after that; but after
+//!   [`PATIENCE_WITH_DISKS`].
 
 mod order;
 #[cfg(test)]
@@ -30,8 +32,11 @@ use raytree_types::Error;
 
 pub use order::{Kind, Process, first};
 
-/// Above the limit for so long, a node ends a process. What runs may be about to end by itself, and the store to spill.
+/// Above the limit for so long, a node ends a process. What runs may be about to end by itself.
 pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// And for so long even while its store writes to disk: a slow one takes gigabytes in that time, and one that hangs may hang for ever.
+pub const PATIENCE_WITH_DISKS: Duration = Duration::from_secs(15);
 
 /// So long the next one waits for a process that was killed and does not go: it hangs in the kernel. Giving back tens of gigabytes
 /// takes a second or two.
@@ -117,13 +122,23 @@ pub struct Watch {
     above_since: Option<Duration>,
     /// Which process was told to end last, and when.
     ending: Option<(u32, Duration)>,
+    /// At which reading the store wrote to disk last.
+    spilled: Option<Duration>,
+    /// It does now.
+    spills: bool,
 }
 
 impl Watch {
     /// For a node that is not short of memory, as far as is known.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, refuses: false, above_since: None, ending: None }
+        let (above_since, ending, spilled) = Default::default();
+        Self { settings, refuses: false, above_since, ending, spilled, spills: false }
+    }
+
+    /// Whether the store of the node writes to disk what nobody looks at, as it was just before the next reading.
+    pub fn store_spills(&mut self, spills: bool) {
+        self.spills = spills;
     }
 
     /// The process that was told to end last, and was there at the last reading: whoever reads next has to know whether it still is.
@@ -161,7 +176,14 @@ impl Watch {
         // MW-1
         let has_refused = std::mem::replace(&mut self.refuses, true);
         let since = *self.above_since.get_or_insert(now);
-        let is_time = now.saturating_sub(since) >= PATIENCE || used > urgent;
+        if self.spills {
+            self.spilled = Some(now);
+        }
+        let long = |since: Duration, patience| now.saturating_sub(since) >= patience;
+        // Its memory is given back after that.
+        let waits_from = self.spilled.map_or(since, |spilled| spilled.max(since));
+        let is_time =
+            long(waits_from, PATIENCE) || long(since, PATIENCE_WITH_DISKS) || used > urgent;
         let is_waiting = self.ending.is_some_and(|(_, at)| now.saturating_sub(at) < GRACE);
         if !has_refused || !is_time || is_waiting {
             return Decision::Refuse(shortage);

@@ -61,6 +61,24 @@ fn mw_1_it_refuses_before_it_ends_anything_and_has_patience_below_the_urgent_lin
 }
 
 #[test]
+fn mw_7_nobody_is_ended_while_the_store_goes_to_disk_for_as_long_as_a_disk_may_take() {
+    let all = [isolated(1, 500)];
+    let ends_at = |used, spills: &dyn Fn(u32) -> bool| {
+        let mut watch = watch();
+        (0..1000).find(|tick| {
+            watch.store_spills(spills(*tick));
+            watch.read(of(used), &all, false, at(*tick)) == Decision::End(shortage(used), all[0])
+        })
+    };
+    let ticks = |long: Duration| (long.as_millis() / EVERY.as_millis()) as u32;
+    assert_eq!(ends_at(940, &|_| false), Some(ticks(PATIENCE)));
+    let all_is_written = ends_at(940, &|tick| tick <= 20);
+    assert_eq!(all_is_written, Some(20 + ticks(PATIENCE)), "its memory is given back after that");
+    assert_eq!(ends_at(940, &|_| true), Some(ticks(PATIENCE_WITH_DISKS)), "it hangs");
+    assert_eq!(ends_at(999, &|_| true), Some(1), "there is no time");
+}
+
+#[test]
 fn its_patience_begins_anew_when_it_was_below_the_limit() {
     let mut watch = watch();
     let all = [isolated(1, 500)];

@@ -108,6 +108,11 @@ impl Desk {
         (self.is_short, self.is_due) = (is_short, is_short);
     }
 
+    /// Whether something goes to disk for a node that is short of memory, which will be given back.
+    pub(super) fn spills(&self, now: Duration) -> bool {
+        self.is_short && !self.keeps_all && self.goes_to_disk(now)
+    }
+
     /// Gives memory back that nothing is in. True when there is more to give, or there may be soon.
     pub(super) fn gives_back(&mut self) -> bool {
         if !self.is_short || self.keeps_all {

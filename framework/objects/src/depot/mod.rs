@@ -193,6 +193,12 @@ impl Depot {
         self.goes_on(gives, has_work);
     }
 
+    /// Whether it writes what nobody looks at to disk, for a node that is short of memory, and that helps.
+    #[must_use]
+    pub fn spills(&self) -> bool {
+        self.office.wins_memory() && self.office.desk.lock().spills(clock::now())
+    }
+
     /// How many have died whose objects are still kept.
     pub(crate) fn estates(&self) -> usize {
         self.office.desk.lock().estates()

@@ -74,6 +74,8 @@ pub(super) struct Office {
     /// Where objects are written to, once that is needed; made by one at a time.
     spill: OnceLock<Spill>,
     opening: Mutex<()>,
+    /// All places for that are memory themselves.
+    is_in_memory: AtomicBool,
     /// Until that is made.
     remotes: Mutex<Vec<Box<dyn Device>>>,
     copies: Copies,
@@ -90,6 +92,7 @@ impl Office {
         works_for: Addr<ObjectStoreMsg>,
     ) -> Arc<Self> {
         let (work, is_over, threads, last_key, spill, opening) = Default::default();
+        let is_in_memory = AtomicBool::new(false);
         let (desk, remotes) = (Mutex::new(desk), Mutex::new(remotes));
         let aside = terms.as_ref().map(|terms| terms.aside.clone()).unwrap_or_default();
         let copies = Copies::new(aside);
@@ -101,6 +104,7 @@ impl Office {
             last_key,
             spill,
             opening,
+            is_in_memory,
             remotes,
             copies,
             terms,
@@ -246,7 +250,7 @@ impl Office {
             return Ok(spill);
         }
         let terms = self.terms.as_ref().ok_or(SpillError::NoFolder { folders: 0 })?;
-        let Opened { spill, left_out, swept } = {
+        let Opened { spill, left_out, swept, in_memory } = {
             let remotes = std::mem::take(&mut *self.remotes.lock());
             Spill::open_with(&terms.folders, remotes, terms.rules)?
         };
@@ -256,11 +260,24 @@ impl Office {
         for error in left_out.iter().chain(&swept.failed) {
             tracing::warn!(%error, "a folder for what is spilled");
         }
+        let is_any_disk = in_memory.len() + left_out.len() < terms.folders.len();
+        self.is_in_memory.store(!is_any_disk && terms.urls.is_empty(), Ordering::Relaxed);
+        for folder in in_memory {
+            tracing::warn!(
+                folder = %folder.display(),
+                "what is spilled there stays in memory: the folder is of a file system that is memory (node.spill_folders)"
+            );
+        }
         if swept.folders > 0 {
             let (folders, bytes) = (swept.folders, swept.bytes);
             tracing::info!(folders, bytes, "what crashed stores had spilled is removed");
         }
         Ok(self.spill.get_or_init(|| spill))
+    }
+
+    /// Whether memory is won by writing, as far as is known.
+    pub(super) fn wins_memory(&self) -> bool {
+        !self.is_in_memory.load(Ordering::Relaxed)
     }
 
     /// How many bytes the files have.

@@ -132,6 +132,15 @@ impl Desk {
             || ((is_needed || is_over) && spilling.may_look(now, is_needed))
     }
 
+    /// Whether there is something that is being written, or will be as far as is known.
+    pub(super) fn goes_to_disk(&self, now: Duration) -> bool {
+        let Some(spilling) = &self.spilling else { return false };
+        let used = self.store.used();
+        let goal = spilling.goal(used.lent + used.sealed, used.capacity, (0, self.is_due));
+        let may = spilling.fruitless.is_none() && spilling.cannot_write(now).is_none();
+        spilling.writing > 0 || (goal > 0 && may)
+    }
+
     /// Whether it has to be looked at again in a while: somebody waits.
     pub(super) fn is_waited_for(&self) -> bool {
         let keeps = self.spilling.as_ref().is_some_and(Spilling::keeps_brought);

@@ -5,6 +5,8 @@ use std::time::Duration;
 use raytree_store::spill::{Extent, FileId, Key, SpillError};
 use raytree_store::{Client, ClientId, Location, Place, Region, Store, Terms};
 
+use raytree_types::limits;
+
 use super::desk::Desk;
 use super::line::{Line, Words};
 use super::spilling::{Job, Spilling};
@@ -36,14 +38,20 @@ impl Scene {
 
     /// An object that is on disk alone.
     fn on_disk(&mut self, key: u128) -> Location {
+        let object = self.in_memory();
+        let extent = Extent { file: FileId(0), offset: 0, len: LONG, checksum: 0 };
+        assert_eq!(self.desk.store.put_out(&[(object, (Key(key), extent))]), LONG);
+        object
+    }
+
+    /// One that is in memory.
+    fn in_memory(&mut self) -> Location {
         let (id, client) = &self.user;
-        let store = &mut self.desk.store;
-        let mut space = client.lend_one(store.lease(*id, Terms::one(LONG)).unwrap(), LONG).unwrap();
+        let mut space =
+            client.lend_one(self.desk.store.lease(*id, Terms::one(LONG)).unwrap(), LONG).unwrap();
         space.fill(&[7; LONG as usize]);
         let object = space.seal();
-        store.written(*id, &client.written()).unwrap();
-        let extent = Extent { file: FileId(0), offset: 0, len: LONG, checksum: 0 };
-        assert_eq!(store.put_out(&[(object, (Key(key), extent))]), LONG);
+        self.desk.store.written(*id, &client.written()).unwrap();
         object
     }
 
@@ -134,4 +142,35 @@ fn dk_2_what_is_said_of_an_object_is_not_said_of_the_next_one_in_its_slot() {
         assert!(scene.desk.is_waited_for());
         assert_eq!(scene.brings(), Some(Key(2)));
     }
+}
+
+#[test]
+fn mw_7_a_node_that_is_short_of_memory_knows_whether_anything_goes_to_disk() {
+    let mut scene = Scene::new();
+    let (object, mut words) = (scene.in_memory(), Words::new());
+    assert!(!scene.desk.spills(NOW), "nobody is short of memory");
+    scene.desk.hears_of_shortage(true);
+    assert!(scene.desk.spills(NOW), "it will be written");
+    let Some(Job::Write(written)) = scene.desk.next(NOW, &mut words) else { panic!("no job") };
+    assert!(scene.desk.spills(NOW), "it is being written");
+    let extent = Extent { file: FileId(0), offset: 0, len: LONG, checksum: 0 };
+    drop(written);
+    scene.desk.are_written(&[object], Ok(vec![(Key(1), extent)]), NOW, &mut words);
+    assert!(scene.desk.next(NOW, &mut words).is_none());
+    // As it is said again and again.
+    scene.desk.hears_of_shortage(true);
+    assert!(!scene.desk.spills(NOW), "there is no more");
+}
+
+#[test]
+fn mw_7_a_node_that_is_short_of_memory_waits_for_no_disk_that_takes_nothing() {
+    let mut scene = Scene::new();
+    let (object, mut words) = (scene.in_memory(), Words::new());
+    scene.desk.hears_of_shortage(true);
+    assert!(matches!(scene.desk.next(NOW, &mut words), Some(Job::Write(_))));
+    let why = SpillError::NoFolder { folders: 0 };
+    scene.desk.are_written(&[object], Err(why), NOW, &mut words);
+    scene.desk.hears_of_shortage(true);
+    assert!(!scene.desk.spills(NOW));
+    assert!(scene.desk.spills(NOW + limits::SPILL_AGAIN_AFTER), "it is tried again");
 }

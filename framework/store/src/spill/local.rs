@@ -6,12 +6,15 @@ use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::fs::{FallocateFlags, fallocate, statfs, statvfs};
 use rustix::io::Errno;
 
 use super::device::{Device, FileId, Room};
 use super::error::SpillError;
 use super::folder::{Folder, Swept, sweep};
+
+/// `TMPFS_MAGIC` and `RAMFS_MAGIC` of Linux.
+const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// A folder of files. It is removed when this is dropped.
 #[derive(Debug)]
@@ -34,6 +37,13 @@ impl Local {
         // First, so that it is not in the way of what comes.
         let swept = sweep(place);
         Ok((Self { folder: Folder::new(place).map_err(io)? }, swept))
+    }
+
+    /// Whether it is of a file system that is memory itself: nothing is won by writing there. False where the system does not say.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        // Its type differs between machines; the numbers have 32 bits.
+        statfs(self.path()).is_ok_and(|known| IN_MEMORY.contains(&(known.f_type as u32)))
     }
 
     /// Where its files are.
@@ -104,5 +114,24 @@ fn reserve(file: &File, bytes: u64) -> io::Result<()> {
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(()),
             done => return Ok(done?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_of_memory_is_known() {
+        let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+        let mut all = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        // Where there is none that can be written to it cannot be seen.
+        if all.any(|mount| mount[1] == "/dev/shm" && mount[2] == "tmpfs")
+            && let Ok((folder, _)) = Local::open(Path::new("/dev/shm"))
+        {
+            assert!(folder.is_in_memory());
+        }
+        let process = statfs("/proc").unwrap();
+        assert!(!IN_MEMORY.contains(&(process.f_type as u32)));
     }
 }

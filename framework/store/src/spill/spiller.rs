@@ -28,6 +28,8 @@ pub struct Opened {
     pub left_out: Vec<SpillError>,
     /// What was found of stores that have crashed.
     pub swept: Swept,
+    /// Those that are memory themselves: what is written there frees none.
+    pub in_memory: Vec<PathBuf>,
 }
 
 /// See the [module documentation](super). Used by several threads at once. What it has written is removed when it is dropped.
@@ -63,10 +65,13 @@ impl Spill {
         rules: Rules,
     ) -> Result<Opened, SpillError> {
         let mut devices: Vec<Box<dyn Device>> = Vec::new();
-        let (mut left_out, mut swept) = (Vec::new(), Swept::default());
+        let (mut left_out, mut in_memory, mut swept) = (Vec::new(), Vec::new(), Swept::default());
         for place in places {
             match Local::open(place.as_ref()) {
                 Ok((local, Swept { folders, bytes, failed })) => {
+                    if local.is_in_memory() {
+                        in_memory.push(place.as_ref().to_path_buf());
+                    }
                     devices.push(Box::new(local));
                     swept.folders += folders;
                     swept.bytes += bytes;
@@ -79,7 +84,7 @@ impl Spill {
         if devices.is_empty() {
             return Err(left_out.pop().unwrap_or(SpillError::NoFolder { folders: 0 }));
         }
-        Ok(Opened { spill: Self::over(devices, rules), left_out, swept })
+        Ok(Opened { spill: Self::over(devices, rules), left_out, swept, in_memory })
     }
 
     /// Over other places than folders.

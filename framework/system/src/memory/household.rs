@@ -55,6 +55,11 @@ impl Household for Own {
         runtime.holds_back(short);
     }
 
+    fn spills(&self) -> bool {
+        let Some(runtime) = self.0.upgrade() else { return false };
+        runtime.stores.depot().is_some_and(|(depot, _)| depot.spills())
+    }
+
     fn end(&self, process: u32, own: u64, shortage: Shortage) -> Option<Lost> {
         let runtime = self.0.upgrade()?;
         let isolated = runtime.memory.processes.end(process, own, shortage);

@@ -7,7 +7,8 @@
 //! Invariants:
 //! - **OR-1 (in-order):** calls reach the mailbox in the order in which they were made, whichever has its arguments first; and begin in it,
 //!   also where some of them come back.
-//! - **OR-2 (own-line):** a call waits only for earlier calls of the same caller.
+//! - **OR-2 (own-line):** a call waits only for earlier calls of the same caller. Calls that have come from one other process are those of one
+//!   caller: they have their arguments before they are sent, as far as can be seen there, and wait here only for one that has to be fetched.
 
 #[cfg(test)]
 mod tests;

@@ -90,6 +90,23 @@ fn an_object_is_laid_into_the_store_once_for_all_who_read_it() {
 }
 
 #[test]
+fn what_has_less_than_100_kib_goes_with_its_message_and_other_things_through_the_store() {
+    let runtime = runtime("64MiB");
+    runtime
+        .block_on(within(async {
+            for (kibibytes, objects) in [(99, 0), (100, 1), (101, 2)] {
+                let long = kibibytes << 10;
+                let object = raytree::put(Bytes::from(vec![1u8; long])).await?;
+                assert_eq!(sums::remote(&object).await?, long as u64);
+                assert_eq!(store_traffic()?.written, objects, "{kibibytes} KiB");
+            }
+            Ok(())
+        }))
+        .expect("all is well");
+    runtime.shutdown();
+}
+
+#[test]
 fn a_result_goes_on_to_others_without_being_written_again() {
     let runtime = runtime("64MiB");
     runtime

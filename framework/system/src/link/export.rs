@@ -10,7 +10,7 @@ use raytree_types::codec::RefToken;
 use raytree_types::{ActorId, Error, Result};
 
 use super::adopt::Adopting;
-use super::frame::{CallTerms, Frame, Packed, WireRef};
+use super::frame::{Buffer, CallTerms, Frame, Packed, WireRef};
 use super::import::{Home, Imported, ImportedActor};
 use super::serve::Served;
 use super::{Link, import, relay};
@@ -112,9 +112,11 @@ impl Link {
     /// # Errors
     /// [`Error::CannotTravel`] for a reference that is none of this system's; [`Error::ObjectStoreFull`], [`Error::OutOfDisk`].
     pub(super) fn pack(self: &Arc<Self>, part: Part, kept: &mut Kept) -> Result<Packed> {
-        let Part(mut written, far) = part;
+        let Part { mut written, far, object } = part;
         let refs = std::mem::take(&mut written.refs);
-        let refs = refs.into_iter().map(|token| self.refer(token, kept)).collect::<Result<_>>()?;
+        let refs =
+            refs.into_iter().map(|token| self.refer(token, kept)).collect::<Result<Vec<_>>>();
+        let mut refs = refs?;
         let mut there = far.into_iter().flat_map(|far| far.buffers).peekable();
         let mut buffers = Vec::with_capacity(written.buffers.len());
         for (at, bytes) in written.buffers.into_iter().enumerate() {
@@ -122,6 +124,11 @@ impl Link {
                 Some(far) => self.passes_on(far, kept)?,
                 None => self.lays_apart(bytes, kept)?,
             });
+        }
+        // One that is in another node's store has no references of its own.
+        let is_far = |buffer: &Buffer| matches!(buffer, Buffer::Far { .. });
+        if let Some(object) = object.filter(|_| buffers.iter().any(is_far)) {
+            refs.push(self.refer(object, kept)?);
         }
         Ok(Packed::of(written.head, buffers, refs))
     }
@@ -136,11 +143,12 @@ impl Link {
         let buffers: Vec<_> =
             buffers.map(|(at, buffer)| self.laid_apart(at, buffer, &mut far)).collect();
         let refs: Vec<_> = refs.into_iter().map(|wire| self.referred(wire)).collect();
-        let refs = refs.into_iter().collect::<Result<_>>()?;
+        let mut refs = refs.into_iter().collect::<Result<Vec<_>>>()?;
         let buffers = buffers.into_iter().collect::<Result<_>>()?;
-        let written = raytree_types::codec::Encoded { head: head.0, buffers, refs };
         let far = (!far.is_empty()).then(|| Box::new(Far { life: self.life, buffers: far }));
-        Ok(Part(written, far))
+        let object = if far.is_some() { refs.pop() } else { None };
+        let written = raytree_types::codec::Encoded { head: head.0, buffers, refs };
+        Ok(Part { written, far, object })
     }
 
     pub(super) fn refer(self: &Arc<Self>, token: RefToken, kept: &mut Kept) -> Result<WireRef> {

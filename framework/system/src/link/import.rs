@@ -37,6 +37,11 @@ impl Imported {
         &self.link
     }
 
+    /// Where a value comes from that was told together with it.
+    pub(crate) fn lent<T: Value>(own: &Arc<Self>) -> Arc<dyn Origin<T>> {
+        Arc::new(Borrowed::of(own))
+    }
+
     /// Its value is not wanted any more.
     pub(super) fn cancel(&self, recursive: bool) {
         self.link.tell(&Frame::Cancel { export: self.export, recursive });

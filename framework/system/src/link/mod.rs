@@ -297,11 +297,14 @@ impl Link {
             tables.asked.insert(call, landing);
         }
         let may_stay = matches!(what, Ask::Run { .. } | Ask::Call { .. });
+        // Another run of a task gets its arguments anew; a call keeps its turn, and asks for them again.
+        let asks_again = matches!(what, Ask::Call { .. });
         let mut kept = Kept::of_value(may_stay);
         let arguments = arguments.into_iter().map(|part| {
-            let part = if may_stay { part } else { part.fetched()? };
+            let mut part = if may_stay { part } else { part.fetched()? };
+            part.object = part.object.filter(|_| asks_again);
             // An argument that is an object of its own has no references.
-            kept.may_stay = may_stay && part.0.refs.is_empty();
+            kept.may_stay = may_stay && part.written.refs.is_empty();
             self.pack(part, &mut kept)
         });
         let said = arguments.collect::<Result<_>>().and_then(|arguments| {

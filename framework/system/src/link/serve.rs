@@ -344,7 +344,7 @@ impl Link {
             return;
         }
         // What refers to others is read when it comes.
-        let is_plain = result.as_ref().is_ok_and(|part| part.0.refs.is_empty());
+        let is_plain = result.as_ref().is_ok_and(|part| part.written.refs.is_empty());
         let may_stay = is_plain && matches!(serving, Some(Serving::One(_) | Serving::Fetch));
         let mut kept = Kept::of_value(may_stay);
         let result = result.and_then(|part| self.pack(part, &mut kept));

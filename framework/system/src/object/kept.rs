@@ -110,7 +110,7 @@ impl Kept {
 
     /// A value of which some is in the store of another node.
     pub(crate) fn far(stores: &Stores, codec: Codec, part: Part) -> Self {
-        let Part(Encoded { head, buffers, .. }, far) = part;
+        let Part { written: Encoded { head, buffers, .. }, far, .. } = part;
         let far = far.map(|far| far.buffers).unwrap_or_default();
         let buffer = |(at, bytes): (usize, Bytes)| {
             let there = far.iter().find(|far| far.at == at);
@@ -154,7 +154,8 @@ impl Kept {
             }
         }
         let far = (!far.is_empty()).then(|| Box::new(Far { life, buffers: far }));
-        Ok(Part(Encoded { head: self.head.clone(), buffers, refs: Vec::new() }, far))
+        let written = Encoded { head: self.head.clone(), buffers, refs: Vec::new() };
+        Ok(Part { far, ..Part::here(written) })
     }
 
     /// Whether this process looks at any of it.

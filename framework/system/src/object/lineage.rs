@@ -233,7 +233,7 @@ pub struct Keeps<'a> {
 impl Keeps<'_> {
     /// A value, as it was given. None where it has references or handles inside it: those would be held.
     pub(crate) fn value<T: Value>(&mut self, value: &Arc<T>) -> Option<Written> {
-        let Part(written, _) = Part::of_shared(self.codec, value).ok()?;
+        let Part { written, .. } = Part::of_shared(self.codec, value).ok()?;
         if !written.refs.is_empty() {
             return None;
         }

@@ -19,6 +19,7 @@ use super::kept::{self, InStore, Kept};
 use super::lineage;
 use super::part::{self, Part};
 use super::waiter::Needs;
+use crate::link::Imported;
 use crate::runtime::life::Life;
 
 /// How an object is called that came from elsewhere as an argument; no function and no method is.
@@ -166,12 +167,12 @@ impl<T: Value> ObjectCell<T> {
         read: impl FnOnce(Part, Codec) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let codec = part.codec();
-        let is_any = part.0.buffers.iter().any(kept::is_large);
+        let is_any = part.written.buffers.iter().any(kept::is_large);
         let runtime = is_any.then(|| self.life.runtime()).flatten();
         if runtime.as_ref().is_some_and(|runtime| runtime.stores.own().is_some()) {
             self.will_be_kept();
         }
-        let kept = runtime.and_then(|runtime| Kept::found(&runtime.stores, codec, &part.0));
+        let kept = runtime.and_then(|runtime| Kept::found(&runtime.stores, codec, &part.written));
         let read = read(part, codec);
         // What is not looked at was copied.
         if let Some(kept) = kept.filter(|kept| read.is_ok() && kept.is_looked_at()) {
@@ -191,15 +192,15 @@ impl<T: Value> ObjectCell<T> {
 
     /// Its value has come, and what is large of it is in a store from now on, if it is not yet. Comes back where nothing is, or can be.
     pub(super) fn lies_in_store(self: &Arc<Self>, part: Part) -> std::result::Result<(), Part> {
-        let runtime = self.life.runtime().filter(|_| part.0.refs.is_empty());
+        let runtime = self.life.runtime().filter(|_| part.written.refs.is_empty());
         let Some(runtime) = runtime else { return Err(part) };
         if part.is_far() {
             self.settle_far(part);
             return Ok(());
         }
         let (codec, own) = (part.codec(), runtime.stores.own());
-        let found = Kept::found(&runtime.stores, codec, &part.0);
-        let kept = found.or_else(|| Kept::of(&own?, codec, &part.0)).ok_or(part)?;
+        let found = Kept::found(&runtime.stores, codec, &part.written);
+        let kept = found.or_else(|| Kept::of(&own?, codec, &part.written)).ok_or(part)?;
         self.settle_lying(kept);
         Ok(())
     }
@@ -216,8 +217,12 @@ impl<T: Value> ObjectCell<T> {
     }
 
     /// An object of a value that came from elsewhere, with one reference.
-    pub(crate) fn far(life: &'static Life, part: Part) -> Arc<Self> {
+    pub(crate) fn far(life: &'static Life, mut part: Part) -> Arc<Self> {
         let cell = Self::pending(ARGUMENT, life);
+        // Should it not come from there, the one who has sent it may make it again.
+        if let Some(object) = part.object.take().and_then(|object| object.downcast().ok()) {
+            cell.comes_from(Imported::lent(&object));
+        }
         cell.settle_far(part);
         cell
     }
@@ -258,7 +263,7 @@ impl<T: Value> ObjectCell<T> {
         let part = Part::of_shared(codec, &self.share()?)?;
         let session = self.life.runtime().and_then(|runtime| runtime.stores.own());
         // Where there is no room, whoever sends it to somebody who uses the store as well says so.
-        let kept = session.and_then(|session| Kept::of(&session, codec, &part.0));
+        let kept = session.and_then(|session| Kept::of(&session, codec, &part.written));
         let Some(kept) = kept.map(Arc::new) else { return Ok(part) };
         let Ok(written) = kept.read() else { return Ok(part) };
         drop(part);

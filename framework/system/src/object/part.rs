@@ -7,7 +7,7 @@ use std::sync::Arc;
 use raytree_objects::{Lost, Refused, Stored};
 use raytree_supervise::panics;
 
-use raytree_types::codec::{self, Codec, Encoded};
+use raytree_types::codec::{self, Codec, Encoded, RefToken};
 use raytree_types::{Error, Result, Unrebuilt};
 
 use super::Value;
@@ -17,7 +17,13 @@ use crate::runtime::life::Life;
 /// One value in its written form. What is large lies apart from the rest, and is not copied once more; the references in
 /// it are still those of this process.
 #[derive(Clone)]
-pub struct Part(pub(crate) Encoded, pub(crate) Option<Box<Far>>);
+pub struct Part {
+    pub(crate) written: Encoded,
+    /// What of it is in the store of another node.
+    pub(crate) far: Option<Box<Far>>,
+    /// The object of which it is the value, for whoever cannot fetch it from that store.
+    pub(crate) object: Option<RefToken>,
+}
 
 /// What of a value is in the store of another node: in its written form there is nothing in these places.
 #[derive(Clone)]
@@ -38,12 +44,12 @@ pub(crate) struct FarBuffer {
 impl Part {
     /// All of it is in this process.
     pub(crate) fn here(written: Encoded) -> Self {
-        Self(written, None)
+        Self { written, far: None, object: None }
     }
 
     /// Whether some of it is in the store of another node.
     pub(crate) fn is_far(&self) -> bool {
-        self.1.is_some()
+        self.far.is_some()
     }
 
     /// The same with all of it in this process. Waits until that is here.
@@ -51,7 +57,7 @@ impl Part {
     /// # Errors
     /// [`Error::ObjectLost`].
     pub(crate) fn fetched(self) -> Result<Self> {
-        let Self(mut written, far) = self;
+        let Self { mut written, far, .. } = self;
         for FarBuffer { at, stored, part } in far.into_iter().flat_map(|far| far.buffers) {
             let bytes = stored.bytes().map_err(|why| lost("a value", &why))?;
             let part = bytes.slice(part).ok_or_else(|| cannot::<Self>("it is short".to_owned()))?;
@@ -85,14 +91,14 @@ impl Part {
     /// # Errors
     /// [`Error::CannotTravel`] when these are not the bytes of a `T`; [`Error::ObjectLost`].
     pub(crate) fn value<T: Value>(self, codec: Codec) -> Result<T> {
-        let codec = Codec::of_head(&self.0.head).unwrap_or(codec);
-        codec::decode_owned(codec, self.fetched()?.0)
+        let codec = Codec::of_head(&self.written.head).unwrap_or(codec);
+        codec::decode_owned(codec, self.fetched()?.written)
             .map_err(|error| cannot::<T>(error.to_string()))
     }
 
     /// In which codec it was written.
     pub(crate) fn codec(&self) -> Codec {
-        Codec::of_head(&self.0.head).unwrap_or_default()
+        Codec::of_head(&self.written.head).unwrap_or_default()
     }
 
     /// Writes a handle whose type is not known here.
@@ -100,19 +106,19 @@ impl Part {
     /// # Errors
     /// [`Error::CannotTravel`]; never, as things are.
     pub(crate) fn of_token(token: Arc<Token>) -> Result<Self> {
-        let Self(mut written, _) = Self::of(Codec::Compact, &0u32)?;
+        let Self { mut written, .. } = Self::of(Codec::Compact, &0u32)?;
         written.refs.push(token);
         Ok(Self::here(written))
     }
 
     /// What the one reference in it names, where that is an import.
     pub(crate) fn into_import(self) -> Option<Arc<Imported>> {
-        self.0.refs.into_iter().next()?.downcast().ok()
+        self.written.refs.into_iter().next()?.downcast().ok()
     }
 
     /// What the one reference in it names, where that is another process's actor.
     pub(crate) fn into_actor(self) -> Option<Arc<ImportedActor>> {
-        self.0.refs.into_iter().next()?.downcast().ok()
+        self.written.refs.into_iter().next()?.downcast().ok()
     }
 
     /// The next of several.
@@ -180,10 +186,10 @@ fn cannot<T>(reason: String) -> Error {
 impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Part")
-            .field("head", &self.0.head.len())
-            .field("buffers", &self.0.buffers.len())
-            .field("refs", &self.0.refs.len())
-            .field("far", &self.1.as_ref().map_or(0, |far| far.buffers.len()))
+            .field("head", &self.written.head.len())
+            .field("buffers", &self.written.buffers.len())
+            .field("refs", &self.written.refs.len())
+            .field("far", &self.far.as_ref().map_or(0, |far| far.buffers.len()))
             .finish()
     }
 }

@@ -17,6 +17,7 @@ pub(crate) use self::past::PastArg;
 pub(crate) use self::pinned::Lies;
 pub(crate) use self::pinned::{Pinned, pinned};
 use crate::object::Value;
+use crate::object::any::AnyObject;
 use crate::object::cell::{Maker, ObjectCell, Standing};
 pub(crate) use crate::object::lineage::{Anew, Keeps};
 use crate::object::part::Part;
@@ -226,7 +227,7 @@ impl<T: Value> Arg<T> {
 
     /// From bytes. What is in the store of another node is an object, which is waited for like any other.
     fn read(part: Part, codec: Codec) -> Result<Self> {
-        match &part.1 {
+        match &part.far {
             Some(far) => {
                 let life = far.life;
                 Ok(Self(Kind::Ref(ObjectRef::first(ObjectCell::far(life, part)))))
@@ -238,7 +239,7 @@ impl<T: Value> Arg<T> {
     /// For another process: what lies in a store is not read for that.
     fn lend_written(&self, codec: Codec) -> Result<Part> {
         match &self.0 {
-            Kind::Ref(reference) if reference.cell.is_written() => reference.cell.written(codec),
+            Kind::Ref(reference) if reference.cell.is_written() => written(reference, codec),
             _ => self.lend()?.written(codec),
         }
     }
@@ -246,7 +247,7 @@ impl<T: Value> Arg<T> {
     /// The same for the last run.
     fn give_written(self, codec: Codec) -> Result<Part> {
         match &self.0 {
-            Kind::Ref(reference) if reference.cell.is_written() => reference.cell.written(codec),
+            Kind::Ref(reference) if reference.cell.is_written() => written(&reference, codec),
             _ => self.give()?.written(codec),
         }
     }
@@ -283,6 +284,13 @@ impl<T: Value> Arg<T> {
             Kind::Many(many) => many.take().map(Taken::Owned),
         }
     }
+}
+
+/// The value of an object, with which goes where it is from.
+fn written<T: Value>(reference: &ObjectRef<T>, codec: Codec) -> Result<Part> {
+    let part = reference.cell.written(codec)?;
+    let object = part.written.refs.is_empty().then(|| AnyObject::of(reference).0);
+    Ok(Part { object, ..part })
 }
 
 impl<T> fmt::Debug for Arg<T> {

@@ -398,7 +398,7 @@ fn describe(resident: &Resident, wish: &Wish) -> Result<Described> {
     let about = crate::driver::residents::known(resident)?;
     let id = resident.id().ok_or(Error::NoRuntime)?;
     let parts = (wish.arguments)()?;
-    if parts.iter().any(|part| !part.0.refs.is_empty()) {
+    if parts.iter().any(|part| !part.written.refs.is_empty()) {
         return Err(Error::CannotTravel {
             type_name: about.label.clone(),
             attribute: None,
@@ -407,7 +407,7 @@ fn describe(resident: &Resident, wish: &Wish) -> Result<Described> {
                 .to_owned(),
         });
     }
-    let size: usize = parts.iter().map(|part| part.0.byte_count()).sum();
+    let size: usize = parts.iter().map(|part| part.written.byte_count()).sum();
     if size > limits::RESIDENT_ARGUMENT_BYTES_MAX {
         return Err(Error::TooLarge {
             what: format!("the arguments of {}", about.label),
@@ -416,7 +416,7 @@ fn describe(resident: &Resident, wish: &Wish) -> Result<Described> {
             limit: limits::RESIDENT_ARGUMENT_BYTES_MAX as u64,
         });
     }
-    let arguments = parts.into_iter().map(|Part(written, _)| {
+    let arguments = parts.into_iter().map(|Part { written, .. }| {
         let buffers = written.buffers.iter().map(|buffer| Hex(buffer.to_vec()));
         (Hex(written.head), buffers.collect())
     });

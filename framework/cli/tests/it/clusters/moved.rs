@@ -7,10 +7,10 @@ use rustix::process::Signal;
 
 use super::support::{Cluster, Plan, children, lives, of, send, until};
 
-const LONG: usize = 3 << 20;
+pub(super) const LONG: usize = 3 << 20;
 
 #[remote(resources(left = 1))]
-fn made_left(byte: u8) -> Bytes {
+pub(super) fn made_left(byte: u8) -> Bytes {
     vec![byte; LONG].into()
 }
 
@@ -19,7 +19,7 @@ fn made_right(byte: u8) -> Bytes {
     vec![byte; LONG].into()
 }
 
-fn is_all(bytes: &[u8], byte: u8) -> bool {
+pub(super) fn is_all(bytes: &[u8], byte: u8) -> bool {
     bytes.len() == LONG && bytes.iter().all(|own| *own == byte)
 }
 
@@ -135,7 +135,7 @@ impl Holds {
     }
 }
 
-fn two(plan: Plan) -> Cluster {
+pub(super) fn two(plan: Plan) -> Cluster {
     let mut cluster = plan.no_own_node().start();
     for name in ["left", "right"] {
         cluster.join(name, &["--set", &format!("node.resources={name}=4")]);
@@ -174,7 +174,7 @@ fn moved(cluster: &Cluster) -> (u64, u64) {
     (all.iter().map(|store| store[2]).sum(), all.iter().map(|store| store[3]).sum())
 }
 
-fn until_empty(cluster: &Cluster) {
+pub(super) fn until_empty(cluster: &Cluster) {
     until("the end of all objects", || {
         let all = stores(cluster);
         all.len() == 2 && all.iter().all(|store| store[..2] == [0, 0])

@@ -1,14 +1,71 @@
-//! Everything goes from everybody to everybody, and a node is killed in the middle of that.
+//! What goes with a node that is killed while it is needed, and is made again.
 
 use raytree::prelude::*;
 use raytree::{Bytes, get_all};
 use rustix::process::Signal;
 
-use super::support::{of, send};
+use super::moved::{is_all, made_left, two, until_empty};
+use super::support::{freeze, of, send};
 
 const SIDES: usize = 12;
 /// Of a part: so many that it lies in the store.
 const LONG: usize = 256 << 10;
+
+/// Remembers what it was told, in that order.
+struct Witness(Vec<u8>);
+
+#[remote(resources(right = 1))]
+impl Witness {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn hears(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
+    pub(crate) fn reads(&mut self, bytes: &Bytes) -> bool {
+        self.0.push(bytes[0]);
+        is_all(bytes, bytes[0])
+    }
+
+    pub(crate) fn told(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+}
+
+#[test]
+fn or_1_a_call_whose_argument_went_with_a_node_waits_until_it_is_made_again() {
+    let plan = of(or_1_a_call_whose_argument_went_with_a_node_waits_until_it_is_made_again);
+    let mut cluster = two(plan);
+    let driver = cluster.driver();
+    let (witness, object) = driver.run(async {
+        let (witness, object) = (Witness::remote(), made_left::remote(7));
+        raytree::wait([&object]).await?;
+        witness.hears(1).await?;
+        Ok((witness, object))
+    });
+    // Nothing comes from there any more, and nobody knows that.
+    freeze(cluster.node("left").pid());
+    let (read, heard) = driver.run(async { Ok((witness.reads(&object), witness.hears(2))) });
+    cluster.node("left").kill();
+    cluster.until_up(1);
+    cluster.join("left", &["--set", "node.resources=left=4"]);
+    cluster.until_up(2);
+    driver.run(async {
+        assert!(read.await?);
+        heard.await?;
+        assert_eq!(witness.told().await?, [1, 7, 2]);
+        // It is there again for whoever asks next.
+        assert!(witness.reads(&object).await?);
+        assert_eq!(object.await?[0], 7);
+        Ok(())
+    });
+    drop(witness);
+    until_empty(&cluster);
+    drop(driver);
+    cluster.until_free();
+}
 
 /// For each who reads a part, which says from whom it is and for whom.
 #[remote]

@@ -114,9 +114,7 @@ impl Link {
     pub(super) fn pack(self: &Arc<Self>, part: Part, kept: &mut Kept) -> Result<Packed> {
         let Part { mut written, far, object } = part;
         let refs = std::mem::take(&mut written.refs);
-        let refs =
-            refs.into_iter().map(|token| self.refer(token, kept)).collect::<Result<Vec<_>>>();
-        let mut refs = refs?;
+        let refs = refs.into_iter().map(|token| self.refer(token, kept)).collect::<Result<_>>()?;
         let mut there = far.into_iter().flat_map(|far| far.buffers).peekable();
         let mut buffers = Vec::with_capacity(written.buffers.len());
         for (at, bytes) in written.buffers.into_iter().enumerate() {
@@ -125,17 +123,15 @@ impl Link {
                 None => self.lays_apart(bytes, kept)?,
             });
         }
-        // One that is in another node's store has no references of its own.
-        let is_far = |buffer: &Buffer| matches!(buffer, Buffer::Far { .. });
-        if let Some(object) = object.filter(|_| buffers.iter().any(is_far)) {
-            refs.push(self.refer(object, kept)?);
-        }
-        Ok(Packed::of(written.head, buffers, refs))
+        let is_far = buffers.iter().any(|buffer| matches!(buffer, Buffer::Far { .. }));
+        let object =
+            object.filter(|_| is_far).map(|object| self.refer(object, kept)).transpose()?;
+        Ok(Packed { object, ..Packed::of(written.head, buffers, refs) })
     }
 
     /// The value, with its references as tokens of this side.
     pub(super) fn unpack(self: &Arc<Self>, packed: Packed) -> Result<Part> {
-        let Packed { head, buffers, refs } = packed;
+        let Packed { head, buffers, refs, object } = packed;
         // All of them, also if one is none: what is not taken over here is held there for ever.
         // Buffers first: who speaks of a reference may have to be waited for.
         let mut far = Vec::new();
@@ -143,12 +139,12 @@ impl Link {
         let buffers: Vec<_> =
             buffers.map(|(at, buffer)| self.laid_apart(at, buffer, &mut far)).collect();
         let refs: Vec<_> = refs.into_iter().map(|wire| self.referred(wire)).collect();
-        let mut refs = refs.into_iter().collect::<Result<Vec<_>>>()?;
+        let object = object.map(|wire| self.referred(wire)).transpose();
+        let refs = refs.into_iter().collect::<Result<_>>()?;
         let buffers = buffers.into_iter().collect::<Result<_>>()?;
         let far = (!far.is_empty()).then(|| Box::new(Far { life: self.life, buffers: far }));
-        let object = if far.is_some() { refs.pop() } else { None };
         let written = raytree_types::codec::Encoded { head: head.0, buffers, refs };
-        Ok(Part { written, far, object })
+        Ok(Part { written, far, object: object? })
     }
 
     pub(super) fn refer(self: &Arc<Self>, token: RefToken, kept: &mut Kept) -> Result<WireRef> {

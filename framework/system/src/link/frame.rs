@@ -166,6 +166,8 @@ pub(super) struct Packed {
     pub(super) head: Head,
     pub(super) buffers: Vec<Buffer>,
     pub(super) refs: Vec<WireRef>,
+    /// The object of which it is the value, where some of that is in the store of another node: who cannot fetch it asks for it again.
+    pub(super) object: Option<WireRef>,
 }
 
 /// What lies apart from the rest of a value.
@@ -202,7 +204,7 @@ pub(super) struct Head(pub(super) Vec<u8>);
 
 impl Packed {
     pub(super) fn of(head: Vec<u8>, buffers: Vec<Buffer>, refs: Vec<WireRef>) -> Self {
-        Self { head: Head(head), buffers, refs }
+        Self { head: Head(head), buffers, refs, object: None }
     }
 }
 

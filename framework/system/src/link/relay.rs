@@ -128,8 +128,10 @@ impl Object for Relayed {
         let mut state = self.came.0.lock();
         let is_far =
             state.result.as_ref().is_some_and(|came| came.as_ref().is_ok_and(Part::is_far));
+        // What nobody here has asked for yet was told to somebody else, who could not fetch it.
+        let is_new = state.result.is_none() && !state.is_asked;
         // What a call has answered is not asked for again.
-        if is_far && matches!(self.from, From::Object(_)) && !state.is_lost {
+        if (is_far || is_new) && matches!(self.from, From::Object(_)) && !state.is_lost {
             (state.is_lost, state.is_asked) = (true, false);
         }
     }

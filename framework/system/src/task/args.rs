@@ -247,7 +247,7 @@ impl<T: Value> Arg<T> {
     /// The same for the last run.
     fn give_written(self, codec: Codec) -> Result<Part> {
         match &self.0 {
-            Kind::Ref(reference) if reference.cell.is_written() => written(&reference, codec),
+            Kind::Ref(reference) if reference.cell.is_written() => written(reference, codec),
             _ => self.give()?.written(codec),
         }
     }

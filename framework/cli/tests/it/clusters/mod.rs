@@ -19,6 +19,7 @@ mod lost;
 mod memory;
 mod moved;
 mod panics;
+mod seeded;
 mod stored;
 mod storms;
 mod support;

@@ -6,7 +6,7 @@ use raytree::prelude::*;
 use raytree::{Bytes, Result, get_all, put, state};
 use rustix::process::Signal;
 
-use super::support::{Cluster, children, lives, of, send, until};
+use super::support::{Cluster, Plan, children, lives, of, send, until};
 
 const SEEDS: u64 = 12;
 const STEPS: usize = 24;
@@ -91,8 +91,9 @@ impl Totals {
 }
 
 /// What a program holds, and what that is.
-#[derive(Default)]
 struct World {
+    /// Also what no task makes again, which is there as long as the program has it, and no store puts it on disk.
+    has_own: bool,
     objects: Vec<(ObjectRef<Bytes>, Vec<u8>)>,
     sums: Vec<(ObjectRef<u64>, u64)>,
 }
@@ -106,6 +107,7 @@ impl World {
         let seed = random.next();
         let what = if self.objects.len() < 2 { 0 } else { random.below(11) };
         match what {
+            2 | 3 if !self.has_own => self.objects.push((makes::remote(seed), noise(seed))),
             0 | 1 => self.objects.push((makes::remote(seed), noise(seed))),
             2 => {
                 let parts = makes_two::remote(seed).elements(2);
@@ -167,15 +169,14 @@ fn victim(random: &mut Random, nodes: &[u32]) -> u32 {
     }
 }
 
-fn joins(cluster: &mut Cluster, name: String) {
-    cluster.join(&name, &["--set", "node.object_store_bytes=8MiB"]);
+fn joins(cluster: &mut Cluster, name: &str, store: &str) {
+    cluster.join(name, &["--set", &format!("node.object_store_bytes={store}")]);
 }
 
-#[test]
-fn whatever_is_killed_nothing_is_lost_that_can_be_made_again() {
-    let plan = of(whatever_is_killed_nothing_is_lost_that_can_be_made_again);
+/// Each node has a store of this size.
+fn runs(plan: Plan, store: &str, has_own: bool) {
     let mut cluster = plan.no_own_node().start();
-    (0..NODES).for_each(|at| joins(&mut cluster, format!("first-{at}")));
+    (0..NODES).for_each(|at| joins(&mut cluster, &format!("first-{at}"), store));
     cluster.until_up(NODES);
     let driver = cluster.driver_with(cluster.init().inspector(true).inspect_dir(cluster.sockets()));
     let seeds = std::env::var("RAYTREE_TEST_SEEDS").ok().and_then(|count| count.parse().ok());
@@ -183,7 +184,8 @@ fn whatever_is_killed_nothing_is_lost_that_can_be_made_again() {
         eprintln!("seed {seed}");
         let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.pid()).collect();
         driver.run(async {
-            let (mut random, mut world) = (Random(seed), World::default());
+            let mut random = Random(seed);
+            let mut world = World { has_own, objects: Vec::new(), sums: Vec::new() };
             let again = ActorOptions::new().cpus(0.0).restarts(10).retries(10);
             let actor = Totals::with(again).remote();
             let killed_at = random.below(STEPS);
@@ -197,7 +199,7 @@ fn whatever_is_killed_nothing_is_lost_that_can_be_made_again() {
         });
         if let Some(gone) = nodes.iter().position(|node| !lives(*node)) {
             drop(cluster.nodes.remove(gone));
-            joins(&mut cluster, format!("later-{seed}"));
+            joins(&mut cluster, &format!("later-{seed}"), store);
         }
         cluster.until_up(NODES);
         until("a worker on every node", || driver.0.available_resources() == cluster.resources());
@@ -208,4 +210,14 @@ fn whatever_is_killed_nothing_is_lost_that_can_be_made_again() {
     assert!(ran_again > 0);
     drop(driver);
     cluster.until_free();
+}
+
+#[test]
+fn whatever_is_killed_nothing_is_lost_that_is_made_by_tasks() {
+    runs(of(whatever_is_killed_nothing_is_lost_that_is_made_by_tasks), "5MiB", false);
+}
+
+#[test]
+fn whatever_is_killed_nothing_is_lost_that_the_program_has() {
+    runs(of(whatever_is_killed_nothing_is_lost_that_the_program_has), "64MiB", true);
 }

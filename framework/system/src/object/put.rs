@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use raytree_types::Result;
 use raytree_types::codec::Codec;
+use raytree_types::{Error, Result};
 
 use super::cell::ObjectCell;
 use super::reference::ObjectRef;
@@ -26,8 +26,7 @@ pub(super) const LABEL: &str = "put";
 #[track_caller]
 pub fn put<T: Value>(value: T) -> Put<T> {
     let source = Source::here("put");
-    let reference = ambient::current_or_start().and_then(|runtime| {
-        let life = runtime.shared().life;
+    let reference = ambient::life_or_start().and_then(|life| {
         let value = travel::through(life, Codec::Compact, value)?;
         Ok(ObjectRef::first(ObjectCell::ready(source, life, value)))
     });
@@ -46,21 +45,23 @@ impl<T> Put<T> {
     /// # Errors
     /// [`Error::CannotTravel`](raytree_types::Error::CannotTravel) (debug builds and strict mode);
     /// [`Error::StartFailed`](raytree_types::Error::StartFailed) when there was no runtime and none could be started.
-    pub fn get(mut self) -> Result<ObjectRef<T>> {
-        self.take()
+    #[inline]
+    pub fn get(self) -> Result<ObjectRef<T>> {
+        self.reference.unwrap_or_else(taken)
     }
+}
 
-    fn take(&mut self) -> Result<ObjectRef<T>> {
-        let again = || Err(raytree_types::Error::ObjectTaken { object: LABEL.to_owned() });
-        self.reference.take().unwrap_or_else(again)
-    }
+/// A future that is polled again after its end.
+#[cold]
+fn taken<T>() -> Result<ObjectRef<T>> {
+    Err(Error::ObjectTaken { object: LABEL.to_owned() })
 }
 
 impl<T> Future for Put<T> {
     type Output = Result<ObjectRef<T>>;
 
     fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(self.take())
+        Poll::Ready(self.reference.take().unwrap_or_else(taken))
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// The line that called whoever calls this; those between have to be `#[track_caller]`.
+    #[inline]
     #[track_caller]
     pub(crate) fn here(label: &'static str) -> Self {
         Self { label, site: Some(Location::caller()) }

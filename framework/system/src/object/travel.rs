@@ -25,10 +25,16 @@ use crate::runtime::life::Life;
 ///
 /// # Errors
 /// [`Error::CannotTravel`] names the type and the attribute to blame.
+#[inline]
 pub(crate) fn through<T: Value>(life: &Life, codec: Codec, value: T) -> Result<T> {
     if !life.strict && !cfg!(debug_assertions) {
         return Ok(value);
     }
+    checked(life, codec, value)
+}
+
+#[cold]
+fn checked<T: Value>(life: &Life, codec: Codec, value: T) -> Result<T> {
     // Reading, writing and dropping it is the user's code.
     panics::catch(|| {
         check(codec, &value)?;

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 use raytree_types::{Error, Result};
 
+use super::life::Life;
 use super::{Runtime, Shared};
 
 pub(crate) type Here = Arc<OnceLock<Weak<Shared>>>;
@@ -28,21 +29,26 @@ static DEFAULT: Mutex<Option<Weak<Shared>>> = Mutex::new(None);
 /// [`Error::NoRuntime`] when there is none; [`Error::RuntimeGone`] where the one that is meant has ended: on a thread of
 /// its own, and where it was entered.
 pub fn current() -> Result<Runtime> {
-    if let Some(own) = THREAD.with_borrow(|here| here.as_ref().and_then(|here| here.get().cloned()))
-    {
-        // Never somebody else's: an actor must not outlive its own runtime in another one.
-        return living(&own);
-    }
-    if let Some((_, entered)) = ENTERED.with_borrow(|stack| stack.last().cloned()) {
-        return living(&entered);
-    }
-    let default = DEFAULT.lock().as_ref().and_then(Weak::upgrade);
-    default.filter(|shared| !shared.is_closing()).map(Runtime::of).ok_or(Error::NoRuntime)
+    shared().map(Runtime::of)
 }
 
-fn living(shared: &Weak<Shared>) -> Result<Runtime> {
-    match shared.upgrade() {
-        Some(shared) if !shared.is_closing() => Ok(Runtime::of(shared)),
+fn shared() -> Result<Arc<Shared>> {
+    let own = THREAD.with_borrow(|here| Some(here.as_ref()?.get()?.upgrade()));
+    if let Some(own) = own {
+        // Never somebody else's: an actor must not outlive its own runtime in another one.
+        return living(own);
+    }
+    let entered = ENTERED.with_borrow(|stack| stack.last().map(|(_, entered)| entered.upgrade()));
+    if let Some(entered) = entered {
+        return living(entered);
+    }
+    let default = DEFAULT.lock().as_ref().and_then(Weak::upgrade);
+    default.filter(|shared| !shared.is_closing()).ok_or(Error::NoRuntime)
+}
+
+fn living(shared: Option<Arc<Shared>>) -> Result<Arc<Shared>> {
+    match shared {
+        Some(shared) if !shared.is_closing() => Ok(shared),
         Some(shared) => Err(shared.gone()),
         None => Err(Error::RuntimeGone { reason: "it was dropped".to_owned() }),
     }
@@ -85,6 +91,19 @@ pub(crate) fn current_or_start() -> Result<Runtime> {
     match current() {
         Err(Error::NoRuntime) => start_default(),
         other => other,
+    }
+}
+
+/// The life of the current runtime; where there is none, of the process default, started now. Without a use of the
+/// runtime: a `put` needs none.
+///
+/// # Errors
+/// As [`current_or_start`].
+pub(crate) fn life_or_start() -> Result<&'static Life> {
+    match shared() {
+        Ok(shared) => Ok(shared.life),
+        Err(Error::NoRuntime) => start_default().map(|runtime| runtime.shared().life),
+        Err(other) => Err(other),
     }
 }
 

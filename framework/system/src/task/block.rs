@@ -16,15 +16,17 @@ use crate::runtime::life::Life;
 use crate::runtime::{Shared, ambient};
 
 /// Blocks until the object is settled.
+#[inline]
 pub(crate) fn settled<T>(cell: &ObjectCell<T>) -> Result<()> {
-    let is_settled = ObjectCell::<T>::is_at_hand;
     // Refused whether it would wait or not: else it works until the day the value comes late.
     let mode = context::may_block("get()", ".await")?;
-    if is_settled(cell) {
-        return Ok(());
-    }
+    if cell.is_at_hand() { Ok(()) } else { waits(cell, mode) }
+}
+
+/// What is not there yet.
+fn waits<T>(cell: &ObjectCell<T>, mode: Mode) -> Result<()> {
     run_here(cell);
-    if is_settled(cell) {
+    if cell.is_at_hand() {
         return Ok(());
     }
     let needs_thread = cell.producer().is_some_and(|producer| producer.needs_thread());

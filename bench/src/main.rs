@@ -13,6 +13,7 @@ mod child;
 mod cluster;
 mod core;
 mod direct;
+mod emptied;
 mod look;
 mod objects;
 mod recovery;
@@ -80,6 +81,7 @@ fn main() -> Result<()> {
         ("inspector", look::ROWS),
         ("objects", objects::ROWS),
         ("objects", stored::ROWS),
+        ("objects", emptied::ROWS),
         ("objects", transfer::ROWS),
         ("cluster", cluster::ROWS),
         ("cluster", direct::ROWS),

@@ -62,6 +62,12 @@ pub(crate) fn time<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (start.elapsed(), value)
 }
 
+/// What one sample in a hundred is beyond; 0 of none.
+pub(crate) fn p99(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() * 99 / 100).copied().unwrap_or(0.0)
+}
+
 /// The middle of the samples; 0 of none.
 pub(crate) fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);

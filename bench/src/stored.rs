@@ -10,7 +10,7 @@ use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
 use raytree_types::Strategy;
 
 use crate::core::Sides;
-use crate::report::{Report, Row, median, now, time};
+use crate::report::{Report, Row, median, now, p99, time};
 
 /// All rows, in the order in which they are printed.
 pub(crate) const ROWS: &[Row] = &[
@@ -167,10 +167,6 @@ fn freed(report: &mut Report) -> Result<()> {
     drop(ask);
     ensure!(echo.join().is_ok(), "it panicked");
     scene.end();
-    let p99 = |mut all: Vec<f64>| {
-        all.sort_by(f64::total_cmp);
-        all[all.len() * 99 / 100]
-    };
     report.row("ref_drop_to_free_p99", p99(ours), "ms");
     report.row("ref_drop_to_free_p99.floor", p99(bare), "ms");
     Ok(())

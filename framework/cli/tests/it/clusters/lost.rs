@@ -4,7 +4,8 @@ use raytree::prelude::*;
 use raytree::{Bytes, get_all};
 use rustix::process::Signal;
 
-use super::moved::{is_all, made_left, two, until_empty};
+use super::moved::{is_all, made_left, two};
+use super::stores::until_empty;
 use super::support::{freeze, of, send};
 
 const SIDES: usize = 12;
@@ -62,7 +63,7 @@ fn or_1_a_call_whose_argument_went_with_a_node_waits_until_it_is_made_again() {
         Ok(())
     });
     drop(witness);
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }

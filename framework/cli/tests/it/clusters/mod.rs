@@ -21,6 +21,7 @@ mod moved;
 mod panics;
 mod seeded;
 mod stored;
+mod stores;
 mod storms;
 mod support;
 mod trees;

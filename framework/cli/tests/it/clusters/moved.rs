@@ -3,8 +3,10 @@
 use raytree::prelude::*;
 use raytree::state::store_traffic;
 use raytree::{Bytes, Error, ObjectRef, Result, get_all};
+use raytree_types::inspect::StoreRow;
 use rustix::process::Signal;
 
+use super::stores::{stores, until_empty};
 use super::support::{Cluster, Plan, children, lives, of, send, until};
 
 pub(super) const LONG: usize = 3 << 20;
@@ -144,41 +146,11 @@ pub(super) fn two(plan: Plan) -> Cluster {
     cluster
 }
 
-/// What each store has: objects, bytes that are not free, fetched, given.
-fn stores(cluster: &Cluster) -> Vec<[u64; 4]> {
-    let (out, _, _) = cluster.raytree(&["tree", "--json"]);
-    let tree: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
-    let mut found = Vec::new();
-    collect(&tree, &mut found);
-    found
-}
-
-fn collect(value: &serde_json::Value, found: &mut Vec<[u64; 4]>) {
-    match value {
-        serde_json::Value::Object(fields) => {
-            if let Some(store) = fields.get("store") {
-                let of = |field: &str| store[field].as_u64().unwrap_or(u64::MAX);
-                let taken = of("dying") + of("sealed");
-                found.push([of("objects"), taken, of("pulled_ever"), of("pushed_ever")]);
-            }
-            fields.values().for_each(|field| collect(field, found));
-        }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        _ => {}
-    }
-}
-
 /// Bytes that were fetched, and given, by all nodes.
 fn moved(cluster: &Cluster) -> (u64, u64) {
     let all = stores(cluster);
-    (all.iter().map(|store| store[2]).sum(), all.iter().map(|store| store[3]).sum())
-}
-
-pub(super) fn until_empty(cluster: &Cluster) {
-    until("the end of all objects", || {
-        let all = stores(cluster);
-        all.len() == 2 && all.iter().all(|store| store[..2] == [0, 0])
-    });
+    let sum = |of: fn(&StoreRow) -> u64| all.iter().map(of).sum();
+    (sum(|store| store.pulled_ever), sum(|store| store.pushed_ever))
 }
 
 #[test]
@@ -202,7 +174,7 @@ fn pu_1_a_result_stays_where_it_was_made_and_is_fetched_once() {
         assert!(is_all(&result.await?, 7));
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }
@@ -221,7 +193,7 @@ fn what_this_process_has_put_goes_to_those_who_read_it() {
         assert_eq!(get_all(seen).await?, [true; 8]);
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }
@@ -244,7 +216,7 @@ fn calls_keep_their_order_when_arguments_come_from_elsewhere() {
         assert!(is_all(&answer.await?, 9));
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }
@@ -268,7 +240,7 @@ fn who_is_killed_while_objects_come_leaves_nothing() {
         }
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }
@@ -291,7 +263,7 @@ fn many_of_another_node_come_together() {
         assert!(read.iter().zip(0..).all(|(bytes, byte)| is_all(bytes, byte)));
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }
@@ -319,7 +291,7 @@ fn what_is_large_and_refers_to_others_comes_with_them() {
         holds.let_go().await?;
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }
@@ -344,7 +316,7 @@ fn what_nobody_has_read_outlives_the_worker_that_made_it() {
         }
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }
@@ -406,7 +378,7 @@ fn what_nobody_can_fetch_any_more_is_made_again() {
         owner.let_go().await
     });
     drop(owner);
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }
@@ -446,7 +418,7 @@ fn what_is_handed_to_another_node_outlives_its_maker() {
         assert!(is_all(&handed.await?, 4) && is_all(&of_job.await?, 5));
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }

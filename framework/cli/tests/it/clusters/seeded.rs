@@ -1,11 +1,13 @@
-//! Programs of any shape, from which a node or a worker is taken at any moment: everything they hold is what it would be without that.
+//! Programs of any shape, from which a node or a worker is taken at any moment: everything they hold is what it would be without that, but for
+//! what the one that was taken owned, which says so; and nothing is left of it in any store.
 //!
 //! `RAYTREE_TEST_SEEDS=200` has as many of them run; the failure of one names its seed.
 
 use raytree::prelude::*;
-use raytree::{Bytes, Result, get_all, put, state};
+use raytree::{Bytes, Error, Result, get_all, put, state};
 use rustix::process::Signal;
 
+use super::stores::{stores, until_empty};
 use super::support::{Cluster, Plan, children, lives, of, send, until};
 
 const SEEDS: u64 = 12;
@@ -67,6 +69,18 @@ fn mixes_two(one: &Bytes, other: Bytes) -> Bytes {
     mix([&one[..], &other[..]]).into()
 }
 
+/// An object of the worker in which it runs.
+#[remote]
+async fn owns(seed: u64) -> Result<ObjectRef<Bytes>> {
+    put(noise(seed).into()).await
+}
+
+/// A task of the worker in which it runs.
+#[remote]
+fn starts(seed: u64) -> ObjectRef<Bytes> {
+    makes::remote(seed)
+}
+
 #[remote]
 fn totals(bytes: &Bytes) -> u64 {
     total(bytes)
@@ -90,12 +104,22 @@ impl Totals {
     }
 }
 
+/// What a program has beside what its tasks make.
+#[derive(Clone, Copy, PartialEq)]
+enum Also {
+    Nothing,
+    /// What no task makes again, which is there as long as the program has it, and no store puts it on disk.
+    Own,
+    /// What its workers own; only workers are killed then.
+    Theirs,
+}
+
 /// What a program holds, and what that is.
 struct World {
-    /// Also what no task makes again, which is there as long as the program has it, and no store puts it on disk.
-    has_own: bool,
+    also: Also,
     objects: Vec<(ObjectRef<Bytes>, Vec<u8>)>,
     sums: Vec<(ObjectRef<u64>, u64)>,
+    theirs: Vec<(ObjectRef<Bytes>, Vec<u8>)>,
 }
 
 impl World {
@@ -107,7 +131,21 @@ impl World {
         let seed = random.next();
         let what = if self.objects.len() < 2 { 0 } else { random.below(11) };
         match what {
-            2 | 3 if !self.has_own => self.objects.push((makes::remote(seed), noise(seed))),
+            2 if self.also == Also::Theirs => {
+                self.theirs.push((owns::remote(seed).await?, noise(seed)));
+            }
+            3 if self.also == Also::Theirs => {
+                self.theirs.push((starts::remote(seed).await?, noise(seed)));
+            }
+            4 if !self.theirs.is_empty() => {
+                let (one, own) = &self.theirs[random.below(self.theirs.len())];
+                let (other, its) = self.any(random);
+                let mixed = mix([&own[..], &its[..]]);
+                self.theirs.push((mixes_two::remote(one, other), mixed));
+            }
+            2 | 3 if self.also == Also::Nothing => {
+                self.objects.push((makes::remote(seed), noise(seed)))
+            }
             0 | 1 => self.objects.push((makes::remote(seed), noise(seed))),
             2 => {
                 let parts = makes_two::remote(seed).elements(2);
@@ -150,21 +188,34 @@ impl World {
         Ok(())
     }
 
-    async fn ends(self) -> Result<()> {
+    /// How many objects of others went with those.
+    async fn ends(self) -> Result<usize> {
+        let mut gone = 0;
+        for (object, whole) in self.theirs {
+            match object.await {
+                Ok(bytes) => assert!(bytes[..] == whole),
+                Err(told) if went_with_its_owner(&told) => gone += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
         for (object, whole) in self.objects {
             assert!(object.await?[..] == whole);
         }
         let (sums, expected): (Vec<_>, Vec<_>) = self.sums.into_iter().unzip();
         assert_eq!(get_all(sums).await?, expected);
-        Ok(())
+        Ok(gone)
     }
 }
 
+fn went_with_its_owner(told: &Error) -> bool {
+    matches!(told, Error::OwnerDied { .. })
+}
+
 /// A node, or the worker of one.
-fn victim(random: &mut Random, nodes: &[u32]) -> u32 {
+fn victim(random: &mut Random, nodes: &[u32], is_worker: bool) -> u32 {
     let node = nodes[random.below(nodes.len())];
     match children(node)[..] {
-        [worker, ..] if random.below(3) == 0 => worker,
+        [worker, ..] if is_worker || random.below(3) == 0 => worker,
         _ => node,
     }
 }
@@ -173,30 +224,46 @@ fn joins(cluster: &mut Cluster, name: &str, store: &str) {
     cluster.join(name, &["--set", &format!("node.object_store_bytes={store}")]);
 }
 
+/// What happened in all of them.
+#[derive(Default)]
+struct Seen {
+    gone: usize,
+    pulled: u64,
+    spilled: u64,
+}
+
 /// Each node has a store of this size.
-fn runs(plan: Plan, store: &str, has_own: bool) {
+fn runs(plan: Plan, store: &str, also: Also) -> Seen {
     let mut cluster = plan.no_own_node().start();
     (0..NODES).for_each(|at| joins(&mut cluster, &format!("first-{at}"), store));
     cluster.until_up(NODES);
     let driver = cluster.driver_with(cluster.init().inspector(true).inspect_dir(cluster.sockets()));
     let seeds = std::env::var("RAYTREE_TEST_SEEDS").ok().and_then(|count| count.parse().ok());
+    let mut seen = Seen::default();
     for seed in 0..seeds.unwrap_or(SEEDS) {
         eprintln!("seed {seed}");
         let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.pid()).collect();
-        driver.run(async {
+        seen.gone += driver.run(async {
             let mut random = Random(seed);
-            let mut world = World { has_own, objects: Vec::new(), sums: Vec::new() };
+            let (objects, sums, theirs) = Default::default();
+            let mut world = World { also, objects, sums, theirs };
             let again = ActorOptions::new().cpus(0.0).restarts(10).retries(10);
             let actor = Totals::with(again).remote();
             let killed_at = random.below(STEPS);
             for step in 0..STEPS {
                 if step == killed_at {
-                    send(victim(&mut random, &nodes), Signal::KILL);
+                    send(victim(&mut random, &nodes, also == Also::Theirs), Signal::KILL);
                 }
                 world.steps(&mut random, &actor).await?;
             }
             world.ends().await
         });
+        let left = nodes.iter().filter(|node| lives(**node)).count();
+        until_empty(&cluster, left);
+        for store in stores(&cluster) {
+            seen.pulled += store.pulled_ever;
+            seen.spilled += store.spilled_ever;
+        }
         if let Some(gone) = nodes.iter().position(|node| !lives(*node)) {
             drop(cluster.nodes.remove(gone));
             joins(&mut cluster, &format!("later-{seed}"), store);
@@ -210,14 +277,27 @@ fn runs(plan: Plan, store: &str, has_own: bool) {
     assert!(ran_again > 0);
     drop(driver);
     cluster.until_free();
+    seen
 }
 
 #[test]
 fn whatever_is_killed_nothing_is_lost_that_is_made_by_tasks() {
-    runs(of(whatever_is_killed_nothing_is_lost_that_is_made_by_tasks), "5MiB", false);
+    let plan = of(whatever_is_killed_nothing_is_lost_that_is_made_by_tasks);
+    let seen = runs(plan, "5MiB", Also::Nothing);
+    assert!(seen.pulled > 0, "objects went from node to node");
+    assert!(seen.spilled > 0, "and to disk");
 }
 
 #[test]
 fn whatever_is_killed_nothing_is_lost_that_the_program_has() {
-    runs(of(whatever_is_killed_nothing_is_lost_that_the_program_has), "64MiB", true);
+    let plan = of(whatever_is_killed_nothing_is_lost_that_the_program_has);
+    let seen = runs(plan, "64MiB", Also::Own);
+    assert!(seen.pulled > 0);
+}
+
+#[test]
+fn whichever_owner_is_killed_what_was_its_own_says_so_and_nothing_is_left() {
+    let plan = of(whichever_owner_is_killed_what_was_its_own_says_so_and_nothing_is_left);
+    let seen = runs(plan, "64MiB", Also::Theirs);
+    assert!(seen.gone > 0, "some had owned something");
 }

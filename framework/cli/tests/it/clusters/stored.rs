@@ -6,7 +6,8 @@ use raytree::{Bytes, Result, get_all};
 use rustix::process::Signal;
 
 use super::process;
-use super::support::{Cluster, SAYS, of, send, until};
+use super::stores::{stores, until_empty};
+use super::support::{Cluster, SAYS, of, send};
 
 const LONG: usize = 1 << 20;
 
@@ -57,30 +58,9 @@ async fn fetches(shelf: ShelfHandle, byte: u8) -> Result<bool> {
     Ok(bytes.is_some_and(|bytes| bytes.iter().all(|own| *own == byte)))
 }
 
-/// The objects in the stores of all nodes, and what in them is held by nobody and not free.
-fn stores(cluster: &Cluster) -> Vec<(u64, u64)> {
-    let (out, _, _) = cluster.raytree(&["tree", "--json"]);
-    let tree: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
-    let mut found = Vec::new();
-    collect(&tree, &mut found);
-    found
-}
-
-fn collect(value: &serde_json::Value, found: &mut Vec<(u64, u64)>) {
-    let number = |store: &serde_json::Value, field: &str| store[field].as_u64().unwrap_or(u64::MAX);
-    match value {
-        serde_json::Value::Object(fields) => {
-            if let Some(store) = fields.get("store") {
-                found.push((
-                    number(store, "objects"),
-                    number(store, "dying") + number(store, "sealed"),
-                ));
-            }
-            fields.values().for_each(|field| collect(field, found));
-        }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
-        _ => {}
-    }
+/// The objects in the stores of all nodes, and how long they are.
+fn held(cluster: &Cluster) -> Vec<(u64, u64)> {
+    stores(cluster).iter().map(|store| (store.objects, store.sealed + store.dying)).collect()
 }
 
 #[test]
@@ -103,7 +83,7 @@ fn what_is_large_is_written_once_and_read_by_all_of_a_machine() {
         assert_eq!((store_traffic()?.written, written::remote().await?), (0, LONG as u64));
         Ok(())
     });
-    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    until_empty(&cluster, 1);
     drop(driver);
     cluster.until_free();
 }
@@ -128,7 +108,7 @@ fn objects_are_listed_with_the_node_in_whose_store_they_lie() {
         drop(result);
         Ok(())
     });
-    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    until_empty(&cluster, 1);
     drop(driver);
     cluster.until_free();
 }
@@ -152,7 +132,7 @@ fn what_a_worker_made_outlives_it_in_the_hands_of_others() {
         }
         Ok(())
     });
-    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    until_empty(&cluster, 1);
     drop(driver);
     cluster.until_free();
 }
@@ -167,11 +147,11 @@ fn what_an_actor_holds_is_free_when_its_worker_is_gone() {
         let bytes = Bytes::from(vec![3u8; LONG]);
         shelf.lay(bytes).await?;
         assert!(fetches::remote(shelf.clone(), 3).await?);
-        assert_eq!((store_traffic()?.written, stores(&cluster)), (1, vec![(1, 1 << 20)]));
+        assert_eq!((store_traffic()?.written, held(&cluster)), (1, vec![(1, 1 << 20)]));
         send(shelf.process().await?, Signal::KILL);
         Ok(())
     });
-    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    until_empty(&cluster, 1);
     drop(driver);
     cluster.until_free();
 }
@@ -204,8 +184,8 @@ fn what_a_program_laid_there_is_free_when_it_is_killed() {
     let cluster = plan.no_own_node().nodes(1).start();
     let mut program = cluster.program(has_laid_something_into_the_store, 1);
     assert_eq!(program.says(), LONG.to_string());
-    assert_eq!(stores(&cluster), [(2, 2 << 20)]);
+    assert_eq!(held(&cluster), [(2, 2 << 20)]);
     send(program.pid(), Signal::KILL);
-    until("the end of all objects", || stores(&cluster) == [(0, 0)]);
+    until_empty(&cluster, 1);
     cluster.until_free();
 }

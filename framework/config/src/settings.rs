@@ -88,7 +88,7 @@ settings! {
         /// How large the object store of a node is: memory that all its processes share, for values that are larger than 100 KiB. It is
         /// taken when it is needed; what does not fit is made room for (`node.spill`), and what is larger is refused. 0B: there is none, and all
         /// goes another way, at the price of copies.
-        object_store_bytes: ByteCount = "three tenths of the memory this process may use"
+        object_store_bytes: ByteCount = "three tenths of the memory this process may use, 75 MiB to 200 GB"
             found by Surroundings::object_store_bytes, "bytes", "0B to 16TiB";
         /// Whether the store writes objects to disk that nobody looks at, when it is filled to `node.spill_at`, and reads them back when
         /// somebody wants them. Off, what does not fit goes another way, at the price of copies.

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use raytree_types::limits::NAME_BYTES_MAX;
+use raytree_types::limits::{self, NAME_BYTES_MAX};
 use raytree_types::{Error, Result};
 
 /// What a configuration needs to know of machine and process. By default nothing is known.
@@ -100,13 +100,15 @@ impl Surroundings {
         self.machine.cpus.max(1).to_string()
     }
 
-    /// Three tenths of the memory, as Ray has it; where that is unknown, what a small machine can give.
+    /// Three tenths of the memory within bounds, as Ray has it; where that is unknown, what a small machine can give.
     pub(crate) fn object_store_bytes(&self) -> String {
         const UNKNOWN: u64 = 512 << 20;
         const MIB: u64 = 1 << 20;
-        let part = self.machine.memory / 10 * 3;
-        let bytes = if part == 0 { UNKNOWN } else { part.next_multiple_of(MIB) };
-        format!("{}MiB", bytes / MIB)
+        let part = match self.machine.memory {
+            0 => UNKNOWN,
+            memory => (memory / 10 * 3).clamp(limits::STORE_DEFAULT_MIN, limits::STORE_DEFAULT_MAX),
+        };
+        format!("{}MiB", part.div_ceil(MIB))
     }
 
     pub(crate) fn token_file(&self) -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use raytree_config::{Config, LoadFrom, Machine, Origin, split_argument};
+use raytree_types::limits;
 
 use crate::support::{Folder, refusal, setting};
 
@@ -215,6 +216,20 @@ fn defaults_know_machine_and_user() {
     assert_eq!(config.node().cache_dir, Some("/h/.cache/raytree".into()));
     assert_eq!(config.inspector().folder, Some("/r/raytree".into()));
     assert_eq!(config.liveness().isolation_grace, Duration::from_secs(60));
+}
+
+#[test]
+fn a_store_is_three_tenths_of_the_memory_within_bounds() {
+    let default = |memory| {
+        let machine = Machine { memory, ..Machine::default() };
+        let config = Config::load(LoadFrom { machine, ..LoadFrom::default() }).unwrap();
+        config.node().object_store_bytes.bytes()
+    };
+    assert_eq!(default(0), 512 << 20, "it is not known how much there is");
+    assert_eq!(default(100 << 20), limits::STORE_DEFAULT_MIN);
+    assert_eq!(default(1000 << 20), 300 << 20);
+    let largest = default(1 << 50);
+    assert_eq!(largest, limits::STORE_DEFAULT_MAX.next_multiple_of(1 << 20));
 }
 
 #[test]

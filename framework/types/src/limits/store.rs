@@ -217,3 +217,9 @@ pub const SPILL_SWEPT_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// How long the end of a store waits until what it had in an object store is removed. What is left then is removed by others.
 pub const SPILL_REMOTE_END_WITHIN: Duration = Duration::from_secs(5);
+
+/// No smaller is a node's object store unless that is said, as in Ray: 75 MiB.
+pub const STORE_DEFAULT_MIN: u64 = 75 << 20;
+
+/// No larger is a node's object store unless that is said, as in Ray: 200 GB.
+pub const STORE_DEFAULT_MAX: u64 = 200_000_000_000;

@@ -1,6 +1,7 @@
 //! What the stores of a cluster's nodes hold, as its tree shows it.
 
 use raytree_types::inspect::StoreRow;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::support::{Cluster, until};
@@ -17,9 +18,8 @@ pub(super) fn stores(cluster: &Cluster) -> Vec<StoreRow> {
 fn collect(value: &Value, found: &mut Vec<StoreRow>) {
     match value {
         Value::Object(fields) => {
-            let store =
-                fields.get("store").and_then(|own| serde_json::from_value(own.clone()).ok());
-            found.extend(store);
+            let store = fields.get("store").map(|own| StoreRow::deserialize(own));
+            found.extend(store.and_then(Result::ok));
             fields.values().for_each(|field| collect(field, found));
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),

@@ -3,6 +3,8 @@
 //!
 //! `RAYTREE_TEST_SEEDS=200` has as many of them run; the failure of one names its seed.
 
+use std::collections::BTreeMap;
+
 use raytree::prelude::*;
 use raytree::{Bytes, Error, Result, get_all, put, state};
 use rustix::process::Signal;
@@ -110,7 +112,7 @@ enum Also {
     Nothing,
     /// What no task makes again, which is there as long as the program has it, and no store puts it on disk.
     Own,
-    /// What its workers own; only workers are killed then.
+    /// What its workers own; it is they who are killed then, for the most part.
     Theirs,
 }
 
@@ -211,12 +213,34 @@ fn went_with_its_owner(told: &Error) -> bool {
     matches!(told, Error::OwnerDied { .. })
 }
 
-/// A node, or the worker of one.
-fn victim(random: &mut Random, nodes: &[u32], is_worker: bool) -> u32 {
-    let node = nodes[random.below(nodes.len())];
-    match children(node)[..] {
-        [worker, ..] if is_worker || random.below(3) == 0 => worker,
-        _ => node,
+/// Who is killed next. More workers than so many of one node in a short time, and its program gets no further one there.
+struct Victims {
+    /// Only workers, as long as their node starts another one.
+    are_workers: bool,
+    workers: BTreeMap<u32, usize>,
+}
+
+const WORKERS_OF_A_NODE: usize = 3;
+
+impl Victims {
+    fn new(are_workers: bool) -> Self {
+        Self { are_workers, workers: BTreeMap::new() }
+    }
+
+    /// A node, or the worker of one.
+    fn next(&mut self, random: &mut Random, nodes: &[u32]) -> u32 {
+        let node = nodes[random.below(nodes.len())];
+        let killed = self.workers.entry(node).or_default();
+        match children(node)[..] {
+            [worker, ..] if *killed < WORKERS_OF_A_NODE => {
+                if !self.are_workers && random.below(3) > 0 {
+                    return node;
+                }
+                *killed += 1;
+                worker
+            }
+            _ => node,
+        }
     }
 }
 
@@ -239,7 +263,7 @@ fn runs(plan: Plan, store: &str, also: Also) -> Seen {
     cluster.until_up(NODES);
     let driver = cluster.driver_with(cluster.init().inspector(true).inspect_dir(cluster.sockets()));
     let seeds = std::env::var("RAYTREE_TEST_SEEDS").ok().and_then(|count| count.parse().ok());
-    let mut seen = Seen::default();
+    let (mut seen, mut victims) = (Seen::default(), Victims::new(also == Also::Theirs));
     for seed in 0..seeds.unwrap_or(SEEDS) {
         eprintln!("seed {seed}");
         let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.pid()).collect();
@@ -252,7 +276,7 @@ fn runs(plan: Plan, store: &str, also: Also) -> Seen {
             let killed_at = random.below(STEPS);
             for step in 0..STEPS {
                 if step == killed_at {
-                    send(victim(&mut random, &nodes, also == Also::Theirs), Signal::KILL);
+                    send(victims.next(&mut random, &nodes), Signal::KILL);
                 }
                 world.steps(&mut random, &actor).await?;
             }

@@ -25,18 +25,18 @@ const age = (own) => (own.since ? Math.max(0, now() - secs(own.since)) : null);
 const short = (site) => (site ?? '').split('/').slice(-3).join('/');
 
 const columns = [
-  { id: 'name', label: 'Made by', width: 'minmax(120px,1.5fr)', sort: (own) => own.name, cell: (own) => h('b', {}, own.name) },
+  { id: 'name', label: 'Made by', width: 'minmax(96px,1.5fr)', sort: (own) => own.name, cell: (own) => h('b', {}, own.name) },
   { id: 'state', label: 'State', width: '92px', sort: (own) => STATES.indexOf(own.state), cell: (own) => stateTag(own.state, own.state === 'pending' ? 'calm' : undefined) },
-  { id: 'size', label: 'Size', num: true, width: '86px', sort: (own) => own.size ?? -1, cell: (own) => (own.size === undefined ? none('–') : bytes(own.size)) },
-  { id: 'place', label: 'Place', width: 'minmax(76px,.8fr)', hide: 'narrow', sort: place, cell: (own) => (own.place === 'disk' ? tag(place(own), 'warn') : place(own) || none('–')) },
-  { id: 'age', label: 'Age', num: true, width: '70px', hide: 'narrow', sort: (own) => age(own) ?? -1, cell: (own) => (age(own) === null ? none('–') : span(Math.floor(age(own)))) },
-  { id: 'owner', label: 'Owner', width: 'minmax(100px,1fr)', hide: 'narrow', sort: owner, cell: owner },
-  { id: 'held', label: 'Held by', width: 'minmax(110px,1.4fr)', hide: 'narrow', sort: (own) => (own.held_by ?? []).length, cell: (own) => ((own.held_by ?? []).length ? own.held_by.join(', ') : none('nobody else')) },
+  { id: 'size', label: 'Size', num: true, width: '74px', sort: (own) => own.size ?? -1, cell: (own) => (own.size === undefined ? none('–') : bytes(own.size)) },
+  { id: 'place', label: 'Place', width: 'minmax(60px,.8fr)', hide: 'narrow', sort: place, cell: (own) => (own.place === 'disk' ? tag(place(own), 'warn') : place(own) || none('–')) },
+  { id: 'age', label: 'Age', num: true, width: '56px', hide: 'narrow', sort: (own) => age(own) ?? -1, cell: (own) => (age(own) === null ? none('–') : span(Math.floor(age(own)))) },
+  { id: 'owner', label: 'Owner', width: 'minmax(80px,1fr)', hide: 'narrow', sort: owner, cell: owner },
+  { id: 'held', label: 'Held by', width: 'minmax(80px,1.4fr)', hide: 'narrow', sort: (own) => (own.held_by ?? []).length, cell: (own) => ((own.held_by ?? []).length ? own.held_by.join(', ') : none('nobody else')) },
   { id: 'references', label: 'Refs', num: true, width: '50px', hide: 'medium', sort: (own) => own.references, cell: (own) => count(own.references) },
-  { id: 'pins', label: 'Pins', num: true, width: '48px', hide: 'medium', sort: (own) => own.pins, cell: (own) => count(own.pins) },
-  { id: 'used', label: 'Used by', num: true, width: '66px', hide: 'medium', sort: (own) => own.used_by, cell: (own) => count(own.used_by) },
-  { id: 'waiters', label: 'Waiters', num: true, width: '68px', hide: 'narrow', sort: (own) => own.waiters, cell: (own) => count(own.waiters) },
-  { id: 'site', label: 'Call site', width: 'minmax(120px,1.4fr)', hide: 'medium', sort: (own) => own.call_site ?? '', cell: (own) => h('span', { class: 'mono muted', title: own.call_site }, short(own.call_site)) },
+  { id: 'pins', label: 'Pins', num: true, width: '44px', hide: 'medium', sort: (own) => own.pins, cell: (own) => count(own.pins) },
+  { id: 'used', label: 'Used by', num: true, width: '60px', hide: 'medium', sort: (own) => own.used_by, cell: (own) => count(own.used_by) },
+  { id: 'waiters', label: 'Waiters', num: true, width: '62px', hide: 'narrow', sort: (own) => own.waiters, cell: (own) => count(own.waiters) },
+  { id: 'site', label: 'Call site', width: 'minmax(84px,1.4fr)', hide: 'medium', sort: (own) => own.call_site ?? '', cell: (own) => h('span', { class: 'mono muted', title: own.call_site }, short(own.call_site)) },
 ];
 
 export function view(params) {

@@ -23,6 +23,7 @@ use super::lying::Lies;
 use super::seen::Source;
 use super::ties::Ties;
 use super::waiter::{self, Needs, Waiter};
+use super::wanted::Wanted;
 use crate::link::Home;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
@@ -218,7 +219,18 @@ impl<T> ObjectCell<T> {
 
     /// Asks to be told when it is settled, and in memory where that is needed, unless it is.
     pub(crate) fn subscribe(&self, needs: Needs, waiter: impl FnOnce(Needs) -> Waiter) -> Standing {
-        let lazy = match &mut *self.slot.lock() {
+        let (standing, wanted) = self.enlist(needs, waiter);
+        wanted.want();
+        standing
+    }
+
+    /// The same; who is still to be told that the value is wanted.
+    pub(super) fn enlist(
+        &self,
+        needs: Needs,
+        waiter: impl FnOnce(Needs) -> Waiter,
+    ) -> (Standing, Wanted<T>) {
+        let wanted = match &mut *self.slot.lock() {
             Slot::Pending { waiters, producer } => {
                 waiters.push(waiter(needs));
                 Wanted::of(producer)
@@ -227,11 +239,12 @@ impl<T> ObjectCell<T> {
                 away.waiters.push(waiter(needs));
                 Wanted::back(away)
             }
-            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying(_) => return Standing::Ready,
-            Slot::Failed { .. } | Slot::Taken => return Standing::Failed,
+            Slot::Ready(_) | Slot::Shared(_) | Slot::Lying(_) => {
+                return (Standing::Ready, Wanted::Nothing);
+            }
+            Slot::Failed { .. } | Slot::Taken => return (Standing::Failed, Wanted::Nothing),
         };
-        lazy.want();
-        Standing::Pending
+        (Standing::Pending, wanted)
     }
 
     /// That one need not be told any more.
@@ -268,6 +281,21 @@ impl<T> ObjectCell<T> {
             Slot::Pending { .. } => {}
         }
         self.standing() != Standing::Pending
+    }
+
+    /// The same, and nobody wants it for that.
+    pub(crate) fn has(&self, needs: Needs) -> bool {
+        match &*self.slot.lock() {
+            Slot::Lying(away) => away.lies.suffices(needs),
+            Slot::Pending { .. } => false,
+            Slot::Ready(_) | Slot::Shared(_) | Slot::Failed { .. } | Slot::Taken => true,
+        }
+    }
+
+    /// Why there is no value, once that is known.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        let has_failed = matches!(&*self.slot.lock(), Slot::Failed { .. } | Slot::Taken);
+        has_failed.then(|| self.share().err()).flatten()
     }
 
     /// The actors whose methods wait for it.
@@ -404,33 +432,6 @@ impl<T> ObjectCell<T> {
                 *slot = other;
                 Err(refusal)
             }
-        }
-    }
-}
-
-/// Who is to be told that somebody wants the value: after the lock, for it may settle the object on the spot.
-enum Wanted<T> {
-    Nothing,
-    Made(Arc<dyn Producer>),
-    Back(Arc<dyn Lies<T>>),
-}
-
-impl<T> Wanted<T> {
-    fn of(producer: &Option<Arc<dyn Producer>>) -> Self {
-        let lazy = producer.as_ref().filter(|producer| producer.is_lazy());
-        lazy.map_or(Self::Nothing, |producer| Self::Made(Arc::clone(producer)))
-    }
-
-    /// The first one who waits has it brought.
-    fn back(away: &Away<T>) -> Self {
-        if away.waiters.len() == 1 { Self::Back(Arc::clone(&away.lies)) } else { Self::Nothing }
-    }
-
-    fn want(self) {
-        match self {
-            Self::Nothing => {}
-            Self::Made(producer) => producer.wanted(),
-            Self::Back(lies) => lies.brings(),
         }
     }
 }

@@ -19,6 +19,7 @@ mod ties;
 pub(crate) mod travel;
 pub(crate) mod wait;
 pub(crate) mod waiter;
+pub(crate) mod wanted;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,5 +1,6 @@
 //! Arguments: values, or references to what will be there.
 
+mod asked;
 mod in_memory;
 mod past;
 mod pinned;
@@ -12,19 +13,20 @@ use raytree_types::Result;
 use raytree_types::codec::{self, Codec};
 use raytree_types::state::ObjectState;
 
+pub use self::asked::{Asked, Subscriber};
 use self::in_memory::InMemory;
 pub(crate) use self::past::PastArg;
 pub(crate) use self::pinned::Lies;
 pub(crate) use self::pinned::{Pinned, pinned};
 use crate::object::Value;
 use crate::object::any::AnyObject;
-use crate::object::cell::{Maker, ObjectCell, Standing};
+use crate::object::cell::{Maker, ObjectCell};
 pub(crate) use crate::object::lineage::{Anew, Keeps};
 use crate::object::part::Part;
 use crate::object::reference::ObjectRef;
 use crate::object::shared::Shared;
 use crate::object::travel;
-use crate::object::waiter::{Dependent, Needs, Waiter};
+use crate::object::waiter::{Needs, Waiter};
 use crate::runtime::life::Life;
 
 /// What can be passed where a remote function expects a `T`: a `T`, an [`ObjectRef<T>`], owned or borrowed, and for a
@@ -135,6 +137,7 @@ pub trait Settled: Send + Sync {
     /// Settled, and in memory.
     #[doc(hidden)]
     fn is_at_hand(&self) -> bool;
+    /// Whoever asks says at last that it is wanted: see [`Asked`].
     #[doc(hidden)]
     fn subscribe(&self, waiter: Subscriber) -> Asked;
     #[doc(hidden)]
@@ -157,28 +160,20 @@ pub trait Settled: Send + Sync {
 #[derive(Debug)]
 pub struct Awaited(pub(crate) &'static str, pub(crate) Option<Maker>);
 
-/// Who asks to be told.
-#[doc(hidden)]
-#[expect(missing_debug_implementations, reason = "it is made and used up in one expression")]
-pub struct Subscriber(pub(crate) Arc<dyn Dependent>, pub(crate) Needs);
-
-/// What he is told at once.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Asked(pub(crate) Standing);
-
 impl<T: Value> Settled for ObjectRef<T> {
     fn can_be_sent(&self) -> bool {
-        self.cell.suffices(Needs::Value)
+        self.cell.has(Needs::Value)
     }
 
     fn is_at_hand(&self) -> bool {
-        self.cell.is_at_hand()
+        self.cell.has(Needs::Memory)
     }
 
     fn subscribe(&self, subscriber: Subscriber) -> Asked {
         let Subscriber(dependent, needs) = subscriber;
-        Asked(self.cell.subscribe(needs, |needs| Waiter::Dependent(dependent, needs)))
+        let waiter = |needs| Waiter::Dependent(dependent, needs);
+        let (standing, wanted) = self.cell.subscribe_apart(needs, waiter);
+        Asked(standing, wanted)
     }
 
     fn awaits(&self) -> Option<Awaited> {
@@ -200,7 +195,7 @@ impl<T: Value> Settled for ObjectRef<T> {
     }
 
     fn error(&self) -> Option<raytree_types::Error> {
-        (self.cell.standing() == Standing::Failed).then(|| self.cell.share().err()).flatten()
+        self.cell.failure()
     }
 }
 

@@ -240,7 +240,8 @@ impl Waits {
         A::each(&given.0, &mut |settled| {
             waits.missing.fetch_add(1, Ordering::AcqRel);
             let waits_too = Arc::clone(&waits) as Arc<dyn Dependent>;
-            if settled.subscribe(Subscriber(waits_too, Needs::Memory)).0 != Standing::Pending {
+            if settled.subscribe(Subscriber(waits_too, Needs::Memory)).wanted() != Standing::Pending
+            {
                 waits.missing.fetch_sub(1, Ordering::AcqRel);
             }
         });
@@ -291,7 +292,7 @@ impl<A: Args> Arguments for (Given<A>, Codec) {
         let all = Countdown::new(references, false);
         A::each(&self.0.0, &mut |settled| {
             let waits = Arc::clone(&all) as Arc<dyn Dependent>;
-            if settled.subscribe(Subscriber(waits, Needs::Memory)).0 != Standing::Pending {
+            if settled.subscribe(Subscriber(waits, Needs::Memory)).wanted() != Standing::Pending {
                 all.tell(true);
             }
         });

@@ -138,3 +138,50 @@ async fn an_object_dies_with_the_process_that_has_it() -> Result<()> {
     })
     .await
 }
+
+#[remote]
+fn sum(one: &[u64], other: Vec<u64>) -> u64 {
+    one.iter().chain(&other).sum()
+}
+
+struct Sums(u64);
+
+#[remote]
+impl Sums {
+    fn new(first: Vec<u64>) -> Self {
+        Self(first.iter().sum())
+    }
+
+    pub(crate) fn add(&mut self, more: &[u64]) -> u64 {
+        self.0 += more.iter().sum::<u64>();
+        self.0
+    }
+}
+
+/// Each of these is the first to ask for its object, which is answered on the spot.
+#[raytree::test(nodes = 1)]
+async fn arguments_of_a_process_that_has_died_are_errors_of_whoever_needs_them() -> Result<()> {
+    within(async {
+        let mut parcels = Vec::new();
+        for _ in 0..4 {
+            parcels.push(stores::remote(7).await?);
+        }
+        let own = raytree::put(vec![1, 2]).await?;
+        let once = TaskOptions::new().retries(0);
+        assert!(abort::with(once).remote().await.is_err());
+        let mut objects = parcels.into_iter().map(|parcel| parcel.content);
+        let mut next = || objects.next().expect("there are four");
+        let is_told = |told: &Error| matches!(told, Error::OwnerDied { .. });
+        for told in [
+            sum::remote(&own, next()).await.unwrap_err(),
+            sum::remote(next(), &own).await.unwrap_err(),
+            Sums::remote(&own).add(next()).await.unwrap_err(),
+        ] {
+            assert!(is_told(&told), "{told:?}");
+        }
+        let told = Sums::remote(next()).add(&own).await.unwrap_err();
+        assert!(told.to_string().contains("is gone"), "{told:?}");
+        Ok(())
+    })
+    .await
+}

@@ -14,13 +14,14 @@ use crate::task::cell::Job;
 impl<J: Job> TaskCell<J> {
     pub(super) fn ask_for_arguments(self: Arc<Self>) {
         let needs = Needs::of_arguments(self.life.runtime().as_deref());
-        let mut references: Vec<Standing> = Vec::new();
+        let mut references = Vec::new();
         // Under the lock: nobody takes the job before all are asked, since one too many is missing.
         self.each_argument(&mut |settled| {
             let task = Arc::clone(&self) as Arc<dyn Dependent>;
-            references.push(settled.subscribe(Subscriber(task, needs)).0);
+            references.push(settled.subscribe(Subscriber(task, needs)));
         });
-        for standing in references {
+        for asked in references {
+            let standing = asked.wanted();
             if standing != Standing::Pending {
                 Arc::clone(&self).argument(standing == Standing::Ready);
             }

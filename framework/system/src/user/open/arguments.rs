@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::{NOBODYS, OpenCall};
 use crate::object::cell::Standing;
 use crate::object::waiter::{Dependent, Needs};
+use crate::object::wanted::Wants;
 use crate::task::args::{self, Pinned, Settled, Subscriber};
 use crate::user::actor::Actor;
 use crate::user::job::{HostedMsg, Ticket};
@@ -16,15 +17,19 @@ use crate::user::order::Deferred;
 impl<T: Actor, I: Invocation<T>> OpenCall<T, I> {
     pub(super) fn ask_for_arguments(self: Arc<Self>) {
         let needs = Needs::of_arguments(self.life.runtime().as_deref());
+        let mut wanted = Vec::new();
         if let Some(invocation) = &*self.invocation.lock() {
             invocation.each(&mut |settled: &dyn Settled| {
                 self.missing.fetch_add(1, Ordering::AcqRel);
                 let call = Arc::clone(&self) as Arc<dyn Dependent>;
-                if settled.subscribe(Subscriber(call, needs)).0 != Standing::Pending {
+                let (standing, later) = settled.subscribe(Subscriber(call, needs)).apart();
+                if standing != Standing::Pending {
                     self.missing.fetch_sub(1, Ordering::AcqRel);
                 }
+                wanted.extend(later);
             });
         }
+        wanted.into_iter().for_each(Wants::want);
         self.argument(true);
     }
 

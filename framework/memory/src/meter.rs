@@ -1,8 +1,11 @@
 //! Where the figures come from.
 
+use std::time::Duration;
+
 use raytree_config::Memory;
 use raytree_engine::memory::Reading;
 use raytree_process::memory_of;
+use raytree_supervise::clock;
 
 /// Measures memory.
 pub trait Meter: Send + Sync + 'static {
@@ -11,6 +14,11 @@ pub trait Meter: Send + Sync + 'static {
 
     /// Bytes that are a process's own; none when it has ended. Blocks likewise.
     fn process(&self, process: u32) -> Option<u64>;
+
+    /// When that is; never goes back.
+    fn now(&self) -> Duration {
+        clock::now()
+    }
 }
 
 /// The machine that this runs on.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raytree_engine::memory::{Decision, Process, Reading, Settings, Shortage, Watch};
-use raytree_supervise::{Actor, Context, Failure, clock};
+use raytree_supervise::{Actor, Context, Failure};
 
 use crate::household::{Household, Lost};
 use crate::meter::Meter;
@@ -119,7 +119,7 @@ impl MemoryMonitor {
     fn seen(&mut self, ctx: &Context<MonitorMsg>, seen: &Seen) {
         let Seen { reading, processes, is_there, spills } = seen;
         self.watch.store_spills(*spills);
-        match self.watch.read(*reading, processes, *is_there, clock::now()) {
+        match self.watch.read(*reading, processes, *is_there, self.args.meter.now()) {
             Decision::Calm => self.is_calm(ctx),
             Decision::Refuse(shortage) => self.is_short(ctx, shortage),
             Decision::End(shortage, process) => {

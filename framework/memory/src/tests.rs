@@ -1,11 +1,11 @@
 //! Monitor and relay in a tree of their own, with a household that writes down what it is told.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use raytree_engine::memory::{Kind, Process, Reading, Settings, Shortage};
+use raytree_engine::memory::{Kind, PATIENCE, Process, Reading, Settings, Shortage};
 use raytree_process::Offer;
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
 use raytree_types::{Cause, Error, Strategy};
@@ -21,9 +21,11 @@ enum Told {
     Ends(u32, u64, Shortage),
 }
 
-/// Two processes, which end when they are told to.
+/// Two processes, which end when they are told to, and a store. Time goes by when the test says so.
 struct Family {
     used: AtomicU64,
+    spills: AtomicBool,
+    now: Mutex<Duration>,
     processes: Mutex<Vec<Process>>,
     tells: mpsc::UnboundedSender<Told>,
     own: Weak<Family>,
@@ -35,6 +37,8 @@ impl Family {
         let (tells, told) = mpsc::unbounded_channel();
         let family = Arc::new_cyclic(|own| Self {
             used: AtomicU64::new(0),
+            spills: AtomicBool::new(false),
+            now: Mutex::default(),
             processes: Mutex::new(processes),
             tells,
             own: Weak::clone(own),
@@ -44,6 +48,23 @@ impl Family {
 
     fn use_up(&self, used: u64) {
         self.used.store(used, Ordering::SeqCst);
+    }
+
+    fn spill(&self, spills: bool) {
+        self.spills.store(spills, Ordering::SeqCst);
+    }
+
+    fn wait(&self, time: Duration) {
+        *self.now.lock() += time;
+    }
+
+    fn watched(self: &Arc<Self>) -> MonitorArgs {
+        MonitorArgs {
+            household: Arc::<Self>::clone(self),
+            meter: Arc::<Self>::clone(self),
+            settings: Settings { refuse_at: 900 },
+            every: Duration::from_millis(1),
+        }
     }
 }
 
@@ -57,7 +78,7 @@ impl Household for Family {
     }
 
     fn spills(&self) -> bool {
-        false
+        self.spills.load(Ordering::SeqCst)
     }
 
     fn end(&self, process: u32, own: u64, shortage: Shortage) -> Option<Lost> {
@@ -81,6 +102,10 @@ impl Meter for Family {
         let all = family.processes.lock();
         all.iter().find(|one| one.id == process).map(|one| one.own)
     }
+
+    fn now(&self) -> Duration {
+        *self.now.lock()
+    }
 }
 
 fn process(id: u32, own: u64) -> Process {
@@ -102,16 +127,21 @@ async fn until(told: &mut mpsc::UnboundedReceiver<Told>, wanted: impl Fn(&Told) 
     }
 }
 
+/// Nothing else is told so far, nor by one whole reading from now on. One may be under way.
+async fn all_hold(told: &mut mpsc::UnboundedReceiver<Told>, used: u64) {
+    while let Ok(one) = told.try_recv() {
+        assert_eq!(one, Told::Holds(used));
+    }
+    for _ in 0..2 {
+        assert_eq!(told.recv().await, Some(Told::Holds(used)));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_monitor_holds_back_and_ends_and_writes_it_down() {
     let (family, mut told) = Family::new(vec![process(1, 300), process(2, 300)]);
     family.use_up(500);
-    let args = MonitorArgs {
-        household: Arc::<Family>::clone(&family),
-        meter: Arc::<Family>::clone(&family),
-        settings: Settings { refuse_at: 900 },
-        every: Duration::from_millis(1),
-    };
+    let args = family.watched();
     let addr = Addr::system::<MemoryMonitor>("memory_monitor");
     let root = root(ChildSpec::actor::<MemoryMonitor>(&addr, move || args.clone()));
     assert_eq!(told.recv().await, Some(Told::GoesOn), "nobody knows what was before");
@@ -139,15 +169,34 @@ async fn a_monitor_holds_back_and_ends_and_writes_it_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mw_7_nobody_is_ended_while_the_store_of_the_household_spills_and_one_is_after_that() {
+    let (family, mut told) = Family::new(vec![process(1, 300), process(2, 300)]);
+    // Above the limit, below the urgent line.
+    family.use_up(920);
+    family.spill(true);
+    let args = family.watched();
+    let addr = Addr::system::<MemoryMonitor>("memory_monitor");
+    let root = root(ChildSpec::actor::<MemoryMonitor>(&addr, move || args.clone()));
+    assert_eq!(told.recv().await, Some(Told::GoesOn));
+    for _ in 0..10 {
+        all_hold(&mut told, 920).await;
+        family.wait(PATIENCE);
+    }
+    all_hold(&mut told, 920).await;
+    family.spill(false);
+    // What it has written is given back after that.
+    all_hold(&mut told, 920).await;
+    family.wait(PATIENCE);
+    let ended = until(&mut told, |one| *one != Told::Holds(920)).await;
+    assert_eq!(ended, Told::Ends(1, 300, Shortage { used: 920, total: 1000, limit: 900 }));
+    root.shutdown(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_panics_knows_of_no_shortage_and_finds_it_again() {
     let (family, mut told) = Family::new(Vec::new());
     family.use_up(950);
-    let args = MonitorArgs {
-        household: Arc::<Family>::clone(&family),
-        meter: Arc::<Family>::clone(&family),
-        settings: Settings { refuse_at: 900 },
-        every: Duration::from_millis(1),
-    };
+    let args = family.watched();
     let addr = Addr::system::<MemoryMonitor>("memory_monitor");
     let root = root(ChildSpec::actor::<MemoryMonitor>(&addr, move || args.clone()));
     until(&mut told, |one| *one == Told::Holds(950)).await;

@@ -32,7 +32,8 @@ impl EventLog {
         what: impl Into<String>,
         cause: Option<&Cause>,
     ) {
-        let (what, cause) = (short(what.into()), cause.map(short_cause));
+        let what = short(what.into(), limits::EVENT_CHARS_MAX);
+        let cause = cause.map(short_cause);
         let mut kept = self.kept.lock();
         // In the order of their numbers, also when the clock is set back.
         let at = clock::unix_time().max(kept.events.back().map(|last| last.at).unwrap_or_default());
@@ -65,19 +66,20 @@ impl EventLog {
     }
 }
 
-fn short(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(limits::INSPECT_CAUSE_CHARS_MAX) {
+fn short(mut text: String, chars_max: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(chars_max) {
         text.truncate(end);
     }
     text
 }
 
 fn short_cause(cause: &Cause) -> Cause {
+    let short = |text: &String| short(text.clone(), limits::INSPECT_CAUSE_CHARS_MAX);
     let below = cause.chain.iter().take(limits::EVENT_CHAIN_MAX);
     Cause {
-        message: short(cause.message.clone()),
+        message: short(&cause.message),
         type_name: cause.type_name.clone(),
-        chain: below.map(|text| short(text.clone())).collect(),
+        chain: below.map(short).collect(),
         place: cause.place.clone(),
         during: cause.during.clone(),
         value: None,
@@ -133,6 +135,6 @@ mod tests {
         let kept = event.cause.expect("a cause");
         assert_eq!(kept.message.len(), limits::INSPECT_CAUSE_CHARS_MAX);
         assert_eq!((kept.chain.len(), kept.value), (limits::EVENT_CHAIN_MAX, None));
-        assert_eq!(event.what.len(), limits::INSPECT_CAUSE_CHARS_MAX);
+        assert_eq!(event.what.len(), limits::EVENT_CHARS_MAX);
     }
 }

@@ -1,7 +1,9 @@
 //! What the watch over the memory of a node does to its workers.
 //!
 //! A worker is what tasks and actors of a whole program share; the isolated processes below it are offered by itself. One that is a
-//! detached actor has that actor alone, so it counts as an isolated process.
+//! detached actor has that actor alone, so it counts as an isolated process, and always as one at work: who waits for it is known to its
+//! callers, not to its node, and its state is meant to outlive them. So what is known to be idle is ended before it; of those at work the
+//! order is as ever, what may have another life first.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,6 +17,7 @@ use raytree_memory::{Below, Household, Lost, Machine, MemoryMonitor, Meter, Moni
 use raytree_process::Offer;
 use raytree_process::cluster::{Residence, Worker};
 use raytree_supervise::{Addr, ChildSpec, clock};
+use raytree_types::JobId;
 
 use super::station::Station;
 use super::worker::WorkerMsg;
@@ -29,6 +32,8 @@ pub(super) struct Placed {
     kind: Kind,
     /// It may have another life.
     is_retriable: bool,
+    /// The actor that has it for itself.
+    resident: Option<String>,
     /// What it says of isolated processes below it.
     below: Below,
 }
@@ -39,7 +44,23 @@ impl Placed {
         let kind = if residence.is_some() { Kind::Isolated } else { Kind::Shared };
         // A job gets another worker.
         let is_retriable = residence.is_none_or(|own| own.life < own.resident.restarts);
-        Self { addr, at: None, process: None, kind, is_retriable, below: Below::default() }
+        let resident = residence.map(|own| &own.resident);
+        let resident = resident.map(|own| own.name.as_ref().unwrap_or(&own.about.label).clone());
+        Self {
+            addr,
+            at: None,
+            process: None,
+            kind,
+            is_retriable,
+            resident,
+            below: Below::default(),
+        }
+    }
+
+    /// What is lost with its process. What a job has in one its program knows, and lists when it hears of the end.
+    fn lost(&self, job: JobId) -> Vec<String> {
+        let resident = self.resident.as_ref().map(|name| format!("1 actor ({name})"));
+        vec![resident.unwrap_or_else(|| format!("what {job} had in it, which its program lists"))]
     }
 
     fn weighed(&self, meter: &dyn Meter, now: Duration) -> Option<Process> {
@@ -114,9 +135,7 @@ impl Household for Workers {
         if let Some((worker, placed)) = workers.iter().find(|(_, placed)| is_it(placed)) {
             let error = shortage.error(format!("{worker} (process {process})"), own);
             _ = placed.addr.cast(WorkerMsg::Sacrificed(Box::new(error)));
-            let name = worker.to_string();
-            // What ran in it its driver knows.
-            return Some(Lost { name, things: Vec::new() });
+            return Some(Lost { name: worker.to_string(), things: placed.lost(worker.job) });
         }
         let offered = workers.iter().find(|(_, placed)| placed.below.has_offered(process));
         let (worker, placed) = offered?;
@@ -150,7 +169,7 @@ impl Station {
 #[cfg(test)]
 mod tests {
     use raytree_engine::memory::{Decision, Watch};
-    use raytree_types::{JobId, ProcessIncarnation};
+    use raytree_types::ProcessIncarnation;
 
     use super::*;
 
@@ -230,5 +249,31 @@ mod tests {
             all.iter().map(|one| (one.id, one.kind)).collect::<Vec<_>>(),
             [(10, Kind::Isolated)]
         );
+    }
+
+    #[test]
+    fn mw_2_a_detached_actor_counts_as_one_at_work() {
+        let all: HashMap<Worker, Placed> =
+            [(worker(1), placed(10, Kind::Isolated)), (worker(2), placed(20, Kind::Shared))].into();
+        let meter = Scripted([(10, 500), (20, 300), (21, 50)].into());
+        let now = clock::now();
+        let first = |offered: Offer| {
+            all.values().for_each(|own| own.below.tell(now));
+            all[&worker(1)].below.says(offer(0));
+            all[&worker(2)].below.says(offered);
+            raytree_engine::memory::first(&processes(&all, &meter, now), 1000).map(|one| one.id)
+        };
+        // It may have another life, and is the older one.
+        let other = Offer { is_retriable: false, age: 7, ..offer(21) };
+        assert_eq!(first(Offer { is_idle: true, ..other }), Some(21));
+        assert_eq!(first(other), Some(10));
+    }
+
+    #[test]
+    fn what_is_lost_with_a_worker_is_its_actor_or_what_its_program_lists() {
+        let shared = placed(10, Kind::Shared);
+        assert_eq!(shared.lost(JobId(7)), ["what job-7 had in it, which its program lists"]);
+        let detached = Placed { resident: Some("ledger".to_owned()), ..shared };
+        assert_eq!(detached.lost(JobId(7)), ["1 actor (ledger)"]);
     }
 }

@@ -25,7 +25,7 @@ pub struct Process {
     pub id: u32,
     /// What it is.
     pub kind: Kind,
-    /// It does nothing that anybody waits for.
+    /// It does nothing that anybody waits for, whatever state it keeps. Where that is not known, as of a detached actor, it is at work.
     pub is_idle: bool,
     /// What it does may be done again, somewhere else or later.
     pub is_retriable: bool,

@@ -109,7 +109,9 @@ impl Driver {
     /// What is said of the end of a worker: where it was ended for memory, also what is lost with it.
     pub(super) fn said_of(&self, worker: &Worker, cause: &Cause) -> String {
         let runtime = self.runtime.upgrade().filter(|_| out_of_memory(cause).is_some());
-        let things = runtime.map(|runtime| lost::with(&runtime, &worker.to_string()));
+        let link = self.link_with(worker);
+        let things =
+            runtime.map(|runtime| lost::with(&runtime, &worker.to_string(), link.as_deref()));
         match things.unwrap_or_default() {
             none if none.is_empty() => cause.to_string(),
             things => format!("{cause}; lost with it: {}", things.join(", ")),

@@ -181,9 +181,8 @@ impl Link {
 
     pub(super) fn referred(self: &Arc<Self>, wire: WireRef) -> Result<RefToken> {
         Ok(match wire {
-            WireRef::Object { export } | WireRef::Born { export } => {
-                Arc::new(Imported::new(self, export))
-            }
+            WireRef::Object { export } => Arc::new(Imported::new(self, export)),
+            WireRef::Born { export } => Arc::new(Imported::born(self, export)),
             WireRef::Actor { export, id, label, mailbox, retries } => {
                 let mailbox = usize::try_from(mailbox).unwrap_or(usize::MAX);
                 let known = (label, mailbox, retries);

@@ -21,11 +21,28 @@ use crate::object::reference::ObjectRef;
 pub(crate) struct Imported {
     link: Arc<Link>,
     export: u64,
+    /// Its value, or why there is none, has come.
+    has_come: AtomicBool,
 }
 
 impl Imported {
     pub(super) fn new(link: &Arc<Link>, export: u64) -> Self {
-        Self { link: Arc::clone(link), export }
+        link.owed.fetch_add(1, Ordering::Relaxed);
+        Self { link: Arc::clone(link), export, has_come: AtomicBool::new(false) }
+    }
+
+    /// An actor, which has no value.
+    pub(super) fn born(link: &Arc<Link>, export: u64) -> Self {
+        let born = Self::new(link, export);
+        born.has_come();
+        born
+    }
+
+    /// It is not lost with the process that owns it.
+    pub(super) fn has_come(&self) {
+        if !self.has_come.swap(true, Ordering::Relaxed) {
+            self.link.owed.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Its number there.
@@ -62,7 +79,17 @@ impl Imported {
 
 impl Drop for Imported {
     fn drop(&mut self) {
+        // Nobody here has it any more.
+        self.has_come();
         self.link.tell(&Frame::Release { export: self.export });
+    }
+}
+
+impl Link {
+    /// How many objects of the other side are lost with it, as far as they are known here: their values have not come. One counts as
+    /// often as it was told of.
+    pub(crate) fn owed(&self) -> usize {
+        self.owed.load(Ordering::Relaxed)
     }
 }
 
@@ -105,7 +132,7 @@ impl<T: Value> Producer for Fetcher<T> {
         }
         // The value is waited for by whoever asks: it comes whether or not all others let go meanwhile.
         let Some(cell) = self.cell.upgrade() else { return };
-        let Imported { link, export } = &*self.imported;
+        let Imported { link, export, .. } = &*self.imported;
         let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
         let what = Ask::Fetch { export: *export, anew: false };
         link.ask(what, Vec::new(), Box::new(landing));
@@ -123,6 +150,7 @@ struct Fetched<T> {
 
 impl<T: Value> Landing for Fetched<T> {
     fn land(self: Box<Self>, answer: Answer) {
+        self.imported.has_come();
         let result = match answer {
             Answer::Value(part) if part.is_far() => {
                 self.cell.comes_from(Arc::new(Borrowed::of(&self.imported)));
@@ -171,7 +199,7 @@ impl<T: Value> Origin<T> for Borrowed {
     fn begins(self: Arc<Self>, cell: Arc<ObjectCell<T>>) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
-        let Imported { link, export } = &*self.imported;
+        let Imported { link, export, .. } = &*self.imported;
         link.ask(Ask::Fetch { export: *export, anew: true }, Vec::new(), Box::new(landing));
     }
 

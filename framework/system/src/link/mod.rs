@@ -52,7 +52,7 @@ use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use parking_lot::Mutex;
@@ -104,6 +104,8 @@ pub(crate) struct Link {
     between: Option<Between>,
     /// Where what is large may lie.
     stores: stored::Common,
+    /// How many objects of the other side this one knows of, and has not heard the value of.
+    owed: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -168,6 +170,7 @@ impl Link {
             leaves: AtomicBool::new(false),
             between,
             stores: stored::Common::default(),
+            owed: AtomicUsize::default(),
         });
         runtime.links.enter(&link);
         link.out.is_looked_after(&runtime.system);

@@ -2,7 +2,7 @@
 //! of is not known here: values and calls go through as they were written.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use raytree_types::codec::{Codec, RefToken};
@@ -112,8 +112,8 @@ impl Object for Relayed {
         if let (true, From::Object(imported)) = (wanted, &self.from) {
             let (came, link) = (Arc::clone(&self.came), Arc::clone(imported.link()));
             let what = Ask::Fetch { export: imported.export(), anew };
-            let lost = move |cause| owner_died(&link, cause);
-            imported.link().ask(what, Vec::new(), Box::new(Lands { came, lost }));
+            let (of, lost) = (Arc::downgrade(imported), move |cause| owner_died(&link, cause));
+            imported.link().ask(what, Vec::new(), Box::new(Lands { came, of, lost }));
         }
         // Whoever waits is told, also when it is there by now.
         Standing::Pending
@@ -169,12 +169,17 @@ impl Drop for Relayed {
 
 struct Lands<F> {
     came: Arc<Came>,
+    /// The object, where it is one.
+    of: Weak<Imported>,
     /// What is said when the link has ended.
     lost: F,
 }
 
 impl<F: FnOnce(Cause) -> Error + Send> Landing for Lands<F> {
     fn land(self: Box<Self>, answer: Answer) {
+        if let Some(imported) = self.of.upgrade() {
+            imported.has_come();
+        }
         let result = match answer {
             Answer::Value(part) => Ok(part),
             Answer::Failed(error) => Err(error),
@@ -235,7 +240,7 @@ impl Callee for RelayedActor {
         let lost = move |cause| died(exit.exit(cause));
         let Some(window) = to.terms.window else {
             let came: Arc<Came> = Arc::default();
-            let landing = Lands { came: Arc::clone(&came), lost };
+            let landing = Lands { came: Arc::clone(&came), of: Weak::new(), lost };
             let call = link.ask(what, arguments, Box::new(landing));
             let from = From::Call(Arc::clone(link), call);
             return Ok(Served(Begun::One(Arc::new(Relayed { came, from }))));

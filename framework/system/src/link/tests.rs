@@ -245,6 +245,22 @@ fn functions_methods_and_references_go_over_every_kind_of_channel() {
 }
 
 #[test]
+fn objects_of_the_other_side_are_owed_until_their_values_come() {
+    each(|name, here, near, _far| {
+        let lent: ObjectRef<u64> = value(&near.runs("link::lends", &7u64));
+        let never: ObjectRef<u64> = value(&near.runs("link::never", &0u64));
+        let _actor = near.begins(an_id(here));
+        assert_eq!(near.link.owed(), 2, "{name}");
+        assert_eq!(here.block_on(async { (&lent).await }), Ok(7), "{name}");
+        assert_eq!(near.link.owed(), 1, "{name}");
+        drop(never);
+        while near.link.owed() > 0 {
+            std::thread::yield_now();
+        }
+    });
+}
+
+#[test]
 fn li_1_a_connection_that_is_cut_is_told_to_everybody_on_both_sides() {
     each(|name, here, near, far| {
         let object: ObjectRef<u64> = value(&near.runs("link::never", &0u64));

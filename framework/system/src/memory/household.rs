@@ -77,7 +77,7 @@ fn end_of(
     let name = node.name();
     if node.peer.process() == Some(process) {
         // Before it ends: what it has leaves with it.
-        let things = lost::with(runtime, name);
+        let things = lost::with(runtime, name, node.peer.link().as_deref());
         let error = shortage.error(format!("{name} (process {process})"), own);
         _ = node.addr.cast(NodeMsg::Sacrificed(Box::new(error)));
         return Some(Lost { name: name.to_owned(), things });

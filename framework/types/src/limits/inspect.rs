@@ -79,6 +79,12 @@ pub const INSPECT_EVENTS_MAX: usize = 10_000;
 /// room, and are counted.
 pub const EVENTS_KEPT: usize = 4096;
 
+/// Characters of what an entry of the supervision log says: one sentence, and with it the names of what is lost with a process.
+pub const EVENT_CHARS_MAX: usize = 2048;
+
+/// Bytes of the names that are listed of each kind of thing that is lost with a process: some forty names. How many more there are is said.
+pub const LOST_NAMES_BYTES_MAX: usize = 700;
+
 /// Errors below the first that an entry of the supervision log keeps of a cause.
 pub const EVENT_CHAIN_MAX: usize = 8;
 

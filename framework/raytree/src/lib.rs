@@ -88,6 +88,7 @@
 //! | begin a program or a test | [`#[raytree::main]`](macro@main), [`#[raytree::test]`](macro@test), [`init`], [`run`], [`testing`] |
 //! | make objects and wait for them | [`put`], [`get_all`], [`wait`], [`ObjectRef`], [`ObjectStream`] |
 //! | say how | [`TaskOptions`], [`ActorOptions`] |
+//! | send many bytes or numbers, read where they lie | [`Bytes`], [`Array`], with a shape [`NdArray`] |
 //! | send columns of a table | `raytree::arrow`, with the feature `arrow` |
 //! | look after actors | [`Handle`], [`get_actor`], [`Exit`] |
 //! | see what there is and what has run | [`state`] |
@@ -142,7 +143,8 @@ pub use raytree_system::{
 };
 pub use raytree_types::{
     AbandonedThreads, ActorId, ActorOptions, Array, Backoff, Bytes, Cause, Error, Exit, ExitKind,
-    Incarnation, Resources, Result, RuntimeId, TaskId, TaskOptions, Unrebuilt, inspect, limits,
+    Incarnation, NdArray, Resources, Result, RuntimeId, ShapeError, TaskId, TaskOptions, Unrebuilt,
+    inspect, limits,
 };
 pub use run::{run, run_on};
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
+use std::ops::{Deref, RangeBounds};
 
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
-use crate::bytes::Bytes;
+use crate::bytes::{self, Bytes};
 use crate::codec::scope::{self, ScopeError};
 
 /// The numbers an [`Array`] can hold: `u8` to `u64`, `i8` to `i64`, `f32` and `f64`.
@@ -60,6 +60,14 @@ impl<T: Number> Array<T> {
             Ok(_) => Some(Self { bytes: buffer, numbers: PhantomData }),
             Err(_) => Some(bytemuck::pod_collect_to_vec::<u8, T>(&buffer).into()),
         }
+    }
+
+    /// A view of a part, without a copy; `None` if there is no such part.
+    #[must_use]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Option<Self> {
+        let part = bytes::part(&range, self.len())?;
+        let (start, end) = (part.start * size_of::<T>(), part.end * size_of::<T>());
+        Some(Self { bytes: self.bytes.slice(start..end)?, numbers: PhantomData })
     }
 
     /// The memory of the numbers, little-endian.
@@ -203,6 +211,16 @@ mod tests {
         let empty = Bytes::from(vec![0; 9]).slice(1..1).unwrap();
         assert!(Array::<f64>::from_bytes(empty).unwrap().is_empty());
         assert!(Array::<f64>::default().is_empty());
+    }
+
+    #[test]
+    fn a_part_is_a_view_and_is_sent_alone() {
+        let array: Array<u32> = (0..10).collect();
+        let part = array.slice(2..=4).unwrap();
+        assert_eq!((&part[..], part.as_ptr()), (&[2, 3, 4][..], array[2..].as_ptr()));
+        assert_eq!(codec::encode(Codec::Compact, &part).unwrap().buffers[0].len(), 12);
+        assert!(array.slice(10..).unwrap().is_empty() && array.slice(..11).is_none());
+        assert!(array.slice(..=usize::MAX).is_none() && array.slice(usize::MAX..).is_none());
     }
 
     #[test]

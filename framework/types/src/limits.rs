@@ -135,6 +135,10 @@ pub const CODEC_HEAD_BYTES_MAX: usize = 1 << 30;
 /// alignment: a value with more of them wants fewer, larger ones.
 pub const CODEC_PARTS_MAX: usize = 1 << 20;
 
+/// Dimensions of an [`NdArray`](crate::NdArray): a batch of videos has five. The figure of cuDNN and TensorRT; few enough that a shape
+/// lies within its array.
+pub const NDARRAY_DIMS_MAX: usize = 8;
+
 /// Elements of sequences in a frame that take no byte at all, like those of a `Vec<()>`: the only ones that a short
 /// frame can announce in any number. A million take a millisecond.
 pub const CODEC_EMPTY_ELEMENTS_MAX: usize = 1 << 20;

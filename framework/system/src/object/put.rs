@@ -20,8 +20,8 @@ pub(super) const LABEL: &str = "put";
 /// Makes an object of a value that is needed more than once: it is stored once, and its references are passed around.
 ///
 /// `.await` it in async code, `.get()` it in synchronous code. Nothing is copied before another process needs it: then what of it is large
-/// is laid, once, into the memory that the processes of a node share (`Bytes`, `Array`, and a `String` or `Vec` of numbers as a whole). It is
-/// freed with its last reference, or with the process that put it.
+/// is laid, once, into the memory that the processes of a node share (`Bytes`, `Array`, `NdArray`, and a `String` or `Vec` of numbers as a
+/// whole). It is freed with its last reference, or with the process that put it.
 #[must_use = "the object is freed at once when its reference is dropped"]
 #[track_caller]
 pub fn put<T: Value>(value: T) -> Put<T> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::error::Fault;
 use crate::array::{Array, Number};
 use crate::bytes::Bytes;
+use crate::nd_array::NdArray;
 
 /// The body of a head whose value is buffer 0; both codecs write the number 0 so.
 const BODY: [u8; 1] = [0];
@@ -70,7 +71,9 @@ pub(super) fn is_viewed<T: 'static>() -> bool {
     let this = TypeId::of::<T>();
     let declared = || DECLARED.read().unwrap_or_else(PoisonError::into_inner).contains(&this);
     macro_rules! any_of {
-        ($($number:ty)*) => { false $(|| this == TypeId::of::<Array<$number>>())* };
+        ($($number:ty)*) => {
+            false $(|| [TypeId::of::<Array<$number>>(), TypeId::of::<NdArray<$number>>()].contains(&this))*
+        };
     }
     this == TypeId::of::<Bytes>() || any_of!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64) || declared()
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::tests::{CODECS, Handle, Task, some_task};
 use super::*;
 use crate::array::Array;
+use crate::nd_array::NdArray;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum List {
@@ -52,6 +53,7 @@ fn read_as_all(codec: Codec, encoded: &Encoded) {
     read::<String>(codec, encoded);
     read::<Vec<f64>>(codec, encoded);
     read::<Array<f64>>(codec, encoded);
+    read::<Vec<NdArray<u8>>>(codec, encoded);
 }
 
 /// A frame with this body, with two buffers and a reference.

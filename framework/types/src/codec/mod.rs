@@ -21,8 +21,8 @@
 //! - **Head.** One byte, then the value. The lower seven bits of the byte are the version of this format, now 1; the
 //!   highest bit is 0 for [`Codec::Compact`] and 1 for [`Codec::SelfDescribing`]. Nothing may follow the value.
 //! - **Buffers.** Raw bytes, numbered from 0, to be placed at multiples of 64 bytes. In the head stands the number of
-//!   the buffer, as a `u32`. Only [`Bytes`] and [`Array`](crate::Array) make buffers, at any depth, what is made of these,
-//!   and the bulk types below. Numbers in a buffer are little-endian and follow each other without gaps.
+//!   the buffer, as a `u32`. Only [`Bytes`] and [`Array`](crate::Array) make buffers, at any depth, what is made of these
+//!   (an [`NdArray`](crate::NdArray)), and the bulk types below. Numbers in a buffer are little-endian and follow each other without gaps.
 //! - **Refs.** References to objects and handles of actors, numbered from 0, again a `u32` in the head. What they are
 //!   is not the codec's business: see [`scope`].
 //!
@@ -232,8 +232,9 @@ pub fn is_bulk<T: 'static>() -> bool {
     bulk::is_bulk::<T>()
 }
 
-/// Whether values of this type are nothing but a view of bytes: [`Bytes`], an [`Array`](crate::Array), or a type of which somebody has
-/// [said so](declare_viewed). Read, they are views of what was sent, and the same in all respects.
+/// Whether values of this type are nothing but a view of bytes: [`Bytes`], an [`Array`](crate::Array) or
+/// [`NdArray`](crate::NdArray), or a type of which somebody has [said so](declare_viewed). Read, they are views of what was sent, and the
+/// same in all respects.
 #[must_use]
 pub fn is_viewed<T: 'static>() -> bool {
     bulk::is_viewed::<T>()

@@ -11,7 +11,7 @@ use raytree_arrow::arrow_array::{ArrayRef, Float64Array, LargeStringArray};
 use raytree_arrow::{Batch, Column, RecordBatch};
 use serde::{Deserialize, Serialize};
 
-use super::within;
+use super::{is_shared, within};
 
 /// Rows, of which each has eight bytes of numbers and more of text.
 const ROWS: usize = 200_000;
@@ -32,17 +32,8 @@ fn sum(column: &ArrayRef) -> f64 {
     column.as_primitive::<Float64Type>().iter().flatten().sum()
 }
 
-/// Whether numbers lie in memory that other processes see, too.
 fn are_shared(column: &ArrayRef) -> bool {
-    let address = column.as_primitive::<Float64Type>().values().as_ptr() as usize;
-    let maps = std::fs::read_to_string("/proc/self/maps").expect("this process has them");
-    maps.lines().any(|line| {
-        let mut words = line.split(' ');
-        let (range, rights) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let end = |end: &str| usize::from_str_radix(end, 16).unwrap_or_default();
-        let is_there = |(from, to)| (end(from)..end(to)).contains(&address);
-        range.split_once('-').is_some_and(is_there) && rights.ends_with('s')
-    })
+    is_shared(column.as_primitive::<Float64Type>().values())
 }
 
 /// What a process saw of a batch, and what it has had to do with the store since it began.

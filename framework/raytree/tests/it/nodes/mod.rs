@@ -11,6 +11,7 @@ mod losses;
 mod nested;
 mod objects;
 mod owned;
+mod shaped;
 mod shuffle;
 mod spilled;
 mod stored;
@@ -46,6 +47,19 @@ fn is_stopped(id: u32) -> bool {
     threads.flatten().all(|thread| {
         let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
         stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+    })
+}
+
+/// Whether numbers lie in memory that other processes see, too.
+fn is_shared<T>(numbers: &[T]) -> bool {
+    let address = numbers.as_ptr() as usize;
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("this process has them");
+    maps.lines().any(|line| {
+        let mut words = line.split(' ');
+        let (range, rights) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let end = |end: &str| usize::from_str_radix(end, 16).unwrap_or_default();
+        let is_there = |(from, to)| (end(from)..end(to)).contains(&address);
+        range.split_once('-').is_some_and(is_there) && rights.ends_with('s')
     })
 }
 

@@ -21,11 +21,19 @@ use crate::object::reference::ObjectRef;
 pub(crate) struct Imported {
     link: Arc<Link>,
     export: u64,
+    /// A life of an actor.
+    is_actor: bool,
 }
 
 impl Imported {
     pub(super) fn new(link: &Arc<Link>, export: u64) -> Self {
-        Self { link: Arc::clone(link), export }
+        Self { link: Arc::clone(link), export, is_actor: false }
+    }
+
+    /// The life of an actor, of whose end the other side tells.
+    pub(super) fn actor(link: &Arc<Link>, export: u64) -> Self {
+        link.holds_actor(export);
+        Self { link: Arc::clone(link), export, is_actor: true }
     }
 
     /// Its number there.
@@ -62,6 +70,9 @@ impl Imported {
 
 impl Drop for Imported {
     fn drop(&mut self) {
+        if self.is_actor {
+            self.link.lets_actor_go(self.export);
+        }
         self.link.tell(&Frame::Release { export: self.export });
     }
 }
@@ -105,7 +116,7 @@ impl<T: Value> Producer for Fetcher<T> {
         }
         // The value is waited for by whoever asks: it comes whether or not all others let go meanwhile.
         let Some(cell) = self.cell.upgrade() else { return };
-        let Imported { link, export } = &*self.imported;
+        let Imported { link, export, .. } = &*self.imported;
         let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
         let what = Ask::Fetch { export: *export, anew: false };
         link.ask(what, Vec::new(), Box::new(landing));
@@ -171,7 +182,7 @@ impl<T: Value> Origin<T> for Borrowed {
     fn begins(self: Arc<Self>, cell: Arc<ObjectCell<T>>) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let landing = Fetched { cell, imported: Arc::clone(&self.imported) };
-        let Imported { link, export } = &*self.imported;
+        let Imported { link, export, .. } = &*self.imported;
         link.ask(Ask::Fetch { export: *export, anew: true }, Vec::new(), Box::new(landing));
     }
 
@@ -209,6 +220,7 @@ impl ImportedActor {
         id: ActorId,
         (label, mailbox, retries): (String, usize, u32),
     ) -> Self {
+        link.holds_actor(export);
         let own = Self::made(link, export, (label, mailbox, retries));
         own.is(id);
         own
@@ -235,7 +247,7 @@ impl ImportedActor {
 
 impl Drop for ImportedActor {
     fn drop(&mut self) {
-        self.link.unwatch(self.export);
+        self.link.lets_actor_go(self.export);
         self.link.tell(&Frame::Release { export: self.export });
     }
 }

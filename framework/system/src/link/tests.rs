@@ -254,7 +254,8 @@ fn li_1_a_connection_that_is_cut_is_told_to_everybody_on_both_sides() {
         let object: ObjectRef<u64> = value(&near.runs("link::never", &0u64));
         let (tell, waits) = sync_channel(1);
         here.tokio().spawn(async move { tell.send(object.await) });
-        let watched = near.watches(&near.begins(an_id(here)));
+        let actor = near.begins(an_id(here));
+        let watched = near.watches(&actor);
         far.link.end(&Cause::message("it is cut"));
         let cut = last(&near.hung_up);
         assert_eq!(cut.message, "the link to far was cut", "{name}");

@@ -190,21 +190,20 @@ impl World {
                 self.all[own].mourners.remove(&(peer, number));
                 self.say(own, peer, Message::Exited(number));
             }
-            Step::Watches(own, peer, number) => {
-                self.may.watch -= 1;
-                match self.side(own, peer).imports.watch(number, ()) {
-                    Ok(_) => {}
-                    Err(((), how)) => {
-                        how.expect("it is held");
-                        self.all[own].told.insert((peer, number));
-                    }
-                }
-            }
+            Step::Watches(own, peer, number) => self.watches(own, peer, number),
             Step::Unwatches(own, peer, number) => {
                 self.may.watch -= 1;
                 self.side(own, peer).imports.unwatch(number);
             }
             Step::Dies(own) => self.dies(own),
+        }
+    }
+
+    fn watches(&mut self, own: Who, peer: Who, number: u64) {
+        self.may.watch -= 1;
+        if let Err(((), how)) = self.side(own, peer).imports.watch(number, ()) {
+            how.expect("it is held");
+            self.all[own].told.insert((peer, number));
         }
     }
 

@@ -5,6 +5,7 @@
 //! of failures through a supervisor in a second, from a seed.
 
 pub mod abandoned;
+pub mod borrow;
 pub mod delivery;
 pub mod feasible;
 pub mod jobs;

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use raytree_engine::borrow::{Passed, Taken};
 use raytree_process::cluster::{Greeting, Worker};
 use raytree_supervise::Addr;
 use raytree_types::codec::RefToken;
@@ -38,7 +39,7 @@ pub(crate) struct Neighbours {
     owner: OnceLock<Arc<Link>>,
     known: Mutex<Known>,
     /// What was handed on for a neighbour whose word about it has not come yet.
-    passed: Mutex<HashMap<(Worker, u64), Option<RefToken>>>,
+    passed: Mutex<Passed<Worker, RefToken>>,
     has_come: Condvar,
     /// Numbers of links, and of what is passed.
     next: AtomicU64,
@@ -320,7 +321,7 @@ impl Neighbours {
         let left = {
             let mut passed = self.passed.lock();
             self.has_come.notify_all();
-            passed.extract_if(|(from, _), _| from == who).collect::<Vec<_>>()
+            passed.ended(who)
         };
         // After the lock: they may be the last counts.
         drop(left);
@@ -330,7 +331,7 @@ impl Neighbours {
 
     /// The owner has handed on what a neighbour has passed; none for what cannot be.
     pub(crate) fn has_passed(&self, from: Worker, number: u64, token: Option<RefToken>) {
-        self.passed.lock().insert((from, number), token);
+        self.passed.lock().comes(from, number, token);
         self.has_come.notify_all();
     }
 
@@ -344,11 +345,10 @@ impl Neighbours {
         let mut passed = self.passed.lock();
         let mut has_waited = false;
         loop {
-            if let Some(token) = passed.remove(&(from.clone(), number)) {
-                return token;
-            }
-            if is_over() {
-                return None;
+            match passed.take(from.clone(), number, is_over()) {
+                Taken::Come(token) => return token,
+                Taken::Never => return None,
+                Taken::NotYet => {}
             }
             if !std::mem::replace(&mut has_waited, true) {
                 // What was heard before goes on meanwhile.

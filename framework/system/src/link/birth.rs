@@ -189,9 +189,9 @@ impl Link {
             return;
         }
         let export = self.hold(token);
-        self.tell_of_end(export, actor);
         let refs = vec![WireRef::Born { export }];
         self.tell(&Frame::Answer { call, result: Ok(Packed { refs, ..Packed::default() }) });
+        self.tell_of_end(export, actor);
     }
 }
 

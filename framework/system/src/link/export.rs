@@ -6,13 +6,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use raytree_engine::borrow::{self, Exports, LetGo, Word};
 use raytree_types::codec::RefToken;
 use raytree_types::{ActorId, Error, Result};
+use tokio::task::AbortHandle;
 
 use super::adopt::Adopting;
 use super::frame::{Buffer, CallTerms, Frame, Packed, WireRef};
 use super::import::{Home, Imported, ImportedActor};
 use super::serve::Served;
+use super::stored::Loan;
 use super::{Link, import, relay};
 use crate::object::any::AnyObject;
 use crate::object::cell::Standing;
@@ -88,14 +91,16 @@ pub(crate) enum Held {
 /// What a message speaks of, while it is on its way to the stream.
 #[derive(Default)]
 pub(super) struct Kept {
-    tokens: Vec<Arc<Token>>,
-    homes: Vec<Home>,
-    /// What is held for the other side from now on.
-    pub(super) exports: Vec<u64>,
-    /// What the owner of both sides is to hand on.
-    pub(super) passed: Vec<u64>,
+    pub(super) words: borrow::Kept<Spoken>,
     /// What of it is large may stay in the store of another node: whoever gets it waits for it where that is needed.
     pub(super) may_stay: bool,
+}
+
+/// What has something that a message speaks of.
+pub(super) struct Spoken {
+    token: Arc<Token>,
+    #[expect(dead_code, reason = "held for its drop")]
+    home: Option<Home>,
 }
 
 impl Kept {
@@ -152,37 +157,44 @@ impl Link {
             return between.pass(token, kept);
         }
         let token = token.downcast::<Token>().or_else(relay::token)?;
-        kept.tokens.push(Arc::clone(&token));
         let home = match &token.held {
             Held::Object(object) => object.home(),
             Held::Actor(actor) => actor.home(),
         };
         let theirs = home.as_ref().and_then(|home| home.over(self));
-        kept.homes.extend(home);
-        Ok(match (&token.held, theirs) {
-            (Held::Object(_), Some(export)) => WireRef::YourObject { export },
-            (Held::Actor(_), Some(export)) => WireRef::YourActor { export },
-            (Held::Object(_), None) => {
-                let export = self.hold(token);
-                kept.exports.push(export);
-                WireRef::Object { export }
-            }
-            (Held::Actor(actor), None) => {
-                let (actor, id) = (Arc::clone(actor), actor.id()?);
+        // Before anything is held.
+        let id = match &token.held {
+            Held::Actor(actor) if theirs.is_none() => Some(actor.id()?),
+            _ => None,
+        };
+        let (held, keep) = (Arc::clone(&token), Spoken { token: Arc::clone(&token), home });
+        let speaks = (held, keep);
+        let number = || self.number();
+        let word = self.tables.lock().exports.speaks_of(speaks, theirs, number, &mut kept.words);
+        Ok(match (word, &token.held, id) {
+            (Word::Yours(export), Held::Object(_), _) => WireRef::YourObject { export },
+            (Word::Yours(export), Held::Actor(_), _) => WireRef::YourActor { export },
+            (Word::Mine(export), Held::Actor(actor), Some(id)) => {
                 let (label, mailbox) = (actor.label(), actor.mailbox() as u64);
-                let retries = actor.retries();
-                let export = self.hold(token);
-                kept.exports.push(export);
-                self.tell_of_end(export, &*actor);
-                WireRef::Actor { export, id, label, mailbox, retries }
+                WireRef::Actor { export, id, label, mailbox, retries: actor.retries() }
             }
+            (Word::Mine(export), ..) => WireRef::Object { export },
         })
+    }
+
+    /// The message was given: whoever gets actors with it hears of their ends from now on, and not before (BW-4).
+    pub(super) fn said(self: &Arc<Self>, kept: &Kept) {
+        for (spoken, export) in kept.words.exported() {
+            if let Held::Actor(actor) = &spoken.token.held {
+                self.tell_of_end(export, &**actor);
+            }
+        }
     }
 
     pub(super) fn referred(self: &Arc<Self>, wire: WireRef) -> Result<RefToken> {
         Ok(match wire {
             WireRef::Object { export } => Arc::new(Imported::new(self, export)),
-            WireRef::Born { export } => Arc::new(Imported::born(self, export)),
+            WireRef::Born { export } => Arc::new(Imported::actor(self, export)),
             WireRef::Actor { export, id, label, mailbox, retries } => {
                 let mailbox = usize::try_from(mailbox).unwrap_or(usize::MAX);
                 let known = (label, mailbox, retries);
@@ -193,7 +205,7 @@ impl Link {
                 }
             }
             WireRef::YourObject { export } | WireRef::YourActor { export } => {
-                let own = self.tables.lock().exports.get(&export).cloned();
+                let own = self.tables.lock().exports.of(export).cloned();
                 relay::came_back(own.ok_or_else(unknown)?)
             }
             WireRef::Passed { number } => {
@@ -211,27 +223,26 @@ impl Link {
     }
 
     pub(super) fn hold_as(&self, export: u64, token: Arc<Token>) {
-        let mut tables = self.tables.lock();
-        if tables.ended.is_none() {
-            tables.exports.insert(export, token);
-        }
+        let refused = self.tables.lock().exports.holds(export, token);
+        drop(refused);
     }
 
     /// The message was not given after all: the other side will never let go of what is in it.
     pub(super) fn unsaid(&self, kept: &Kept) {
-        kept.exports.iter().for_each(|export| drop(self.take_export(*export)));
-        if !kept.passed.is_empty() {
-            self.tell(&Frame::Unpassed { numbers: kept.passed.clone() });
+        kept.words.unsaid().for_each(|export| drop(self.take_export(export)));
+        let numbers = kept.words.unpassed();
+        if !numbers.is_empty() {
+            self.tell(&Frame::Unpassed { numbers: numbers.to_vec() });
         }
     }
 
     pub(super) fn export(&self, export: u64) -> Option<Held> {
-        self.tables.lock().exports.get(&export).map(|token| token.held.clone())
+        self.tables.lock().exports.of(export).map(|token| token.held.clone())
     }
 
     /// The objects of this process that the other side holds.
     pub(crate) fn held_objects(&self) -> Vec<Seen> {
-        let tokens: Vec<_> = self.tables.lock().exports.values().cloned().collect();
+        let tokens: Vec<_> = self.tables.lock().exports.references().cloned().collect();
         let objects = tokens.iter().filter_map(|token| match &token.held {
             // Another process has it, and lists it, with this one as a holder.
             Held::Object(object) => object.home().is_none().then(|| object.seen()),
@@ -247,16 +258,17 @@ impl Link {
 
     /// The other side lets go. The last count may be here: it is dropped outside of the lock.
     pub(super) fn take_export(&self, export: u64) -> Option<Arc<Token>> {
-        let mut tables = self.tables.lock();
-        if let Some(waits) = tables.mourners.remove(&export) {
-            waits.abort();
+        let let_go = self.tables.lock().exports.released(export);
+        match let_go? {
+            LetGo::Reference(token, mourner) => {
+                mourner.into_iter().for_each(|waits| waits.abort());
+                Some(token)
+            }
+            LetGo::Loan(loan) => {
+                self.out.is_given_back(loan.waits());
+                None
+            }
         }
-        if let Some(loan) = tables.lent.remove(&export) {
-            drop(tables);
-            self.out.is_given_back(loan.waits());
-            return None;
-        }
-        tables.exports.remove(&export)
     }
 
     /// When the actor ends for good the other side hears of it.
@@ -271,13 +283,21 @@ impl Link {
                 link.tell(&Frame::Exited { export, exit: Box::new(exit) });
             }
         });
-        let mut tables = self.tables.lock();
-        if tables.exports.contains_key(&export) {
-            tables.mourners.insert(export, waits.abort_handle());
-        } else {
-            waits.abort();
-        }
+        let let_go = self.tables.lock().exports.mourns(export, waits.abort_handle());
+        let_go.into_iter().for_each(|waits| waits.abort());
     }
+}
+
+/// What a link had for the other side when it ended: nobody is told of ends any more, and loans are over.
+pub(super) fn tokens_of(exports: Exports<Arc<Token>, Loan, AbortHandle>) -> Vec<Arc<Token>> {
+    let tokens = exports.into_held().filter_map(|held| match held {
+        LetGo::Loan(_) => None,
+        LetGo::Reference(token, mourner) => {
+            mourner.into_iter().for_each(|waits| waits.abort());
+            Some(token)
+        }
+    });
+    tokens.collect()
 }
 
 pub(super) fn unknown() -> Error {

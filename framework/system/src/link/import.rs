@@ -23,19 +23,20 @@ pub(crate) struct Imported {
     export: u64,
     /// Its value, or why there is none, has come.
     has_come: AtomicBool,
+    /// A life of an actor.
+    is_actor: bool,
 }
 
 impl Imported {
     pub(super) fn new(link: &Arc<Link>, export: u64) -> Self {
         link.owed.fetch_add(1, Ordering::Relaxed);
-        Self { link: Arc::clone(link), export, has_come: AtomicBool::new(false) }
+        Self { link: Arc::clone(link), export, has_come: AtomicBool::new(false), is_actor: false }
     }
 
-    /// An actor, which has no value.
-    pub(super) fn born(link: &Arc<Link>, export: u64) -> Self {
-        let born = Self::new(link, export);
-        born.has_come();
-        born
+    /// The life of an actor, which has no value, and of whose end the other side tells.
+    pub(super) fn actor(link: &Arc<Link>, export: u64) -> Self {
+        link.holds_actor(export);
+        Self { link: Arc::clone(link), export, has_come: AtomicBool::new(true), is_actor: true }
     }
 
     /// It is not lost with the process that owns it.
@@ -81,6 +82,9 @@ impl Drop for Imported {
     fn drop(&mut self) {
         // Nobody here has it any more.
         self.has_come();
+        if self.is_actor {
+            self.link.lets_actor_go(self.export);
+        }
         self.link.tell(&Frame::Release { export: self.export });
     }
 }
@@ -237,6 +241,7 @@ impl ImportedActor {
         id: ActorId,
         (label, mailbox, retries): (String, usize, u32),
     ) -> Self {
+        link.holds_actor(export);
         let own = Self::made(link, export, (label, mailbox, retries));
         own.is(id);
         own
@@ -263,7 +268,7 @@ impl ImportedActor {
 
 impl Drop for ImportedActor {
     fn drop(&mut self) {
-        self.link.unwatch(self.export);
+        self.link.lets_actor_go(self.export);
         self.link.tell(&Frame::Release { export: self.export });
     }
 }

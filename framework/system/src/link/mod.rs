@@ -56,8 +56,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use parking_lot::Mutex;
+use raytree_engine::borrow::{Exports, Imports};
 use raytree_supervise::panics;
-use raytree_types::{AbandonedThreads, Cause, Error, Result};
+use raytree_types::{AbandonedThreads, Cause, Error, Exit, Result};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
@@ -83,7 +84,7 @@ pub(crate) use serve::ITS_RESULT;
 pub use serve::Served;
 use stored::Loan;
 use stream::Unsent;
-use watch::Watch;
+use watch::Watcher;
 
 /// See the [module documentation](self).
 pub(crate) struct Link {
@@ -114,16 +115,13 @@ struct Tables {
     asked: HashMap<u64, Box<dyn Landing>>,
     /// Questions of the other side, as far as they have no answer yet.
     serving: HashMap<u64, serve::Serving>,
-    /// What the other side holds of this one.
-    exports: HashMap<u64, Arc<Token>>,
-    /// Objects of the store that it is told of, until it holds them itself.
-    lent: HashMap<u64, Loan>,
+    /// What the other side holds of this one: references, with who waits for the ends of those that are actors, and objects of the
+    /// store that it is told of, until it holds them itself.
+    exports: Exports<Arc<Token>, Loan, AbortHandle>,
     /// Objects of other stores that it has told of.
     told: stored::Told,
-    /// Who waits for the ends of those of them that are actors.
-    mourners: HashMap<u64, AbortHandle>,
     /// What this side holds of actors there, and who wants to hear of their ends.
-    watched: HashMap<u64, Watch>,
+    imports: Imports<Watcher, Box<Exit>>,
     /// Why there is no link any more.
     ended: Option<Cause>,
 }
@@ -298,6 +296,10 @@ impl Link {
                 return call;
             }
             tables.asked.insert(call, landing);
+            if matches!(what, Ask::Make { .. }) {
+                // It is held for this side from its making on.
+                tables.imports.comes(made_by(call));
+            }
         }
         let may_stay = matches!(what, Ask::Run { .. } | Ask::Call { .. });
         // Another run of a task gets its arguments anew; a call keeps its turn, and asks for them again.
@@ -314,9 +316,12 @@ impl Link {
             let frame = Frame::Ask { call, what, arguments };
             self.say(&frame).map_err(|unsent| unsent.of(&frame.name()))
         });
-        if let Err(error) = said {
-            self.unsaid(&kept);
-            self.settle(call, Answer::Failed(error));
+        match said {
+            Ok(()) => self.said(&kept),
+            Err(error) => {
+                self.unsaid(&kept);
+                self.settle(call, Answer::Failed(error));
+            }
         }
         call
     }
@@ -421,7 +426,7 @@ impl Link {
     pub(crate) fn has_said_all(&self) -> bool {
         let is_stream = |serving: &serve::Serving| matches!(serving, serve::Serving::Many(..));
         let tables = self.tables.lock();
-        let is_over = !tables.lent.values().any(Loan::is_on_its_way)
+        let is_over = !tables.exports.loans().any(|(_, loan)| loan.is_on_its_way())
             && !tables.serving.values().any(is_stream);
         is_over && self.out.is_empty()
     }
@@ -435,18 +440,18 @@ impl Link {
                 return;
             }
             let ended = Some(cause.clone());
-            mem::replace(&mut *tables, Tables { ended, ..Tables::default() })
+            let exports = Exports::over();
+            mem::replace(&mut *tables, Tables { ended, exports, ..Tables::default() })
         };
         self.out.close();
-        let Tables { asked, serving, exports, lent, told, watched, mourners, .. } = left;
-        drop(lent);
+        let Tables { asked, serving, exports, told, imports, .. } = left;
+        let tokens = export::tokens_of(exports);
         self.keeps_what_it_was_told_of(told);
-        mourners.into_values().for_each(|waits| waits.abort());
         for serving in serving.into_values() {
             serving.give_up(true);
         }
         // What is dropped here may be the user's, and may look at this link.
-        if let Err(cause) = panics::catch(|| drop(exports)) {
+        if let Err(cause) = panics::catch(|| drop(tokens)) {
             tracing::error!("dropping what the other side held panicked: {cause}");
         }
         // One that panics keeps the word from nobody else (LI-1).
@@ -458,10 +463,8 @@ impl Link {
         for landing in asked.into_values() {
             quietly(Box::new(|| landing.land(Answer::Lost(cause.clone()))));
         }
-        for watch in watched.into_values() {
-            if let Watch::Waits(told) = watch {
-                quietly(Box::new(|| told(Err(cause.clone()))));
-            }
+        for told in imports.into_waiting() {
+            quietly(Box::new(|| told(Err(cause.clone()))));
         }
     }
 }

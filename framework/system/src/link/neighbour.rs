@@ -13,6 +13,7 @@
 //!   the one who sent it.
 
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -46,7 +47,8 @@ impl Between {
         let what = owner.refer(token, &mut own)?;
         let number = self.all.number();
         owner.tell(&Frame::Pass { to: self.who.clone(), number, what });
-        kept.passed.push(number);
+        owner.said(&own);
+        kept.words.passes(number);
         Ok(WireRef::Passed { number })
     }
 
@@ -161,7 +163,11 @@ impl Link {
         let mut kept = Kept::default();
         let referred =
             panics::catch(|| there.refer(token?, &mut kept)).unwrap_or_else(|_| Err(unknown()));
+        if referred.is_err() {
+            there.unsaid(&mem::take(&mut kept));
+        }
         there.tell(&Frame::Passed { from, number, what: referred.ok() });
+        there.said(&kept);
     }
 
     pub(super) fn is_passed(self: &Arc<Self>, from: Worker, number: u64, what: Option<WireRef>) {

@@ -334,7 +334,7 @@ impl Link {
         let said = item.and_then(|item| {
             self.say(&Frame::Item { call, item }).map_err(|unsent| unsent.of("an item"))
         });
-        said.inspect_err(|_| self.unsaid(&kept))
+        said.inspect(|()| self.said(&kept)).inspect_err(|_| self.unsaid(&kept))
     }
 
     pub(super) fn answer(self: &Arc<Self>, call: u64, result: Result<Part>) {
@@ -351,10 +351,15 @@ impl Link {
         if result.is_err() {
             self.unsaid(&kept);
         }
-        if let Err(unsent) = self.say(&Frame::Answer { call, result }) {
-            self.unsaid(&kept);
-            let result = Err(unsent.of(ITS_RESULT));
-            self.tell(&Frame::Answer { call, result });
+        let is_said = result.is_ok();
+        match self.say(&Frame::Answer { call, result }) {
+            Ok(()) if is_said => self.said(&kept),
+            Ok(()) => {}
+            Err(unsent) => {
+                self.unsaid(&kept);
+                let result = Err(unsent.of(ITS_RESULT));
+                self.tell(&Frame::Answer { call, result });
+            }
         }
     }
 

@@ -176,7 +176,7 @@ impl Link {
         }
         Ok(match self.lend(&bytes)? {
             Some((export, object, from)) => {
-                kept.exports.push(export);
+                kept.words.lends(export);
                 Buffer::Stored { export, object, from: from as u64, len: bytes.len() as u64 }
             }
             None => Buffer::Here(bytes),
@@ -204,10 +204,8 @@ impl Link {
             return Ok(None);
         }
         let export = self.number();
-        let mut tables = self.tables.lock();
-        if tables.ended.is_none() {
-            tables.lent.insert(export, Loan::Looked(view, new));
-            drop(tables);
+        let refused = self.tables.lock().exports.lends(export, Loan::Looked(view, new));
+        if refused.is_none() {
             self.out.lends(new);
         }
         Ok(Some((export, object, from)))
@@ -237,12 +235,9 @@ impl Link {
         kept: &mut Kept,
     ) -> Buffer {
         let export = self.number();
-        kept.exports.push(export);
-        let mut tables = self.tables.lock();
-        if tables.ended.is_none() {
-            tables.lent.insert(export, Loan::Held(held));
-        }
-        drop(tables);
+        kept.words.lends(export);
+        let refused = self.tables.lock().exports.lends(export, Loan::Held(held));
+        drop(refused);
         let (from, len) = (part.start as u64, part.len() as u64);
         Buffer::Far { export, place: Box::new(place), from, len }
     }
@@ -305,7 +300,7 @@ impl Link {
     fn keeps(&self, object: &Arc<Stored>) -> bool {
         let tables = self.tables.lock();
         tables.told.has(object)
-            || tables.lent.values().any(|loan| loan.object() == Some(address(object)))
+            || tables.exports.loans().any(|(_, loan)| loan.object() == Some(address(object)))
     }
 
     /// The other side is gone. What it has told of, and kept where it is, comes here while it is still there, and to those who were told of it
@@ -330,7 +325,8 @@ impl Link {
         let told: Vec<u64> = {
             let tables = self.tables.lock();
             let is_one = |loan: &Loan| loan.object().is_some_and(|own| objects.contains(&own));
-            tables.lent.iter().filter(|(_, loan)| is_one(loan)).map(|(export, _)| *export).collect()
+            let ones = tables.exports.loans().filter(|(_, loan)| is_one(loan));
+            ones.map(|(export, _)| export).collect()
         };
         told.into_iter().for_each(|export| self.tell(&Frame::Hurry { export }));
     }

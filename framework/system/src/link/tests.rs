@@ -84,6 +84,12 @@ fn echo(_parts: Vec<Part>, birth: Birth) -> Result<Born> {
     Ok(Born(Arc::new(Token { typed: Arc::new(()), held: Held::Actor(echo) })))
 }
 
+fn exit(actor: ActorId) -> Exit {
+    let kind = ExitKind::Stopped { reason: "it was told to".to_owned() };
+    let (name, incarnation) = ("echo".to_owned(), Incarnation::default());
+    Exit { actor, name, incarnation, kind, restarts: 0, will_restart: false }
+}
+
 impl Callee for Echo {
     fn id(&self) -> Result<ActorId> {
         Ok(self.id)
@@ -121,9 +127,7 @@ impl Callee for Echo {
         let (actor, mut over) = (self.id, self.over.subscribe());
         Box::pin(async move {
             _ = over.wait_for(|over| *over).await;
-            let kind = ExitKind::Stopped { reason: "it was told to".to_owned() };
-            let (name, incarnation) = ("echo".to_owned(), Incarnation::default());
-            Ok(Exit { actor, name, incarnation, kind, restarts: 0, will_restart: false })
+            Ok(exit(actor))
         })
     }
 
@@ -266,7 +270,8 @@ fn li_1_a_connection_that_is_cut_is_told_to_everybody_on_both_sides() {
         let object: ObjectRef<u64> = value(&near.runs("link::never", &0u64));
         let (tell, waits) = sync_channel(1);
         here.tokio().spawn(async move { tell.send(object.await) });
-        let watched = near.watches(&near.begins(an_id(here)));
+        let actor = near.begins(an_id(here));
+        let watched = near.watches(&actor);
         far.link.end(&Cause::message("it is cut"));
         let cut = last(&near.hung_up);
         assert_eq!(cut.message, "the link to far was cut", "{name}");
@@ -277,6 +282,38 @@ fn li_1_a_connection_that_is_cut_is_told_to_everybody_on_both_sides() {
         assert_eq!(last(&watched).unwrap_err(), cut, "{name}");
         let late = last(&near.runs("link::square", &1u64));
         assert!(matches!(late, Answer::Lost(cause) if cause == cut), "{name}");
+    });
+}
+
+#[test]
+fn bw_4_an_end_that_is_told_after_the_actor_was_let_go_is_kept_by_nobody() {
+    each(|name, here, near, _far| {
+        let id = an_id(here);
+        let actor = near.begins(id);
+        let export = actor.export();
+        drop(actor);
+        // The other side had not heard that when it said so.
+        near.link.exited(export, Box::new(exit(id)));
+        let (tell, told) = sync_channel(1);
+        near.link.watch(export, Box::new(move |end| _ = tell.send(end)));
+        told.recv().expect_err(name);
+    });
+}
+
+#[test]
+fn bw_4_an_end_is_told_after_the_message_with_the_actor_and_not_before() {
+    each(|name, here, _near, far| {
+        let over = watch::channel(true).0;
+        let echo = Held::Actor(Arc::new(Echo { id: an_id(here), over }));
+        let token = Arc::new(Token { typed: Arc::new(()), held: echo });
+        let mut kept = Kept::default();
+        let word = far.link.refer(token, &mut kept).expect("it is held");
+        let frame::WireRef::Actor { export, .. } = word else { panic!("{name}: {word:?}") };
+        let another = || here.tokio().spawn(async {}).abort_handle();
+        let tells = || far.link.tables.lock().exports.mourns(export, another()).is_some();
+        assert!(!tells(), "{name}: the message is not given");
+        far.link.said(&kept);
+        assert!(tells(), "{name}: it is");
     });
 }
 

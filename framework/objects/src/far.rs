@@ -158,6 +158,7 @@ impl Core {
     pub(crate) fn pulls(&self, place: Place, then: Sought) {
         let number = self.number();
         self.waiting.lock().insert(number, Waiting::Found(then));
+        self.counts.asks.fetch_add(1, Ordering::Relaxed);
         self.says.pull(number, place);
         // After that it is looked at by whoever ends the session.
         if self.has_ended() {

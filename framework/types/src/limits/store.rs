@@ -94,6 +94,9 @@ pub const STORE_SWEEP_EVERY: Duration = Duration::from_millis(50);
 /// So much of its memory a store has the system make ahead of need, in bytes: half a second of writing at once, and little to waste.
 pub const STORE_AHEAD: u64 = 64 << 20;
 
+/// How long a store does not have the system make memory after it could not.
+pub const STORE_AHEAD_AGAIN: Duration = Duration::from_secs(1);
+
 /// So much of its memory a store of a node that is short of it gives back to the system at one look, in bytes: some 20 ms, in which others wait.
 pub const STORE_GIVE_BACK: u64 = 128 << 20;
 

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 
-use raytree_store::spill::read_file;
+use raytree_store::spill::{SpillError, read_file};
 use raytree_store::{Location, Space, Unreadable};
 use raytree_types::{Bytes, limits};
 
@@ -96,7 +96,7 @@ impl Session {
         object: Location,
         mut waits: impl FnMut() -> io::Result<()>,
     ) -> io::Result<Result<Bytes, Lost>> {
-        let mut at = object;
+        let (mut at, mut not_there) = (object, None);
         loop {
             match self.core.client.view(at) {
                 Ok(view) => return Ok(Ok(Bytes::from_owner(view))),
@@ -114,13 +114,21 @@ impl Session {
                 Some(Found::InFile { path, key, extent }) => {
                     let read = thread::scope(|both| {
                         let (tell, told) = sync_channel(1);
-                        let reads = move || tell.send(read_file(Path::new(&path), key, &extent));
+                        let path = Path::new(&path);
+                        let reads = move || tell.send(read_file(path, key, &extent));
                         both.spawn(reads);
                         waited(&told, &mut waits)
                     })?;
                     let Some(read) = read else {
                         return Ok(Err(Lost::NotBrought("reading its file panicked".to_owned())));
                     };
+                    // It was written anew since that was said: it is in another file by now.
+                    if read.as_ref().is_err_and(SpillError::is_not_there)
+                        && not_there.as_ref() != Some(&path)
+                    {
+                        not_there = Some(path);
+                        continue;
+                    }
                     let part = |bytes: Vec<u8>| Bytes::from(bytes).slice(..object.len as usize);
                     return Ok(read.map_err(Lost::from).and_then(|bytes| {
                         part(bytes).ok_or_else(|| Lost::NotBrought("its file is short".to_owned()))
@@ -150,6 +158,7 @@ impl Core {
     pub(crate) fn pulls(&self, place: Place, then: Sought) {
         let number = self.number();
         self.waiting.lock().insert(number, Waiting::Found(then));
+        self.counts.asks.fetch_add(1, Ordering::Relaxed);
         self.says.pull(number, place);
         // After that it is looked at by whoever ends the session.
         if self.has_ended() {

@@ -61,7 +61,7 @@ pub(crate) struct Core {
     pub(crate) is_gone: AtomicBool,
     /// It did not answer: until then it is not asked.
     left_alone_until: Mutex<Duration>,
-    counts: Counts,
+    pub(crate) counts: Counts,
     /// Open as long as this is here (SN-2).
     #[cfg_attr(not(test), expect(dead_code, reason = "held for its drop"))]
     line: Arc<UnixStream>,
@@ -311,6 +311,7 @@ impl Core {
             self.waiting.lock().remove(&number);
             return Err(NotStored::Gone);
         }
+        self.counts.leases.fetch_add(1, Ordering::Relaxed);
         self.says.lease(number, terms, !patience::is_impatient());
         match told.recv_timeout(limits::STORE_LEASE_WITHIN) {
             Ok(Room::Is(lease)) => return Ok(lease?),
@@ -335,6 +336,7 @@ impl Core {
     pub(crate) fn seeks(&self, object: Location, then: Sought) {
         let number = self.number();
         self.waiting.lock().insert(number, Waiting::Found(then));
+        self.counts.asks.fetch_add(1, Ordering::Relaxed);
         self.says.find(number, object);
         // After that it is looked at by whoever ends the session.
         if self.is_gone.load(Ordering::SeqCst) {

@@ -188,6 +188,7 @@ impl Stored {
     /// [`Lost`].
     pub fn bytes(self: &Arc<Self>) -> Result<Bytes, Lost> {
         let end = clock::now() + limits::STORE_BACK_WITHIN;
+        let mut not_there = None;
         loop {
             match self.look() {
                 Err(Unreadable::Gone) => {}
@@ -202,8 +203,15 @@ impl Stored {
             match found.ok_or(Lost::StoreGone)? {
                 Found::Here(_) => {}
                 Found::InFile { path, key, extent } => {
-                    let bytes = patience::waits(|| read_file(Path::new(&path), key, &extent))?;
-                    let bytes = Bytes::from(bytes);
+                    let bytes = match patience::waits(|| read_file(Path::new(&path), key, &extent))
+                    {
+                        // It was written anew since that was said: it is in another file by now.
+                        Err(why) if why.is_not_there() && not_there.as_ref() != Some(&path) => {
+                            not_there = Some(path);
+                            continue;
+                        }
+                        read => Bytes::from(read?),
+                    };
                     // On disk there is all that was taken for it.
                     let part = bytes.slice(..self.byte_count() as usize);
                     return part.ok_or_else(|| Lost::NotBrought("its file is short".to_owned()));

@@ -15,6 +15,10 @@ pub struct Traffic {
     pub taken_bytes: u64,
     /// What it wanted to write, and did not fit.
     pub refused: u64,
+    /// Round trips to the store for room: one for many small objects together, one for each of the others.
+    pub leases: u64,
+    /// Round trips for objects that are not where they were: on disk, or in the store of another node.
+    pub asks: u64,
 }
 
 impl Traffic {
@@ -27,6 +31,8 @@ impl Traffic {
             taken: self.taken + other.taken,
             taken_bytes: self.taken_bytes + other.taken_bytes,
             refused: self.refused + other.refused,
+            leases: self.leases + other.leases,
+            asks: self.asks + other.asks,
         }
     }
 }
@@ -38,12 +44,14 @@ pub(crate) struct Counts {
     pub(crate) taken: AtomicU64,
     pub(crate) taken_bytes: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) leases: AtomicU64,
+    pub(crate) asks: AtomicU64,
 }
 
 impl Counts {
     /// What they are.
     pub(crate) fn now(&self) -> Traffic {
-        let Counts { written, written_bytes, taken, taken_bytes, refused } = self;
+        let Counts { written, written_bytes, taken, taken_bytes, refused, leases, asks } = self;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Traffic {
             written: read(written),
@@ -51,6 +59,8 @@ impl Counts {
             taken: read(taken),
             taken_bytes: read(taken_bytes),
             refused: read(refused),
+            leases: read(leases),
+            asks: read(asks),
         }
     }
 }

@@ -50,8 +50,8 @@
 //! # Where a page comes from
 //!
 //! A page of shared memory that nobody has touched yet costs eight times what it costs to copy into it. So memory is used again as
-//! soon as it is free, the newest first; it is never given back to the system while the store lives; and pages are touched ahead of
-//! need, a little beyond the most that was ever used ([`Store::touch_ahead`]).
+//! soon as it is free, the newest first; it is given back to the system only while the node is short of memory ([`Store::give_back`]); and
+//! pages are touched ahead of need, a little beyond the most that was ever used ([`Store::touch_ahead`]).
 //!
 //! # What there is no memory for
 //!

@@ -36,8 +36,8 @@ impl Copies {
 
     /// Where somebody else can read an object, or why he cannot.
     pub(super) fn find(&self, spill: &Spill, key: Key, at: &Extent) -> Found {
-        let file = match spill.path(key, at) {
-            Some(path) => Ok((path, *at)),
+        let file = match spill.file(key, at) {
+            Some(file) => Ok(file),
             None => self.copy(spill, key, at),
         };
         match file.map(|(path, extent)| (path.into_os_string().into_string(), extent)) {

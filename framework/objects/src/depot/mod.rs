@@ -209,16 +209,18 @@ impl Depot {
         self.office.desk.lock().bury_until(clock::now());
     }
 
-    /// Has the system make memory that will be written to next. Takes a while, and holds nobody up.
-    pub(crate) fn touch_ahead(&self) -> io::Result<()> {
+    /// Has the system make memory that will be written to next, and says up to where; none while the node is short of it. Takes a while, and
+    /// holds nobody up.
+    pub(crate) fn touch_ahead(&self) -> io::Result<Option<u64>> {
         let (memory, part) = {
             let desk = self.office.desk.lock();
             if desk.is_short {
-                return Ok(());
+                return Ok(None);
             }
             desk.store.ahead(limits::STORE_AHEAD)
         };
-        memory.touch(part)
+        let end = part.end;
+        memory.touch(part).map(|()| Some(end))
     }
 
     /// Something was freed, or the store has grown.

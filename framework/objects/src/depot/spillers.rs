@@ -185,6 +185,13 @@ impl Office {
                     }
                     self.copies.forget(key);
                 }
+                let mut desk = self.desk.lock();
+                desk.are_removed(self.is_any_wasteful());
+            }
+            Job::Anew => {
+                let won = self.writes_anew();
+                let mut desk = self.desk.lock();
+                desk.is_anew(won, self.is_any_wasteful(), clock::now(), &mut words);
             }
             Job::Bring { object, lease, spilled } => {
                 let read = self.brings(lease, &spilled);
@@ -225,6 +232,29 @@ impl Office {
         let spilled = written.map(|extents| all.iter().map(|(key, _)| *key).zip(extents).collect());
         // Nobody looks at them any more for this.
         (objects.into_iter().map(|(place, _)| place).collect(), spilled)
+    }
+
+    fn is_any_wasteful(&self) -> bool {
+        self.spill.get().is_some_and(Spill::is_any_wasteful)
+    }
+
+    /// Says how many bytes are free that were not. The end of the store does not wait for it.
+    fn writes_anew(&self) -> u64 {
+        let goes_on = || !self.is_over.load(Ordering::SeqCst);
+        let won = self.spill().and_then(|spill| spill.write_anew(&goes_on));
+        let why = |error: &SpillError| {
+            tracing::warn!(%error, "what is left of a file of spilled objects is not as it was written");
+        };
+        match won {
+            Ok(won) => {
+                won.damaged.iter().for_each(why);
+                won.bytes
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what is left of files of spilled objects is not written anew");
+                0
+            }
+        }
     }
 
     fn brings(&self, lease: Lease, (key, extent): &Spilled) -> Result<u64, SpillError> {

@@ -3,6 +3,7 @@
 //! From a share of its memory on, a store writes those objects to disk that were wanted least lately and that nobody looks at: a sixteenth
 //! of its memory more than it has to, so that many small ones go into one file. It does so, too, for whoever waits for room, and with all that
 //! nobody looks at while the node is short of memory. What comes back stays on disk as well, and gives way another time without being written.
+//! Files of which little is needed any more are written anew, by one thread, when there is nothing else to do: a disk that was full is not, then.
 //!
 //! Invariants:
 //! - **SG-1 (no-waiting-for-nothing):** where nothing can be written, or all is looked at, nobody waits for long: whoever writes is
@@ -36,11 +37,29 @@ pub(super) struct Spilling {
     failed: Option<(Duration, String)>,
     /// Nor is there anything that is on disk already and could give way.
     is_exhausted: bool,
+    anew: Anew,
     /// What was just brought back stays for a moment, so that whoever has asked for it comes in time.
     brought: VecDeque<(Duration, View)>,
     /// Bytes that were written, and read, ever.
     pub(super) written: u64,
     pub(super) read: u64,
+}
+
+/// Files of which little is needed.
+#[derive(Default)]
+struct Anew {
+    /// There are some.
+    is_any: bool,
+    /// They are being written anew.
+    is_on: bool,
+    /// Until then nothing is won by that.
+    not_before: Duration,
+}
+
+impl Anew {
+    fn is_due(&self, now: Duration) -> bool {
+        self.is_any && !self.is_on && self.not_before <= now
+    }
 }
 
 /// What is to be done by a thread that may wait for a disk.
@@ -53,6 +72,8 @@ pub(super) enum Job {
     Point { object: Location, spilled: Spilled },
     /// Write these.
     Write(Vec<(Location, View)>),
+    /// Write files anew of which little is needed.
+    Anew,
 }
 
 /// How far the search for a job has come.
@@ -65,14 +86,15 @@ enum Step {
 
 impl Spilling {
     pub(super) fn new(at: u64) -> Self {
-        let (fruitless, failed, brought) = Default::default();
+        let (fruitless, failed, brought, anew) = Default::default();
         let (writing, written, read, is_exhausted) = (0, 0, 0, false);
-        Self { at, writing, fruitless, failed, is_exhausted, brought, written, read }
+        Self { at, writing, fruitless, failed, is_exhausted, anew, brought, written, read }
     }
 
-    /// Why nothing can be written, nor given up without that.
+    /// Why nothing can be written, nor given up without that, nor will be soon.
     pub(super) fn fails(&self, now: Duration) -> Option<&str> {
-        self.cannot_write(now).filter(|_| self.is_exhausted)
+        let may_be_soon = self.anew.is_on || self.anew.is_due(now);
+        self.cannot_write(now).filter(|_| self.is_exhausted && !may_be_soon)
     }
 
     fn cannot_write(&self, now: Duration) -> Option<&str> {
@@ -129,6 +151,7 @@ impl Desk {
         let is_over = spilling.goal(used.lent + used.sealed, used.capacity, (0, self.is_due)) > 0;
         self.store.is_any_unneeded()
             || self.sought.is_any_left()
+            || spilling.anew.is_due(now)
             || ((is_needed || is_over) && spilling.may_look(now, is_needed))
     }
 
@@ -157,7 +180,7 @@ impl Desk {
         for _ in 0..ROUNDS {
             match self.step(now, words) {
                 Step::Job(job) => return Some(job),
-                Step::Nothing => return self.points(now),
+                Step::Nothing => return self.points(now).or_else(|| self.writes_anew(now)),
                 Step::Again => {}
             }
         }
@@ -206,6 +229,38 @@ impl Desk {
             self.sought.takes_first();
             Job::Point { object, spilled }
         })
+    }
+
+    fn writes_anew(&mut self, now: Duration) -> Option<Job> {
+        let anew = &mut self.spilling.as_mut()?.anew;
+        let is_due = anew.is_due(now);
+        anew.is_on |= is_due;
+        is_due.then_some(Job::Anew)
+    }
+
+    /// Something on disk is needed no more: by that there may be files of which little is.
+    pub(super) fn are_removed(&mut self, is_any_wasteful: bool) {
+        if let Some(spilling) = &mut self.spilling {
+            spilling.anew.is_any = is_any_wasteful;
+        }
+    }
+
+    /// Files were written anew, and so many bytes are free by that; none where it could not be done.
+    pub(super) fn is_anew(
+        &mut self,
+        won: u64,
+        is_any_wasteful: bool,
+        now: Duration,
+        words: &mut Words,
+    ) {
+        if let Some(spilling) = &mut self.spilling {
+            let not_before = if won > 0 { now } else { now + limits::SPILL_AGAIN_AFTER };
+            spilling.anew = Anew { is_any: is_any_wasteful, is_on: false, not_before };
+            if won > 0 {
+                (spilling.failed, spilling.is_exhausted) = (None, false);
+            }
+        }
+        self.serves(now, words);
     }
 
     /// Objects that give way: those that are on disk as well do at once.

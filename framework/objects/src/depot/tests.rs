@@ -10,7 +10,7 @@ use raytree_types::limits;
 use super::desk::Desk;
 use super::line::{Line, Words};
 use super::spilling::{Job, Spilling};
-use crate::protocol::{Found, Told};
+use crate::protocol::{Found, Says, Told};
 
 const ROOM: u64 = 1 << 20;
 const LONG: u64 = ROOM / 4;
@@ -76,7 +76,7 @@ impl Scene {
                     self.desk.keeper.give_back(lease);
                     return Some(key);
                 }
-                Job::Point { .. } | Job::Write(_) => panic!("there is room"),
+                Job::Point { .. } | Job::Write(_) | Job::Anew => panic!("there is room"),
             }
         }
     }
@@ -173,4 +173,54 @@ fn mw_7_a_node_that_is_short_of_memory_waits_for_no_disk_that_takes_nothing() {
     scene.desk.hears_of_shortage(true);
     assert!(!scene.desk.spills(NOW));
     assert!(scene.desk.spills(NOW + limits::SPILL_AGAIN_AFTER), "it is tried again");
+}
+
+#[test]
+fn files_are_written_anew_by_one_and_not_again_at_once_where_nothing_is_won_by_it() {
+    let (mut scene, mut words) = (Scene::new(), Words::new());
+    assert!(scene.desk.next(NOW, &mut words).is_none());
+    scene.desk.are_removed(true);
+    assert!(scene.desk.has_work(NOW));
+    assert!(matches!(scene.desk.next(NOW, &mut words), Some(Job::Anew)));
+    assert!(scene.desk.next(NOW, &mut words).is_none() && !scene.desk.has_work(NOW), "one does");
+    // There are more of them.
+    scene.desk.is_anew(1, true, NOW, &mut words);
+    assert!(matches!(scene.desk.next(NOW, &mut words), Some(Job::Anew)));
+    scene.desk.is_anew(0, true, NOW, &mut words);
+    assert!(scene.desk.next(NOW, &mut words).is_none(), "there was no room even for that");
+    let later = NOW + limits::SPILL_AGAIN_AFTER;
+    assert!(scene.desk.has_work(later));
+    assert!(matches!(scene.desk.next(later, &mut words), Some(Job::Anew)));
+    scene.desk.is_anew(1, false, later, &mut words);
+    assert!(scene.desk.next(later, &mut words).is_none() && !scene.desk.has_work(later));
+}
+
+#[test]
+fn sg_1_whoever_waits_for_a_disk_that_is_full_is_refused_when_nothing_is_won_by_writing_anew() {
+    for won in [0, 1] {
+        let mut scene = Scene::new();
+        let held: Vec<_> = (0..4).map(|_| scene.in_memory()).collect();
+        let (client, line, mut words) = (scene.user.0, Arc::clone(&scene.line), Words::new());
+        let leases = vec![(1, Terms::one(LONG), true)];
+        scene.desk.hears(client, &line, Says { leases, ..Says::default() }, NOW);
+        scene.desk.are_removed(true);
+        let full = || SpillError::NoFolder { folders: 0 };
+        let mut writes = |scene: &mut Scene| match scene.desk.next(NOW, &mut Words::new()) {
+            Some(Job::Write(written)) => {
+                let places: Vec<_> = written.into_iter().map(|(place, _)| place).collect();
+                scene.desk.are_written(&places, Err(full()), NOW, &mut words);
+                true
+            }
+            Some(Job::Anew) => false,
+            _ => panic!("there is something to do"),
+        };
+        while writes(&mut scene) {}
+        assert!(scene.desk.is_waited_for() && words.is_empty(), "it may help");
+        scene.desk.is_anew(won, false, NOW, &mut words);
+        let is_refused = matches!(words[..], [(_, Told::Room { number: 1, lease: Err(_) })]);
+        assert_eq!(is_refused, won == 0, "{} are told something", words.len());
+        let job = scene.desk.next(NOW, &mut words);
+        assert_eq!(matches!(job, Some(Job::Write(_))), won > 0, "it is tried again");
+        drop(held);
+    }
 }

@@ -1,14 +1,16 @@
 //! Processes that use a store and are killed at any moment: nothing that somebody holds is harmed, and nothing is left of them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
 use raytree_objects::{Depot, Location, Place, Session, Stored};
 use raytree_types::Bytes;
 use raytree_wire::Token;
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::sessions::{Node, until};
@@ -40,7 +42,7 @@ enum Told {
     LetGo(Location),
 }
 
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -49,20 +51,20 @@ impl Random {
         self.0 >> 33
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 }
 
 /// Bytes that tell whether they are what they were.
-fn written(random: &mut Random) -> Vec<u8> {
+pub(super) fn written(random: &mut Random) -> Vec<u8> {
     let first = random.next().to_le_bytes();
     // Below and above what has room of its own.
     let len = if random.below(4) == 0 { 300_000 } else { 1 + random.below(4000) };
     first.into_iter().chain((0..len).map(|at| first[(at % 8) as usize] ^ at as u8)).collect()
 }
 
-fn is_whole(bytes: &Bytes) -> bool {
+pub(super) fn is_whole(bytes: &Bytes) -> bool {
     let (first, rest) = bytes.split_at(8);
     (0u64..).zip(rest).all(|(at, byte)| *byte == first[(at % 8) as usize] ^ at as u8)
 }
@@ -193,6 +195,40 @@ async fn dp_1_pu_1_nor_while_objects_come_from_another_node() {
     here.end().await;
 }
 
+/// Kills every other process in the midst of what it does: when so much has changed in the store, as room is lent to it that it writes to,
+/// or something is sealed, let go of or read back.
+struct Watch(Arc<AtomicBool>, Option<JoinHandle<()>>);
+
+impl Watch {
+    fn new(depot: &Arc<Depot>, process: &Child, seed: u64) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (ends, depot) = (Arc::clone(&is_over), Arc::clone(depot));
+        let mut marks = 1 + Random(seed).below(20);
+        let process = Pid::from_child(process);
+        let watches = move || {
+            let look = || (depot.used(), depot.row().restored_ever);
+            let mut last = look();
+            while !ends.load(Ordering::SeqCst) && marks > 0 {
+                let now = look();
+                marks -= u64::from(now != last);
+                last = now;
+                thread::yield_now();
+            }
+            if marks == 0 {
+                _ = kill_process(process, Signal::KILL);
+            }
+        };
+        Self(is_over, (seed % 2 == 1).then(|| thread::spawn(watches)))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+        self.1.take().into_iter().for_each(|watches| watches.join().expect("it has ended well"));
+    }
+}
+
 fn is_one_to_be_killed() -> bool {
     let (Ok(door), Ok(seed)) = (std::env::var(DOOR), std::env::var(SEED)) else { return false };
     child(&door, seed.parse().expect("a number"));
@@ -217,6 +253,7 @@ async fn kills(depot: &Arc<Depot>, this: &str, (seed, looks): (u64, bool), home:
         command.env(DOOR, depot.door()).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut process = command.stderr(Stdio::piped()).spawn().expect("a process");
         let stdin = Arc::new(Mutex::new(process.stdin.take().expect("a line")));
+        let watch = Watch::new(depot, &process, seed);
         for line in BufReader::new(process.stderr.take().expect("a line")).lines() {
             let line = line.expect("text");
             match serde_json::from_str(&line) {
@@ -249,6 +286,8 @@ async fn kills(depot: &Arc<Depot>, this: &str, (seed, looks): (u64, bool), home:
                 held.swap_remove(random.below(7) as usize);
             }
         }
+        // It is there until it is waited for.
+        drop(watch);
         let end = process.wait().expect("it has ended");
         killed += u64::from(!end.success());
         assert!(end.success() || end.code().is_none(), "it has seen something wrong: {end}");

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot set its scene fails")]
 
 mod deaths;
+mod node_deaths;
 #[cfg(feature = "object-store")]
 mod remote;
 mod sessions;

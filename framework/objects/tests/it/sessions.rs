@@ -1,11 +1,13 @@
 //! What processes do with a store together. Two sessions of one process are to the store as those of two.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use raytree_objects::{Depot, NotStored, ObjectStore, Refused, Session, SpillTerms};
+use raytree_objects::{Depot, NotStored, ObjectStore, Refused, Session, SpillTerms, Stored};
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
-use raytree_types::{Bytes, Strategy};
+use raytree_types::{Bytes, Strategy, limits};
 
 pub(crate) const ROOM: u64 = 4 << 20;
 
@@ -148,6 +150,19 @@ async fn many_small_ones_are_lent_room_together() {
         let bytes = stored.bytes().expect("it is held");
         assert_eq!(bytes[..], u32::try_from(at).expect("few").to_le_bytes());
     }
+    // Room for a thousand is one round trip, and reading is none.
+    let traffic = session.traffic();
+    assert!((1..5).contains(&traffic.leases) && traffic.asks == 0, "{traffic:?}");
+    let other = node.session();
+    let place = |stored: &Arc<Stored>| stored.location().expect("a place");
+    let taken: Vec<_> =
+        all.iter().map(|own| other.take(place(own), Box::new(())).expect("it is there")).collect();
+    let again = other.take(place(&all[7]), Box::new(())).expect("it is known");
+    assert!(Arc::ptr_eq(&again, &taken[7]));
+    assert_eq!(again.bytes().expect("it is held")[..], 7u32.to_le_bytes());
+    let traffic = other.traffic();
+    assert_eq!((traffic.taken, traffic.leases, traffic.asks), (3000, 0, 0));
+    drop((taken, again, other));
     drop(all);
     until(|| node.depot.used().objects == 0).await;
     drop(session);
@@ -220,5 +235,57 @@ async fn oj_1_the_store_outlives_the_actor_that_looks_after_it() {
     assert_eq!(stored.bytes().expect("it is held").len(), 200_000);
     drop(stored);
     node.has(0).await;
+    node.end().await;
+}
+
+/// How many bytes the system has made of a memory of this length: there is no other as long in this process.
+fn made(len: u64) -> u64 {
+    let own = fs::read_dir("/proc/self/fd").expect("it is there").flatten();
+    let of = own.filter(|one| {
+        fs::read_link(one.path()).is_ok_and(|to| to.to_string_lossy().starts_with("/memfd:raytree"))
+    });
+    let known = of.filter_map(|one| fs::metadata(one.path()).ok());
+    known.filter(|known| known.len() == len).map(|known| known.blocks() * 512).max().unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn oj_2_memory_is_made_only_a_little_ahead() {
+    const ROOM: u64 = 1 << 30;
+    const MOST: u64 = (1 << 20) + limits::STORE_AHEAD;
+    let node = Node::of(ROOM, None);
+    let session = node.session();
+    assert_eq!(made(ROOM), 0, "there is no use for it");
+    let stored = session.write(&vec![5; 1 << 20]).expect("there is room");
+    until(|| {
+        assert!(made(ROOM) <= MOST, "{} bytes", made(ROOM));
+        made(ROOM) == MOST
+    })
+    .await;
+    drop(stored);
+    node.has(0).await;
+    assert_eq!(made(ROOM), MOST);
+    node.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn oj_2_memory_that_was_not_made_ahead_in_a_shortage_is_made_after_it() {
+    const ROOM: u64 = (1 << 30) + (1 << 20);
+    let node = Node::of(ROOM, None);
+    let session = node.session();
+    node.depot.is_short(true);
+    let kept = session.write(&vec![5; 1 << 20]).expect("there is room");
+    // It is looked at twice.
+    for _ in 0..2 {
+        drop(session.write(&vec![6; 1 << 20]).expect("there is room"));
+        node.has(1).await;
+    }
+    assert!(made(ROOM) < limits::STORE_AHEAD, "nothing is made ahead");
+    node.depot.is_short(false);
+    until(|| {
+        drop(session.write(&[7; 300_000]).expect("there is room"));
+        made(ROOM) >= limits::STORE_AHEAD
+    })
+    .await;
+    drop(kept);
     node.end().await;
 }

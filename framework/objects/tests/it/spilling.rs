@@ -294,3 +294,59 @@ async fn on_a_node_that_is_short_of_memory_all_that_nobody_looks_at_goes_to_disk
     node.has(0).await;
     node.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sp_6_files_of_which_little_is_needed_give_their_room_back_and_the_rest_is_read_as_it_was()
+{
+    let folder = folder();
+    let node = Node::of(8 << 20, Some(folder.terms(100)));
+    let session = node.session();
+    let len = |number: usize| 10_000 + number;
+    let mut all: Vec<_> =
+        (0..2000).map(|number| (number, write(&session, number, len(number)))).collect();
+    // Of each file there is something left.
+    all.retain(|(number, _)| number % 20 == 0);
+    let live: u64 = all.iter().map(|(_, stored)| stored.byte_count()).sum();
+    let on_disk = || {
+        let files = files(folder.path()).into_iter();
+        files.map(|path| path.metadata().map_or(0, |known| known.len())).sum::<u64>()
+    };
+    assert!(node.depot.row().spilled_ever > 8 * live);
+    until(|| on_disk() < 2 * live && node.depot.row().spilled < 2 * live).await;
+    for (number, stored) in &all {
+        is_it(stored, *number, len(*number));
+    }
+    drop(all);
+    node.has(0).await;
+    until(|| node.depot.row().spilled == 0).await;
+    node.end().await;
+    until(|| folder.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sp_6_a_quota_that_was_full_of_what_nobody_needs_takes_more() {
+    let folder = folder();
+    let rules = SpillRules { quota: Some(8 << 20), ..SpillRules::default() };
+    let node = Node::with(Some(SpillTerms { rules, ..terms(300, folder.path()) }));
+    let session = node.session();
+    let mut all = Vec::new();
+    while let Ok(stored) = session.write(&bytes(all.len(), 10_000)) {
+        all.push((all.len(), stored));
+    }
+    all.retain(|(number, _)| number % 10 == 0);
+    // Nothing of that fits but where the files were.
+    for number in 10_000..10_600 {
+        until(|| match session.write(&bytes(number, 10_000)) {
+            Ok(stored) => {
+                all.push((number, stored));
+                true
+            }
+            Err(_) => false,
+        })
+        .await;
+    }
+    for (number, stored) in &all {
+        is_it(stored, *number, 10_000);
+    }
+    node.end().await;
+}

@@ -95,6 +95,14 @@ pub enum SpillError {
     },
 }
 
+impl SpillError {
+    /// There is no file where one was to be read: it has gone, or what was in it was written anew.
+    #[must_use]
+    pub fn is_not_there(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 fn quota_text(quota: Option<u64>) -> String {
     let reserve = limits::SPILL_RESERVE_PERCENT;
     match quota {

@@ -1,8 +1,8 @@
 //! Objects on disk: where a store puts what it has no memory for.
 //!
 //! A [`Spill`] has one or several folders, used in turn. Small objects are *fused* into one file, large ones have a file alone; a file
-//! is written once, and goes when the last object in it is removed. An [`Extent`] says where an object is; whoever has it, and the
-//! object's [`Key`], can read it. Every byte is checked: an object is read as it was written, or the error names file, place and
+//! is written once, and goes when the last object in it is removed, or what is left in it is written anew ([`Spill::write_anew`]). An
+//! [`Extent`] says where an object was written first; whoever has it, and the object's [`Key`], can read it, wherever it is now. Every byte is checked: an object is read as it was written, or the error names file, place and
 //! [`Damage`].
 //!
 //! ```
@@ -21,8 +21,8 @@
 //! assert_eq!(&bytes, b"ellod");
 //!
 //! // Another process of the machine, if it comes to that.
-//! let path = spill.path(Key(1), &at[0]).ok_or("it is in a folder")?;
-//! assert_eq!(raytree_store::spill::read_file(&path, Key(1), &at[0])?, b"hello");
+//! let (path, place) = spill.file(Key(1), &at[0]).ok_or("it is in a folder")?;
+//! assert_eq!(raytree_store::spill::read_file(&path, Key(1), &place)?, b"hello");
 //!
 //! spill.remove(Key(1), &at[0])?;
 //! spill.remove(Key(2), &at[1])?;
@@ -33,7 +33,8 @@
 //!
 //! # What is decided where
 //!
-//! `ledger.rs` decides which file goes into which folder, when it is full and when nobody needs it, and touches no disk. `record.rs` is
+//! `ledger/` decides which file goes into which folder, when it is full, when nobody needs it and when what is left of it is written anew, and
+//! touches no disk. `record.rs` is
 //! what an object looks like in a file. [`Device`] is what is needed of a place for files; `local.rs` is the file system, with a folder for
 //! each life of a store (`folder.rs`). Another one, over a network, comes from who has threads for it; its objects are used where no folder
 //! has room, and it may fail and come back. There are no threads here: all that is done is done by the caller's, several at once if they
@@ -44,6 +45,7 @@
 //! Spill files die with their store: what it knew of them was in its memory. So nothing is ever synchronised to the disk, and a folder
 //! whose store has died is removed by the next one that opens the same place. What the disk lost meanwhile is found by the checksums.
 
+mod anew;
 mod device;
 mod elsewhere;
 mod error;
@@ -59,11 +61,12 @@ use std::fmt;
 use raytree_types::limits;
 use serde::{Deserialize, Serialize};
 
+pub use anew::Won;
 pub use device::{Device, FileId, Room};
 pub use elsewhere::read_file;
 pub use error::{Damage, SpillError};
 pub use folder::Swept;
-pub use ledger::{Used, UsedFolder, Wasteful};
+pub use ledger::{Used, UsedFolder};
 pub use local::Local;
 pub use mark::Mark;
 pub use spiller::{Opened, Spill};
@@ -98,7 +101,8 @@ pub struct Extent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// How many bytes it may have in each folder at once; as many as the file system has room for when there is none, which is the
-    /// default. [`SPILL_RESERVE_PERCENT`](limits::SPILL_RESERVE_PERCENT) of the file system are left free in any case.
+    /// default. One part of [`SPILL_ANEW_PART`](limits::SPILL_ANEW_PART) of it at most is for what is written anew. Of the file system
+    /// [`SPILL_RESERVE_PERCENT`](limits::SPILL_RESERVE_PERCENT) are left free in any case, but for the moment in which something is written anew.
     pub quota: Option<u64>,
     /// How many bytes a file of several objects has at most. [`SPILL_FUSED`](limits::SPILL_FUSED) by default; 0 gives each object a file.
     pub fused: u64,

@@ -106,7 +106,59 @@ pub(super) fn read(
     }
     let mut table = vec![0; sums.len()];
     fill(from, &mut table)?;
-    if sum_of_all(&header, &table) != at.checksum {
+    check(&sums, &table, &header, at)
+}
+
+/// Why a record is not carried to another file.
+#[derive(Debug)]
+pub(super) enum Uncarried {
+    /// There is no record to carry.
+    Unread(Unread),
+    /// It cannot be written, or is not to be any more.
+    Unwritten(io::Error),
+}
+
+/// Copies a record byte by byte, so that what is damaged stays so, and says what is. Looks after each chunk whether it is to go on.
+pub(super) fn carry(
+    from: &mut dyn Read,
+    to: &mut dyn Write,
+    key: Key,
+    at: &Extent,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Option<Damage>, Uncarried> {
+    let mut chunk = vec![0; at.len.min(CHUNK) as usize];
+    let mut sums = Vec::new();
+    let mut pass = |bytes: &mut [u8]| {
+        fill(from, bytes).map_err(Uncarried::Unread)?;
+        if !goes_on() {
+            return Err(Uncarried::Unwritten(io::ErrorKind::TimedOut.into()));
+        }
+        to.write_all(bytes).map_err(Uncarried::Unwritten)
+    };
+    let mut header = [0; HEADER];
+    pass(&mut header)?;
+    let mut left = at.len;
+    for index in 0..at.len.div_ceil(CHUNK) {
+        let bytes = &mut chunk[..left.min(CHUNK) as usize];
+        pass(bytes)?;
+        sums.extend_from_slice(&sum_of(key, at.len, index, bytes).to_le_bytes());
+        left -= bytes.len() as u64;
+    }
+    let mut table = vec![0; sums.len()];
+    pass(&mut table)?;
+    let rest = span(at.len) - HEADER as u64 - at.len - table.len() as u64;
+    pass(&mut [0; HEADER][..rest as usize])?;
+    let whole = check_header(&header, key, at).and_then(|()| check(&sums, &table, &header, at));
+    match whole {
+        Ok(()) => Ok(None),
+        Err(Unread::Damaged(damage)) => Ok(Some(damage)),
+        Err(why) => Err(Uncarried::Unread(why)),
+    }
+}
+
+/// Whether the checksums of what was read are those that were written.
+fn check(sums: &[u8], table: &[u8], header: &[u8; HEADER], at: &Extent) -> Result<(), Unread> {
+    if sum_of_all(header, table) != at.checksum {
         return Err(Unread::Damaged(Damage::Table));
     }
     let (words, _) = sums.as_chunks::<4>();

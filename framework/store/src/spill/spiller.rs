@@ -4,7 +4,8 @@
 //! - **SS-1 (all-or-nothing):** of objects that are written together all are there afterwards, or none, and no file of them.
 //! - **SS-2 (others-untouched):** whatever fails, what was written before can be read.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +15,7 @@ use raytree_types::limits;
 use super::device::{Device, FileId, Room};
 use super::error::{Blame, Damage, SpillError, blame};
 use super::folder::Swept;
-use super::ledger::{Draft, Ledger, NoPlan, Used, Wanted, Wasteful};
+use super::ledger::{Draft, Ledger, NoPlan, Used, Wanted};
 use super::local::Local;
 use super::record::{self, Chunks, Unread};
 use super::{Extent, Key, Rules};
@@ -35,9 +36,9 @@ pub struct Opened {
 /// See the [module documentation](super). Used by several threads at once. What it has written is removed when it is dropped.
 #[derive(Debug)]
 pub struct Spill {
-    devices: Vec<Box<dyn Device>>,
+    pub(super) devices: Vec<Box<dyn Device>>,
     rules: Rules,
-    ledger: Mutex<Ledger>,
+    pub(super) ledger: Mutex<Ledger>,
     /// Why folders were left out, until somebody asks.
     failures: Mutex<Vec<SpillError>>,
     /// Which of them did not do the last time what they were asked for.
@@ -231,11 +232,9 @@ impl Spill {
         if len != at.len {
             return Err(SpillError::Outside { from: 0, bytes: len, len: at.len });
         }
-        let folder = self.find(key, at)?;
-        let part = at.offset..at.offset + record::span(at.len);
-        let read = self.devices[folder].get(at.file, part).map_err(Unread::Io);
-        let read = read.and_then(|mut from| record::read(&mut from, key, at, into));
-        read.map_err(|why| self.unread(why, folder, key, at))
+        self.at_its_place(key, at, |device, now| {
+            record::read(&mut open(device, now, 0..record::span(now.len))?, key, now, into)
+        })
     }
 
     /// Reads the bytes of an object from `from` on. What is checked are chunks of [`SPILL_CHUNK`](limits::SPILL_CHUNK) bytes, so parts that
@@ -255,19 +254,14 @@ impl Spill {
         let Some(end) = from.checked_add(bytes).filter(|end| *end <= at.len) else {
             return Err(outside);
         };
-        let folder = self.find(key, at)?;
         if into.is_empty() {
-            return Ok(());
+            return self.find(key, at).map(drop);
         }
         let chunks = Chunks::of(at.len, &(from..end));
-        let get = |part: std::ops::Range<u64>| {
-            let part = at.offset + part.start..at.offset + part.end;
-            self.devices[folder].get(at.file, part).map_err(Unread::Io)
-        };
-        let sums = get(chunks.sums()).and_then(|mut table| chunks.read_sums(&mut table));
-        let read =
-            sums.and_then(|sums| chunks.read(&mut get(chunks.bytes())?, key, &sums, from, into));
-        read.map_err(|why| self.unread(why, folder, key, at))
+        self.at_its_place(key, at, |device, now| {
+            let sums = chunks.read_sums(&mut open(device, now, chunks.sums())?)?;
+            chunks.read(&mut open(device, now, chunks.bytes())?, key, &sums, from, into)
+        })
     }
 
     /// Copies an object as it is written, without a look at it: whoever reads the copy, by [`read_file`](super::read_file) and with an extent
@@ -276,15 +270,16 @@ impl Spill {
     /// # Errors
     /// As of [`read`](Self::read), and what `to` says.
     pub fn copy(&self, key: Key, at: &Extent, to: &mut dyn Write) -> Result<(), SpillError> {
-        let folder = self.find(key, at)?;
         let span = record::span(at.len);
-        let failed = |error| self.unread(Unread::Io(error), folder, key, at);
-        let from = self.devices[folder].get(at.file, at.offset..at.offset + span);
-        let copied = io::copy(&mut from.map_err(failed)?, to).map_err(failed)?;
+        let (mut from, now) =
+            self.at_its_place(key, at, |device, now| Ok((open(device, now, 0..span)?, *now)))?;
+        let (folder, _) = self.find(key, at)?;
+        let copied = io::copy(&mut from, to);
+        let copied = copied.map_err(|error| self.unread(Unread::Io(error), folder, key, &now))?;
         if copied == span {
             return Ok(());
         }
-        Err(self.unread(Unread::Damaged(Damage::CutOff), folder, key, at))
+        Err(self.unread(Unread::Damaged(Damage::CutOff), folder, key, &now))
     }
 
     /// How many bytes [`copy`](Self::copy) writes.
@@ -293,21 +288,42 @@ impl Spill {
         record::span(at.len)
     }
 
-    /// The file in which an object is, if other processes of this machine can read it there: by [`read_file`](super::read_file).
+    /// The file in which an object is now, and where in it, if other processes of this machine can read it there: by
+    /// [`read_file`](super::read_file). Who comes too late finds no file, and asks again: it is in another one then.
     #[must_use]
-    pub fn path(&self, key: Key, at: &Extent) -> Option<PathBuf> {
-        self.devices[self.find(key, at).ok()?].path(at.file)
+    pub fn file(&self, key: Key, at: &Extent) -> Option<(PathBuf, Extent)> {
+        let (folder, now) = self.find(key, at).ok()?;
+        Some((self.devices[folder].path(now.file)?, now))
     }
 
-    fn find(&self, key: Key, at: &Extent) -> Result<usize, SpillError> {
+    fn find(&self, key: Key, at: &Extent) -> Result<(usize, Extent), SpillError> {
         self.ledger.lock().find(key, at).map_err(|gone| gone.error(key, at))
     }
 
-    fn unread(&self, why: Unread, folder: usize, key: Key, at: &Extent) -> SpillError {
-        // It was removed while it was read.
-        if let Err(gone) = self.find(key, at) {
-            return gone;
+    /// Reads an object where it is; where it was moved meanwhile, once more. Nothing is locked while it is read.
+    fn at_its_place<'s, T>(
+        &'s self,
+        key: Key,
+        at: &Extent,
+        mut read: impl FnMut(&'s dyn Device, &Extent) -> Result<T, Unread>,
+    ) -> Result<T, SpillError> {
+        let mut found = self.find(key, at)?;
+        loop {
+            let (folder, now) = found;
+            let why = match read(&*self.devices[folder], &now) {
+                Ok(done) => return Ok(done),
+                Err(why) => why,
+            };
+            // It was removed while it was read, or moved.
+            found = self.find(key, at)?;
+            if found.1 == now {
+                return Err(self.unread(why, folder, key, &now));
+            }
         }
+    }
+
+    /// Why an object is not read that is `at` this place.
+    pub(super) fn unread(&self, why: Unread, folder: usize, key: Key, at: &Extent) -> SpillError {
         let file = self.devices[folder].name(Some(at.file));
         match why {
             Unread::Damaged(damage) => SpillError::Corrupt { key, file, offset: at.offset, damage },
@@ -334,7 +350,7 @@ impl Spill {
         }
     }
 
-    fn remove_file(&self, folder: usize, file: FileId) -> Result<(), SpillError> {
+    pub(super) fn remove_file(&self, folder: usize, file: FileId) -> Result<(), SpillError> {
         let device = &self.devices[folder];
         match device.remove(file) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -361,13 +377,6 @@ impl Spill {
         all
     }
 
-    /// Files of which less than [`SPILL_LIVE_MIN_PERCENT`](limits::SPILL_LIVE_MIN_PERCENT) is needed, those with the most to gain first. To get
-    /// their room back, write their objects anew and remove them here. [`SPILL_WASTEFUL_MAX`](limits::SPILL_WASTEFUL_MAX) are named at once.
-    #[must_use]
-    pub fn wasteful(&self) -> Vec<Wasteful> {
-        self.ledger.lock().wasteful()
-    }
-
     /// What is used, in each folder.
     #[must_use]
     pub fn used(&self) -> Used {
@@ -383,6 +392,15 @@ impl Spill {
     pub fn failures(&self) -> Vec<SpillError> {
         std::mem::take(&mut *self.failures.lock())
     }
+}
+
+/// A part of a record.
+pub(super) fn open<'d>(
+    device: &'d dyn Device,
+    at: &Extent,
+    part: Range<u64>,
+) -> Result<Box<dyn Read + 'd>, Unread> {
+    device.get(at.file, at.offset + part.start..at.offset + part.end).map_err(Unread::Io)
 }
 
 /// The same error: it is told to two.

@@ -6,5 +6,6 @@ mod deaths;
 mod holding;
 mod moving;
 mod spill;
+mod spill_anew;
 mod spill_faults;
 mod spill_lives;

@@ -1,5 +1,6 @@
 //! Lives of stores: what a crash leaves is removed, and what lives is not; and a disk that is really full.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::ops::Range;
@@ -118,31 +119,40 @@ fn sl_1_many_that_are_killed_leave_nothing_for_long_and_take_nothing_from_each_o
     assert_eq!(folders(place.path()), 0);
 }
 
-/// Opens and writes, and is killed by itself at some step, or by none.
+/// Opens, writes and writes anew, and is killed by itself at some step, in the midst of writing anew, too, or by none.
 fn dies(place: &Path, seed: u64) {
-    let mut word = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut dies = || {
-        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        if (word >> 33).is_multiple_of(40) {
+    let word = Cell::new((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let dies = || {
+        let next = word.get().wrapping_mul(6_364_136_223_846_793_005);
+        word.set(next.wrapping_add(1_442_695_040_888_963_407));
+        if (word.get() >> 33).is_multiple_of(150) {
             kill_process(getpid(), Signal::KILL).unwrap();
         }
     };
     for life in 0..5 {
-        let spill = Spill::open(&[place], Rules { fused: 3000, quota: None }).unwrap().spill;
-        let mut known = Vec::new();
+        let spill = Spill::open(&[place], Rules { fused: 5000, quota: None }).unwrap().spill;
+        let (mut known, mut won) = (Vec::new(), 0);
         for step in 0..6_u128 {
             dies();
             let objects: Vec<_> = (0..4).map(|at| Key(step << 8 | at)).collect();
             let objects: Vec<_> = objects.iter().map(|key| (*key, bytes(key.0, 1000))).collect();
             let at = write(&spill, &objects).unwrap();
             known.extend(objects.into_iter().zip(at));
-            dies();
-            let ((key, _), at) = known.swap_remove(known.len() / 2);
-            spill.remove(key, &at).unwrap();
+            for _ in 0..3 {
+                dies();
+                let ((key, _), at) = known.swap_remove(known.len() / 2);
+                spill.remove(key, &at).unwrap();
+            }
+            let goes_on = || {
+                dies();
+                true
+            };
+            won += spill.write_anew(&goes_on).unwrap().bytes;
             for ((key, object), at) in &known {
                 assert!(read(&spill, *key, at).unwrap() == *object, "{key} of life {life}");
             }
         }
+        assert!(won > 0, "nothing was written anew in life {life}");
     }
 }
 

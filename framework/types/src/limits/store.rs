@@ -94,6 +94,9 @@ pub const STORE_SWEEP_EVERY: Duration = Duration::from_millis(50);
 /// So much of its memory a store has the system make ahead of need, in bytes: half a second of writing at once, and little to waste.
 pub const STORE_AHEAD: u64 = 64 << 20;
 
+/// How long a store does not have the system make memory after it could not.
+pub const STORE_AHEAD_AGAIN: Duration = Duration::from_secs(1);
+
 /// So much of its memory a store of a node that is short of it gives back to the system at one look, in bytes: some 20 ms, in which others wait.
 pub const STORE_GIVE_BACK: u64 = 128 << 20;
 
@@ -120,8 +123,12 @@ pub const SPILL_RESERVE_PERCENT: u64 = 5;
 /// A spill file of which less than this is still needed, in percent, is worth writing anew: that costs no more than it gives back.
 pub const SPILL_LIVE_MIN_PERCENT: u64 = 50;
 
-/// Such files that are named at once, each with its objects: enough work for a while.
+/// Such files of which one is made at once: enough work for a while.
 pub const SPILL_WASTEFUL_MAX: usize = 16;
+
+/// One part of so many of what a folder may have at most is for writing such files anew: where all of it is in use and little is needed, there
+/// would be no other way to make room. No file of several objects is longer than twice that.
+pub const SPILL_ANEW_PART: u64 = 16;
 
 /// Folders of crashed stores that one opening removes in each place, so that no start waits for all that was ever left there.
 pub const SPILL_SWEPT_MAX: usize = 256;

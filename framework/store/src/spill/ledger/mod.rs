@@ -7,6 +7,8 @@
 //!                        └──────────────── abandoned ────────────────────▶ dead
 //! ```
 //!
+//! What is left in files of which little is needed goes into new ones: see `anew.rs`.
+//!
 //! Invariants:
 //! - **SP-1 (within-bounds):** a folder never has more bytes than its quota, and no file is planned where the disk has no room for it.
 //! - **SP-2 (disjoint):** objects of one file do not overlap, and all are inside it.
@@ -14,7 +16,9 @@
 //! - **SP-4 (nothing-leaks):** when every object is removed and every dead file is, no folder has any bytes.
 //! - **SP-5 (bounded-files):** a file of several objects has no more bytes, and no more objects, than it may have.
 
-use std::collections::BTreeMap;
+mod anew;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use raytree_types::limits;
 
@@ -22,6 +26,8 @@ use super::device::FileId;
 use super::error::SpillError;
 use super::record::span;
 use super::{Extent, Key, Rules};
+
+pub(super) use anew::Anew;
 
 #[cfg(test)]
 mod tests;
@@ -70,19 +76,6 @@ pub struct UsedFolder {
     pub quota: Option<u64>,
     /// Nothing more is written there: it has failed.
     pub is_left_out: bool,
-}
-
-/// A file of which little is needed any more: whoever writes these objects anew and removes them here gets its room back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wasteful {
-    /// Which one.
-    pub file: FileId,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// How many of them are of objects that were not removed.
-    pub live: u64,
-    /// These.
-    pub objects: Vec<(Key, Extent)>,
 }
 
 /// An object that is to be written.
@@ -136,8 +129,10 @@ struct File {
     bytes: u64,
     state: State,
     live: u64,
-    /// By where they begin.
+    /// By where they begin, with what was said of where they are when they were written first.
     objects: BTreeMap<u64, (Key, Extent)>,
+    /// What is in it cannot be read to be written anew.
+    stays: bool,
 }
 
 /// What is known of one folder.
@@ -164,6 +159,12 @@ pub(super) struct Ledger {
     objects: usize,
     /// How many there can be.
     objects_max: usize,
+    /// Where objects are that were moved, file and offset, by where it was said that they are.
+    moved: HashMap<(FileId, u64), (FileId, u64)>,
+    /// Files of which little is needed.
+    wasteful: BTreeSet<FileId>,
+    /// Some of them are being written anew.
+    is_anew: bool,
 }
 
 impl Ledger {
@@ -171,9 +172,20 @@ impl Ledger {
     pub(super) fn new(remote: &[bool], rules: Rules) -> Self {
         let folder = |is_remote: &bool| Folder { is_remote: *is_remote, ..Folder::default() };
         let folders = remote.iter().map(folder).collect();
-        let files = BTreeMap::new();
+        let (files, moved, wasteful) = Default::default();
         let objects_max = limits::SPILL_OBJECTS_MAX;
-        Self { rules, folders, files, next: 0, turn: 0, objects: 0, objects_max }
+        Self {
+            rules,
+            folders,
+            files,
+            next: 0,
+            turn: 0,
+            objects: 0,
+            objects_max,
+            moved,
+            wasteful,
+            is_anew: false,
+        }
     }
 
     /// Where these objects are to be written: small ones together, each of the others alone. `usable` is how many bytes each disk has for
@@ -189,7 +201,7 @@ impl Ledger {
         let mut free: Vec<_> = (0..self.folders.len()).map(|at| self.free(at, usable)).collect();
         let mut drafts = Vec::new();
         let mut turn = self.turn;
-        for (objects, bytes) in fused(wanted, self.rules.fused) {
+        for (objects, bytes) in fused(wanted, self.fused_max()) {
             let folder = self.choose(&free, turn, bytes)?;
             free[folder] = free[folder].map(|free| free - bytes);
             turn = (folder + 1) % self.folders.len();
@@ -201,9 +213,7 @@ impl Ledger {
         for draft in &drafts {
             self.folders[draft.folder].bytes += draft.bytes;
             self.folders[draft.folder].unwritten += draft.bytes;
-            let (state, objects) = (State::Written, BTreeMap::new());
-            let file = File { folder: draft.folder, bytes: draft.bytes, state, live: 0, objects };
-            self.files.insert(draft.file, file);
+            self.files.insert(draft.file, File::new(draft.folder, draft.bytes));
         }
         Ok(drafts)
     }
@@ -219,7 +229,7 @@ impl Ledger {
     fn free(&self, folder: usize, usable: &[Option<u64>]) -> Option<u64> {
         let known = &self.folders[folder];
         let usable = usable[folder].filter(|_| !known.is_left_out)?;
-        let quota = self.quota(known);
+        let quota = self.quota(known).map(|quota| quota - self.kept_for_anew(quota));
         let of_quota = quota.map_or(u64::MAX, |quota| quota - known.bytes.min(quota));
         Some(usable.saturating_sub(known.unwritten).min(of_quota))
     }
@@ -271,11 +281,15 @@ impl Ledger {
         !std::mem::replace(&mut self.folders[folder].is_left_out, true)
     }
 
-    /// In which folder an object is.
-    pub(super) fn find(&self, key: Key, at: &Extent) -> Result<usize, Gone> {
-        let file = self.files.get(&at.file).ok_or(Gone)?;
-        match file.objects.get(&at.offset) {
-            Some(known) if *known == (key, *at) => Ok(file.folder),
+    /// In which folder an object is, and where there (SP-7).
+    pub(super) fn find(&self, key: Key, at: &Extent) -> Result<(usize, Extent), Gone> {
+        let said = (at.file, at.offset);
+        let (id, offset) = self.moved.get(&said).copied().unwrap_or(said);
+        let file = self.files.get(&id).ok_or(Gone)?;
+        match file.objects.get(&offset) {
+            Some(known) if *known == (key, *at) => {
+                Ok((file.folder, Extent { file: id, offset, ..*at }))
+            }
             _ => Err(Gone),
         }
     }
@@ -286,16 +300,18 @@ impl Ledger {
         key: Key,
         at: &Extent,
     ) -> Result<Option<(usize, FileId)>, Gone> {
-        let folder = self.find(key, at)?;
-        let file = self.files.get_mut(&at.file).ok_or(Gone)?;
-        file.objects.remove(&at.offset);
+        let (folder, now) = self.find(key, at)?;
+        let file = self.files.get_mut(&now.file).ok_or(Gone)?;
+        file.objects.remove(&now.offset);
         file.live -= span(at.len);
         self.objects -= 1;
-        if !file.objects.is_empty() {
-            return Ok(None);
+        self.moved.remove(&(at.file, at.offset));
+        let is_dead = file.objects.is_empty();
+        if is_dead {
+            file.state = State::Dead;
         }
-        file.state = State::Dead;
-        Ok(Some((folder, at.file)))
+        self.weigh(now.file);
+        Ok(is_dead.then_some((folder, now.file)))
     }
 
     /// The files that are dead and still there, with their folders.
@@ -311,26 +327,6 @@ impl Ledger {
         {
             self.folders[known.folder].bytes -= known.bytes;
         }
-    }
-
-    /// The files of which less than [`SPILL_LIVE_MIN_PERCENT`](limits::SPILL_LIVE_MIN_PERCENT) is needed, those with the most to gain first;
-    /// [`SPILL_WASTEFUL_MAX`](limits::SPILL_WASTEFUL_MAX) of them.
-    pub(super) fn wasteful(&self) -> Vec<Wasteful> {
-        let is_wasteful = |file: &File| {
-            let needed = u128::from(file.bytes) * u128::from(limits::SPILL_LIVE_MIN_PERCENT);
-            file.state == State::Live && u128::from(file.live) * 100 < needed
-        };
-        let found = self.files.iter().filter(|(_, file)| is_wasteful(file));
-        let mut found: Vec<_> = found.collect();
-        found.sort_by_key(|(_, file)| std::cmp::Reverse(file.bytes - file.live));
-        found.truncate(limits::SPILL_WASTEFUL_MAX);
-        let named = found.into_iter().map(|(id, File { bytes, live, objects, .. })| Wasteful {
-            file: *id,
-            bytes: *bytes,
-            live: *live,
-            objects: objects.values().copied().collect(),
-        });
-        named.collect()
     }
 
     /// What is used in each folder, in their order, without their names.
@@ -352,6 +348,14 @@ impl Ledger {
             folder.objects += file.objects.len();
         }
         used
+    }
+}
+
+impl File {
+    /// One that is to be written.
+    fn new(folder: usize, bytes: u64) -> Self {
+        let (state, objects) = (State::Written, BTreeMap::new());
+        Self { folder, bytes, state, live: 0, objects, stays: false }
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use raytree_objects::{Depot, Location, Place, Session, Stored};
+use raytree_objects::{Depot, Location, Need, Place, Session, Stored};
 use raytree_types::Bytes;
 use raytree_wire::Token;
 use rustix::process::{Signal, getpid, kill_process};
@@ -121,7 +121,7 @@ fn child(door: &str, seed: u64) {
                 Told::Far(place) => {
                     let far = session.far(place, Box::new(()));
                     // It may be killed while it comes.
-                    far.brings(|_| ());
+                    far.brings(Need::Ahead, |_| ());
                     coming.push(far);
                 }
                 Told::LetGo(at) => {

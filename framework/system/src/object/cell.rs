@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use once_cell::race::OnceBox;
 use parking_lot::{Mutex, MutexGuard};
+use raytree_objects::Need;
 use raytree_supervise::panics;
 use raytree_types::{ActorId, Error, Result};
 
@@ -302,9 +303,9 @@ impl<T> ObjectCell<T> {
                 Wanted::of(producer)
             }
             Slot::Lying(away) if !away.lies.suffices(Needs::Memory) => {
-                let is_first = away.waiters.is_empty();
+                let before = away.waiters.len();
                 add(&mut away.waiters);
-                if is_first { Wanted::back(away) } else { Wanted::Nothing }
+                if away.waiters.len() > before { Wanted::back(away) } else { Wanted::Nothing }
             }
             _ => return Poll::Ready(()),
         };
@@ -412,7 +413,7 @@ impl<T> ObjectCell<T> {
 enum Wanted<T> {
     Nothing,
     Made(Arc<dyn Producer>),
-    Back(Arc<dyn Lies<T>>),
+    Back(Arc<dyn Lies<T>>, Need),
 }
 
 impl<T> Wanted<T> {
@@ -421,16 +422,23 @@ impl<T> Wanted<T> {
         lazy.map_or(Self::Nothing, |producer| Self::Made(Arc::clone(producer)))
     }
 
-    /// The first one who waits has it brought.
+    /// The first one who waits has it brought, and so has the first who needs it more.
     fn back(away: &Away<T>) -> Self {
-        if away.waiters.len() == 1 { Self::Back(Arc::clone(&away.lies)) } else { Self::Nothing }
+        let needs = away
+            .waiters
+            .split_last()
+            .map(|(last, before)| (last.need(), before.iter().map(Waiter::need).max()));
+        match needs {
+            Some((need, before)) if Some(need) > before => Self::Back(Arc::clone(&away.lies), need),
+            _ => Self::Nothing,
+        }
     }
 
     fn want(self) {
         match self {
             Self::Nothing => {}
             Self::Made(producer) => producer.wanted(),
-            Self::Back(lies) => lies.brings(),
+            Self::Back(lies, need) => lies.brings(need),
         }
     }
 }
@@ -441,7 +449,8 @@ impl<T> Slot<T> {
         let Self::Lying(away) = self else { return Wanted::Nothing };
         let Away { lies, waiters } = &mut **away;
         waiters.extend(told.extract_if(.., |waiter| !lies.suffices(waiter.needs())));
-        if waiters.is_empty() { Wanted::Nothing } else { Wanted::Back(Arc::clone(lies)) }
+        let need = waiters.iter().map(Waiter::need).max();
+        need.map_or(Wanted::Nothing, |need| Wanted::Back(Arc::clone(lies), need))
     }
 
     /// Those who wait for it.

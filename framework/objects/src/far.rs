@@ -9,10 +9,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 
 use raytree_store::spill::{SpillError, read_file};
-use raytree_store::{Location, Space, Unreadable};
+use raytree_store::{Location, Unreadable};
 use raytree_types::{Bytes, limits};
 
-use crate::error::{Lost, NotStored};
+use crate::depot::Need;
+use crate::error::Lost;
 use crate::protocol::{Found, Hold};
 use crate::session::{Core, Session, Sought, Waiting};
 use crate::stored::Stored;
@@ -64,26 +65,6 @@ impl Session {
             core.hears(crate::protocol::Told::Held { number, is_there: false });
         }
         stored
-    }
-
-    /// Room for an object of so many bytes, as [`Session::write`] has it.
-    ///
-    /// # Errors
-    /// [`NotStored`].
-    pub(crate) fn room(&self, len: u64) -> Result<Space, NotStored> {
-        self.core.space(len)
-    }
-
-    /// Room that was dropped without being written goes back.
-    pub(crate) fn says_what_is_spent(&self) {
-        self.core.says.written();
-    }
-
-    /// What was written into such room is an object from now on.
-    pub(crate) fn adopt(&self, space: Space) -> Arc<Stored> {
-        let location = space.seal();
-        self.core.says.written();
-        self.core.enter(Stored::own(Arc::clone(&self.core), location))
     }
 
     /// The bytes of an object that somebody else holds meanwhile. Waits until it is back where it is on disk, and calls `waits` from time to
@@ -155,11 +136,11 @@ fn waited<T>(
 
 impl Core {
     /// Asks for a copy of an object of another node; as [`Core::seeks`].
-    pub(crate) fn pulls(&self, place: Place, then: Sought) {
+    pub(crate) fn pulls(&self, place: Place, need: Need, then: Sought) {
         let number = self.number();
         self.waiting.lock().insert(number, Waiting::Found(then));
         self.counts.asks.fetch_add(1, Ordering::Relaxed);
-        self.says.pull(number, place);
+        self.says.pull(number, place, need);
         // After that it is looked at by whoever ends the session.
         if self.has_ended() {
             let waiting = self.waiting.lock().remove(&number);

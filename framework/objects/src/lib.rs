@@ -32,7 +32,8 @@
 //! # Between nodes
 //!
 //! An object that is in the store of another node ([`Session::far`]) is, to whoever knows of it, like one that is on disk: it is fetched when
-//! somebody wants to read it ([`Exchange`], [`Puller`], [`Pusher`]), into the store of this node, once for all who want it there.
+//! somebody wants to read it ([`Exchange`], [`Puller`], [`Pusher`]), into the store of this node, once for all who want it there. Where there is
+//! no room for it yet it waits, behind what is needed more ([`Need`]).
 
 mod depot;
 mod error;
@@ -49,7 +50,7 @@ mod stored;
 mod traffic;
 mod transfer;
 
-pub use depot::{Depot, OpenError, SpillTerms};
+pub use depot::{Depot, Need, OpenError, SpillTerms};
 pub use error::{JoinError, Lost, NotStored};
 pub use object_store::{ObjectStore, ObjectStoreMsg};
 pub use patience::{impatient, is_impatient};

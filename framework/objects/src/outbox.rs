@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use raytree_store::{Location, Terms};
 use raytree_types::limits;
 
+use crate::depot::Need;
 use crate::protocol::{Hold, Says};
 use crate::transfer::Place;
 
@@ -23,7 +24,7 @@ pub(crate) struct Outbox {
 struct Inner {
     leases: Vec<(u64, Terms, bool)>,
     finds: Vec<(u64, Location)>,
-    pulls: Vec<(u64, Place)>,
+    pulls: Vec<(u64, Place, Need)>,
     holds: Vec<Hold>,
     /// Something was written, which the client knows.
     is_written: bool,
@@ -51,8 +52,8 @@ impl Outbox {
         self.with(|inner| inner.finds.push((number, object)));
     }
 
-    pub(crate) fn pull(&self, number: u64, place: Place) {
-        self.with(|inner| inner.pulls.push((number, place)));
+    pub(crate) fn pull(&self, number: u64, place: Place, need: Need) {
+        self.with(|inner| inner.pulls.push((number, place, need)));
     }
 
     pub(crate) fn hold(&self, hold: Hold) {

@@ -10,6 +10,7 @@ use raytree_wire::{FrameError, read_frame, write_frame};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::depot::Need;
 use crate::transfer::Place;
 
 /// What a process says, in this order: one message may have all of it.
@@ -23,8 +24,8 @@ pub(crate) struct Says {
     pub(crate) leases: Vec<(u64, Terms, bool)>,
     /// It asks, under these numbers, where objects are that are not where they were.
     pub(crate) finds: Vec<(u64, Location)>,
-    /// It wants, under these numbers, copies of objects of other nodes, and holds them from when it is told.
-    pub(crate) pulls: Vec<(u64, Place)>,
+    /// It wants, under these numbers and for this, copies of objects of other nodes, and holds them from when it is told.
+    pub(crate) pulls: Vec<(u64, Place, Need)>,
 }
 
 impl Says {

@@ -51,12 +51,12 @@ impl Actor for Puller {
 
 impl Puller {
     fn begins(&self, ctx: &Context<PullerMsg>) {
-        while let Some(place) = self.exchange.next() {
+        while let Some((place, room)) = self.exchange.next() {
             let (exchange, probe) = (Arc::clone(&self.exchange), Arc::clone(ctx.addr().probe()));
             // It is fetched, or is not, whatever becomes of this actor.
             let fetched = tokio::task::spawn_blocking(move || {
                 let began = clock::now();
-                exchange.fetches(&place);
+                exchange.fetches(&place, room);
                 probe.has_done("pull", began);
             });
             ctx.pipe(async move {

@@ -13,6 +13,7 @@ use raytree_store::{Location, Unreadable, View};
 use raytree_supervise::clock;
 use raytree_types::{Bytes, limits};
 
+use crate::depot::Need;
 use crate::error::Lost;
 use crate::patience;
 use crate::protocol::Found;
@@ -196,9 +197,9 @@ impl Stored {
             }
             let left = end.saturating_sub(clock::now());
             let (tell, told) = sync_channel(1);
-            self.asks(move |found| _ = tell.send(found));
+            self.asks(Need::Wait, move |found| _ = tell.send(found));
             let Ok(found) = patience::waits(|| told.recv_timeout(left)) else {
-                return Err(Lost::TooLate(limits::STORE_BACK_WITHIN));
+                return Err(self.is_late());
             };
             match found.ok_or(Lost::StoreGone)? {
                 Found::Here(_) => {}
@@ -223,17 +224,27 @@ impl Stored {
         }
     }
 
-    /// Has it brought back, if it is on disk; `then` is told when it is there, or that it will not be: who reads it hears why, or has it in
-    /// another way. It runs on a thread that others wait for, or on this one: it must not wait.
-    pub fn brings(self: &Arc<Self>, then: impl FnOnce(bool) + Send + 'static) {
+    /// It has not come for so long: one of another node is where it was.
+    fn is_late(&self) -> Lost {
+        let within = limits::STORE_BACK_WITHIN;
+        if !self.is_far() {
+            return Lost::TooLate(within);
+        }
+        let within = within.as_secs();
+        Lost::Away(format!("there was no room for it, or it has not come, within {within} s"))
+    }
+
+    /// Has it brought back, if it is on disk, or fetched; `then` is told when it is there, or that it will not be: who reads it hears why, or
+    /// has it in another way. It runs on a thread that others wait for, or on this one: it must not wait.
+    pub fn brings(self: &Arc<Self>, need: Need, then: impl FnOnce(bool) + Send + 'static) {
         if self.is_here() {
             return then(true);
         }
-        self.asks(move |found| then(matches!(found, Some(Found::Here(_)))));
+        self.asks(need, move |found| then(matches!(found, Some(Found::Here(_)))));
     }
 
     /// Asks the store for it; `then` is told what has come of that, when this knows where it is.
-    fn asks(self: &Arc<Self>, then: impl FnOnce(Option<Found>) + Send + 'static) {
+    fn asks(self: &Arc<Self>, need: Need, then: impl FnOnce(Option<Found>) + Send + 'static) {
         let (own, core) = (Arc::downgrade(self), Arc::clone(&self.core));
         let place = self.origin().map(|(place, _)| place.clone());
         let Some(place) = place else {
@@ -249,12 +260,12 @@ impl Stored {
             match (&found, own.upgrade()) {
                 (Some(Found::Here(now)), Some(own)) => own.is_copied(*now),
                 (Some(Found::Here(now)), None) => core.wants_no_more(*now),
-                (Some(Found::NoRoom(_)), _) | (_, None) => {}
+                (Some(Found::NoRoom(_) | Found::Away(_)), _) | (_, None) => {}
                 (_, Some(own)) => own.did_not_come.store(true, Ordering::Release),
             }
             then(found);
         };
-        self.core.pulls(place, Box::new(found));
+        self.core.pulls(place, need, Box::new(found));
     }
 
     /// There is a copy, which the store holds for this process.

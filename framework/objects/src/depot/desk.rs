@@ -97,6 +97,12 @@ impl Desk {
         self.lines.len()
     }
 
+    /// How many wait for room, or for objects that are on disk.
+    pub(super) fn waiting(&self) -> usize {
+        let fetched = self.pulls.as_ref().map_or(0, Pulls::waiting);
+        self.asked.len() + self.sought.len() + fetched
+    }
+
     /// How many have died whose objects are still kept.
     pub(super) fn estates(&self) -> usize {
         self.estates.len()
@@ -257,22 +263,36 @@ impl Desk {
         }
     }
 
-    /// Something may have changed for those who wait (DK-1, DK-2).
+    /// Something may have changed for those who wait (DK-1, DK-2). Those who write and what is fetched have room by turns, so that neither waits
+    /// for all of the other.
     pub(super) fn serves(&mut self, now: Duration, words: &mut Words) {
-        while let Some(asked) = self.asked.pop_front() {
-            match self.lease(asked.client, asked.terms) {
-                Err(Refused::Full { .. }) => {
-                    if let Some(why) = self.gives_up(&asked, now) {
-                        words.push(asked.told(Err(why)));
-                    } else {
-                        self.asked.push_front(asked);
-                        break;
-                    }
-                }
-                lease => words.push(asked.told(lease)),
-            }
+        let mut is_any = true;
+        while is_any {
+            is_any = if self.pulls.as_ref().is_some_and(Pulls::have_the_turn) {
+                self.admits(now, words) || self.serves_one(now, words)
+            } else {
+                self.serves_one(now, words) || self.admits(now, words)
+            };
         }
         self.tell_of_awaited(words);
+    }
+
+    /// The first one who waits for room has it, or is refused. False when he waits on.
+    fn serves_one(&mut self, now: Duration, words: &mut Words) -> bool {
+        let Some(asked) = self.asked.pop_front() else { return false };
+        let lease = match self.lease(asked.client, asked.terms) {
+            Err(Refused::Full { .. }) => match self.gives_up(&asked, now) {
+                Some(why) => Err(why),
+                None => {
+                    self.asked.push_front(asked);
+                    return false;
+                }
+            },
+            lease => lease,
+        };
+        self.pulls.as_mut().into_iter().for_each(Pulls::lets_pass);
+        words.push(asked.told(lease));
+        true
     }
 
     /// Why somebody does not get room, if he need not wait for it any more.

@@ -11,6 +11,7 @@
 //!
 //! Nobody of another user is let in, and nobody of another machine finds the door.
 
+mod admission;
 mod copies;
 mod desk;
 mod line;
@@ -29,7 +30,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
-use raytree_store::{Client, ClientId, Location, Region, Store, Used};
+use raytree_store::{Client, ClientId, Lease, Region, Store, Used};
 use raytree_supervise::{Addr, clock};
 use raytree_types::inspect::StoreRow;
 use raytree_types::limits;
@@ -44,11 +45,13 @@ use self::pulls::Pulls;
 use self::spillers::{Office, say};
 use self::spilling::Spilling;
 use crate::ObjectStoreMsg;
-use crate::protocol::{self, Found, Says, Told};
+use crate::protocol::{self, Says, Told};
 use crate::puller::PullerMsg;
 use crate::remote::UrlError;
 use crate::transfer::{Exchange, Place};
 
+pub use self::admission::Need;
+pub(crate) use self::pulls::Pulled;
 pub use self::spillers::SpillTerms;
 
 /// Why there is no store.
@@ -150,7 +153,7 @@ impl Depot {
             spilled_objects: on_disk as u64,
             spilled_ever: written,
             restored_ever: read,
-            waiting: (desk.asked.len() + desk.sought.len()) as u64,
+            waiting: desk.waiting() as u64,
             pulled_ever: desk.pulls.as_ref().map_or(0, |pulls| pulls.bytes),
             pushed_ever,
         }
@@ -166,18 +169,19 @@ impl Depot {
     pub(crate) fn sweep(&self) -> bool {
         self.is_told.store(false, Ordering::SeqCst);
         let (now, mut words) = (clock::now(), Words::new());
-        let (again, has_work) = {
+        let (again, has_work, fetches) = {
             let mut desk = self.office.desk.lock();
             desk.lets_go(now);
             desk.store.sweep();
             desk.serves(now, &mut words);
             let gives_more = desk.gives_back();
             let again = desk.store.is_any_dying() || desk.is_waited_for() || gives_more;
-            (again, desk.has_work(now))
+            (again, desk.has_work(now), desk.says_what_to_fetch())
         };
         if has_work {
             self.office.has_work();
         }
+        self.wants_fetched(fetches);
         say(words);
         again
     }
@@ -281,21 +285,26 @@ impl Depot {
     /// Does what a process says.
     fn hears(&self, client: ClientId, from: &Arc<Line>, says: Says) -> Words {
         let now = clock::now();
-        let is_pulled = !says.pulls.is_empty();
-        let (words, has_changed, has_work) = {
+        let (words, has_changed, has_work, fetches) = {
             let mut desk = self.office.desk.lock();
             let before = desk.store.used();
             let words = desk.hears(client, from, says, now);
             let used = desk.store.used();
             let has_changed = used.dying > before.dying || used.touched > before.touched;
-            (words, has_changed || desk.is_waited_for(), desk.has_work(now))
+            let has_changed = has_changed || desk.is_waited_for();
+            (words, has_changed, desk.has_work(now), desk.says_what_to_fetch())
         };
         self.goes_on(has_changed, has_work);
-        if is_pulled && let Some((_, puller)) = self.fetches.get() {
+        self.wants_fetched(fetches);
+        words
+    }
+
+    /// There is something to be fetched that was admitted.
+    fn wants_fetched(&self, is_any: bool) {
+        if is_any && let Some((_, puller)) = self.fetches.get() {
             // Refused when it has ended for good, and all with it.
             _ = puller.cast(PullerMsg::Wanted);
         }
-        words
     }
 
     /// From now on objects are fetched from other nodes.
@@ -310,35 +319,49 @@ impl Depot {
         self.office.desk.lock().keeps_orphans_for()
     }
 
-    /// What is to be fetched next, unless enough is being fetched.
-    pub(crate) fn next_pull(&self) -> Option<Place> {
+    /// What is to be fetched next, and into which room.
+    pub(crate) fn next_pull(&self) -> Option<(Place, Lease)> {
         self.office.desk.lock().pulls.as_mut()?.next()
     }
 
+    /// Who writes what is fetched into its room.
+    pub(crate) fn keeper(&self) -> Client {
+        self.office.desk.lock().keeper.clone()
+    }
+
+    /// Whether an object that is fetched is wanted still.
+    pub(crate) fn is_wanted(&self, place: &Place) -> bool {
+        self.office.desk.lock().pulls.as_ref().is_some_and(|pulls| pulls.is_wanted(place))
+    }
+
     /// An object was fetched, or was not: all who want it are told.
-    pub(crate) fn is_pulled(&self, place: &Place, pulled: Result<Location, Found>) {
-        let mut words = Words::new();
-        self.office.desk.lock().is_pulled(place, pulled, &mut words);
+    pub(crate) fn is_pulled(&self, place: &Place, pulled: Pulled) {
+        let (now, mut words) = (clock::now(), Words::new());
+        let (has_work, fetches) = {
+            let mut desk = self.office.desk.lock();
+            desk.is_pulled(place, pulled, now, &mut words);
+            (desk.has_work(now), desk.says_what_to_fetch())
+        };
         say(words);
-        if let Some((_, puller)) = self.fetches.get() {
-            // There is a place for the next one.
-            _ = puller.cast(PullerMsg::Wanted);
-        }
+        // Its room may be free.
+        self.goes_on(true, has_work);
+        self.wants_fetched(fetches);
     }
 
     /// A process has ended (DP-1).
     fn leaves(&self, client: ClientId) -> Words {
         let now = clock::now();
-        let (words, has_work) = {
+        let (words, has_work, fetches) = {
             let mut desk = self.office.desk.lock();
             let (words, has_left) = desk.leaves(client, now);
             if has_left {
                 // Refused when it has ended for good, and all with it.
                 _ = self.looks_after.cast(ObjectStoreMsg::Died);
             }
-            (words, desk.has_work(now))
+            (words, desk.has_work(now), desk.says_what_to_fetch())
         };
         self.goes_on(true, has_work);
+        self.wants_fetched(fetches);
         words
     }
 

@@ -16,6 +16,7 @@ use raytree_types::limits;
 use super::copies::Copies;
 use super::desk::Desk;
 use super::line::Words;
+use super::pulls::Pulls;
 use super::spilling::Job;
 use crate::ObjectStoreMsg;
 use crate::protocol::Found;
@@ -158,6 +159,10 @@ impl Office {
             let (now, mut words) = (clock::now(), Words::new());
             let job = desk.next(now, &mut words);
             let is_more = job.is_some() && desk.has_work(now);
+            if desk.pulls.as_ref().is_some_and(Pulls::is_any_new) {
+                // Who looks after it says so. Refused when it has ended for good, and all with it.
+                _ = self.works_for.cast(ObjectStoreMsg::Changed);
+            }
             if job.is_none() && words.is_empty() {
                 self.work.wait(&mut desk);
                 continue;

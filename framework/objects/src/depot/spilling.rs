@@ -18,6 +18,7 @@ use raytree_types::limits;
 
 use super::desk::Desk;
 use super::line::Words;
+use super::pulls::Pulls;
 use crate::protocol::Found;
 
 /// So much of the store more than it has to is spilled: one part of so many.
@@ -136,7 +137,7 @@ impl Spilling {
         over.max(needed.saturating_sub(self.writing)).min(limits::SPILL_FUSED)
     }
 
-    fn may_look(&self, now: Duration, is_needed: bool) -> bool {
+    pub(super) fn may_look(&self, now: Duration, is_needed: bool) -> bool {
         let pause = if is_needed { limits::STORE_SWEEP_EVERY } else { limits::SPILL_AGAIN_AFTER };
         self.fails(now).is_none() && self.fruitless.is_none_or(|(_, last)| last + pause <= now)
     }
@@ -153,6 +154,7 @@ impl Desk {
             || self.sought.is_any_left()
             || spilling.anew.is_due(now)
             || ((is_needed || is_over) && spilling.may_look(now, is_needed))
+            || self.pull_needs(now) > 0
     }
 
     /// Whether there is something that is being written, or will be as far as is known.
@@ -167,7 +169,8 @@ impl Desk {
     /// Whether it has to be looked at again in a while: somebody waits.
     pub(super) fn is_waited_for(&self) -> bool {
         let keeps = self.spilling.as_ref().is_some_and(Spilling::keeps_brought);
-        keeps || !self.asked.is_empty() || !self.sought.is_empty()
+        let pulls = self.pulls.as_ref().and_then(Pulls::needs_room).is_some();
+        keeps || pulls || !self.asked.is_empty() || !self.sought.is_empty()
     }
 
     /// What was kept for a moment need not stay.
@@ -216,7 +219,7 @@ impl Desk {
             }
         }
         self.serves(now, words);
-        needed += self.asked.front().map_or(0, |asked| asked.terms.bytes);
+        needed += self.asked.front().map_or(0, |asked| asked.terms.bytes) + self.pull_needs(now);
         self.makes_room(needed, now, words)
     }
 

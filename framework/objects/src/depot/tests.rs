@@ -3,12 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raytree_store::spill::{Extent, FileId, Key, SpillError};
-use raytree_store::{Client, ClientId, Location, Place, Region, Store, Terms};
+use raytree_store::{Client, ClientId, Location, Place, Refused, Region, Store, Terms};
 
 use raytree_types::limits;
 
+use super::admission::Need;
 use super::desk::Desk;
 use super::line::{Line, Words};
+use super::pulls::Pulls;
 use super::spilling::{Job, Spilling};
 use crate::protocol::{Found, Says, Told};
 
@@ -223,4 +225,58 @@ fn sg_1_whoever_waits_for_a_disk_that_is_full_is_refused_when_nothing_is_won_by_
         assert_eq!(matches!(job, Some(Job::Write(_))), won > 0, "it is tried again");
         drop(held);
     }
+}
+
+/// An object of another node.
+fn elsewhere(slot: u32, len: u64) -> crate::Place {
+    let origin = crate::Origin { door: "another".to_owned(), at: ([127, 0, 0, 1], 0).into() };
+    let object = Location { slot, generation: 1, offset: 0, len };
+    crate::Place { origin, object }
+}
+
+#[test]
+fn dk_1_pu_3_who_writes_and_what_is_fetched_have_room_by_turns() {
+    let mut scene = Scene::new();
+    scene.desk.pulls = Some(Pulls::default());
+    let taken: Vec<_> = (0..4).map(|_| scene.in_memory()).collect();
+    let (user, line) = (scene.user.0, Arc::clone(&scene.line));
+    let leases = (0..2).map(|number| (number, Terms::one(LONG), true)).collect();
+    let pulls = (0..2).map(|slot| (10, elsewhere(slot, LONG), Need::Rescue)).collect();
+    let says = Says { leases, pulls, ..Says::default() };
+    let told = scene.desk.hears(user, &line, says, NOW);
+    assert!(told.iter().all(|(_, told)| matches!(told, Told::Waits { .. })), "{}", told.len());
+    assert_eq!((scene.desk.waiting(), scene.desk.is_waited_for()), (4, true));
+    let mut had = Vec::new();
+    for object in taken {
+        scene.lets_go(object);
+        let mut words = Words::new();
+        scene.desk.serves(NOW, &mut words);
+        had.push(words.len());
+        assert_eq!(words.len() == 1, !scene.desk.says_what_to_fetch(), "one of both");
+    }
+    assert_eq!(had.iter().sum::<usize>(), 2);
+    assert!(had != [1, 1, 0, 0] && had != [0, 0, 1, 1], "{had:?}");
+}
+
+#[test]
+fn pu_2_what_there_never_is_room_for_is_refused_at_once_and_what_no_disk_makes_room_for_as_well() {
+    let mut scene = Scene::new();
+    scene.desk.pulls = Some(Pulls::default());
+    let (user, line) = (scene.user.0, Arc::clone(&scene.line));
+    let wants = |scene: &mut Scene, len| {
+        let pulls = vec![(1, elsewhere(len as u32, len), Need::Wait)];
+        found(scene.desk.hears(user, &line, Says { pulls, ..Says::default() }, NOW))
+    };
+    let told = wants(&mut scene, ROOM + 1);
+    assert!(matches!(told[..], [(1, Found::NoRoom(Refused::TooLarge { .. }))]), "{told:?}");
+    let _taken: Vec<_> = (0..4).map(|_| scene.in_memory()).collect();
+    assert!(wants(&mut scene, LONG).is_empty(), "there may be room soon");
+    let mut words = Words::new();
+    let Some(Job::Write(written)) = scene.desk.next(NOW, &mut words) else { panic!("no job") };
+    let written: Vec<_> = written.into_iter().map(|(object, _)| object).collect();
+    let why = SpillError::NoFolder { folders: 0 };
+    scene.desk.are_written(&written, Err(why), NOW, &mut words);
+    assert!(scene.desk.next(NOW, &mut words).is_none());
+    let told = found(words);
+    assert!(matches!(told[..], [(1, Found::NoRoom(Refused::OutOfDisk { .. }))]), "{told:?}");
 }

@@ -8,9 +8,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use raytree_supervise::clock;
 use raytree_types::limits;
-use raytree_wire::{DialError, Hello, Plane, ReadHalf, Tls, Token, WriteHalf, dial};
+use raytree_wire::{Closer, DialError, Hello, Plane, ReadHalf, Tls, Token, WriteHalf, dial};
 
 use super::words::{self, Gives, Wants};
+
+/// So many bytes of a part are seen to have come, or not.
+const MOVE: usize = 256 << 10;
 
 /// By what other nodes of a cluster are reached.
 #[derive(Clone, Debug)]
@@ -118,10 +121,21 @@ impl Connection {
         words::read(&mut self.reads)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    /// A part that was asked for, into its place.
-    pub(super) fn take(&mut self, into: &mut [u8]) -> io::Result<()> {
+    /// What ends it from any thread.
+    pub(super) fn closer(&self) -> Closer {
+        self.reads.closer()
+    }
+
+    /// A part that was asked for, into its place; `moves` is called whenever some of it has come.
+    pub(super) fn take(&mut self, into: &mut [u8], mut moves: impl FnMut()) -> io::Result<()> {
         match self.hear()? {
-            Gives::Piece { len } if len == into.len() as u64 => self.reads.read_exact(into),
+            Gives::Piece { len } if len == into.len() as u64 => {
+                for part in into.chunks_mut(MOVE) {
+                    self.reads.read_exact(part)?;
+                    moves();
+                }
+                Ok(())
+            }
             other => Err(io::Error::new(io::ErrorKind::InvalidData, format!("it says {other:?}"))),
         }
     }

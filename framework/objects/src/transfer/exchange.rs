@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
+use raytree_store::Lease;
 use raytree_supervise::Addr;
 use raytree_types::limits;
 use raytree_wire::{BindTo, Hello, Listener, Plane, Stream};
@@ -85,8 +86,8 @@ impl Exchange {
         &self.origin
     }
 
-    /// What is to be fetched next, unless enough is being fetched.
-    pub(crate) fn next(&self) -> Option<Place> {
+    /// What is to be fetched next, and into which room.
+    pub(crate) fn next(&self) -> Option<(Place, Lease)> {
         self.depot.upgrade()?.next_pull()
     }
 

@@ -1,29 +1,33 @@
-//! How one object is fetched: on a thread that waits for room, for the other node, and for its bytes.
+//! How one object is fetched into its room: on a thread that waits for the other node, and for its bytes.
 
 use std::io;
 use std::sync::Arc;
 use std::thread;
 
+use parking_lot::Mutex;
+use raytree_store::{Lease, Location};
 use raytree_supervise::panics;
 use raytree_types::limits;
 
 use super::connections::Connection;
 use super::exchange::Exchange;
+use super::help::Helpers;
 use super::origin::Place;
 use super::pieces::{Piece, Pieces};
 use super::words::{Gives, Wants};
-use crate::error::NotStored;
+use crate::depot::Pulled;
 use crate::protocol::Found;
-use crate::stored::Stored;
 
 /// Why an object did not come this time.
-enum Failed {
+pub(super) enum Failed {
     /// It is not there, and will not be.
     Gone(String),
     /// The stream broke, or did not come about.
     Broken(io::Error),
     /// That of a copy did, which is not asked again.
     OfCopy(io::Error),
+    /// Nobody wants it any more.
+    Unwanted,
 }
 
 impl From<io::Error> for Failed {
@@ -32,17 +36,19 @@ impl From<io::Error> for Failed {
     }
 }
 
+/// Copies that are none, or do not give it.
+pub(super) type But = Arc<Mutex<Vec<Place>>>;
+
 /// Where an object comes from.
 struct Way<'a> {
     place: &'a Place,
-    /// Copies that are none, or do not give it.
-    but: Vec<Place>,
+    but: But,
     /// Who gave it.
     from: Vec<Place>,
 }
 
 /// What a node says of an object.
-enum Opened {
+pub(super) enum Opened {
     /// It gives it, and knows of these copies.
     Here(Connection, Vec<Place>),
     /// There is a copy.
@@ -50,76 +56,93 @@ enum Opened {
 }
 
 impl Exchange {
-    /// Fetches an object, and tells all who want it.
-    pub(crate) fn fetches(&self, place: &Place) {
-        let mut from = Vec::new();
+    /// Fetches an object into this room, and tells all who want it.
+    pub(crate) fn fetches(self: &Arc<Self>, place: &Place, room: Lease) {
+        let mut way = Way { place, but: But::default(), from: Vec::new() };
         // Whatever happens, those who wait are told (PU-2).
-        let fetched = panics::catch(|| self.fetch(place, &mut from));
-        let fetched = fetched.unwrap_or_else(|cause| Err(Found::Lost(cause.to_string())));
+        let pulled = panics::catch(|| self.fetch(&mut way, room));
+        let lost = |why: String| Pulled::Failed(Found::Lost(why));
+        let pulled = pulled.unwrap_or_else(|cause| lost(cause.to_string()));
         let Some(depot) = self.depot.upgrade() else { return };
-        let gone = || Found::Lost("its copy is gone".to_owned());
-        let told = match &fetched {
-            Ok(stored) => stored.location().ok_or_else(gone),
-            Err(why) => Err(why.clone()),
+        let copy = match &pulled {
+            Pulled::Copied(copy) => Some(*copy),
+            Pulled::Failed(why) => {
+                tracing::warn!(from = %place.origin.at, object = ?place.object, ?why, "an object was not fetched");
+                None
+            }
+            Pulled::LetBe => None,
         };
-        if let Err(why) = &told {
-            tracing::warn!(from = %place.origin.at, object = ?place.object, ?why, "an object was not fetched");
+        depot.is_pulled(place, pulled);
+        if let Some(copy) = copy {
+            self.tells_of(copy, place, way.from);
         }
-        depot.is_pulled(place, told);
-        // From here on those hold it who have asked for it.
-        match fetched {
-            Ok(stored) => self.tells_of(&stored, place, from),
-            // Its room goes back.
-            Err(_) => self.session.says_what_is_spent(),
+        let but = std::mem::take(&mut *way.but.lock());
+        self.tells_of_none(place, but);
+    }
+
+    fn fetch(self: &Arc<Self>, way: &mut Way<'_>, room: Lease) -> Pulled {
+        let Some(depot) = self.depot.upgrade() else { return Pulled::LetBe };
+        let keeper = depot.keeper();
+        drop(depot);
+        let Some(mut space) = keeper.lend_one(room, way.place.object.len) else {
+            return Pulled::Failed(Found::Away("its room is not there".to_owned()));
+        };
+        let filled = {
+            let pieces = Pieces::of(&mut space, limits::PULL_PIECE as usize);
+            self.fills(way, &pieces)
+        };
+        match filled {
+            Ok(()) => Pulled::Copied(space.seal()),
+            Err(Failed::Unwanted) => Pulled::LetBe,
+            Err(Failed::Gone(why)) => Pulled::Failed(Found::Lost(why)),
+            Err(Failed::Broken(error) | Failed::OfCopy(error)) => {
+                let at = way.place.origin.at;
+                Pulled::Failed(Found::Lost(format!("{at} does not give it: {error}")))
+            }
         }
     }
 
-    /// # Errors
-    /// What those are told who want it.
-    fn fetch(&self, place: &Place, from: &mut Vec<Place>) -> Result<Arc<Stored>, Found> {
-        let room = self.session.room(place.object.len);
-        let mut space = room.map_err(|why| match why {
-            NotStored::Refused(why) => Found::NoRoom(why),
-            NotStored::Gone => Found::Lost(why.to_string()),
-        })?;
-        let mut way = Way { place, but: Vec::new(), from: Vec::new() };
-        let pieces = Pieces::of(&mut space, limits::PULL_PIECE as usize);
+    fn fills(self: &Arc<Self>, way: &mut Way<'_>, pieces: &Pieces<'_>) -> Result<(), Failed> {
+        let place = way.place;
         // One that was not there a moment ago is asked once more, and not as often as one that is merely busy.
         let most =
             if self.connections.is_down(place.origin.at) { 0 } else { limits::PULL_TRIES_MAX };
-        let (mut tried, mut why) = (0, String::new());
+        let mut tried = 0;
         while !pieces.are_done() {
+            if !self.is_wanted(place) {
+                return Err(Failed::Unwanted);
+            }
             // What came before a stream broke need not come again.
             let before = pieces.come();
-            match self.tries(&mut way, &pieces) {
-                Ok(()) => {}
-                Err(Failed::Gone(why)) => return Err(Found::Lost(why)),
+            let error = match self.tries(way, pieces) {
+                Ok(()) => continue,
                 Err(Failed::OfCopy(error)) => {
                     tracing::debug!(%error, "a copy of an object is none");
                     continue;
                 }
-                Err(Failed::Broken(error)) => {
-                    why = format!("{} does not give it: {error}", place.origin.at);
-                }
-            }
+                Err(Failed::Broken(error)) => error,
+                Err(failed @ (Failed::Gone(_) | Failed::Unwanted)) => return Err(failed),
+            };
             if pieces.come() > before {
                 tried = 0;
             } else if tried >= most {
                 self.connections.was_down(place.origin.at);
-                return Err(Found::Lost(why));
+                return Err(Failed::Broken(error));
             } else {
                 thread::park_timeout(limits::PULL_AGAIN_AFTER * (1 << tried));
                 tried += 1;
             }
         }
-        drop(pieces);
-        *from = way.from;
-        Ok(self.session.adopt(space))
+        Ok(())
+    }
+
+    /// Whether somebody wants it still.
+    fn is_wanted(&self, place: &Place) -> bool {
+        self.depot.upgrade().is_some_and(|depot| depot.is_wanted(place))
     }
 
     /// There is a copy: those know of it who gave it, and the one who is asked by others. It is no loss if they do not hear it.
-    fn tells_of(&self, stored: &Arc<Stored>, place: &Place, mut from: Vec<Place>) {
-        let Some(object) = stored.location() else { return };
+    fn tells_of(&self, object: Location, place: &Place, mut from: Vec<Place>) {
         if !from.contains(place) {
             from.push(place.clone());
         }
@@ -132,21 +155,24 @@ impl Exchange {
         }
     }
 
-    /// Fetches what is missing, as far as it comes.
-    fn tries(&self, way: &mut Way<'_>, pieces: &Pieces<'_>) -> Result<(), Failed> {
-        let (from, mut connection, copies) = self.finds(way)?;
-        let fetched = thread::scope(|all| {
-            for copy in copies.iter().take(limits::PULL_SOURCES_MAX - 1) {
-                // One part is left for who is at it already.
-                if *copy != from && copy.origin != self.origin && pieces.todo() > 1 {
-                    let name = "raytree-pulls".to_owned();
-                    let helps = || self.helps(copy, pieces);
-                    // Without it the others do its part.
-                    _ = thread::Builder::new().name(name).spawn_scoped(all, helps);
-                }
+    /// These are no copies, or give nothing: the one who has named them names them to nobody else.
+    pub(super) fn tells_of_none(&self, Place { origin, object }: &Place, none: Vec<Place>) {
+        for copy in none {
+            let Ok(mut source) = self.connections.to(origin.at) else { return };
+            let (door, object) = (origin.door.clone(), *object);
+            if source.say(&Wants::Lacks { door, object, copy }).is_ok() {
+                self.connections.keep(source);
             }
-            takes(&mut connection, pieces)
-        });
+        }
+    }
+
+    /// Fetches what is missing, as far as it comes.
+    fn tries(self: &Arc<Self>, way: &mut Way<'_>, pieces: &Pieces<'_>) -> Result<(), Failed> {
+        let (from, mut connection, copies) = self.finds(way)?;
+        let others = copies.into_iter().filter(|copy| *copy != from && copy.origin != self.origin);
+        let others = others.take(limits::PULL_SOURCES_MAX - 1).collect();
+        let helpers = Helpers::new(self, way.place, &way.but);
+        let fetched = helpers.help(others, pieces, || takes(&mut connection, pieces));
         match fetched {
             Ok(()) => {
                 connection.say(&Wants::Close)?;
@@ -156,7 +182,7 @@ impl Exchange {
             }
             Err(error) if from == *way.place => Err(error.into()),
             Err(error) => {
-                way.but.push(from);
+                way.but.lock().push(from);
                 Err(Failed::OfCopy(error))
             }
         }
@@ -164,33 +190,38 @@ impl Exchange {
 
     /// Who gives it: the one who has it, or a copy.
     fn finds(&self, way: &mut Way<'_>) -> Result<(Place, Connection, Vec<Place>), Failed> {
-        let Way { place, but, .. } = way;
-        let place = *place;
+        let (place, but) = (way.place, &way.but);
+        let known = || but.lock().clone();
+        let is_wanted = || self.is_wanted(place);
         let mut at = place.clone();
         // Each who sends it on names a copy that is not among these.
         for _ in 0..=limits::PUSH_COPIES_MAX {
-            match self.opens(&at, (but, false), || true) {
+            match self.opens(&at, (&known(), false), is_wanted) {
                 Ok(Opened::Here(connection, copies)) => return Ok((at, connection, copies)),
-                Ok(Opened::At(copy)) if copy.origin != self.origin && !but.contains(&copy) => {
+                Ok(Opened::At(copy)) if copy.origin != self.origin && !known().contains(&copy) => {
                     at = copy;
                 }
-                Ok(Opened::At(copy)) => but.push(copy),
+                Ok(Opened::At(copy)) => but.lock().push(copy),
+                Err(error @ Failed::Unwanted) => return Err(error),
                 Err(error) if at == *place => return Err(error),
                 Err(_) => {
-                    but.push(at);
+                    but.lock().push(at);
                     at = place.clone();
                 }
             }
         }
         // Nobody is asked for ever.
-        match self.opens(place, (but, true), || true)? {
+        match self.opens(place, (&known(), true), is_wanted)? {
             Opened::Here(connection, copies) => Ok((place.clone(), connection, copies)),
             Opened::At(_) => Err(Failed::Gone("it is sent on for ever".to_owned())),
         }
     }
 
     /// `is_wanted` is asked from time to time while the other side says that it waits.
-    fn opens(
+    ///
+    /// # Errors
+    /// [`Failed::Unwanted`] when it is not any more.
+    pub(super) fn opens(
         &self,
         at: &Place,
         (but, is_last): (&[Place], bool),
@@ -206,6 +237,7 @@ impl Exchange {
                     connection = self.connections.to(at.origin.at)?;
                 }
                 Err(error) => return Err(error.into()),
+                Ok(Gives::Wait) => return Err(Failed::Unwanted),
                 Ok(Gives::Opened { copies }) => return Ok(Opened::Here(connection, copies)),
                 Ok(Gives::Elsewhere { copy }) => {
                     self.connections.keep(connection);
@@ -215,26 +247,16 @@ impl Exchange {
                     self.connections.keep(connection);
                     return Err(Failed::Gone(why));
                 }
-                Ok(other @ (Gives::Wait | Gives::Piece { .. })) => {
+                Ok(other @ Gives::Piece { .. }) => {
                     let why = format!("it says {other:?}");
                     return Err(io::Error::new(io::ErrorKind::InvalidData, why).into());
                 }
             }
         }
     }
-
-    /// Fetches parts from a copy, for as long as there are any and it gives them.
-    fn helps(&self, copy: &Place, pieces: &Pieces<'_>) {
-        let opened = self.opens(copy, (&[], true), || pieces.todo() > 0);
-        let Ok(Opened::Here(mut connection, _)) = opened else { return };
-        let closed = takes(&mut connection, pieces).and_then(|()| connection.say(&Wants::Close));
-        if closed.is_ok() {
-            self.connections.keep(connection);
-        }
-    }
 }
 
-/// Asks for an object; `Wait` is waited for, as long as it is wanted.
+/// Asks for an object; `Wait` is waited for as long as it is wanted, and is the answer then.
 fn ask(
     connection: &mut Connection,
     at: &Place,
@@ -247,14 +269,13 @@ fn ask(
     loop {
         match connection.hear()? {
             Gives::Wait if is_wanted() => {}
-            Gives::Wait => return Err(io::Error::other("it is not wanted any more")),
             given => return Ok(given),
         }
     }
 }
 
 /// Takes parts over one connection: the next one is asked for before the last one has come.
-fn takes(connection: &mut Connection, pieces: &Pieces<'_>) -> io::Result<()> {
+pub(super) fn takes(connection: &mut Connection, pieces: &Pieces<'_>) -> io::Result<()> {
     let wants = |connection: &mut Connection, piece: &Piece<'_>| {
         let (from, len) = (piece.from, piece.bytes.len() as u64);
         connection.say(&Wants::Piece { from, len })
@@ -272,7 +293,7 @@ fn takes(connection: &mut Connection, pieces: &Pieces<'_>) -> io::Result<()> {
             asked = Some(next);
             continue;
         };
-        match said.and_then(|()| connection.take(piece.bytes)) {
+        match said.and_then(|()| connection.take(piece.bytes, || pieces.moves())) {
             Ok(()) => pieces.done(piece),
             Err(error) => {
                 next.into_iter().for_each(|next| pieces.back(next));

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Who wants an object of another node asks its own store for it, as it does for one that is on disk. The node fetches it, once however many
-//! want it: it takes room in its store first, waiting for it if need be, and reads the object part by part from the socket into the place
+//! want it: it has room for it in its store first, and reads the object part by part from the socket into the place
 //! where it will lie; the other node writes it from where it lies. What breaks goes on where it broke. Of a large object parts come from
 //! several nodes at once, if several have it; and who is asked for one object by many sends most of them on to those who have got it
 //! already, so that a broadcast is a tree (`spread.rs`).
@@ -19,10 +19,13 @@
 mod connections;
 mod exchange;
 mod fetch;
+mod help;
 mod origin;
 mod pieces;
 mod serve;
 mod spread;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use connections::Reach;

@@ -3,11 +3,18 @@
 //! Each part is given to one who fetches it, straight into the place where it will lie, and comes back when he has failed: then another one,
 //! or the same one over another stream, begins it anew.
 
-use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// See the [module documentation](self).
 pub(super) struct Pieces<'a> {
     left: Mutex<Left<'a>>,
+    /// One has come, or has come back.
+    changed: Condvar,
+    /// Goes up with whatever comes.
+    moved: AtomicU64,
 }
 
 struct Left<'a> {
@@ -33,7 +40,8 @@ impl<'a> Pieces<'a> {
         let mut todo: Vec<_> = pieces.collect();
         todo.reverse();
         let missing = todo.len();
-        Self { left: Mutex::new(Left { todo, missing, come: 0 }) }
+        let left = Mutex::new(Left { todo, missing, come: 0 });
+        Self { left, changed: Condvar::new(), moved: AtomicU64::new(0) }
     }
 
     pub(super) fn take(&self) -> Option<Piece<'a>> {
@@ -43,6 +51,21 @@ impl<'a> Pieces<'a> {
     /// It did not come.
     pub(super) fn back(&self, piece: Piece<'a>) {
         self.left.lock().todo.push(piece);
+        self.changed.notify_all();
+    }
+
+    /// Some of one has come.
+    pub(super) fn moves(&self) {
+        self.moved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until one has come or has come back, or for so long. False when nothing of any has come meanwhile.
+    pub(super) fn waits(&self, long: Duration) -> bool {
+        let mut left = self.left.lock();
+        let before = self.moved.load(Ordering::Relaxed);
+        let is_any_held = left.missing > left.todo.len();
+        let is_late = is_any_held && self.changed.wait_for(&mut left, long).timed_out();
+        !is_late || self.moved.load(Ordering::Relaxed) > before
     }
 
     /// It has come.
@@ -50,6 +73,14 @@ impl<'a> Pieces<'a> {
         let mut left = self.left.lock();
         left.missing -= 1;
         left.come += piece.bytes.len() as u64;
+        drop(left);
+        self.changed.notify_all();
+    }
+
+    /// How many somebody fetches.
+    pub(super) fn held(&self) -> usize {
+        let left = self.left.lock();
+        left.missing - left.todo.len()
     }
 
     /// Whether all have come.
@@ -92,6 +123,26 @@ mod tests {
         assert!(pieces.are_done());
         assert_eq!((pieces.come(), pieces.todo()), (1003, 0));
         assert!(object.iter().zip(0_u64..).all(|(byte, at)| *byte == at as u8));
+    }
+
+    #[test]
+    fn who_waits_for_others_hears_of_what_comes_and_of_nothing() {
+        const SHORT: Duration = Duration::from_millis(1);
+        let mut object = [0; 2];
+        let pieces = Pieces::of(&mut object, 1);
+        assert!(pieces.waits(Duration::MAX), "nobody fetches any");
+        let [one, other] = [(); 2].map(|()| pieces.take().unwrap());
+        assert_eq!((pieces.held(), pieces.waits(SHORT)), (2, false));
+        std::thread::scope(|both| {
+            both.spawn(|| pieces.back(other));
+            // It may come back before that, and then nothing more comes.
+            while pieces.held() > 1 {
+                pieces.waits(SHORT);
+            }
+        });
+        pieces.done(one);
+        assert_eq!((pieces.held(), pieces.todo()), (0, 1));
+        assert!(pieces.waits(Duration::MAX));
     }
 
     #[test]

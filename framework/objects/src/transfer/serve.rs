@@ -63,6 +63,10 @@ impl Served {
         self.turn.notify_all();
     }
 
+    fn lacks(&self, object: &Location, copy: &Place) {
+        self.books.lock().spread.lacks(object, copy);
+    }
+
     /// Somebody asks for an object: what he is told, once it is his turn. `waits` is called from time to time until then.
     ///
     /// # Errors
@@ -136,6 +140,11 @@ impl Exchange {
                 Wants::Has { door, object, copy } => {
                     if door == self.origin.door {
                         self.served.has(&object, copy);
+                    }
+                }
+                Wants::Lacks { door, object, copy } => {
+                    if door == self.origin.door {
+                        self.served.lacks(&object, &copy);
                     }
                 }
             }

@@ -101,6 +101,13 @@ impl Spread {
         turns
     }
 
+    /// A copy is none, or gives nothing: it is not named any more.
+    pub(super) fn lacks(&mut self, object: &Location, copy: &Place) {
+        if let Some(spreading) = self.objects.get_mut(object) {
+            spreading.copies.retain(|own| own != copy);
+        }
+    }
+
     /// One who waits has left. False when he had his turn already.
     pub(super) fn leaves(&mut self, object: &Location, who: u64) -> bool {
         let Some(spreading) = self.objects.get_mut(object) else { return false };
@@ -298,5 +305,8 @@ mod tests {
             Turn::Here(Vec::new()),
             "he is not sent on"
         );
+        assert_eq!(spread.has(&object(0), copy(0, 2)), [(4, Turn::At(copy(0, 2)))]);
+        spread.lacks(&object(0), &copy(0, 2));
+        assert_eq!(spread.asks(object(0), 6, &[], false), Turn::Waits);
     }
 }

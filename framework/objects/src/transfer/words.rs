@@ -24,6 +24,8 @@ pub(super) enum Wants {
     Close,
     /// It has a copy of this object.
     Has { door: String, object: Location, copy: Place },
+    /// This one is none, or gives nothing.
+    Lacks { door: String, object: Location, copy: Place },
 }
 
 /// What it is told.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use parking_lot::Mutex;
-use raytree_objects::{Depot, Location, Place, Session, Stored};
+use raytree_objects::{Depot, Location, Need, Place, Session, Stored};
 use raytree_types::Bytes;
 use raytree_wire::Token;
 use rustix::process::{Pid, Signal, getpid, kill_process};
@@ -123,7 +123,7 @@ fn child(door: &str, seed: u64) {
                 Told::Far(place) => {
                     let far = session.far(place, Box::new(()));
                     // It may be killed while it comes.
-                    far.brings(|_| ());
+                    far.brings(Need::Ahead, |_| ());
                     coming.push(far);
                 }
                 Told::LetGo(at) => {

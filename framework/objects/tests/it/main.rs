@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot set its scene fails")]
 
+mod broadcast;
 mod deaths;
 mod node_deaths;
 #[cfg(feature = "object-store")]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use raytree_objects::{Lost, NotStored, Refused, Session, SpillRules, SpillTerms, Stored};
+use raytree_objects::{Lost, Need, NotStored, Refused, Session, SpillRules, SpillTerms, Stored};
 
 use tempfile::TempDir;
 
@@ -254,7 +254,7 @@ pub(crate) async fn is_asked_for_ahead(place: &impl Spot) {
     let all: Vec<_> = (0..8).map(|number| write(&session, number, 900_000)).collect();
     until(|| !all[0].is_here()).await;
     let (tell, told) = tokio::sync::oneshot::channel();
-    all[0].brings(move |is_back| _ = tell.send(is_back));
+    all[0].brings(Need::Wait, move |is_back| _ = tell.send(is_back));
     assert_eq!(told.await, Ok(true));
     assert!(all[0].is_here());
     is_it(&all[0], 0, 900_000);

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use raytree_objects::{
-    Depot, Exchange, Lost, ObjectStore, Place, Puller, Pusher, Reach, Refused, Session, SpillTerms,
-    Stored,
+    Depot, Exchange, Lost, Need, ObjectStore, Place, Puller, Pusher, Reach, Refused, Session,
+    SpillTerms, Stored,
 };
 use raytree_supervise::{Addr, ChildSpec, Root, SupervisorSpec};
 use raytree_types::{Strategy, limits};
@@ -18,7 +18,7 @@ use raytree_wire::{BindTo, Token};
 use super::sessions::until;
 use super::spilling::terms;
 
-const MIB: usize = 1 << 20;
+pub(super) const MIB: usize = 1 << 20;
 
 /// A node that fetches and gives.
 pub(super) struct Node {
@@ -28,7 +28,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn start(token: &Token, bytes: usize) -> Self {
+    pub(super) fn start(token: &Token, bytes: usize) -> Self {
         Self::with(token, bytes, None)
     }
 
@@ -80,17 +80,24 @@ impl Drop for Keeps {
     }
 }
 
-fn bytes(len: usize) -> Vec<u8> {
+pub(super) fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|at| ((at / 4093) ^ at) as u8).collect()
 }
 
-fn token() -> Token {
+pub(super) fn token() -> Token {
     Token::random().expect("random bytes")
 }
 
-async fn read(stored: &Arc<Stored>) -> Result<raytree_types::Bytes, Lost> {
+type Read = Result<raytree_types::Bytes, Lost>;
+
+pub(super) async fn read(stored: &Arc<Stored>) -> Read {
+    read_beside(stored).await.expect("it does not panic")
+}
+
+/// Begins to read it.
+pub(super) fn read_beside(stored: &Arc<Stored>) -> tokio::task::JoinHandle<Read> {
     let stored = Arc::clone(stored);
-    tokio::task::spawn_blocking(move || stored.bytes()).await.expect("it does not panic")
+    tokio::task::spawn_blocking(move || stored.bytes())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,7 +144,7 @@ async fn who_waits_for_it_is_told_when_it_has_come() {
     let session = here.session();
     let far = session.far(home.place(&written), Box::new(()));
     let (tell, told) = tokio::sync::oneshot::channel();
-    far.brings(|is_here| _ = tell.send(is_here));
+    far.brings(Need::Wait, |is_here| _ = tell.send(is_here));
     assert!(told.await.expect("he is told") && far.is_here());
     home.end().await;
     here.end().await;
@@ -268,27 +275,62 @@ async fn what_is_on_disk_at_its_home_is_fetched_and_goes_to_disk_here() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_there_is_no_room_that_is_said_and_later_there_is() {
+async fn pu_2_who_wants_what_there_is_no_room_for_waits_for_it_and_is_in_nobodys_way() {
     let token = token();
     let [home, here] = [(); 2].map(|()| Node::start(&token, 4 * MIB));
-    let written = home.session().write(&bytes(2 * MIB)).expect("there is room");
+    let writer = home.session();
+    let large: Vec<_> = (0..limits::PULLS_AT_ONCE + 1)
+        .map(|at| writer.write(&bytes(MIB / 2 + at)).expect("there is room"))
+        .collect();
+    let small = writer.write(&bytes(MIB / 8)).expect("there is room");
     let session = here.session();
-    let taken = session.write(&bytes(3 * MIB)).expect("there is room");
-    let far = session.far(home.place(&written), Box::new(()));
-    let told = read(&far).await.expect_err("there is none");
-    assert!(matches!(told, Lost::NoRoom(Refused::Full { .. })), "{told}");
+    let taken = session.write(&bytes(4 * MIB - MIB / 4)).expect("there is room");
+    let far = |stored: &Arc<Stored>| session.far(home.place(stored), Box::new(()));
+    let waits: Vec<_> = large.iter().map(far).map(|far| (read_beside(&far), far)).collect();
+    until(|| here.depot.row().waiting == waits.len() as u64).await;
+    assert!(read(&far(&small)).await.expect("there is room for it")[..] == bytes(MIB / 8)[..]);
+    assert_eq!(here.depot.row().waiting, waits.len() as u64);
     drop(taken);
-    here.has(0).await;
-    assert!(read(&far).await.expect("there is room")[..] == bytes(2 * MIB)[..]);
-    let small = Node::start(&token, MIB);
-    let never = small.session().far(home.place(&written), Box::new(()));
+    for ((read, _far), at) in waits.into_iter().zip(0..) {
+        let read = read.await.expect("it does not panic").expect("there is room now");
+        assert!(read[..] == bytes(MIB / 2 + at)[..]);
+    }
+    home.end().await;
+    here.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_never_has_room_is_refused_at_once_with_sizes() {
+    let token = token();
+    let [home, here] = [4, 1].map(|many| Node::start(&token, many * MIB));
+    let written = home.session().write(&bytes(2 * MIB)).expect("there is room");
+    let never = here.session().far(home.place(&written), Box::new(()));
     let told = read(&never).await.expect_err("there never is");
     let (bytes, capacity) = (2 * MIB as u64, MIB as u64);
     assert!(
         matches!(told, Lost::NoRoom(Refused::TooLarge { bytes: all, capacity: most }) if (all, most) == (bytes, capacity)),
         "{told}"
     );
-    small.end().await;
+    home.end().await;
+    here.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pu_2_what_waits_for_room_has_it_when_what_is_looked_at_can_go_to_disk() {
+    let (token, folder) = (token(), tempfile::tempdir().expect("a folder"));
+    let home = Node::start(&token, 4 * MIB);
+    let here = Node::with(&token, 4 * MIB, Some(terms(1000, folder.path())));
+    let written = home.session().write(&bytes(2 * MIB)).expect("there is room");
+    let session = here.session();
+    let taken = session.write(&bytes(3 * MIB)).expect("there is room");
+    let looked = read(&taken).await.expect("it is here");
+    let far = session.far(home.place(&written), Box::new(()));
+    let waits = read_beside(&far);
+    until(|| here.depot.row().waiting == 1).await;
+    drop(looked);
+    let read_there = waits.await.expect("it does not panic").expect("there is room");
+    assert!(read_there[..] == bytes(2 * MIB)[..]);
+    assert!(read(&taken).await.expect("it comes back")[..] == bytes(3 * MIB)[..]);
     home.end().await;
     here.end().await;
 }
@@ -336,7 +378,7 @@ async fn a_node_that_does_not_answer_is_in_nobodys_way() {
         .iter()
         .map(|lost| {
             let (tell, told) = tokio::sync::oneshot::channel();
-            lost.brings(|is_back| _ = tell.send(is_back));
+            lost.brings(Need::Wait, |is_back| _ = tell.send(is_back));
             told
         })
         .collect();
@@ -348,37 +390,4 @@ async fn a_node_that_does_not_answer_is_in_nobodys_way() {
     }
     home.end().await;
     here.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_nodes_get_one_object_from_each_other() {
-    let token = token();
-    let len = 3 * limits::PULL_PIECE as usize + 77;
-    let home = Node::start(&token, 32 * MIB);
-    let written = home.session().write(&bytes(len)).expect("there is room");
-    let place = home.place(&written);
-    let nodes: Vec<_> = (0..6).map(|_| Node::start(&token, 32 * MIB)).collect();
-    let sessions: Vec<_> = nodes.iter().map(Node::session).collect();
-    let far: Vec<_> =
-        sessions.iter().map(|session| session.far(place.clone(), Box::new(()))).collect();
-    let reads: Vec<_> = far
-        .iter()
-        .map(|far| {
-            let far = Arc::clone(far);
-            tokio::task::spawn_blocking(move || far.bytes())
-        })
-        .collect();
-    for read in reads {
-        let read = read.await.expect("it does not panic").expect("it comes");
-        assert!(read[..] == bytes(len)[..]);
-    }
-    let pulled: u64 = nodes.iter().map(|node| node.depot.row().pulled_ever).sum();
-    let pushed: u64 = nodes.iter().map(|node| node.depot.row().pushed_ever).sum();
-    let own = home.depot.row().pushed_ever;
-    assert_eq!((pulled, pulled), (6 * len as u64, own + pushed), "every byte came once");
-    // Copies are asked when the home is not there any more, and were told of.
-    home.end().await;
-    for node in nodes {
-        node.end().await;
-    }
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
-use raytree_objects::{Home, Location, Lost, Place, Session, Stored, Unreadable};
+use raytree_objects::{Home, Location, Lost, Need, Place, Session, Stored, Unreadable};
 use raytree_types::{Bytes, Cause, Error, Result, limits};
 
 use super::export::{Kept, unknown};
@@ -311,7 +311,7 @@ impl Link {
         let Some(runtime) = self.life.runtime() else { return };
         for stored in &far {
             // Who reads it hears why it did not come.
-            stored.brings(|_| ());
+            stored.brings(Need::Rescue, |_| ());
         }
         if !far.is_empty() {
             runtime.links.all().iter().for_each(|link| link.hurries(&far));
@@ -335,7 +335,7 @@ impl Link {
     pub(super) fn hears_hurry(&self, export: u64) {
         let stored = self.tables.lock().told.objects.get(&export).and_then(Weak::upgrade);
         if let Some(stored) = stored.filter(|stored| stored.is_far()) {
-            stored.brings(|_| ());
+            stored.brings(Need::Rescue, |_| ());
         }
     }
 

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use once_cell::race::OnceBox;
 use parking_lot::{Mutex, MutexGuard};
+use raytree_objects::Need;
 use raytree_supervise::panics;
 use raytree_types::{ActorId, Error, Result};
 
@@ -330,9 +331,9 @@ impl<T> ObjectCell<T> {
                 Wanted::of(producer)
             }
             Slot::Lying(away) if !away.lies.suffices(Needs::Memory) => {
-                let is_first = away.waiters.is_empty();
+                let before = away.waiters.len();
                 add(&mut away.waiters);
-                if is_first { Wanted::back(away) } else { Wanted::Nothing }
+                if away.waiters.len() > before { Wanted::back(away) } else { Wanted::Nothing }
             }
             _ => return Poll::Ready(()),
         };
@@ -442,7 +443,8 @@ impl<T> Slot<T> {
         let Self::Lying(away) = self else { return Wanted::Nothing };
         let Away { lies, waiters } = &mut **away;
         waiters.extend(told.extract_if(.., |waiter| !lies.suffices(waiter.needs())));
-        if waiters.is_empty() { Wanted::Nothing } else { Wanted::Back(Arc::clone(lies)) }
+        let need = waiters.iter().map(Waiter::need).max();
+        need.map_or(Wanted::Nothing, |need| Wanted::Back(Arc::clone(lies), need))
     }
 
     /// Those who wait for it.

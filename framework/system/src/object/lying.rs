@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use raytree_objects::Lost;
+use raytree_objects::{Lost, Need};
 use raytree_supervise::panics;
 use raytree_types::codec::{self, Codec, Encoded};
 use raytree_types::{Error, Result};
@@ -49,8 +49,8 @@ pub(super) trait Lies<T>: Pins {
     /// The value, as a view of the store. Waits until it is back, if it is on disk.
     fn read(&self) -> Result<T>;
 
-    /// Has it brought back, and tells its object then.
-    fn brings(self: Arc<Self>);
+    /// Has it brought back for somebody, and tells its object then.
+    fn brings(self: Arc<Self>, need: Need);
 }
 
 pub(super) struct Lying<T> {
@@ -103,7 +103,7 @@ impl<T: Value> Lies<T> for Lying<T> {
         part::reading(|| Part::here(written).value(self.kept.codec))
     }
 
-    fn brings(self: Arc<Self>) {
+    fn brings(self: Arc<Self>, need: Need) {
         let missing: Vec<_> = self.kept.missing().cloned().collect();
         let left = Arc::new(AtomicUsize::new(missing.len() + 1));
         let is_back = move |is_back: bool| {
@@ -129,7 +129,7 @@ impl<T: Value> Lies<T> for Lying<T> {
             }
         };
         for stored in missing {
-            stored.brings(is_back.clone());
+            stored.brings(need, is_back.clone());
         }
         is_back(true);
     }

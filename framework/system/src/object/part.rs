@@ -165,15 +165,14 @@ pub(super) fn unread(object: &str, why: &Lost, again: impl FnOnce(&str) -> Unreb
             let (size, capacity, reason) = (*bytes, *capacity, why.clone());
             return Error::OutOfDisk { what, size, capacity, reason };
         }
-        Lost::NoRoom(
-            Refused::TooLarge { bytes, capacity } | Refused::Full { bytes, capacity, .. },
-        ) => {
+        Lost::NoRoom(Refused::TooLarge { bytes, capacity }) => {
             return Error::ObjectStoreFull { what, size: *bytes, capacity: *capacity };
         }
         _ => {}
     }
     let lost = why.to_string();
-    let is_there = matches!(why, Lost::Unreadable(_) | Lost::Away(_));
+    // Where there is no room for it now, there may be later.
+    let is_there = matches!(why, Lost::Unreadable(_) | Lost::Away(_) | Lost::NoRoom(_));
     let why = if is_there { Unrebuilt::NotLost } else { again(&lost) };
     Error::ObjectLost { object: what, lost, why }
 }

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use raytree_objects::Need;
+
 use super::countdown::Countdown;
 use crate::runtime::Shared;
 use crate::task::args::Settled;
@@ -70,6 +72,14 @@ impl Waiter {
         match self {
             Self::Waker(..) => Needs::Memory,
             Self::Countdown(_, needs) | Self::Dependent(_, needs) => *needs,
+        }
+    }
+
+    /// How much it needs what is elsewhere.
+    pub(super) fn need(&self) -> Need {
+        match self {
+            Self::Dependent(..) => Need::Ahead,
+            Self::Waker(..) | Self::Countdown(..) => Need::Wait,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use raytree_objects::Need;
+
 use super::cell::{Away, ObjectCell, Producer, Standing};
 use super::lying::Lies;
 use super::waiter::{Needs, Waiter};
@@ -11,7 +13,7 @@ use super::waiter::{Needs, Waiter};
 pub(super) enum Wanted<T> {
     Nothing,
     Made(Arc<dyn Producer>),
-    Back(Arc<dyn Lies<T>>),
+    Back(Arc<dyn Lies<T>>, Need),
 }
 
 impl<T> Wanted<T> {
@@ -20,16 +22,23 @@ impl<T> Wanted<T> {
         lazy.map_or(Self::Nothing, |producer| Self::Made(Arc::clone(producer)))
     }
 
-    /// The first one who waits has it brought.
+    /// The first one who waits has it brought, and so has the first who needs it more.
     pub(super) fn back(away: &Away<T>) -> Self {
-        if away.waiters.len() == 1 { Self::Back(Arc::clone(&away.lies)) } else { Self::Nothing }
+        let needs = away
+            .waiters
+            .split_last()
+            .map(|(last, before)| (last.need(), before.iter().map(Waiter::need).max()));
+        match needs {
+            Some((need, before)) if Some(need) > before => Self::Back(Arc::clone(&away.lies), need),
+            _ => Self::Nothing,
+        }
     }
 
     pub(super) fn want(self) {
         match self {
             Self::Nothing => {}
             Self::Made(producer) => producer.wanted(),
-            Self::Back(lies) => lies.brings(),
+            Self::Back(lies, need) => lies.brings(need),
         }
     }
 }

@@ -161,6 +161,16 @@ pub const PULL_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Objects of one other node that are fetched at once: one that does not answer leaves places for those of others.
 pub const PULLS_OF_ONE: usize = 2;
 
+/// How many objects are fetched before one for which there is no room, of those that are needed no more than it. Then they wait with it.
+pub const PULL_PASSED_MAX: u32 = 16;
+
+/// For how long they do: what they have fetched before is read, and let go of, meanwhile. Then as many go before it again, for whoever has its
+/// room may be waiting for one of them.
+pub const PULL_HOLDS_FOR: Duration = Duration::from_secs(5);
+
+/// How long a copy from which parts of an object are fetched may give nothing, once all else of it is there: then the others fetch that, too.
+pub const PULL_HELP_SILENT: Duration = Duration::from_secs(1);
+
 /// How long a node counts as gone from which nothing could be fetched: until then its objects are asked for once, and not for seconds each.
 pub const PULL_DOWN_FOR: Duration = Duration::from_secs(5);
 

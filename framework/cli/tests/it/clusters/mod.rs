@@ -3,6 +3,7 @@
 mod browser;
 mod commands;
 mod contexts;
+mod cramped;
 mod dashboards;
 mod detached;
 mod direct;

@@ -90,8 +90,9 @@ enum Missed {
 impl Missed {
     fn of(error: &Error) -> Option<Self> {
         match error {
-            Error::ObjectLost { why: Unrebuilt::NotLost, .. } => None,
+            // One that could not be read over there, and is not lost, is one as well.
             Error::ObjectLost { object, .. } if object == ARGUMENT => Some(Self::Argument),
+            Error::ObjectLost { why: Unrebuilt::NotLost, .. } => None,
             Error::ObjectLost { .. } => Some(Self::Object),
             _ => None,
         }

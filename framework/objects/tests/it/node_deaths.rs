@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Weak};
 use std::thread;
 
-use raytree_objects::{Depot, Lost, NotStored, ObjectStore, Place, Session, Stored};
+use raytree_objects::{Depot, Lost, Need, NotStored, ObjectStore, Place, Session, Stored};
 use raytree_supervise::Addr;
 use raytree_types::{Bytes, limits};
 use raytree_wire::Token;
@@ -245,7 +245,7 @@ async fn pu_2_sl_1_nor_while_others_fetch_and_nothing_is_left_with_them() {
         let session = here.session();
         let far: Vec<_> =
             born.places.into_iter().map(|place| session.far(place, Box::new(()))).collect();
-        far.iter().for_each(|far| far.brings(|_| ()));
+        far.iter().for_each(|far| far.brings(Need::Wait, |_| ()));
         let look = || (here.depot.used(), here.depot.row().pulled_ever);
         let (mut last, mut marks) = (look(), random.below(20));
         until(|| {

@@ -34,6 +34,7 @@ mod answer;
 mod birth;
 mod channel;
 mod export;
+mod flushes;
 mod frame;
 mod import;
 mod logs;
@@ -73,6 +74,7 @@ pub(crate) use channel::Channel;
 use channel::Reads;
 use export::Kept;
 pub(crate) use export::{Called, Callee, Held, Object, Token};
+use flushes::FlushesFirst;
 pub(crate) use frame::Ask;
 pub use frame::{CallTerms, Terms};
 use frame::{Frame, Packed};
@@ -466,19 +468,6 @@ impl Link {
         for told in imports.into_waiting() {
             quietly(Box::new(|| told(Err(cause.clone()))));
         }
-    }
-}
-
-/// Lets nobody wait for what was heard while it waits for more itself (BU-1).
-struct FlushesFirst<'a, R> {
-    from: R,
-    burst: &'a RefCell<Burst>,
-}
-
-impl<R: Read> Read for FlushesFirst<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.burst.borrow_mut().flush();
-        self.from.read(into)
     }
 }
 

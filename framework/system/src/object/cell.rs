@@ -14,7 +14,6 @@ use std::task::{Context, Poll, Waker};
 
 use once_cell::race::OnceBox;
 use parking_lot::{Mutex, MutexGuard};
-use raytree_objects::Need;
 use raytree_supervise::panics;
 use raytree_types::{ActorId, Error, Result};
 

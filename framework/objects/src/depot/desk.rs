@@ -268,11 +268,10 @@ impl Desk {
     pub(super) fn serves(&mut self, now: Duration, words: &mut Words) {
         let mut is_any = true;
         while is_any {
-            is_any = if self.pulls.as_ref().is_some_and(Pulls::have_the_turn) {
-                self.admits(now, words) || self.serves_one(now, words)
-            } else {
-                self.serves_one(now, words) || self.admits(now, words)
-            };
+            let is_first = self.pulls.as_ref().is_some_and(Pulls::have_the_turn);
+            is_any = is_first && self.admits(now, words);
+            is_any = is_any || self.serves_one(now, words);
+            is_any = is_any || (!is_first && self.admits(now, words));
         }
         self.tell_of_awaited(words);
     }

@@ -150,8 +150,10 @@ fn writes(session: &Session, random: &mut Random) -> Vec<(Arc<Stored>, Option<By
                 held.push((stored, bytes));
             }
             Err(NotStored::Gone) => break,
-            Err(NotStored::Refused(_)) => held.truncate(1),
-            Err(other) => panic!("{other}"),
+            Err(other) => {
+                assert!(matches!(other, NotStored::Refused(_)), "{other}");
+                held.truncate(1);
+            }
         }
         // An old one may be on disk.
         if let Some(Ok(bytes)) = held.first().map(|(stored, _)| stored.bytes()) {

@@ -3,7 +3,8 @@
 use raytree::prelude::*;
 use raytree::{Bytes, Result};
 
-use super::moved::{LONG, is_all, made_left, until_empty};
+use super::moved::{LONG, is_all, made_left};
+use super::stores::until_empty;
 use super::support::{Cluster, of, until};
 
 /// Looks at what it is given, so that it stays where it is.
@@ -63,7 +64,7 @@ fn a_task_whose_argument_has_no_room_yet_waits_for_it() {
     driver.run(async {
         let looks = Looks::remote();
         for byte in 0..2 {
-            assert_eq!(looks.at(&made_left::remote(byte)).await?, usize::from(byte) + 1);
+            assert_eq!(looks.at(made_left::remote(byte)).await?, usize::from(byte) + 1);
         }
         let large = made_left::remote(7);
         let reads: Vec<_> = (0..4).map(|_| read_right::remote(&large, 7)).collect();
@@ -73,7 +74,7 @@ fn a_task_whose_argument_has_no_room_yet_waits_for_it() {
         assert_eq!(read?, [true; 4]);
         Ok(())
     });
-    until_empty(&cluster);
+    until_empty(&cluster, 2);
     drop(driver);
     cluster.until_free();
 }

@@ -196,8 +196,10 @@ impl World {
         for (object, whole) in self.theirs {
             match object.await {
                 Ok(bytes) => assert!(bytes[..] == whole),
-                Err(told) if went_with_its_owner(&told) => gone += 1,
-                Err(other) => panic!("{other:?}"),
+                Err(told) => {
+                    assert!(matches!(told, Error::OwnerDied { .. }), "{told:?}");
+                    gone += 1;
+                }
             }
         }
         for (object, whole) in self.objects {
@@ -207,10 +209,6 @@ impl World {
         assert_eq!(get_all(sums).await?, expected);
         Ok(gone)
     }
-}
-
-fn went_with_its_owner(told: &Error) -> bool {
-    matches!(told, Error::OwnerDied { .. })
 }
 
 /// Who is killed next. More workers than so many of one node in a short time, and its program gets no further one there.

@@ -18,7 +18,7 @@ pub(super) fn stores(cluster: &Cluster) -> Vec<StoreRow> {
 fn collect(value: &Value, found: &mut Vec<StoreRow>) {
     match value {
         Value::Object(fields) => {
-            let store = fields.get("store").map(|own| StoreRow::deserialize(own));
+            let store = fields.get("store").map(StoreRow::deserialize);
             found.extend(store.and_then(Result::ok));
             fields.values().for_each(|field| collect(field, found));
         }

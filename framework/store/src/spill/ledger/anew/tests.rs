@@ -109,7 +109,7 @@ fn sp_6_where_a_quota_is_full_what_is_left_of_a_file_can_be_moved() {
         ledger.are_moved(&anew).into_iter().for_each(|(_, file)| ledger.removed(file));
     }
     let used = ledger.used().remove(0);
-    assert_eq!((used.bytes, used.live), (all.len() as u64 / 8 * 3 << 10, used.bytes));
+    assert_eq!((used.bytes, used.live), ((all.len() as u64 / 8 * 3) << 10, used.bytes));
 }
 
 #[test]

@@ -24,10 +24,10 @@ impl<W, E> Default for Imports<W, E> {
 impl<W, E> Imports<W, E> {
     /// The other side holds an actor under this number.
     pub fn comes(&mut self, number: u64) {
-        self.0.insert(number, Import::Quiet);
+        self.0.entry(number).or_insert(Import::Quiet);
     }
 
-    /// `waits` is to hear of its end, and nobody else: who would have before.
+    /// `waits` is to hear of its end, once, and nobody else: who would have before.
     ///
     /// # Errors
     /// It, with its end if that was told already; alone, if the actor was let go: then nobody will tell.

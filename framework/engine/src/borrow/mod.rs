@@ -17,7 +17,7 @@
 //! - **BW-2 (nothing-is-left):** once nobody has a reference, and all that was said was heard, no table has anything, and the object is gone.
 //! - **BW-3 (passed-by-the-owner):** what one passes to another is there for that one whatever becomes of the one who passed it,
 //!   and what he spoke of in vain is kept by nobody.
-//! - **BW-4 (told-of-the-end):** who holds an actor of the other side is told of its end, also if he asks later; who has let
+//! - **BW-4 (told-of-the-end):** who holds an actor of the other side is told of its end once, also if he asks later; who has let
 //!   go of it is not, and nothing of that stays.
 
 mod exports;

@@ -11,8 +11,10 @@ use crate::task::failure::Failure;
 
 /// Who asked a question.
 pub(crate) trait Landing: Send {
-    /// One of many values has come.
-    fn item(&self, _item: Part) {}
+    /// One of many values has come; given back where nobody takes it, since whoever gives it holds a lock, and it may have more than bytes.
+    fn item(&self, item: Part) -> Option<Part> {
+        Some(item)
+    }
     /// The last word.
     fn land(self: Box<Self>, answer: Answer);
 }

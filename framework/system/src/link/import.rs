@@ -57,6 +57,7 @@ impl Imported {
 
     /// Where a value comes from that was told together with it.
     pub(crate) fn lent<T: Value>(own: &Arc<Self>) -> Arc<dyn Origin<T>> {
+        own.has_come();
         Arc::new(Borrowed::of(own))
     }
 

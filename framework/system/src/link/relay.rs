@@ -313,9 +313,9 @@ struct Pours<F> {
 }
 
 impl<F: FnOnce(Cause) -> Error + Send> Landing for Pours<F> {
-    fn item(&self, item: Part) {
+    fn item(&self, item: Part) -> Option<Part> {
         // There is a place for each item that room was given for; one who sends more is not heard.
-        _ = self.says.try_send(Ok(Some(item)));
+        self.says.try_send(Ok(Some(item))).err()?.into_inner().ok()?
     }
 
     fn land(self: Box<Self>, answer: Answer) {

@@ -381,9 +381,12 @@ impl Link {
     pub(super) fn item(self: &Arc<Self>, call: u64, item: Packed) {
         match self.unpack(item) {
             Ok(part) => {
-                if let Some(landing) = self.tables.lock().asked.get(&call) {
-                    landing.item(part);
-                }
+                let refused = match self.tables.lock().asked.get(&call) {
+                    Some(landing) => landing.item(part),
+                    None => Some(part),
+                };
+                // After the lock: it may be all that is left of an actor's handle.
+                drop(refused);
             }
             // A stream with a hole is none.
             Err(_) if self.has_surely_ended() => {

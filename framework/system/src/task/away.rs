@@ -74,10 +74,15 @@ enum Came {
 }
 
 impl Landing for Pours {
-    fn item(&self, item: Part) {
+    fn item(&self, item: Part) -> Option<Part> {
         // There is a place for each item that room was given for. One who reads no more has said so over the link.
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.came.try_send(Came::Item(item)) {
+        let refused = self.came.try_send(Came::Item(item)).err()?;
+        if let mpsc::error::TrySendError::Full(_) = refused {
             self.overran.store(true, Ordering::Release);
+        }
+        match refused.into_inner() {
+            Came::Item(item) => Some(item),
+            Came::End(_) => None,
         }
     }
 

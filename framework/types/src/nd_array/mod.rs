@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::array::{Array, Number};
 use crate::bytes;
-use crate::limits::NDARRAY_DIMS_MAX;
+use crate::limits::{CODEC_EMPTY_ELEMENTS_MAX, NDARRAY_DIMS_MAX};
 
 /// Immutable numbers in any number of dimensions: an image, a batch of them, a matrix. A clone is a view of the same memory.
 ///
@@ -352,6 +352,16 @@ impl<T: Number> Serialize for NdArray<T> {
 impl<'de, T: Number> Deserialize<'de> for NdArray<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let In { shape, numbers } = In::deserialize(deserializer)?;
+        // A few bytes that announce any number of parts without a number in them.
+        let parts = shape
+            .iter()
+            .filter(|dim| **dim > 0)
+            .fold(1, |parts: usize, dim| parts.saturating_mul(*dim));
+        if numbers.is_empty() && parts > CODEC_EMPTY_ELEMENTS_MAX {
+            return Err(de::Error::custom(format!(
+                "the shape {shape:?} is too large for one without numbers"
+            )));
+        }
         Self::from_array(shape, numbers).map_err(de::Error::custom)
     }
 }

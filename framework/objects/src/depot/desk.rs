@@ -222,7 +222,7 @@ impl Desk {
     }
 
     /// Lets go of what the one has left who has died first.
-    fn bury(&mut self) {
+    pub(super) fn bury(&mut self) {
         if let Some(Estate { objects, .. }) = self.estates.pop_front() {
             self.store.release(self.heir, &objects);
         }

@@ -216,14 +216,16 @@ impl Depot {
     /// Has the system make memory that will be written to next, and says up to where; none while the node is short of it. Takes a while, and
     /// holds nobody up.
     pub(crate) fn touch_ahead(&self) -> io::Result<Option<u64>> {
-        let (memory, part) = {
+        let (memory, part, capacity) = {
             let desk = self.office.desk.lock();
             if desk.is_short {
                 return Ok(None);
             }
-            desk.store.ahead(limits::STORE_AHEAD)
+            let (memory, part) = desk.store.ahead(limits::STORE_AHEAD);
+            (memory, part, desk.store.used().capacity)
         };
-        let end = part.end;
+        // Beyond that there is nothing to be made.
+        let end = if part.end >= capacity { u64::MAX } else { part.end };
         memory.touch(part).map(|()| Some(end))
     }
 

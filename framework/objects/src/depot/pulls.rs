@@ -7,7 +7,7 @@
 //! Invariants:
 //! - **PU-1 (fetched-once):** an object is fetched by one at a time, and not at all while there is a copy.
 //! - **PU-2 (answered):** whoever wants an object is told one thing in the end: his copy, which the store holds for him, or why there is none.
-//!   For room he waits as long as he wants it, unless there never is enough.
+//!   For room he waits as long as he wants it, unless there never is enough, or there was none for so long that whoever waits has given up.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(super) struct Pulls {
     is_to_be_said: bool,
     /// What was given room last was one of them, and nothing that is written here.
     was_last: bool,
+    /// The first one in line, for which there was no room, and since when.
+    stuck: Option<(Place, Duration)>,
     /// What was fetched, and may be here still.
     copies: HashMap<Place, Location>,
     /// Bytes that were fetched, ever.
@@ -163,24 +165,66 @@ impl Desk {
             return false;
         }
         let before = pulls.needs_room();
-        let lends = |bytes| store.lease(*heir, Terms::one(bytes)).ok();
+        let mut refused = None;
+        let lends = |bytes| match store.lease(*heir, Terms::one(bytes)) {
+            Ok(lease) => Some(lease),
+            Err(why) => {
+                refused.get_or_insert(why);
+                None
+            }
+        };
         if let Some(admitted) = pulls.line.next(now, lends) {
             pulls.admitted.push_back(admitted);
-            (pulls.was_last, pulls.is_to_be_said) = (true, true);
+            (pulls.was_last, pulls.is_to_be_said, pulls.stuck) = (true, true, None);
             return true;
         }
-        let Some((place, bytes)) = pulls.line.without_room() else { return false };
-        let Some(spilling) = &mut self.spilling else { return false };
-        if before.is_none() {
-            spilling.is_asked(now);
+        let (Some((place, bytes)), Some(why)) = (pulls.line.without_room(), refused) else {
+            return false;
+        };
+        let place = place.clone();
+        if matches!(why, Refused::Full { .. }) && self.estates() > 0 {
+            // As for those who write: what the dead have left gives way.
+            self.bury();
+            return true;
         }
-        let Some(why) = spilling.fails(now) else { return false };
-        let (place, why, used) = (place.clone(), why.to_owned(), store.used());
-        let (taken, capacity) = (used.taken(), used.capacity);
+        if before.is_none() {
+            self.spilling.iter_mut().for_each(|spilling| spilling.is_asked(now));
+        }
+        let Some(why) = self.refuses_pull(&place, bytes, why, now) else { return false };
+        let Some(pulls) = &mut self.pulls else { return false };
+        pulls.stuck = None;
         pulls.line.drops(&place);
-        let found = Found::NoRoom(Refused::OutOfDisk { bytes, taken, capacity, why });
-        pulls.tell(&place, &found, words);
+        pulls.tell(&place, &Found::NoRoom(why), words);
         true
+    }
+
+    /// Why what is to be fetched is not waited for any more, although it would fit (PU-2).
+    fn refuses_pull(
+        &mut self,
+        place: &Place,
+        bytes: u64,
+        why: Refused,
+        now: Duration,
+    ) -> Option<Refused> {
+        // No other kind of want goes by when something is freed.
+        if !matches!(why, Refused::Full { .. }) {
+            return Some(why);
+        }
+        if let Some(disk) = self.spilling.as_ref().and_then(|spilling| spilling.fails(now)) {
+            let (used, why) = (self.store.used(), disk.to_owned());
+            let (taken, capacity) = (used.taken(), used.capacity);
+            return Some(Refused::OutOfDisk { bytes, taken, capacity, why });
+        }
+        let pulls = self.pulls.as_mut()?;
+        match &pulls.stuck {
+            Some((first, since)) if first == place => {
+                (now >= *since + limits::STORE_BACK_WITHIN).then_some(why)
+            }
+            _ => {
+                pulls.stuck = Some((place.clone(), now));
+                None
+            }
+        }
     }
 
     /// Whether there is something to be fetched that the one was not told of who fetches.
@@ -192,7 +236,10 @@ impl Desk {
     pub(super) fn pull_needs(&self, now: Duration) -> u64 {
         let may = self.spilling.as_ref().is_some_and(|spilling| spilling.may_look(now, false));
         let needed = self.pulls.as_ref().and_then(Pulls::needs_room);
-        needed.filter(|_| may).unwrap_or_default()
+        let used = self.store.used();
+        // What is free may lie in pieces that are too short.
+        let free = used.capacity.saturating_sub(used.taken());
+        needed.filter(|_| may).map(|needed| needed.saturating_sub(free).max(1)).unwrap_or_default()
     }
 
     /// An object was fetched, or was not. Its room is nobody's from now on.

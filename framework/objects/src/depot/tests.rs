@@ -280,3 +280,25 @@ fn pu_2_what_there_never_is_room_for_is_refused_at_once_and_what_no_disk_makes_r
     let told = found(words);
     assert!(matches!(told[..], [(1, Found::NoRoom(Refused::OutOfDisk { .. }))]), "{told:?}");
 }
+
+#[test]
+fn pu_2_what_finds_no_room_for_long_is_refused_with_and_without_disks() {
+    for has_disks in [true, false] {
+        let mut scene = Scene::new();
+        scene.desk.pulls = Some(Pulls::default());
+        if !has_disks {
+            scene.desk.spilling = None;
+        }
+        let (user, line) = (scene.user.0, Arc::clone(&scene.line));
+        let _taken: Vec<_> = (0..4).map(|_| scene.in_memory()).collect();
+        let pulls = vec![(1, elsewhere(1, LONG), Need::Wait)];
+        let words = scene.desk.hears(user, &line, Says { pulls, ..Says::default() }, NOW);
+        assert!(found(words).is_empty(), "there may be room soon");
+        let (mut soon, mut late) = (Words::new(), Words::new());
+        scene.desk.serves(NOW + limits::STORE_BACK_WITHIN / 2, &mut soon);
+        assert!(found(soon).is_empty());
+        scene.desk.serves(NOW + limits::STORE_BACK_WITHIN, &mut late);
+        let told = found(late);
+        assert!(matches!(told[..], [(1, Found::NoRoom(Refused::Full { .. }))]), "{told:?}");
+    }
+}

@@ -55,12 +55,13 @@ async fn is_one_to_be_killed() -> bool {
     let depot = Arc::downgrade(&node.depot);
     // It does not see what comes first, or a mark is nothing that others have done.
     until(|| node.depot.used().objects == 8).await;
+    let line = serde_json::to_string(&born).expect("it is written");
+    _ = writeln!(std::io::stderr(), "{line}");
+    // What it has of its own goes to disk all the while: it is not killed before it has said so.
     let marks = number(MARKS);
     if marks > 0 {
         thread::spawn(move || dies_after(&depot, marks));
     }
-    let line = serde_json::to_string(&born).expect("it is written");
-    _ = writeln!(std::io::stderr(), "{line}");
     let told = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
     _ = told.await;
     node.end().await;

@@ -66,6 +66,10 @@ impl<J: Job> TaskCell<J> {
 
     /// Whether each of its arguments can be read or is made again. Waits for those that are elsewhere.
     fn may_have_arguments(&self, lost: Missed) -> bool {
+        if lost == Missed::NotThere {
+            // Nothing is lost: there was no room for it where it was needed.
+            return true;
+        }
         let (mut lying, mut may) = (Vec::new(), lost == Missed::Argument);
         self.each_argument(&mut |settled| {
             may |= settled.awaits().is_some();
@@ -83,6 +87,8 @@ impl<J: Job> TaskCell<J> {
 enum Missed {
     /// An argument, as it was sent: this process has it, in the store of a node that is no more as well.
     Argument,
+    /// An argument that could not come to where it was needed.
+    NotThere,
     /// An object, which may be one of its arguments.
     Object,
 }
@@ -90,7 +96,9 @@ enum Missed {
 impl Missed {
     fn of(error: &Error) -> Option<Self> {
         match error {
-            // One that could not be read over there, and is not lost, is one as well.
+            Error::ObjectLost { object, why: Unrebuilt::NotLost, .. } if object == ARGUMENT => {
+                Some(Self::NotThere)
+            }
             Error::ObjectLost { object, .. } if object == ARGUMENT => Some(Self::Argument),
             Error::ObjectLost { why: Unrebuilt::NotLost, .. } => None,
             Error::ObjectLost { .. } => Some(Self::Object),

@@ -7,6 +7,7 @@ use raytree_types::inspect::{ActorDetail, Answer, FlightEvent, PolicyDetail, Req
 
 use crate::Code;
 use crate::args::OneArgs;
+use crate::json;
 use crate::one::ask_one;
 use crate::text::{cut, grouped, plain};
 use crate::time::{ago, moment};
@@ -30,8 +31,7 @@ pub fn actor(
         Err(code) => return Ok(code),
     };
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &detail)?;
-        writeln!(out)?;
+        json::write("actor", &detail, out)?;
     } else {
         print(&detail, style, out)?;
     }

@@ -12,6 +12,7 @@ use crate::logs::LogsArgs;
 use crate::reach::Where;
 use crate::state::{ObjectsArgs, StateArgs, TimelineArgs};
 use crate::table::View;
+use crate::top::TopArgs;
 
 /// Start clusters, and look at everything that runs in them as one supervision tree.
 #[derive(Clone, Debug, PartialEq, Parser)]
@@ -291,7 +292,7 @@ pub struct ConfigArgs {
     /// A setting that has the last word, e.g. cluster.port=6380; may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Print all that is known of each as one JSON array
+    /// Print all that is known of each as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -316,26 +317,6 @@ pub struct OneArgs {
     pub json: bool,
 }
 
-/// What is looked at, and how often.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
-#[command(after_help = "\
-Exit codes:
-  0  it was quit
-  2  nothing runs, the head cannot be reached, or there is no terminal
-
-Keys are shown with `?`. NO_COLOR leaves colours out; whatever they say is said by a sign or a word, too.")]
-pub struct TopArgs {
-    /// Where to look
-    #[command(flatten)]
-    pub place: Where,
-    /// The time between two looks, 100ms or more, e.g. 500ms or 2s
-    #[arg(long, value_name = "TIME", default_value = "1s")]
-    pub interval: String,
-    /// Show a cluster that is made up; nothing needs to run
-    #[arg(long, conflicts_with_all = ["address", "context", "pid"])]
-    pub demo: bool,
-}
-
 /// Which actor is to end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
@@ -354,6 +335,9 @@ pub struct EndArgs {
     /// Do it, instead of saying what would be lost
     #[arg(long)]
     pub yes: bool,
+    /// Print what is lost, and whether it was done, as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which entries of the log.

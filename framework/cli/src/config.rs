@@ -10,6 +10,7 @@ use crate::Code;
 use crate::args::ConfigArgs;
 use crate::context::{Chosen, ConfigError, chosen};
 use crate::explain::{COLUMNS_MAX, wrap};
+use crate::json;
 use crate::text::cut;
 use crate::tree::Style;
 
@@ -50,8 +51,7 @@ pub fn config(
     if args.json {
         let entries =
             context.iter().map(Entry::Context).chain(asked.into_iter().map(Entry::Setting));
-        serde_json::to_writer_pretty(&mut *out, &entries.collect::<Vec<_>>())?;
-        writeln!(out)?;
+        json::write("settings", &entries.collect::<Vec<_>>(), out)?;
     } else if let ([one], Some(_)) = (asked.as_slice(), &args.key) {
         whole(one, style, out)?;
     } else {
@@ -294,7 +294,9 @@ mod tests {
         let all = ConfigArgs { json: true, ..ConfigArgs::default() };
         let text = told(&all, LoadFrom::default());
         let json = text.strip_suffix("code 0\n").expect("good");
-        let settings: Vec<serde_json::Value> = serde_json::from_str(json).expect("JSON");
+        let all: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        assert_eq!(all["version"], 1);
+        let settings = all["settings"].as_array().expect("a list");
         let lines = told(&ConfigArgs::default(), LoadFrom::default());
         assert_eq!(settings.len() + 2, lines.lines().count());
         assert_eq!(settings[0]["key"], "context");

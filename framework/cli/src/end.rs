@@ -7,6 +7,7 @@ use raytree_types::inspect::{Answer, EndHow, EndNote, Reply, Request};
 
 use crate::Code;
 use crate::args::EndArgs;
+use crate::json;
 use crate::one::{Only, only};
 use crate::text::plain;
 
@@ -39,6 +40,11 @@ pub fn end(
                 return Ok(Code::Partly);
             }
         }
+    }
+    if args.json {
+        json::write("end", &note, out)?;
+        out.flush()?;
+        return Ok(if note.is_done { Code::Good } else { Code::Partly });
     }
     let EndNote { path, lost, is_done } = note;
     let path = plain(&path);

@@ -10,8 +10,9 @@ use raytree_types::inspect::{Answer, Event, EventKind, EventQuery, Events, Reque
 use raytree_types::limits;
 
 use crate::args::EventsArgs;
+use crate::json;
 use crate::reach::reach;
-use crate::run::{Asked, Code, ask_all, nothing};
+use crate::run::{Asked, Code, ask_all, nothing, tell_missing};
 use crate::text::{cut, plain};
 use crate::time::moment;
 use crate::tree::Style;
@@ -37,14 +38,21 @@ pub fn events(
             return Ok(Code::Nothing);
         }
     };
-    let mut seen = Seen::default();
+    let mut seen = Seen { printed: HashSet::new(), is_first: true };
     loop {
         let Some(found) = reach(&args.place, folder, err)? else { return Ok(Code::Nothing) };
         let asked = ask_all(found, &Request::Events(query.clone()), err)?;
-        let Asked { replies, is_partial, place, .. } = asked;
-        if replies.is_empty() && !is_partial {
+        let Asked { replies, refused, is_partial, place } = asked;
+        // Who follows it hears of one that is forgotten as of one with which nothing is wrong.
+        let is_refused = replies.is_empty() && seen.is_first;
+        if let Some(refused) = refused.as_ref().filter(|_| is_refused) {
+            writeln!(err, "raytree: {refused}")?;
+            return Ok(Code::Partly);
+        }
+        if replies.is_empty() && refused.is_none() && !is_partial {
             return nothing(args.place.pid, &place, err);
         }
+        seen.is_first = false;
         let mut all = Events::default();
         for reply in replies {
             let Answer::Events(events) = reply.answer else { continue };
@@ -55,9 +63,7 @@ pub fn events(
         }
         all.keep(query.limit);
         let missing = std::mem::take(&mut all.missing);
-        for one in &missing {
-            writeln!(err, "raytree: {} is missing: {}", one.path, one.why)?;
-        }
+        tell_missing(&missing, err)?;
         if !args.follow {
             print(&all, args.json, style, out)?;
             let is_whole = !is_partial && missing.is_empty();
@@ -77,17 +83,19 @@ pub fn events(
 }
 
 /// What was printed already: entries of the last moments are asked for again.
-#[derive(Default)]
-struct Seen(HashSet<(u32, u64, Duration)>);
+struct Seen {
+    printed: HashSet<(u32, u64, Duration)>,
+    is_first: bool,
+}
 
 impl Seen {
     fn is_new(&mut self, event: &Event) -> bool {
-        self.0.insert((event.pid, event.number, event.at))
+        self.printed.insert((event.pid, event.number, event.at))
     }
 
     /// Those before are not asked for any more.
     fn forget(&mut self, before: Duration) {
-        self.0.retain(|(_, _, at)| *at >= before);
+        self.printed.retain(|(_, _, at)| *at >= before);
     }
 }
 
@@ -111,8 +119,7 @@ fn query(args: &EventsArgs, now: Duration) -> Result<EventQuery, String> {
 
 fn print(events: &Events, json: bool, style: Style, out: &mut impl Write) -> io::Result<()> {
     if json {
-        serde_json::to_writer_pretty(&mut *out, events)?;
-        writeln!(out)?;
+        json::write("log", events, out)?;
         return out.flush();
     }
     if events.events.is_empty() {

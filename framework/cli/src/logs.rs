@@ -10,6 +10,7 @@ use raytree_types::inspect::{Answer, LogQuery, LogText, Request};
 use raytree_types::{LogLine, Output, limits};
 
 use crate::args::whole;
+use crate::json;
 use crate::one::{Only, only};
 use crate::reach::{Where, Whom};
 use crate::run::Code;
@@ -122,8 +123,7 @@ fn print(
     err: &mut impl Write,
 ) -> io::Result<()> {
     if args.json && !args.follow {
-        serde_json::to_writer_pretty(&mut *out, text)?;
-        writeln!(out)?;
+        json::write("log", text, out)?;
         return out.flush();
     }
     text.lines.iter().try_for_each(|line| one(line, args, style, out))?;

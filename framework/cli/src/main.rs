@@ -19,8 +19,8 @@ use raytree_types::state::What;
 /// Columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 100;
 
-/// Columns of what is no terminal: whoever reads has no edge to run into, and wants causes whole.
-const PIPE_COLUMNS: usize = 1000;
+/// Columns of what is no terminal: whoever reads has no edge to run into, and wants everything whole.
+const PIPE_COLUMNS: usize = 1 << 20;
 
 fn main() -> ExitCode {
     if env::var_os(ROLE_VARIABLE).is_some() {
@@ -95,10 +95,10 @@ fn say(format: LogFormat) {
 }
 
 fn style() -> Style {
-    let named = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     if !io::stdout().is_terminal() {
-        return Style { columns: named.unwrap_or(PIPE_COLUMNS), lines: false, colour: false };
+        return Style { columns: PIPE_COLUMNS, lines: false, colour: false };
     }
+    let named = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
     let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
     Style { columns: columns.or(named).unwrap_or(COLUMNS), lines: true, colour: is_coloured() }

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use raytree_inspector::client::AskError;
-use raytree_types::inspect::{Refused, Reply, Request};
+use raytree_types::inspect::{Answer, Missing, Refused, Reply, Request, TreeRows};
 
 use crate::args::TreeArgs;
 use crate::reach::{Found, reach};
+use crate::text::plain;
 use crate::tree::{self, Style};
 
 /// How a command ended: its exit code, which means the same everywhere.
@@ -35,9 +36,14 @@ pub fn run(
 ) -> io::Result<Code> {
     let Some(found) = reach(&args.place, folder, err)? else { return Ok(Code::Nothing) };
     let answers = ask_all(found, &Request::Tree(args.selection()), err)?;
-    let Asked { replies, refused, is_partial, place } = answers;
+    let Asked { replies, refused, mut is_partial, place } = answers;
     if !replies.is_empty() {
         print(&replies, args, style, out)?;
+        for reply in &replies {
+            let Answer::Tree(TreeRows { missing, .. }) = &reply.answer else { continue };
+            tell_missing(missing, err)?;
+            is_partial |= !missing.is_empty();
+        }
     } else if let Some(refused) = refused {
         writeln!(err, "raytree: {refused}")?;
         return Ok(Code::Partly);
@@ -45,6 +51,13 @@ pub fn run(
         return nothing(args.place.pid, &place, err);
     }
     Ok(if is_partial { Code::Partly } else { Code::Good })
+}
+
+/// Says which processes gave no answer.
+pub(crate) fn tell_missing(missing: &[Missing], err: &mut impl Write) -> io::Result<()> {
+    missing.iter().try_for_each(|Missing { path, why }| {
+        writeln!(err, "raytree: {} is missing: {}", plain(path), plain(why))
+    })
 }
 
 /// Nobody is there.

@@ -3,17 +3,58 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use raytree_top::{Demo, Moment, Nodes, Options, Source, Summary, Theme};
+use clap::{Args, ValueEnum};
+use raytree_top::{Demo, Moment, Nodes, Options, Order, Source, Store, Summary, Theme, Usage};
 use raytree_types::inspect::{
-    ActorDetail, Answer, EndHow, EndNote, EventQuery, LogQuery, Reply, Request, Role, Selection,
-    Story, TreeRow,
+    ActorDetail, Answer, EndHow, EndNote, EventQuery, LogQuery, NodeStatus, Reply, Request, Role,
+    Selection, Story, TreeRow, Waits,
 };
-use raytree_types::{LogLine, limits};
+use raytree_types::{LogLine, Resources, limits};
 
 use crate::Code;
-use crate::args::TopArgs;
 use crate::reach::{Where, Whom, reach};
 use crate::run::nothing;
+use crate::status::ask_head;
+
+/// What is looked at, and how often.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit codes:
+  0  it was quit
+  2  nothing runs, the head cannot be reached, or there is no terminal
+
+Keys are shown with `?`. NO_COLOR leaves colours out; whatever they say is said by a sign or a word, too.")]
+pub struct TopArgs {
+    /// Where to look
+    #[command(flatten)]
+    pub place: Where,
+    /// The time between two looks, 100ms or more, e.g. 500ms or 2s
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    pub interval: String,
+    /// Begin with this order; the key `o` leads to the others
+    #[arg(long, value_name = "ORDER")]
+    pub sort: Option<SortBy>,
+    /// Show a cluster that is made up; nothing needs to run
+    #[arg(long, conflicts_with_all = ["address", "context", "pid"])]
+    pub demo: bool,
+}
+
+/// What the rows of the live view are sorted by, the largest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    /// Messages that wait.
+    #[value(help = None)]
+    Queue,
+    /// The share of the time in which messages are handled.
+    #[value(help = None)]
+    Busy,
+    /// The memory of processes.
+    #[value(help = None)]
+    Mem,
+    /// Restarts.
+    #[value(help = None)]
+    Restarts,
+}
 
 /// Shows the live view until it is quit.
 ///
@@ -36,8 +77,20 @@ pub fn top(args: &TopArgs, folder: &Path, colour: bool, err: &mut impl Write) ->
         Err(code) => return Ok(code),
     };
     let theme = if colour { Theme::colours() } else { Theme::plain() };
-    raytree_top::open(source, &Options::new(crate::time::steady).interval(interval).theme(theme))?;
+    raytree_top::open(source, &options(args).interval(interval).theme(theme))?;
     Ok(Code::Good)
+}
+
+/// How the live view begins.
+fn options(args: &TopArgs) -> Options {
+    let order = match args.sort {
+        None => Order::Tree,
+        Some(SortBy::Queue) => Order::Queue,
+        Some(SortBy::Busy) => Order::Busy,
+        Some(SortBy::Mem) => Order::Memory,
+        Some(SortBy::Restarts) => Order::Restarts,
+    };
+    Options::new(crate::time::steady).order(order)
 }
 
 /// What the live view looks at; else how the command ends, after it was said why.
@@ -146,7 +199,15 @@ impl Source for Live {
         if let Some(why) = refused {
             self.again().map_err(|gone| format!("{gone} ({why})"))?;
         }
-        moment.summary = Some(summary(&self.whom, &moment.rows));
+        let mut summary = summary(&self.whom, &moment.rows);
+        let has_head = self.whom.iter().any(|one| one.hello.role == Role::Head);
+        let Where { address, context, .. } = &self.place;
+        if has_head
+            && let Ok(status) = ask_head(address.as_deref(), context.as_deref(), &self.folder)
+        {
+            summary.resources = usage(&status.nodes);
+        }
+        moment.summary = Some(summary);
         Ok(moment)
     }
 
@@ -164,14 +225,15 @@ impl Source for Live {
         }
     }
 
-    fn waits(&mut self) -> Result<Vec<Story>, String> {
-        let mut stories = Vec::new();
+    fn waits(&mut self) -> Result<Waits, String> {
+        let mut all = Waits::default();
         for one in &mut self.whom {
             let reply = one.ask(Request::Waits).map_err(|why| why.to_string())?;
             let Answer::Waits(told) = reply.answer else { return Err(NONSENSE.to_owned()) };
-            stories.extend(told);
+            all.stories.extend(told.stories);
+            all.missing.extend(told.missing);
         }
-        Ok(stories)
+        Ok(all)
     }
 
     fn logs(&mut self, path: &str, lines: usize) -> Result<Vec<String>, String> {
@@ -181,6 +243,14 @@ impl Source for Live {
                 let line = |line: LogLine| format!("{}  {}", line.output, line.text);
                 Ok(text.lines.into_iter().map(line).collect())
             }
+            _ => Err(NONSENSE.to_owned()),
+        }
+    }
+
+    fn losses(&mut self, path: &str) -> Result<Vec<String>, String> {
+        let about = |which| Request::End { which, how: EndHow::Kill, confirmed: false };
+        match self.ask(path, about)? {
+            Answer::End(note) => Ok(note.lost),
             _ => Err(NONSENSE.to_owned()),
         }
     }
@@ -210,9 +280,73 @@ fn summary(whom: &[Whom], rows: &[TreeRow]) -> Summary {
         [one] => format!("{} pid {}", one.hello.program, one.hello.pid),
         many => format!("{} programs", many.len()),
     };
+    let stores = rows.iter().filter_map(|row| row.process.as_ref()?.store);
+    let store = stores.fold(Store::default(), |all, own| Store {
+        used: all.used + own.capacity.saturating_sub(own.free()),
+        total: all.total + own.capacity,
+    });
     Summary {
         address: Some(address.unwrap_or_else(alone)),
         nodes: (nodes.total > 0).then_some(nodes),
+        store: (store.total > 0).then_some(store),
         ..Summary::default()
+    }
+}
+
+/// What is taken of what the nodes of a cluster have.
+fn usage(nodes: &[NodeStatus]) -> Vec<Usage> {
+    let (mut free, mut total) = (Resources::none(), Resources::none());
+    for node in nodes {
+        free.add(&node.free);
+        total.add(&node.total);
+    }
+    let of = |(name, all): (&str, u64)| Usage {
+        name: name.to_owned(),
+        used: all.saturating_sub(free.thousandths(name)) as f64 / 1000.0,
+        total: all as f64 / 1000.0,
+    };
+    total.iter().filter(|(_, all)| *all > 0).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use raytree_types::inspect::NodePhase;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn what_is_sorted_by_on_the_command_line_is_the_first_order() {
+        for (line, order) in [
+            (&["raytree", "top"][..], "Tree"),
+            (&["raytree", "top", "--sort", "queue"], "Queue"),
+            (&["raytree", "top", "--sort", "busy"], "Busy"),
+            (&["raytree", "top", "--sort", "mem"], "Memory"),
+            (&["raytree", "top", "--sort", "restarts"], "Restarts"),
+        ] {
+            let Ok(Cli { command: Command::Top(args) }) = Cli::try_parse_from(line) else {
+                panic!("{line:?}")
+            };
+            let begins = format!("{:?}", options(&args));
+            assert!(begins.contains(&format!("order: {order},")), "{line:?}: {begins}");
+        }
+    }
+
+    #[test]
+    fn what_nodes_have_is_added_up() {
+        let node = |free, total| NodeStatus {
+            name: "a".to_owned(),
+            life: 1,
+            phase: NodePhase::Up,
+            address: String::new(),
+            total: Resources::cpus(total),
+            free: Resources::cpus(free),
+            version: String::new(),
+            metrics: None,
+        };
+        let cpus = Usage { name: "CPU".to_owned(), used: 3.5, total: 6.0 };
+        assert_eq!(usage(&[node(0.5, 4.0), node(2.0, 2.0)]), [cpus]);
+        assert_eq!(usage(&[]), []);
     }
 }

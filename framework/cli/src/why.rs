@@ -7,7 +7,9 @@ use raytree_types::inspect::{Answer, Request, Story, StoryStep};
 
 use crate::Code;
 use crate::args::OneArgs;
+use crate::json;
 use crate::one::ask_one;
+use crate::run::tell_missing;
 use crate::text::{cut, plain};
 use crate::time::ago;
 use crate::tree::Style;
@@ -30,13 +32,13 @@ pub fn why(
         Err(code) => return Ok(code),
     };
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &answer)?;
-        writeln!(out)?;
+        json::write("story", &answer, out)?;
     } else {
         print(&answer, style, out)?;
     }
     out.flush()?;
-    Ok(Code::Good)
+    tell_missing(&answer.missing, err)?;
+    Ok(if answer.missing.is_empty() { Code::Good } else { Code::Partly })
 }
 
 /// The root cause first; what it led to is indented below it.

@@ -210,7 +210,7 @@ mod tests {
             metrics: None,
         };
         let at = Duration::from_secs(seq);
-        Moment { at, rows: TreeRows { seq, rows, more: 0 }, status, seen: at }
+        Moment { at, rows: TreeRows { seq, rows, ..TreeRows::default() }, status, seen: at }
     }
 
     #[test]

@@ -7,15 +7,16 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use raytree_supervise::{Probe, clock};
 use raytree_types::inspect::{
-    Answer, Asked, EventQuery, Events, INSPECT_VERSION, Missing, ProcessRow, Refused, Reply,
-    Request, Role, Selection, Story, TreeRows, Versioned, Who,
+    Answer, Asked, Edges, Events, INSPECT_VERSION, Missing, ProcessRow, Refused, Reply, Request,
+    Role, Selection, TreeRows, Versioned, Waits,
 };
 use raytree_types::limits;
 
 use crate::owners::{Forest, Jobs, hosted};
-use crate::waits::Fate;
 use crate::whole::{Scene, Seam, Spot, ask_all, passed_on, seams};
-use crate::{Inspected, Owners, checkup, ending, lists, logs, process, search, story, waits, walk};
+use crate::{
+    Inspected, Owners, checkup, ending, events, lists, logs, process, search, waits, walk, why,
+};
 
 /// What a reply holds besides its rows, generously.
 const HEAD_BYTES: usize = 8 << 10;
@@ -117,12 +118,14 @@ impl Talk {
                     Ok(Answer::Actor(Box::new(probe.detail())))
                 })
             }
-            Request::Why { which } => why(inspected, &root(&which)?, which, passed_on(patience)),
+            Request::Why { which } => {
+                why::of(inspected, &root(&which)?, which, passed_on(patience)).map(Answer::Why)
+            }
             Request::Edges => Ok(Answer::Edges(waits::edges(inspected, passed_on(patience)))),
             Request::Checkup => Ok(Answer::Checkup(checkup::of(inspected, passed_on(patience)))),
             Request::Waits => {
-                let edges = waits::at_once(inspected, passed_on(patience));
-                Ok(Answer::Waits(waits::stories(&edges)))
+                let Edges { waits, missing } = waits::at_once(inspected, passed_on(patience));
+                Ok(Answer::Waits(Waits { stories: waits::stories(&waits), missing }))
             }
             Request::Logs(query) => {
                 let within = passed_on(patience);
@@ -149,10 +152,10 @@ impl Talk {
                 *then = act.into_inner();
                 found
             }
-            Request::Events(query) => Ok(Answer::Events(match inspected.upgrade() {
-                Some(held) => events(&held.root(), &query, passed_on(patience)),
-                None => Events::default(),
-            })),
+            Request::Events(query) => match inspected.upgrade().map(|held| held.root()) {
+                Some(root) => events::of(&root, &query, passed_on(patience)).map(Answer::Events),
+                None => Ok(Answer::Events(Events::default())),
+            },
             Request::Panic { path } => {
                 let root = root(&path)?;
                 let path = walk::from_root(&path, root.name());
@@ -260,55 +263,6 @@ fn rows(
     Ok(rows)
 }
 
-/// How something is, and why: what failed before, what it waits for now, or what it is to be placed on.
-fn why(
-    inspected: &Weak<dyn Inspected>,
-    root: &Arc<Probe>,
-    which: String,
-    within: Duration,
-) -> Result<Answer, Refused> {
-    let request = Request::Why { which: which.clone() };
-    if let Some(story) = inspected.upgrade().and_then(|held| held.explains(&which)) {
-        return Ok(Answer::Why(story));
-    }
-    let job = inspected.upgrade().and_then(|held| held.job());
-    let found = search::find(root, &request, within, |probe| {
-        let log = probe.events().map(|log| log.read(&EventQuery::default()));
-        let events = log.unwrap_or_default().events;
-        let story = story::of(&probe.detail(), &events, clock::unix_time());
-        Ok(Answer::Why(Story { job, ..story }))
-    });
-    let found = match found {
-        Err(Refused::NoSuchPath { .. }) => below(root, &request, within).map_or(found, Ok),
-        found => found,
-    };
-    let Answer::Why(mut story) = found? else { return Err(no_sense()) };
-    // Who waits for whom is known in many processes: here those are that are below this one.
-    let who = story.id.map(Who::Actor);
-    let waits = who.and_then(|who| waits::of(&waits::at_once(inspected, within), story.job, who));
-    if let Some((steps, fate)) = waits {
-        story.is_cycle |= fate == Fate::Circle;
-        story.now = match (fate, steps.last()) {
-            (Fate::Circle, _) => "it is in a deadlock, until somebody there gives up".to_owned(),
-            (Fate::Behind, Some(own)) => format!("it {}, behind a deadlock", own.what),
-            (Fate::Waits, Some(own)) => format!("it {}", own.what),
-            (_, None) => story.now,
-        };
-        story.steps = [steps, story.steps].concat();
-    }
-    Ok(Answer::Why(story))
-}
-
-/// What has no place in the tree, in one of the processes below.
-fn below(root: &Arc<Probe>, request: &Request, within: Duration) -> Option<Answer> {
-    let asked = ask_all(&seams(root, None), |passage| passage.asks(request, within));
-    asked.into_iter().find_map(|answer| answer.ok().filter(|said| matches!(said, Answer::Why(_))))
-}
-
-fn no_sense() -> Refused {
-    Refused::Unreadable { reason: "the answer makes no sense".to_owned() }
-}
-
 /// Who spawned whom, in this process and in those below it.
 fn owned(
     root: &Arc<Probe>,
@@ -327,7 +281,7 @@ fn owned(
     };
     let everything = Selection { owners: true, ..Selection::default() };
     let (mut own, mut jobs) = (Forest::default(), Jobs::default());
-    let mut more = 0;
+    let (mut more, mut missing) = (0, Vec::new());
     if let Some(owners) = owners {
         let rows = owners(&everything, bytes_max)?;
         own.add(&rows.rows);
@@ -338,9 +292,18 @@ fn owned(
     // What programs know comes first: it is theirs to say who there is.
     all.sort_by_key(is_node);
     for (seam, seen) in all.iter().zip(ask_all(&all, |passage| passage.sees(true, within))) {
-        // Of one that does not answer nothing is known.
-        let Ok(sight) = seen else { continue };
+        let path = seam.mirror.path();
+        let sight = match seen {
+            Ok(sight) => sight,
+            Err(why) if why.is_shut => continue,
+            // Of one that does not answer nothing is known.
+            Err(why) => {
+                missing.push(Missing { path, why: why.to_string() });
+                continue;
+            }
+        };
         more += sight.more;
+        missing.extend(sight.missing.into_iter().map(|one| one.seen_from(&path)));
         let host = seam.mirror.name();
         match &role {
             Role::Head if is_node(seam) => jobs.add(&hosted(&sight.rows, host)),
@@ -350,43 +313,30 @@ fn owned(
         }
     }
     let all = [own.rows(), jobs.rows()].concat();
-    let mut rows = walk::walk(Spot::tops(all), selection, bytes_max)?;
+    let mut rows = match walk::walk(Spot::tops(all), selection, bytes_max) {
+        // It may be known to one that does not answer.
+        Err(Refused::NoSuchPath { path, .. }) if !missing.is_empty() => {
+            return Err(may_be_there(&path, &missing));
+        }
+        rows => rows?,
+    };
     rows.more += more;
+    rows.missing = missing;
     Ok(rows)
+}
+
+/// It was not found, and not everybody was asked.
+pub(crate) fn may_be_there(which: &str, missing: &[Missing]) -> Refused {
+    let silent: Vec<String> =
+        missing.iter().map(|one| format!("{}: {}", one.path, one.why)).collect();
+    let reason = format!("`{which}` may be where nobody answers: {}", silent.join(", "));
+    Refused::Unreadable { reason }
 }
 
 fn own_row(held: &dyn Inspected) -> ProcessRow {
     let uptime = clock::now().saturating_sub(held.door().began);
     let row = process::of_this(held.door().role(), process::program(), uptime);
     ProcessRow { store: held.store(), ..row }
-}
-
-/// What is in the log of this tree, and of those below it.
-fn events(root: &Arc<Probe>, query: &EventQuery, within: Duration) -> Events {
-    let path = query.path.as_deref().map(|path| walk::from_root(path, root.name()));
-    let query = EventQuery { path, ..query.clone() };
-    let mut all = root.events().map_or_else(Events::default, |log| log.read(&query));
-    if !query.whole {
-        return all;
-    }
-    let seams = seams(root, query.path.as_deref());
-    let below = ask_all(&seams, |passage| {
-        // A path may lead through the mirror: what is left of it is said there, and picked here.
-        let limit = query.limit.filter(|_| query.path.is_none());
-        let asked = EventQuery { path: None, limit, ..query.clone() };
-        passage.asks(&Request::Events(asked), within)
-    });
-    for (Seam { mirror, .. }, answer) in seams.iter().zip(below) {
-        let path = mirror.path();
-        match answer {
-            Ok(Answer::Events(events)) => all.join(events, &path, &query),
-            Ok(_) => all.missing.push(Missing { path, why: "it makes no sense".to_owned() }),
-            Err(why) if why.is_shut => {}
-            Err(why) => all.missing.push(Missing { path, why: why.to_string() }),
-        }
-    }
-    all.keep(query.limit);
-    all
 }
 
 /// The answer with its head; none when what is inspected is gone.
@@ -414,6 +364,23 @@ fn encode(reply: &Reply) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fakes;
+
+    #[test]
+    fn who_gives_no_answer_is_missing_from_those_who_own() {
+        let root = fakes::root(|_| Err(fakes::silent()));
+        let owned = |path: Option<&str>| {
+            let path = path.map(str::to_owned);
+            let selection = Selection { owners: true, whole: true, path, ..Selection::default() };
+            owned(&root, None, Role::Head, &selection, (usize::MAX, Duration::from_secs(1)))
+        };
+        let rows = owned(None).expect("nobody owns anybody");
+        let missing: Vec<_> = rows.missing.iter().map(|one| &*one.path).collect();
+        assert_eq!((rows.rows.len(), missing), (0, vec!["raytree"]));
+        let refused = owned(Some("scores")).expect_err("it may be there");
+        let Refused::Unreadable { reason } = refused else { panic!("{refused}") };
+        assert_eq!(reason, "`scores` may be where nobody answers: raytree: it did not answer");
+    }
 
     #[test]
     fn what_is_not_a_request_is_said_to_be_none() {

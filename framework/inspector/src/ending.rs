@@ -30,7 +30,11 @@ pub(crate) fn end(
         EndHow::Restart => {
             next_life(&detail).map_err(refuse)?;
             let probe = Arc::clone(probe);
-            (of_life(&detail), Box::new(move || probe.end_life()))
+            let mut lost = of_life(&detail);
+            // They end before the next life begins.
+            let owned = probe.actor().map(|id| inspected.owns(id)).unwrap_or_default();
+            lost.extend(named("it owns", &owned));
+            (lost, Box::new(move || probe.end_life()))
         }
         EndHow::Kill => {
             let id = probe.actor().ok_or_else(|| {
@@ -44,8 +48,8 @@ pub(crate) fn end(
                 )
             })?;
             let mut lost = of_life(&detail);
-            lost.extend(named("it owns", &end.takes_along));
-            (lost, end.kill)
+            lost.extend(named("it owns", &inspected.owns(id)));
+            (lost, end)
         }
     };
     if confirmed {

@@ -11,6 +11,9 @@ pub mod chrome;
 pub mod client;
 mod door;
 mod ending;
+mod events;
+#[cfg(test)]
+mod fakes;
 mod lists;
 mod logs;
 mod near;
@@ -24,6 +27,7 @@ mod stream;
 mod waits;
 mod walk;
 mod whole;
+mod why;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -104,6 +108,12 @@ pub trait Inspected: Send + Sync + 'static {
         None
     }
 
+    /// The names of the actors that one of users owns, and of those below them, as far as they are known here: they end with each of
+    /// its lives.
+    fn owns(&self, _id: ActorId) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What this process, or one that it has started, has written, as far as it is kept.
     ///
     /// # Errors
@@ -117,19 +127,8 @@ pub trait Inspected: Send + Sync + 'static {
     fn owners(&self) -> Option<Owners>;
 }
 
-/// How an actor of users is ended for good.
-pub struct End {
-    /// The actors that it owns, and those below them: they end with it.
-    pub takes_along: Vec<String>,
-    /// Ends it at once.
-    pub kill: Box<dyn FnOnce() + Send>,
-}
-
-impl std::fmt::Debug for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("End").field("takes_along", &self.takes_along).finish_non_exhaustive()
-    }
-}
+/// Ends an actor of users for good, at once.
+pub type End = Box<dyn FnOnce() + Send>;
 
 /// Reads the selected rows of a logical tree, those alone that fit into so many bytes. It must not hold up who made it.
 pub type Owners = Box<dyn FnOnce(&Selection, usize) -> Result<TreeRows, Refused> + Send>;

@@ -11,7 +11,7 @@ use raytree_types::inspect::{Answer, LogQuery, LogText, Refused, Request};
 use raytree_types::state::{Filter, Rows, StateQuery, What};
 
 use crate::Inspected;
-use crate::search::{ambiguous, closest, named, through};
+use crate::search::{ambiguous, closest, named, refused_there, through};
 use crate::walk;
 use crate::whole::{Seam, ask_all, seams};
 
@@ -57,24 +57,26 @@ pub(crate) fn of(
     if let Ok(pid) = query.which.parse() {
         let own = if pid == std::process::id() { Whose::Own } else { Whose::Pid(pid) };
         return read(own)
-            .or_else(|refused| everywhere(&seams, query, within).unwrap_or(Err(refused)));
+            .or_else(|refused| everywhere(&seams, query, within).said.unwrap_or(Err(refused)));
     }
     if let Some(host) = task(inspected, &query.which) {
         let Some(host) = host else { return read(Whose::Own) };
         return there(inspected, root, &about(query, &place(&host)), &host, within);
     }
     let path = walk::from_root(&query.which, root.name());
+    let mut known = Vec::new();
     let found = match walk::find(vec![Arc::clone(root)], &path) {
         Ok(probe) => Ok(what(&probe, &seams)),
         Err(missed) => {
-            let (found, known) = named(root, &query.which, true);
+            let (found, names) = named(root, &query.which, true);
+            known = names;
             match meant(&found, &seams) {
                 Some(Some(found)) => Ok(found),
                 Some(None) => {
                     let paths = found.iter().map(|probe| probe.path());
                     return Err(ambiguous(&query.which, paths));
                 }
-                None => Err(closest(missed, &query.which, &known)),
+                None => Err(missed),
             }
         }
     };
@@ -90,20 +92,24 @@ pub(crate) fn of(
             }
         }
         Ok(Found::StandIn(id, host)) => {
-            let there = everywhere(&seams, &about(query, &id), within);
+            let there = everywhere(&seams, &about(query, &id), within).said;
             there.unwrap_or(Err(Refused::LivesElsewhere { which: id, host }))
         }
         Err(missed) => {
             if let Some((seam, rest)) = through(&seams, &path) {
                 return ask(seam, &about(query, &rest), within);
             }
-            match everywhere(&seams, query, within) {
+            let Heard { said, near } = everywhere(&seams, query, within);
+            match said {
                 // Whoever holds it says where it lives, and that is somewhere else below this process.
                 Some(Err(Refused::LivesElsewhere { which, host })) if which != query.which => {
                     there(inspected, root, &about(query, &which), &host, within)
                 }
                 Some(said) => said,
-                None => Err(missed),
+                None => {
+                    known.splice(0..0, near);
+                    Err(closest(missed, &query.which, &known))
+                }
             }
         }
     }
@@ -189,7 +195,7 @@ fn ask(seam: &Seam, query: &LogQuery, within: Duration) -> Result<LogText, Refus
 fn heard(seam: &Seam, answer: Result<Answer, NoWay>) -> Result<LogText, Refused> {
     match answer {
         Ok(Answer::Logs(text)) => Ok(*text),
-        Ok(Answer::Refused(refused)) => Err(refused),
+        Ok(Answer::Refused(refused)) => Err(refused_there(refused, &seam.mirror.path())),
         Ok(_) => Err(Refused::Unreadable { reason: "the answer makes no sense".to_owned() }),
         Err(why) => {
             let mirror = seam.mirror.path();
@@ -198,37 +204,61 @@ fn heard(seam: &Seam, answer: Result<Answer, NoWay>) -> Result<LogText, Refused>
     }
 }
 
-/// What those below say who know of it; of several refusals the one that says most; none when all say that there is no such
-/// thing.
-fn everywhere(
-    seams: &[Seam],
-    query: &LogQuery,
-    within: Duration,
-) -> Option<Result<LogText, Refused>> {
+/// What those below say who know of it.
+struct Heard {
+    /// A text; else of several refusals the one that says most; nothing when all say that there is no such thing.
+    said: Option<Result<LogText, Refused>>,
+    /// What they know that is called nearly so.
+    near: Vec<String>,
+}
+
+/// Asks all below. Programs count their tasks and actors alike, and machines their processes: of several texts it is not guessed
+/// which is meant.
+fn everywhere(seams: &[Seam], query: &LogQuery, within: Duration) -> Heard {
     let request = Request::Logs(query.clone());
     let answers = ask_all(seams, |passage| passage.asks(&request, within));
-    let mut refused = None;
+    let (mut texts, mut elsewhere): (Vec<(String, LogText)>, _) = (Vec::new(), Vec::new());
+    let (mut refused, mut near) = (None, Vec::new());
     for (seam, answer) in seams.iter().zip(answers) {
         // It has just begun, or is not to be looked at.
         if matches!(&answer, Err(why) if why.is_shut) {
             continue;
         }
+        let path = format!("{}/{}", seam.mirror.path(), query.which);
         match heard(seam, answer) {
-            Ok(text) => return Some(Ok(text)),
+            Ok(text) if texts.iter().any(|(_, other)| other.source == text.source) => {}
+            Ok(text) => texts.push((path, text)),
+            Err(Refused::NoSuchPath { near: like_it, .. }) => near.extend(like_it),
             Err(why) => {
-                let weight = |refused: &Refused| match refused {
-                    Refused::NoSuchPath { .. } => 0,
-                    Refused::Unreadable { .. } => 1,
-                    // Whoever only stands in for it knows less than the process it lives in.
-                    Refused::LivesElsewhere { .. } => 2,
-                    Refused::NoLog { .. } => 3,
-                    _ => 4,
-                };
+                // Its program alone knows where a task is.
+                if matches!(&why, Refused::LivesElsewhere { which, .. } if *which != query.which) {
+                    elsewhere.push((path, why.clone()));
+                }
                 if weight(&why) > refused.as_ref().map_or(0, weight) {
                     refused = Some(why);
                 }
             }
         }
     }
-    refused.map(Err)
+    let is_guess = texts.len() > 1
+        || texts.is_empty() && elsewhere.iter().any(|(_, why)| *why != elsewhere[0].1);
+    let paths = texts.iter().map(|(path, _)| path).chain(elsewhere.iter().map(|(path, _)| path));
+    let several = is_guess.then(|| Err(ambiguous(&query.which, paths.cloned())));
+    let text = texts.pop().map(|(_, text)| Ok(text));
+    Heard { said: several.or(text).or(refused.map(Err)), near }
 }
+
+/// How much a refusal says.
+fn weight(refused: &Refused) -> usize {
+    match refused {
+        Refused::NoSuchPath { .. } => 0,
+        Refused::Unreadable { .. } => 1,
+        // Whoever only stands in for it knows less than the process it lives in.
+        Refused::LivesElsewhere { .. } => 2,
+        Refused::NoLog { .. } => 3,
+        _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests;

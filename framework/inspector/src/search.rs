@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raytree_supervise::Probe;
-use raytree_types::inspect::{Answer, Refused, Request, THE_PROGRAM, TreeRow};
+use raytree_types::inspect::{Answer, Missing, Refused, Request, THE_PROGRAM, TreeRow};
 use raytree_types::limits;
 
+use crate::answer::may_be_there;
 use crate::near::near;
 use crate::walk;
 use crate::whole::{Seam, ask_all, seams};
@@ -27,7 +28,7 @@ pub(crate) fn find(
         Ok(probe) => return say(&living(root, probe)),
         Err(missed) => missed,
     };
-    let (named, known) = named(root, which, false);
+    let (named, mut known) = named(root, which, false);
     match &named[..] {
         [] => {}
         [one] => return say(one),
@@ -39,14 +40,18 @@ pub(crate) fn find(
     }
     let acts = matches!(request, Request::End { .. });
     match whereabouts(&seams, which, within, acts) {
-        Ok(Some((seam, rest))) => there(seam, &about(request, rest), within),
-        Ok(None) => Err(closest(missed, which, &known)),
+        Ok(Place::There(seam, rest)) => there(seam, &about(request, rest), within),
+        Ok(Place::Nowhere(near)) => {
+            // Those that others know come first: of a large tree not all are compared.
+            known.splice(0..0, near);
+            Err(closest(missed, which, &known))
+        }
         Err(refused) => Err(refused),
     }
 }
 
 /// About whom it is.
-fn asked(request: &Request) -> &str {
+pub(crate) fn asked(request: &Request) -> &str {
     match request {
         Request::Actor { which } | Request::Why { which } | Request::End { which, .. } => which,
         _ => "",
@@ -64,7 +69,8 @@ fn about(request: &Request, which: String) -> Request {
     }
 }
 
-/// Those in this process with this name or id, with or without those that stand for somebody else's; and the names of all.
+/// Those in this process with this name or id, with or without those that stand for somebody else's; and the names and
+/// ids of all.
 pub(crate) fn named(
     root: &Arc<Probe>,
     which: &str,
@@ -80,6 +86,7 @@ pub(crate) fn named(
             found.push(Arc::clone(&probe));
         }
         known.push(base.to_owned());
+        known.extend(probe.actor().map(|id| id.to_string()));
         open.extend(probe.children().into_iter().rev());
     }
     // Whoever asked another process for it may have been given it back: it is meant, and not what stands in for it.
@@ -109,12 +116,20 @@ pub(crate) fn through<'a>(seams: &'a [Seam], path: &str) -> Option<(&'a Seam, St
 fn there(seam: &Seam, request: &Request, within: Duration) -> Result<Answer, Refused> {
     let mirror = seam.mirror.path();
     match seam.passage.asks(request, within) {
-        Ok(Answer::Refused(refused)) => Err(refused),
+        Ok(Answer::Refused(refused)) => Err(refused_there(refused, &mirror)),
         Ok(answer) => Ok(moved(answer, &mirror)),
         Err(why) => {
             Err(Refused::Unreadable { reason: format!("{mirror} cannot be looked at: {why}") })
         }
     }
+}
+
+/// Where somebody is.
+enum Place<'a> {
+    /// Behind this seam, and his path there below its root.
+    There(&'a Seam, String),
+    /// Nobody knows him; these names and ids are like his.
+    Nowhere(Vec<String>),
 }
 
 /// Where somebody of this name or id is, in all processes below. Of one that lives in one process and stands in for itself in
@@ -124,32 +139,34 @@ fn whereabouts<'a>(
     which: &str,
     within: Duration,
     acts: bool,
-) -> Result<Option<(&'a Seam, String)>, Refused> {
+) -> Result<Place<'a>, Refused> {
     let request = Request::Actor { which: which.to_owned() };
     let answers = ask_all(seams, |passage| passage.asks(&request, within));
-    let (mut found, mut silent) = (Vec::new(), Vec::new());
+    let (mut found, mut silent, mut like_it) = (Vec::new(), Vec::new(), Vec::new());
     for (seam, answer) in seams.iter().zip(answers) {
+        let path = seam.mirror.path();
         match answer {
-            Ok(Answer::Refused(why @ Refused::Ambiguous { .. })) => return Err(why),
+            Ok(Answer::Refused(why @ Refused::Ambiguous { .. })) => {
+                return Err(refused_there(why, &path));
+            }
+            Ok(Answer::Refused(Refused::NoSuchPath { near, .. })) => like_it.extend(near),
             Ok(Answer::Actor(detail)) => found.push((seam, detail)),
-            Err(why) if !why.is_shut => silent.push(format!("{}: {why}", seam.mirror.path())),
+            Err(why) if !why.is_shut => silent.push(Missing { path, why: why.to_string() }),
             _ => {}
         }
     }
     // It may be there; and nobody is ended who is not surely the one that is meant.
     if !silent.is_empty() && (found.is_empty() || acts) {
-        let reason = format!("`{which}` may be where nobody answers: {}", silent.join(", "));
-        return Err(Refused::Unreadable { reason });
+        return Err(may_be_there(which, &silent));
     }
     decide(&mut found, |(_, detail)| &detail.row);
     if found.len() > 1 {
         let paths = found.iter().map(|(seam, detail)| grafted(&seam.mirror.path(), &detail.path));
         return Err(ambiguous(which, paths));
     }
-    let found = found.pop();
-    Ok(found.map(|(seam, detail)| {
+    Ok(found.pop().map_or(Place::Nowhere(like_it), |(seam, detail)| {
         let rest = detail.path.split_once('/').map_or("", |(_root, rest)| rest);
-        (seam, rest.to_owned())
+        Place::There(seam, rest.to_owned())
     }))
 }
 
@@ -174,14 +191,36 @@ fn moved(mut answer: Answer, mirror: &str) -> Answer {
         Answer::Actor(detail) => moves(&mut detail.path),
         Answer::End(note) => moves(&mut note.path),
         Answer::Why(story) => {
-            moves(&mut story.about);
             // Others than places of the tree are called the same everywhere.
+            if !story.about.ends_with(')') {
+                moves(&mut story.about);
+            }
+            let missing = std::mem::take(&mut story.missing).into_iter();
+            story.missing = missing.map(|one| one.seen_from(mirror)).collect();
             let places = story.steps.iter_mut().filter(|step| step.who.contains('/'));
             places.for_each(|step| moves(&mut step.who));
         }
         _ => {}
     }
     answer
+}
+
+/// A refusal of a process whose mirror is there, in the words of this one.
+pub(crate) fn refused_there(mut refused: Refused, mirror: &str) -> Refused {
+    match &mut refused {
+        Refused::Ambiguous { paths, .. } => {
+            paths.iter_mut().for_each(|path| *path = grafted(mirror, path));
+        }
+        // A name alone is not below the root of that process.
+        Refused::NoSuchPath { path, .. } if !path.contains('/') => {
+            *path = format!("{mirror}/{path}");
+        }
+        Refused::NoSuchPath { path, .. } | Refused::NotEnded { path, .. } => {
+            *path = grafted(mirror, path);
+        }
+        _ => {}
+    }
+    refused
 }
 
 /// A path of a process, as it is called where the mirror of that process stands: the mirror takes the place of its root.
@@ -217,6 +256,48 @@ mod tests {
     use raytree_types::{ActorIds, RuntimeId};
 
     use super::*;
+    use crate::fakes;
+
+    fn why(root: &Arc<Probe>, which: &str) -> Refused {
+        let request = Request::Why { which: which.to_owned() };
+        let detail = |probe: &Arc<Probe>| Ok(Answer::Actor(Box::new(probe.detail())));
+        find(root, &request, Duration::from_secs(1), detail).expect_err("there is none")
+    }
+
+    #[test]
+    fn what_others_know_is_offered_for_a_slip() {
+        let far = fakes::seam("raytree/node_pool/a", |_| Ok(fakes::nobody(&["scores"])));
+        let found = whereabouts(std::slice::from_ref(&far), "scroes", Duration::ZERO, false);
+        let Ok(Place::Nowhere(near)) = found else { panic!("nobody has it") };
+        assert_eq!(near, ["scores"]);
+        let missed = Refused::NoSuchPath { path: "raytree/scroes".to_owned(), near: Vec::new() };
+        let said = closest(missed, "scroes", &near).to_string();
+        assert_eq!(said, "there is no `scroes` in the tree; is `scores` meant?");
+        // Through a mirror it is called as it is here.
+        let root = fakes::root(|_| Ok(fakes::nobody(&["scores"])));
+        let Refused::NoSuchPath { path, near } = why(&root, "node/it") else { panic!("none") };
+        assert_eq!((&*path, &*near), ("raytree/it", &["scores".to_owned()][..]));
+    }
+
+    #[test]
+    fn ids_are_offered_for_a_slip() {
+        let (root, ids) = (Probe::alone("raytree"), ActorIds::new(RuntimeId::given(12)));
+        let id = ids.next();
+        root.is_actor(id);
+        let near = vec![id.to_string()];
+        let wrong = "actor-12-7".to_owned();
+        assert_eq!(why(&root, &wrong), Refused::NoSuchPath { path: wrong, near });
+    }
+
+    #[test]
+    fn several_far_away_are_called_as_they_are_here() {
+        let root = fakes::root(|_| {
+            let paths = ["a/scores#1", "a/scores#2"].map(str::to_owned).into();
+            Ok(Answer::Refused(Refused::Ambiguous { which: "scores".to_owned(), paths }))
+        });
+        let Refused::Ambiguous { paths, .. } = why(&root, "scores") else { panic!("two") };
+        assert_eq!(paths, ["raytree/scores#1", "raytree/scores#2"]);
+    }
 
     #[test]
     fn of_one_that_stands_in_for_itself_the_one_who_decides_is_meant() {

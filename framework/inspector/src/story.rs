@@ -12,14 +12,7 @@ pub(crate) fn of(detail: &ActorDetail, events: &[Event], now: Duration) -> Story
     let about = detail.path.clone();
     let said = self::now(detail);
     let Some(root) = root(&about, events) else {
-        return Story {
-            about,
-            id: detail.row.id,
-            job: None,
-            now: said,
-            steps: Vec::new(),
-            is_cycle: false,
-        };
+        return Story { about, id: detail.row.id, now: said, ..Story::default() };
     };
     let path = events[root].path.clone();
     // Whoever stands between the root cause and the one asked about, and above him.
@@ -28,7 +21,7 @@ pub(crate) fn of(detail: &ActorDetail, events: &[Event], now: Duration) -> Story
     let first = begins(&path, events, root);
     let told = events[first..].iter().filter(concerns);
     let steps = steps(told, now);
-    Story { about, id: detail.row.id, job: None, now: said, steps, is_cycle: false }
+    Story { about, id: detail.row.id, now: said, steps, ..Story::default() }
 }
 
 /// How it is, in one sentence.

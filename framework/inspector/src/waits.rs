@@ -5,25 +5,40 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use raytree_engine::waits::{Edge, circles, stuck};
-use raytree_types::inspect::{Answer, Circle, Party, Request, Story, StoryStep, Wait, Who};
+use raytree_types::inspect::{
+    Answer, Circle, Edges, Missing, Party, Request, Story, StoryStep, Wait, Who,
+};
 use raytree_types::{JobId, limits};
 
 use crate::Inspected;
-use crate::whole::{ask_all, seams};
+use crate::whole::{Seam, ask_all, seams};
 
-/// All of this process and of those below it, as each of them is when it is asked. One that does not answer is left out: who
-/// waits there is not known.
-pub(crate) fn edges(inspected: &Weak<dyn Inspected>, within: Duration) -> Vec<Wait> {
-    let Some(held) = inspected.upgrade() else { return Vec::new() };
-    let (mut all, root) = (held.waits(), held.root());
+/// All of this process and of those below it, as each of them is when it is asked.
+pub(crate) fn edges(inspected: &Weak<dyn Inspected>, within: Duration) -> Edges {
+    let Some(held) = inspected.upgrade() else { return Edges::default() };
+    let (own, root) = (held.waits(), held.root());
     drop(held);
-    let seams = seams(&root, None);
-    for answer in ask_all(&seams, |passage| passage.asks(&Request::Edges, within)) {
-        if let Ok(Answer::Edges(edges)) = answer {
-            all.extend(edges);
+    with_those_below(own, &seams(&root, None), within)
+}
+
+/// These, and those of the processes below. Of one that does not answer it is said that it is missing: who waits there is not
+/// known.
+fn with_those_below(own: Vec<Wait>, seams: &[Seam], within: Duration) -> Edges {
+    let mut all = Edges { waits: own, missing: Vec::new() };
+    let answers = ask_all(seams, |passage| passage.asks(&Request::Edges, within));
+    for (seam, answer) in seams.iter().zip(answers) {
+        let path = seam.mirror.path();
+        match answer {
+            Ok(Answer::Edges(edges)) => {
+                all.waits.extend(edges.waits);
+                all.missing.extend(edges.missing.into_iter().map(|one| one.seen_from(&path)));
+            }
+            Ok(_) => all.missing.push(Missing { path, why: "it makes no sense".to_owned() }),
+            Err(why) if why.is_shut => {}
+            Err(why) => all.missing.push(Missing { path, why: why.to_string() }),
         }
     }
-    cut(&mut all);
+    cut(&mut all.waits);
     all
 }
 
@@ -41,9 +56,10 @@ fn cut(waits: &mut Vec<Wait>) {
 
 /// Those that hold at the same time. Processes are read one after the other, so all are read twice: one who has not been gone on
 /// with between its two reads has waited for the same all the while.
-pub(crate) fn at_once(inspected: &Weak<dyn Inspected>, within: Duration) -> Vec<Wait> {
+pub(crate) fn at_once(inspected: &Weak<dyn Inspected>, within: Duration) -> Edges {
     let first = edges(inspected, within / 2);
-    together(&first, edges(inspected, within / 2))
+    let Edges { waits, missing } = edges(inspected, within / 2);
+    Edges { waits: together(&first.waits, waits), missing }
 }
 
 /// Those of the second time that already were so the first time.
@@ -85,8 +101,8 @@ fn key(party: &Party) -> Key {
     (party.job, party.who)
 }
 
-/// One story for each deadlock, and one for each chain of those who have waited for a while; in each whoever all the others wait
-/// for comes first.
+/// One story for each deadlock, and one for each chain of those who have waited for a while; each begins with whoever waits, and each
+/// step waits for the next one.
 pub(crate) fn stories(waits: &[Wait]) -> Vec<Story> {
     let edges: Vec<Edge<Key>> = waits.iter().map(edge).collect();
     let stuck = stuck(&edges);
@@ -148,7 +164,7 @@ fn deadlock(circle: &[Key], waits: &[Wait]) -> Story {
     let first = names.first().copied().unwrap_or_default();
     let about = format!("{} \u{2192} {first}", names.join(" \u{2192} "));
     let now = "each waits for an answer of the next, and none takes up anything else: this lasts until one of them gives up";
-    Story { about, id: None, job: None, now: now.to_owned(), steps, is_cycle: true }
+    Story { about, now: now.to_owned(), steps, is_cycle: true, ..Story::default() }
 }
 
 fn step(wait: &Wait) -> StoryStep {
@@ -182,14 +198,13 @@ fn chains(waits: &[Wait], in_circle: &BTreeSet<Key>) -> Vec<Story> {
                 break;
             }
         }
-        steps.reverse();
         let about = next.get(begin).map(|wait| wait.waiter.to_string()).unwrap_or_default();
         let ends = if in_circle.contains(&one) { ", into a deadlock" } else { "" };
         let now = match steps.len() {
             1 => format!("waits{ends}"),
             many => format!("waits, over {many} steps{ends}"),
         };
-        Story { about, id: None, job: None, now, steps, is_cycle: false }
+        Story { about, now, steps, ..Story::default() }
     };
     let mut begins: Vec<&Key> = begins.collect();
     begins.sort_by_key(|one| std::cmp::Reverse(next.get(*one).and_then(|wait| wait.age)));
@@ -201,6 +216,7 @@ mod tests {
     use raytree_types::{ActorIds, RuntimeId};
 
     use super::*;
+    use crate::fakes::{seam, shut, silent};
 
     #[test]
     fn what_has_not_begun_is_given_up_and_only_what_is_there_twice() {
@@ -228,6 +244,50 @@ mod tests {
         assert_eq!(to_give_up(&first, gone_on, None), []);
         let other = Some(JobId(7));
         assert_eq!(to_give_up(&first, first.to_vec(), other), []);
+    }
+
+    #[test]
+    fn a_chain_begins_with_whoever_waits_and_each_waits_for_the_next() {
+        let ids = ActorIds::new(RuntimeId::given(1));
+        let all = ["guest", "waiter", "cook", "oven"].map(|label| Party {
+            job: None,
+            who: Who::Actor(ids.next()),
+            label: label.to_owned(),
+        });
+        let wait = |waiter: usize| Wait {
+            waiter: all[waiter].clone(),
+            target: all[waiter + 1].clone(),
+            what: "soup".to_owned(),
+            age: Some(Duration::from_secs(9)),
+            is_alone: true,
+            has_begun: true,
+            poll: 1,
+        };
+        let [story] = &stories(&[wait(1), wait(2), wait(0)])[..] else { panic!("one chain") };
+        assert_eq!((&*story.about, &*story.now), ("guest (actor-1-1)", "waits, over 3 steps"));
+        let steps: Vec<_> = story.steps.iter().map(|step| (&*step.who, &*step.what)).collect();
+        assert_eq!(
+            steps,
+            [
+                ("guest (actor-1-1)", "waits for soup of waiter (actor-1-2)"),
+                ("waiter (actor-1-2)", "waits for soup of cook (actor-1-3)"),
+                ("cook (actor-1-3)", "waits for soup of oven (actor-1-4)"),
+            ]
+        );
+    }
+
+    #[test]
+    fn who_gives_no_answer_is_missing_from_the_waits() {
+        let below = Missing { path: "b/workers/job-1".to_owned(), why: "it hung up".to_owned() };
+        let edges = Edges { waits: Vec::new(), missing: vec![below] };
+        let seams = [
+            seam("raytree/node_pool/a", |_| Err(silent())),
+            seam("raytree/node_pool/b", move |_| Ok(Answer::Edges(edges.clone()))),
+            seam("raytree/node_pool/c", |_| Err(shut())),
+        ];
+        let all = with_those_below(Vec::new(), &seams, Duration::from_secs(1));
+        let missing: Vec<_> = all.missing.iter().map(|one| &*one.path).collect();
+        assert_eq!(missing, ["raytree/node_pool/a", "raytree/node_pool/b/workers/job-1"]);
     }
 
     #[test]

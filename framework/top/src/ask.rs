@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use raytree_types::inspect::{ActorDetail, Story};
+use raytree_types::inspect::{ActorDetail, Story, Waits};
 use raytree_types::limits;
 
 use crate::run::Heard;
@@ -23,13 +23,15 @@ pub enum Question {
     Waits,
     /// [`Source::logs`] of a path.
     Logs(String),
+    /// [`Source::losses`] of a path.
+    Losses(String),
     /// [`Source::kill`] of a path.
     Kill(String),
 }
 
 impl Question {
     /// How many kinds of questions there are.
-    pub(crate) const KINDS: usize = 6;
+    pub(crate) const KINDS: usize = 7;
 
     /// Which kind it is: at most one question of a kind is under way.
     pub(crate) fn kind(&self) -> usize {
@@ -39,7 +41,8 @@ impl Question {
             Self::Why(_) => 2,
             Self::Waits => 3,
             Self::Logs(_) => 4,
-            Self::Kill(_) => 5,
+            Self::Losses(_) => 5,
+            Self::Kill(_) => 6,
         }
     }
 }
@@ -54,9 +57,11 @@ pub enum Answer {
     /// To [`Question::Why`].
     Why(String, Result<Story, String>),
     /// To [`Question::Waits`].
-    Waits(Result<Vec<Story>, String>),
+    Waits(Result<Waits, String>),
     /// To [`Question::Logs`].
     Logs(String, Result<Vec<String>, String>),
+    /// To [`Question::Losses`].
+    Losses(String, Result<Vec<String>, String>),
     /// To [`Question::Kill`].
     Kill(String, Result<String, String>),
 }
@@ -70,7 +75,8 @@ impl Answer {
             Self::Why(..) => 2,
             Self::Waits(_) => 3,
             Self::Logs(..) => 4,
-            Self::Kill(..) => 5,
+            Self::Losses(..) => 5,
+            Self::Kill(..) => 6,
         }
     }
 
@@ -90,6 +96,10 @@ impl Answer {
             Question::Logs(path) => {
                 let answer = safely(|| source.logs(&path, limits::TOP_LOG_LINES));
                 Self::Logs(path, answer)
+            }
+            Question::Losses(path) => {
+                let answer = safely(|| source.losses(&path));
+                Self::Losses(path, answer)
             }
             Question::Kill(path) => {
                 let answer = safely(|| source.kill(&path));
@@ -143,6 +153,7 @@ mod tests {
             Question::Why(path()),
             Question::Waits,
             Question::Logs(path()),
+            Question::Losses(path()),
             Question::Kill(path()),
         ];
         assert_eq!(questions.len(), Question::KINDS);

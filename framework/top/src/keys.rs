@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use raytree_types::inspect::TreeRow;
 use raytree_types::limits;
-use raytree_types::supervision::Restart;
 
 use crate::ask::Question;
 use crate::model::{Effect, EventId, Model};
@@ -229,7 +227,7 @@ impl Model {
             (KeyCode::Enter, Some(_)) => Pane::Detail,
             (KeyCode::Char('x'), Some(path)) => Pane::Why { path, story: None },
             (KeyCode::Char('L'), Some(path)) => Pane::Logs { path, lines: None },
-            (KeyCode::Char('K'), Some(path)) => return self.ask_kill(path),
+            (KeyCode::Char('K'), Some(path)) => return self.ask_kill(path, effects),
             _ => return,
         };
         self.scroll = 0;
@@ -258,60 +256,25 @@ impl Model {
         effects.push(Effect::Copy(copied));
     }
 
-    fn ask_kill(&mut self, path: String) {
+    /// Whoever decides on its life says first what would be lost, and whether it may be killed at all.
+    fn ask_kill(&mut self, path: String, effects: &mut Vec<Effect>) {
         let Some(line) = self.list.line() else { return };
         if self.fold.gone_for(line).is_some() {
             return self.say(&format!("{} is gone already", text::plain(&path)));
         }
-        let losses = self.losses(line);
-        self.scroll = 0;
-        self.pane = Some(Pane::Kill(Kill { path, losses }));
+        self.ask(Question::Losses(path), effects);
     }
 
-    /// What is lost when this row is killed, one sentence each.
-    fn losses(&self, line: usize) -> Vec<String> {
-        let row = self.fold.row(line);
-        let below = &self.fold.lines()[line + 1..self.fold.lines()[line].end as usize];
-        let rows = || (line + 1..line + 1 + below.len()).map(|at| self.fold.row(at));
-        let mut losses = vec!["its state, and what it holds in memory".to_owned()];
-        let queued: u64 = row.queued + rows().map(|row| row.queued).sum::<u64>();
-        if queued > 0 {
-            losses.push(format!("{} not yet handled", text::many(queued, "message")));
-        }
-        if let (Some(current), Some(busy)) = (&row.current, row.busy_for) {
-            let current = text::plain(current);
-            losses.push(format!("what it does now: {current}, for {}", text::span(busy)));
-        }
-        let count = below.len() as u64 + row.hidden + rows().map(|row| row.hidden).sum::<u64>();
-        if count > 0 {
-            let end = if count == 1 { "which ends" } else { "which end" };
-            losses.push(format!("{} below it, {end} with it", text::many(count, "actor")));
-        }
-        if row.process.is_some() {
-            losses.push("it begins a process: everything in there".to_owned());
-        }
-        losses
-    }
-
-    /// What follows when this row is killed, as far as it is known.
-    pub(crate) fn afterwards(&self, path: &str) -> String {
-        let Some(line) = self.fold.at_path(path) else { return "it is gone already".to_owned() };
-        let row: &TreeRow = self.fold.row(line);
-        let policy = self.detail_of(path).map(|detail| detail.policy.as_ref());
-        let restarts = text::many(u64::from(row.restarts), "restart");
-        match policy {
-            Some(Some(policy)) if policy.restart == Restart::Temporary => {
-                "it is temporary: it does not come back".to_owned()
-            }
-            Some(Some(policy)) => {
-                format!(
-                    "it is {}: its supervisor starts it again; {restarts} so far",
-                    policy.restart
-                )
-            }
-            Some(None) => "it has no supervisor: everything ends with it".to_owned(),
-            None => {
-                format!("whether it comes back is its supervisor's business; {restarts} so far")
+    /// It was said what would be lost. Who has gone on to something else meanwhile is not asked.
+    pub(crate) fn may_kill(&mut self, path: String, losses: Result<Vec<String>, String>) {
+        match losses {
+            Err(why) => self.say(&text::plain(&format!("{path} is not killed: {why}"))),
+            Ok(losses) => {
+                let is_selected = self.selected_path().is_some_and(|selected| selected == path);
+                if is_selected && self.pane.is_none() && !self.typing {
+                    self.scroll = 0;
+                    self.pane = Some(Pane::Kill(Kill { path, losses }));
+                }
             }
         }
     }

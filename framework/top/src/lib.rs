@@ -28,6 +28,7 @@ mod view;
 
 pub use ask::{Answer, Question};
 pub use demo::Demo;
+pub use list::Order;
 pub use model::{Effect, Model};
 pub use options::{Options, Theme};
 pub use run::{Input, Keyboard, Screen, run};

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! - **LV-2 (selected-is-shown):** when any line is shown, one is selected and it is among them; otherwise none is.
-//! - **LV-3 (folding-hides-no-trouble):** what has failed or restarts is shown, and all above it, whatever is folded.
+//! - **LV-3 (nothing-hides-trouble):** what has failed or restarts is shown, whatever is folded, looked for or sorted by; in a tree all
+//!   above it, too.
 
 #[cfg(test)]
 mod tests;
@@ -13,9 +14,9 @@ use raytree_types::inspect::TreeRow;
 
 use crate::fold::{Fold, Key, is_stuck};
 
-/// The order of lines.
+/// The order of rows on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
     /// As a tree.
     #[default]
     Tree,
@@ -93,19 +94,21 @@ pub(crate) struct List {
     filter: String,
     only_trouble: bool,
     order: Order,
-    /// Lines in trouble that the filter hides.
-    trouble_hidden: usize,
     /// Columns that the longest name takes, with what stands before it and after it.
     longest_name: usize,
 }
 
 impl List {
+    /// Nothing is known yet; it will be in this order.
+    pub(crate) fn ordered(order: Order) -> Self {
+        Self { order, ..Self::default() }
+    }
+
     /// Chooses anew among lines that have changed.
     pub(crate) fn refresh(&mut self, fold: &Fold) {
         if self.exceptions.len() > fold.lines().len() {
             self.exceptions.retain(|key| fold.find(*key).is_some());
         }
-        self.trouble_hidden = 0;
         match (self.order, self.is_choosy()) {
             (Order::Tree, false) => self.show_tree(fold),
             (Order::Tree, true) => self.show_found(fold),
@@ -172,14 +175,12 @@ impl List {
         }
     }
 
-    /// What is looked for, and all above it.
+    /// What is looked for or down, and all above it.
     fn show_found(&mut self, fold: &Fold) {
         let lines = fold.lines();
         let mut found = vec![false; lines.len()];
         for (at, line) in lines.iter().enumerate().rev() {
-            let own = self.is_wanted(fold.row(at));
-            self.trouble_hidden += usize::from(line.is_down && !own && !found[at]);
-            found[at] |= own;
+            found[at] |= line.is_down || self.is_wanted(fold.row(at));
             if let (true, Some(parent)) = (found[at], line.parent) {
                 found[parent as usize] = true;
             }
@@ -190,17 +191,14 @@ impl List {
         self.relate(fold);
     }
 
-    /// What is looked for as a flat list.
+    /// What is looked for or down as a flat list; what is gone has its place in it as long as it has one in the tree.
     fn show_sorted(&mut self, fold: &Fold, order: Order) {
         let mut ranked: Vec<(u64, u32)> = Vec::new();
         for (at, line) in fold.lines().iter().enumerate() {
             let row = fold.row(at);
             let memory = row.process.as_ref().map(|process| process.memory);
-            if line.is_gone() || order == Order::Memory && memory.is_none() {
-                continue;
-            }
-            if !self.is_wanted(row) {
-                self.trouble_hidden += usize::from(line.is_down);
+            let is_wanted = self.is_wanted(row) && (order != Order::Memory || memory.is_some());
+            if !is_wanted && !line.is_down {
                 continue;
             }
             let rank = match order {
@@ -416,11 +414,6 @@ impl List {
     /// Only what is in trouble is shown.
     pub(crate) fn only_trouble(&self) -> bool {
         self.only_trouble
-    }
-
-    /// Lines that have failed or restart, and that the filter hides.
-    pub(crate) fn trouble_hidden(&self) -> usize {
-        self.trouble_hidden
     }
 }
 

@@ -80,7 +80,7 @@ impl Model {
     pub fn new(options: &Options) -> Self {
         Self {
             fold: Fold::default(),
-            list: List::default(),
+            list: List::ordered(options.order),
             summary: None,
             uptime: Duration::ZERO,
             events: BTreeMap::new(),
@@ -134,6 +134,7 @@ impl Model {
                 self.detail = Some((path, detail));
                 self.ask_detail(false, &mut effects);
             }
+            Answer::Losses(path, losses) => self.may_kill(path, losses),
             Answer::Kill(path, done) => {
                 let said = done.unwrap_or_else(|why| format!("{path} was not killed: {why}"));
                 self.say(&text::plain(&said));

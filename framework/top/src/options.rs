@@ -6,11 +6,14 @@ use std::time::Duration;
 use ratatui::style::{Color, Modifier, Style};
 use raytree_types::limits;
 
+use crate::list::Order;
+
 /// How the view is run.
 #[derive(Clone)]
 pub struct Options {
     pub(crate) interval: Duration,
     pub(crate) theme: Theme,
+    pub(crate) order: Order,
     clock: fn() -> Duration,
 }
 
@@ -19,7 +22,12 @@ impl Options {
     /// goes back.
     #[must_use]
     pub fn new(clock: fn() -> Duration) -> Self {
-        Self { interval: Duration::from_secs(1), theme: Theme::colours(), clock }
+        Self {
+            interval: Duration::from_secs(1),
+            theme: Theme::colours(),
+            order: Order::Tree,
+            clock,
+        }
     }
 
     /// The time between two looks; default 1 s, at least [`limits::TOP_INTERVAL_MIN`].
@@ -36,6 +44,13 @@ impl Options {
         self
     }
 
+    /// The order that rows have at first; default [`Order::Tree`].
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
     pub(crate) fn now(&self) -> Duration {
         (self.clock)()
     }
@@ -46,6 +61,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("interval", &self.interval)
             .field("theme", &self.theme)
+            .field("order", &self.order)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! What may lie over the tree, and what it has to know.
 
-use raytree_types::inspect::Story;
+use raytree_types::inspect::{Story, Waits};
 
 use crate::ask::{Answer, Question};
 use crate::model::EventId;
@@ -30,7 +30,7 @@ pub(crate) enum Pane {
     /// Who waits for whom.
     Waits {
         /// Their stories.
-        stories: Answered<Vec<Story>>,
+        stories: Answered<Waits>,
     },
     /// What a row has written.
     Logs {

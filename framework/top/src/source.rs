@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use raytree_types::inspect::{ActorDetail, Event, Story, TreeRow};
+use raytree_types::inspect::{ActorDetail, Event, Story, TreeRow, Waits};
 
 /// Who is asked. All questions are put by one thread of their own, one after the other: an answer may take long, and keys are
 /// heard in the meantime.
@@ -34,13 +34,19 @@ pub trait Source {
     ///
     /// # Errors
     /// Why there is no answer.
-    fn waits(&mut self) -> Result<Vec<Story>, String>;
+    fn waits(&mut self) -> Result<Waits, String>;
 
     /// The last `lines` lines that it has written, the newest last.
     ///
     /// # Errors
     /// Why there is no answer.
     fn logs(&mut self, path: &str, lines: usize) -> Result<Vec<String>, String>;
+
+    /// What would be lost if an actor were killed, one thing each. Nothing is done.
+    ///
+    /// # Errors
+    /// Why it cannot be killed.
+    fn losses(&mut self, path: &str) -> Result<Vec<String>, String>;
 
     /// Ends an actor at once, and says in one sentence what was done.
     ///

@@ -56,6 +56,7 @@ fn what_is_wrong_with_a_command_line_is_said_with_code_2() {
         &["kill", "--yes"],
         &["events", "--limit", "all"],
         &["top", "--demo", "--pid", "7"],
+        &["top", "--sort", "x"],
         &["start"],
         &["start", "--head", "--join", "a:1"],
         &["start", "--join", "a:1", "--no-node"],

@@ -9,8 +9,9 @@ use raytree_types::limits;
 use raytree_types::state::{Filter, ObjectRecord, ObjectState, Rows, Sort, StateQuery, What};
 use serde::Serialize;
 
-use super::{Gathered, LeakArgs, ObjectsArgs, far, gather, left, tell_missing, text};
+use super::{Gathered, LeakArgs, ObjectsArgs, far, gather, left, text};
 use crate::Code;
+use crate::run::tell_missing;
 use crate::table::{Cell, Column, Row, View, list};
 use crate::text::grouped;
 use crate::tree::Style;
@@ -159,7 +160,7 @@ pub fn leaks(
         let rows = grouped(listing.rows.len() as u64);
         writeln!(
             err,
-            "raytree: the {rows} largest were looked at, and {} more were not",
+            "raytree: the {rows} oldest were looked at, and {} more were not",
             grouped(more)
         )?;
     }

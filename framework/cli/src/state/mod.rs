@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use raytree_config::ByteCount;
 use raytree_inspector::chrome;
-use raytree_types::inspect::{Answer, Missing, Request};
+use raytree_types::inspect::{Answer, Request};
 use raytree_types::limits;
 use raytree_types::state::{
     ActorRecord, Count, Filter, Listing, Record, Rows, Sort, StateQuery, TaskKind, TaskRecord,
@@ -26,7 +26,7 @@ pub use leaks::leaks;
 
 use crate::Code;
 use crate::reach::{Where, reach};
-use crate::run::{Asked, ask_all, nothing};
+use crate::run::{Asked, ask_all, nothing, tell_missing};
 use crate::table::{Cell, Column, Row, View, list, number};
 use crate::text::grouped;
 use crate::tree::Style;
@@ -318,13 +318,6 @@ where
         writeln!(err, "raytree: {} older ones were forgotten", grouped(dropped))?;
     }
     Ok(Shown { code, is_whole })
-}
-
-fn tell_missing(missing: &[Missing], err: &mut impl Write) -> io::Result<()> {
-    for Missing { path, why } in missing {
-        writeln!(err, "raytree: {path} is missing: {why}")?;
-    }
-    Ok(())
 }
 
 /// Writes what has run when into a file that Perfetto opens.

@@ -115,7 +115,7 @@ fn reply(rows: Vec<TreeRow>, more: u64) -> Reply {
         uptime: Duration::from_secs(123),
         captured_at: Duration::ZERO,
         cluster: None,
-        answer: Answer::Tree(TreeRows { seq: 1, rows, more }),
+        answer: Answer::Tree(TreeRows { seq: 1, rows, more, missing: Vec::new() }),
     }
 }
 

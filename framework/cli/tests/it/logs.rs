@@ -12,6 +12,7 @@ use raytree::inspect::LogText;
 use raytree::prelude::*;
 use raytree_cli::args::{Cli, Command};
 use raytree_cli::source;
+use serde::Deserialize as _;
 
 use crate::support::*;
 
@@ -77,7 +78,8 @@ fn what_a_process_wrote_is_found_by_whoever_lives_there() {
     assert!(folder.starts_with(&*place.path().display().to_string()), "{err}");
     assert_eq!((&*out, rest, code), ("the first line\n", "or shown with --tail\n", 0));
     let (out, err, _) = place.raytree(&["logs", "scribe", "--json", "--err"]);
-    let text: LogText = serde_json::from_str(&out).expect("a text");
+    let said: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let text = LogText::deserialize(&said["log"]).expect("a text");
     assert_eq!((text.source.to_string(), &*err), (format!("node-1 pid={pid}"), ""));
     assert_eq!(text.lines.last().map(|line| &*line.text), Some("the first line again"));
     // One that is gone is found by its number.

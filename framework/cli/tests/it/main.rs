@@ -9,7 +9,9 @@
 
 mod clusters;
 mod failures;
+mod json;
 mod leaks;
+mod live;
 mod logs;
 mod one;
 mod support;

@@ -1,6 +1,7 @@
 //! One actor, what happened to it and why, and its end from outside.
 
 use expect_test::expect;
+use serde::Deserialize as _;
 
 use crate::support::*;
 
@@ -28,7 +29,7 @@ fn steady(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn failed(place: &Place) -> (raytree::Runtime, raytree::ActorHandle<Parent>) {
+pub(crate) fn failed(place: &Place) -> (raytree::Runtime, raytree::ActorHandle<Parent>) {
     let runtime = place.start();
     let top = family(&runtime, "scores");
     runtime.block_on(async {
@@ -69,7 +70,8 @@ fn all_there_is_to_say_of_an_actor_by_path_name_and_id() {
     }
     let (out, err, code) = place.raytree(&["actor", "scores", "--json"]);
     assert_eq!((&*err, code), ("", 0));
-    let detail: raytree::inspect::ActorDetail = serde_json::from_str(&out).expect("details");
+    let said: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let detail = raytree::inspect::ActorDetail::deserialize(&said["actor"]).expect("details");
     assert_eq!(detail.row.id, Some(top.id()));
     assert_eq!(detail.policy.and_then(|policy| policy.own_restarts), Some(3));
     runtime.shutdown();
@@ -156,10 +158,17 @@ fn the_log_has_what_failed_and_what_was_decided() {
     };
     assert_eq!(of(&["--kind", "restart"]).lines().count(), 1);
     assert_eq!(of(&["gcs"]), "nothing has failed\n");
+    // As it is called everywhere else.
+    assert_eq!(of(&["node/worker/actor_host/scores"]).lines().count(), 3);
+    let (out, err, code) = place.raytree(&["events", "node/wroker"]);
+    assert_eq!((&*out, code), ("", 1));
+    let wrong = "there is no `raytree/node/wroker` in the tree; is `worker` meant?";
+    assert_eq!(err, format!("raytree: {wrong}\n"));
     let limited = of(&["--limit", "1"]);
     assert!(limited.ends_with("… and 2 older ones: --limit shows more\n"), "{limited}");
     let json = place.raytree(&["events", "--json"]).0;
-    let events: raytree::inspect::Events = serde_json::from_str(&json).expect("events");
+    let said: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let events = raytree::inspect::Events::deserialize(&said["log"]).expect("events");
     let cause = events.events[0].cause.as_ref().expect("a cause");
     assert!(cause.place.as_ref().is_some_and(|place| place.contains("support.rs:")), "{cause:?}");
     let (out, err, code) = place.raytree(&["events", "--kind", "fialed"]);
@@ -190,6 +199,7 @@ fn nothing_is_ended_before_it_is_said_what_is_lost() {
     expect![[r#"
         raytree/node/worker/actor_host/scores#1 restarts; lost with it:
           its state
+          1 actor that it owns: scores_shard#2
     "#]]
     .assert_eq(&out);
     until(|| top.probe().restarts() == 1);

@@ -127,22 +127,23 @@ impl Passage for Feed {
         let mut state = self.locked(by)?;
         let seen = self.with(&mut state, by, true, |client, within| {
             let (_, rows) = client.follow(&selection, within)?;
-            Ok((Arc::new(rows.rows.clone()), rows.more))
+            Ok((Arc::new(rows.rows.clone()), rows.more, rows.missing.clone()))
         });
         let now = clock::now();
         let why = match seen {
-            Ok((rows, more)) => {
+            Ok((rows, more, missing)) => {
                 if !owners {
                     state.seen = Some((Arc::clone(&rows), more, now));
                 }
-                return Ok(Sight { rows, more, stale: None });
+                return Ok(Sight { rows, more, missing, stale: None });
             }
             Err(error) => no_way(&error),
         };
         match &state.seen {
             Some((rows, more, at)) if !owners => {
                 let stale = Some((now.saturating_sub(*at), why));
-                Ok(Sight { rows: Arc::clone(rows), more: *more, stale })
+                let (rows, more, missing) = (Arc::clone(rows), *more, Vec::new());
+                Ok(Sight { rows, more, missing, stale })
             }
             _ => Err(why),
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raytree_types::inspect::{Answer, Request, TreeRow};
+use raytree_types::inspect::{Answer, Missing, Request, TreeRow};
 
 /// The way to the tree of another process, which hangs below a mirror of this one. Blocks, on a thread that may.
 pub trait Passage: Send + Sync + fmt::Debug {
@@ -29,6 +29,8 @@ pub struct Sight {
     pub rows: Arc<Vec<TreeRow>>,
     /// How many more it has.
     pub more: u64,
+    /// Processes below it that gave no answer.
+    pub missing: Vec<Missing>,
     /// That was so long ago, and why there is nothing newer.
     pub stale: Option<(Duration, NoWay)>,
 }

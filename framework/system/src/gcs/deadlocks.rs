@@ -83,7 +83,7 @@ fn give_up(runtime: &Arc<Shared>, first: &[Wait]) -> Result<()> {
 
 fn edges(runtime: &Arc<Shared>) -> Result<Vec<Wait>> {
     Ok(match ask(runtime, Request::Edges)? {
-        Answer::Edges(edges) => edges,
+        Answer::Edges(edges) => edges.waits,
         _ => Vec::new(),
     })
 }

@@ -20,6 +20,7 @@ use raytree_types::state::{Rows, Span, StateQuery};
 
 use crate::gcs::table::Ending;
 use crate::runtime::Shared;
+use crate::user::status::Cell;
 
 impl Inspected for Shared {
     fn id(&self) -> RuntimeId {
@@ -77,12 +78,6 @@ impl Inspected for Shared {
         if !is_own || cell.resident().is_some() || self.resident.get().is_some() {
             return None;
         }
-        let mut open = self.table.children(id);
-        let mut takes_along = Vec::new();
-        while let Some(child) = open.pop() {
-            takes_along.extend(self.table.cell(child).map(|cell| cell.probe.name().to_owned()));
-            open.extend(self.table.children(child));
-        }
         let runtime = cell.runtime.clone();
         let kill = move || {
             let reason = "killed by an operator".to_owned();
@@ -90,7 +85,21 @@ impl Inspected for Shared {
                 runtime.end_actor(id, Ending { kill: true, released: false, reason });
             }
         };
-        Some(End { takes_along, kill: Box::new(kill) })
+        Some(Box::new(kill))
+    }
+
+    fn owns(&self, id: ActorId) -> Vec<String> {
+        // One that lives here for another process has an id of this one as well, by which its children know it.
+        let cells = forest::cells(&self.table);
+        let is_it = |cell: &&Arc<Cell>| cell.id == id || cell.known_as() == id;
+        let own = cells.iter().filter(is_it).flat_map(|cell| self.table.children(cell.id));
+        let mut open: Vec<ActorId> = own.collect();
+        let mut owned = Vec::new();
+        while let Some(child) = open.pop() {
+            owned.extend(self.table.cell(child).map(|cell| cell.probe.name().to_owned()));
+            open.extend(self.table.children(child));
+        }
+        owned
     }
 
     fn log(&self, whose: Whose<'_>, query: &LogQuery) -> Result<LogText, Refused> {

@@ -31,7 +31,7 @@ pub(super) fn story(runtime: &Shared, which: &str) -> Option<Story> {
     }
     let now = format!("it waits for {wants}");
     let steps = short_of(runtime, &wants);
-    Some(Story { about, id: Some(cell.id), job: None, now, steps, is_cycle: false })
+    Some(Story { about, id: Some(cell.id), now, steps, ..Story::default() })
 }
 
 /// What there is of something that is waited for, and who has it, those first.

@@ -41,7 +41,7 @@ pub(super) fn last(path: &str, parts: usize) -> &str {
 }
 
 fn told(about: String, now: String, steps: Vec<StoryStep>) -> Story {
-    Story { about, id: None, job: None, now, steps, is_cycle: false }
+    Story { about, now, steps, ..Story::default() }
 }
 
 fn step(who: String, what: String, since: Option<Duration>) -> StoryStep {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use raytree_types::inspect::PolicyDetail;
-use raytree_types::inspect::{ActorDetail, ActorState, Event, Story, TreeRow};
+use raytree_types::inspect::{ActorDetail, ActorState, Event, Story, TreeRow, Waits};
 use raytree_types::supervision::{Backoff, Restart, RestartLimit, Shutdown};
 use raytree_types::{ActorId, ActorIds, RuntimeId};
 
@@ -131,11 +131,12 @@ impl Source for Demo {
         Ok(stories::why(row, path))
     }
 
-    fn waits(&mut self) -> Result<Vec<Story>, String> {
-        Ok(match &self.kind {
+    fn waits(&mut self) -> Result<Waits, String> {
+        let stories = match &self.kind {
             Kind::Cluster(_) => stories::waits(Duration::from_secs(100 + self.looks)),
             Kind::Large(_) => Vec::new(),
-        })
+        };
+        Ok(Waits { stories, missing: Vec::new() })
     }
 
     fn logs(&mut self, path: &str, lines: usize) -> Result<Vec<String>, String> {
@@ -146,13 +147,18 @@ impl Source for Demo {
         Ok(written[written.len().saturating_sub(lines)..].to_vec())
     }
 
-    fn kill(&mut self, path: &str) -> Result<String, String> {
-        let at = self.find(path)?;
-        let row = &self.rows()[at];
+    fn losses(&mut self, path: &str) -> Result<Vec<String>, String> {
+        let row = &self.rows()[self.find(path)?];
         if row.id.is_none() {
             return Err(format!("`{path}` is an actor of the system"));
         }
-        let name = row.name.clone();
+        Ok(stories::losses(row))
+    }
+
+    fn kill(&mut self, path: &str) -> Result<String, String> {
+        self.losses(path)?;
+        let at = self.find(path)?;
+        let name = self.rows()[at].name.clone();
         match &mut self.kind {
             Kind::Cluster(cluster) => cluster.kill(&name),
             Kind::Large(large) => large.kill(at),

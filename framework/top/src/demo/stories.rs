@@ -53,7 +53,7 @@ pub(super) fn why(row: &TreeRow, path: &str) -> Story {
         ActorState::Restarting => "waits for its next life".to_owned(),
         state => format!("is {state}, {} so far", text::many(row.restarts.into(), "restart")),
     };
-    Story { about: path.to_owned(), id: row.id, job: None, now, steps, is_cycle: false }
+    Story { about: path.to_owned(), id: row.id, now, steps, ..Story::default() }
 }
 
 /// Two that wait for each other, and one that waits for a task.
@@ -69,8 +69,6 @@ pub(super) fn waits(age: Duration) -> Vec<Story> {
     vec![
         Story {
             about: "learner#2".to_owned(),
-            id: None,
-            job: None,
             now: "waits for a task".to_owned(),
             steps: vec![
                 step(
@@ -81,20 +79,32 @@ pub(super) fn waits(age: Duration) -> Vec<Story> {
                 ),
                 step("task-1-7b", "runs on node-2", Duration::from_millis(310), "rollout.rs:20:1"),
             ],
-            is_cycle: false,
+            ..Story::default()
         },
         Story {
             about: "left_fork#a".to_owned(),
-            id: None,
-            job: None,
             now: "waits for itself".to_owned(),
             steps: vec![
                 step("left_fork#a", "waits for `take` of right_fork#b", age, "forks.rs:31:14"),
                 step("right_fork#b", "waits for `take` of left_fork#a", later, "forks.rs:31:14"),
             ],
             is_cycle: true,
+            ..Story::default()
         },
     ]
+}
+
+/// What is lost with an actor.
+pub(super) fn losses(row: &TreeRow) -> Vec<String> {
+    let mut lost = vec!["its state".to_owned()];
+    lost.extend(row.current.iter().map(|current| format!("what it is handling now: {current}")));
+    if row.queued > 0 {
+        lost.push(format!("{} in its mailbox", text::many(row.queued, "call")));
+    }
+    if row.name.starts_with("algorithm") {
+        lost.push("2 actors that it owns: learner#2, evaluator#3".to_owned());
+    }
+    lost
 }
 
 /// What an actor has written in one second.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use raytree_types::inspect::{ActorState, TreeRow};
+use raytree_types::inspect::{ActorState, ProcessRow, Role, TreeRow};
 
 use super::{List, Order, contains};
 use crate::fold::Fold;
@@ -102,17 +102,65 @@ fn a_row_keeps_its_place_on_the_screen_when_others_come_above_it() {
     assert_eq!(list.at(), 101);
 }
 
-#[test]
-fn a_filter_says_what_trouble_it_hides() {
-    let mut rows = vec![TreeRow::named(0, "a"), TreeRow::named(1, "b")];
-    rows[1].state = ActorState::Failed;
+/// A process that begins with `top`, an actor that has failed and one that works; and, a second before, one that is gone since.
+fn troubled() -> Fold {
+    let process = ProcessRow {
+        pid: 1,
+        role: Role::Program,
+        program: "it".to_owned(),
+        uptime: Duration::ZERO,
+        cpu: Duration::ZERO,
+        memory: 1 << 20,
+        threads: 1,
+        store: None,
+        stale: None,
+    };
+    let rows = [
+        TreeRow { process: Some(Box::new(process)), ..TreeRow::named(0, "top") },
+        TreeRow { queued: 7, handled: 5, ..TreeRow::named(1, "works") },
+        TreeRow { state: ActorState::Failed, restarts: 3, ..TreeRow::named(1, "failed") },
+        TreeRow { queued: 9, restarts: 1, ..TreeRow::named(1, "gone") },
+    ];
+    let mut later = rows[..3].to_vec();
+    later[1].busy = Duration::from_millis(500);
     let mut fold = Fold::default();
-    fold.take(rows, 0, Duration::from_secs(1));
-    let mut list = list(&fold);
-    list.set_filter(&fold, "a");
-    assert_eq!(list.trouble_hidden(), 1);
-    list.set_filter(&fold, "b");
-    assert_eq!(list.trouble_hidden(), 0);
+    fold.take(rows.to_vec(), 0, Duration::from_secs(1));
+    fold.take(later, 0, Duration::from_secs(2));
+    fold
+}
+
+#[test]
+fn lv_3_no_order_hides_what_has_failed_nor_what_has_just_gone() {
+    let fold = troubled();
+    for (order, names_in_it) in [
+        (Order::Tree, &["top", "works", "failed", "gone"][..]),
+        (Order::Queue, &["gone", "works", "top", "failed"]),
+        (Order::Busy, &["works", "top", "failed", "gone"]),
+        (Order::Memory, &["top", "failed"]),
+        (Order::Restarts, &["failed", "gone", "top", "works"]),
+    ] {
+        let mut list = List::ordered(order);
+        list.resize(10);
+        list.refresh(&fold);
+        assert_eq!(names(&list, &fold), names_in_it, "{order:?}");
+    }
+}
+
+#[test]
+fn lv_3_no_filter_hides_what_has_failed() {
+    let fold = troubled();
+    for (order, names_in_it) in [
+        (Order::Tree, &["top", "works", "failed"][..]),
+        (Order::Queue, &["works", "failed"]),
+        (Order::Busy, &["works", "failed"]),
+        (Order::Memory, &["failed"]),
+        (Order::Restarts, &["failed", "works"]),
+    ] {
+        let mut list = List::ordered(order);
+        list.resize(10);
+        list.set_filter(&fold, "works");
+        assert_eq!(names(&list, &fold), names_in_it, "{order:?}");
+    }
 }
 
 #[test]

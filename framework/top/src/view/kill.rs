@@ -16,7 +16,12 @@ pub(super) fn lines(model: &Model, kill: &Kill, width: u16) -> Vec<Line<'static>
         lines.extend(paragraph("  - ", loss, Style::new(), width));
     }
     lines.push(Line::default());
-    lines.extend(paragraph("Then: ", &model.afterwards(&kill.path), Style::new(), width));
+    lines.extend(paragraph(
+        "Then: ",
+        "it is ended for good: nobody starts it again",
+        Style::new(),
+        width,
+    ));
     lines.push(Line::default());
     lines.push(Line::from(vec![
         Span::raw("Type "),

@@ -78,9 +78,6 @@ fn footer(model: &Model) -> String {
     if !model.filter.is_empty() {
         text.push_str(&format!(" /{} ·", text::cut(&text::plain(&model.filter), 20)));
     }
-    if model.list.trouble_hidden() > 0 {
-        text.push_str(&format!(" {} down not shown ·", model.list.trouble_hidden()));
-    }
     let (shown, all) = (model.list.len() as u64, model.fold.totals().actors);
     let at = text::grouped((model.list.at() as u64 + 1).min(shown));
     let of = if shown < all { format!(" of {}", text::grouped(all)) } else { String::new() };

@@ -2,30 +2,31 @@
 
 use ratatui::style::Style;
 use ratatui::text::Line;
-use raytree_types::inspect::Story;
+use raytree_types::inspect::{Story, Waits};
 
-use super::why::steps;
+use super::why::{steps, unheard};
 use super::{instead, paragraph};
 use crate::model::Model;
 use crate::panes::Answered;
 use crate::text;
 
-pub(super) fn lines(
-    model: &Model,
-    stories: &Answered<Vec<Story>>,
-    width: u16,
-) -> Vec<Line<'static>> {
-    let Some(Ok(stories)) = stories else { return instead(model, stories.as_ref(), width) };
+pub(super) fn lines(model: &Model, waits: &Answered<Waits>, width: u16) -> Vec<Line<'static>> {
+    let Some(Ok(Waits { stories, missing })) = waits else {
+        return instead(model, waits.as_ref(), width);
+    };
     let circles = stories.iter().filter(|story| story.is_cycle);
     let deadlocks = circles.clone().count() as u64;
     let theme = model.theme;
+    let well = if missing.is_empty() { theme.good() } else { theme.warning() };
     let mut lines = vec![match (stories.len(), deadlocks) {
-        (0, _) => Line::styled("nobody waits for anybody", theme.good()),
-        (all, 0) => Line::styled(format!("{}, no deadlock", waits(all)), theme.good()),
+        (0, _) if !missing.is_empty() => Line::styled("of those who answer nobody waits", well),
+        (0, _) => Line::styled("nobody waits for anybody", well),
+        (all, 0) => Line::styled(format!("{}, no deadlock", many(all)), well),
         (all, some) => {
-            Line::styled(format!("{}, {}", waits(all), text::many(some, "deadlock")), theme.bad())
+            Line::styled(format!("{}, {}", many(all), text::many(some, "deadlock")), theme.bad())
         }
     }];
+    lines.extend(unheard(model, missing, width));
     for story in circles.chain(stories.iter().filter(|story| !story.is_cycle)) {
         lines.push(Line::default());
         lines.extend(one(model, story, width));
@@ -33,7 +34,7 @@ pub(super) fn lines(
     lines
 }
 
-fn waits(count: usize) -> String {
+fn many(count: usize) -> String {
     text::many(count as u64, "wait")
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::style::Style;
 use ratatui::text::Line;
-use raytree_types::inspect::{Story, StoryStep};
+use raytree_types::inspect::{Missing, Story, StoryStep};
 
 use super::{instead, paragraph};
 use crate::model::Model;
@@ -12,9 +12,10 @@ use crate::text;
 pub(super) fn lines(model: &Model, story: &Answered<Story>, width: u16) -> Vec<Line<'static>> {
     let Some(Ok(story)) = story else { return instead(model, story.as_ref(), width) };
     let mut lines = paragraph("", &format!("{}: {}", story.about, story.now), Style::new(), width);
-    if story.steps.is_empty() {
+    if story.steps.is_empty() && story.missing.is_empty() {
         lines.push(Line::styled("nothing is wrong with it", model.theme.good()));
     }
+    lines.extend(unheard(model, &story.missing, width));
     if story.is_cycle {
         lines.push(Line::styled("a deadlock: these wait for each other", model.theme.bad()));
     }
@@ -30,6 +31,15 @@ pub(super) fn lines(model: &Model, story: &Answered<Story>, width: u16) -> Vec<L
         lines.extend(steps(model, title, step, style, width));
     }
     lines
+}
+
+/// Processes of which it is not known.
+pub(super) fn unheard(model: &Model, missing: &[Missing], width: u16) -> Vec<Line<'static>> {
+    let lines = missing.iter().flat_map(|Missing { path, why }| {
+        let said = format!("{} is missing: {}", text::plain(path), text::plain(why));
+        paragraph("", &said, model.theme.warning(), width)
+    });
+    lines.collect()
 }
 
 /// One step: who, what, how long ago, where.

@@ -9,7 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::KeyCode;
 use raytree_top::{Demo, Input, Keyboard, Model, Moment, Options, Screen, Source, run};
-use raytree_types::inspect::{ActorDetail, Story};
+use raytree_types::inspect::{ActorDetail, Story, Waits};
 
 /// Types what a test says, when it says so.
 struct Typist(Receiver<io::Result<Input>>);
@@ -99,7 +99,11 @@ impl Source for Hangs {
         Err(String::new())
     }
 
-    fn waits(&mut self) -> Result<Vec<Story>, String> {
+    fn waits(&mut self) -> Result<Waits, String> {
+        Err(String::new())
+    }
+
+    fn losses(&mut self, _: &str) -> Result<Vec<String>, String> {
         Err(String::new())
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Color, Modifier};
-use raytree_top::{Demo, Effect, Model, Moment, Options, Question, Source as _, Theme};
-use raytree_types::inspect::{ActorState, TreeRow};
+use raytree_top::{Answer, Demo, Effect, Model, Moment, Options, Question, Source as _, Theme};
+use raytree_types::inspect::{ActorState, Missing, TreeRow, Waits};
 
 use crate::support::{Script, View};
 
@@ -71,6 +71,28 @@ fn only_a_typed_y_kills() {
     assert!(view.screen(80, 24).contains("killed node_pool/node-3"), "{}", view.screen(80, 24));
     view.keys("y");
     assert_eq!(kills(&view).len(), 1, "the question was answered");
+}
+
+#[test]
+fn who_was_not_heard_is_named_beside_the_waits() {
+    let mut view = View::demo(3);
+    view.keys("w");
+    let missing = vec![Missing { path: "raytree/node_pool/a".to_owned(), why: "gone".to_owned() }];
+    let answer = Answer::Waits(Ok(Waits { stories: Vec::new(), missing }));
+    view.model.heard(answer, view.now);
+    let screen = view.screen(80, 24);
+    assert!(screen.contains("of those who answer nobody waits"), "{screen}");
+    assert!(screen.contains("raytree/node_pool/a is missing: gone"), "{screen}");
+}
+
+#[test]
+fn what_may_not_be_killed_is_not_asked_about() {
+    let mut view = View::demo(3);
+    view.keys("/node-3<enter>GKy");
+    let screen = view.screen(100, 24);
+    assert!(screen.contains("is not killed: `node_pool/node-3"), "{screen}");
+    assert!(!screen.contains("Kill?"), "{screen}");
+    assert_eq!(kills(&view), Vec::<&Effect>::new());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use expect_test::expect_file;
-use raytree_top::{Demo, Moment, Source as _};
+use raytree_top::{Demo, Moment, Order, Source as _};
 use raytree_types::inspect::TreeRow;
 
 use crate::support::{Script, View};
@@ -70,6 +70,18 @@ fn the_largest_processes_first() {
 }
 
 #[test]
+fn the_busiest_first() {
+    let mut view = View::ordered(12, Order::Busy);
+    check("by-busy", &mut view);
+}
+
+#[test]
+fn those_that_were_restarted_most_first() {
+    let mut view = View::ordered(30, Order::Restarts);
+    check("by-restarts", &mut view);
+}
+
+#[test]
 fn details_on_the_whole_screen() {
     let mut view = troubled();
     view.keys("<enter>");
@@ -113,8 +125,8 @@ fn help() {
 
 #[test]
 fn a_kill_names_what_is_lost() {
-    let mut view = View::demo(30);
-    view.keys("/node-3<enter>GK");
+    let mut view = View::demo(3);
+    view.keys("/algorithm<enter>GK");
     view.keys("jjG ");
     check("kill", &mut view);
 }

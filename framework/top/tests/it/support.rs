@@ -6,7 +6,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use raytree_top::{Answer, Demo, Effect, Model, Moment, Options, Question, Source};
+use raytree_top::{Answer, Demo, Effect, Model, Moment, Options, Order, Question, Source};
 
 /// A view of a source, asked at once.
 pub(crate) struct View {
@@ -18,7 +18,11 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn of(source: impl Source + 'static) -> Self {
-        let model = Model::new(&Options::new(|| Duration::ZERO));
+        Self::with(source, &Options::new(|| Duration::ZERO))
+    }
+
+    fn with(source: impl Source + 'static, options: &Options) -> Self {
+        let model = Model::new(options);
         let now = Duration::from_secs(100);
         Self { model, source: Box::new(source), now, done: Vec::new() }
     }
@@ -26,6 +30,13 @@ impl View {
     /// The demo after so many seconds.
     pub(crate) fn demo(seconds: u64) -> Self {
         let mut view = Self::of(Demo::new(7));
+        view.seconds(seconds);
+        view
+    }
+
+    /// The same, that began with this order.
+    pub(crate) fn ordered(seconds: u64, order: Order) -> Self {
+        let mut view = Self::with(Demo::new(7), &Options::new(|| Duration::ZERO).order(order));
         view.seconds(seconds);
         view
     }
@@ -125,6 +136,10 @@ fn answer(source: &mut dyn Source, question: Question) -> Answer {
             let lines = source.logs(&path, 500);
             Answer::Logs(path, lines)
         }
+        Question::Losses(path) => {
+            let losses = source.losses(&path);
+            Answer::Losses(path, losses)
+        }
         Question::Kill(path) => {
             let done = source.kill(&path);
             Answer::Kill(path, done)
@@ -151,8 +166,12 @@ impl Source for Script {
         Err(format!("{path} was not found"))
     }
 
-    fn waits(&mut self) -> Result<Vec<raytree_types::inspect::Story>, String> {
-        Ok(Vec::new())
+    fn waits(&mut self) -> Result<raytree_types::inspect::Waits, String> {
+        Ok(raytree_types::inspect::Waits::default())
+    }
+
+    fn losses(&mut self, path: &str) -> Result<Vec<String>, String> {
+        Err(format!("{path} was not found"))
     }
 
     fn logs(&mut self, path: &str, _lines: usize) -> Result<Vec<String>, String> {

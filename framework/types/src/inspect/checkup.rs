@@ -119,7 +119,7 @@ impl Checkup {
             self.processes.push(process);
         }
         let missing = other.missing.into_iter();
-        self.missing.extend(missing.map(|one| Missing { path: graft(&one.path), ..one }));
+        self.missing.extend(missing.map(|one| one.seen_from(mirror)));
     }
 }
 

@@ -129,16 +129,12 @@ impl Events {
     /// Adds the entries of a process whose mirror is at this path, as far as they are asked for: the mirror takes the place of
     /// its root.
     pub fn join(&mut self, other: Self, mirror: &str, query: &EventQuery) {
-        let graft = |path: &str| match path.split_once('/') {
-            Some((_root, rest)) => format!("{mirror}/{rest}"),
-            None => mirror.to_owned(),
-        };
+        let graft = |path: &str| grafted(mirror, path);
         let all = other.events.into_iter().map(|event| Event { path: graft(&event.path), ..event });
         self.events.extend(all.filter(|event| query.fits(event)));
         self.more += other.more;
         self.dropped += other.dropped;
-        let missing = other.missing.into_iter();
-        self.missing.extend(missing.map(|one| Missing { path: graft(&one.path), ..one }));
+        self.missing.extend(other.missing.into_iter().map(|one| one.seen_from(mirror)));
     }
 
     /// Keeps the newest, at most so many, in the order of time.
@@ -161,6 +157,22 @@ pub struct Missing {
     pub why: String,
 }
 
+impl Missing {
+    /// The same, as it is called where a mirror stands for the process that said so.
+    #[must_use]
+    pub fn seen_from(self, mirror: &str) -> Self {
+        Self { path: grafted(mirror, &self.path), ..self }
+    }
+}
+
+/// A path of a process, as it is called where the mirror of that process stands: the mirror takes the place of its root.
+fn grafted(mirror: &str, path: &str) -> String {
+    match path.split_once('/') {
+        Some((_root, rest)) => format!("{mirror}/{rest}"),
+        None => mirror.to_owned(),
+    }
+}
+
 /// Why something is as it is: the root cause first, then everything that it led to, up to what was asked about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Story {
@@ -178,6 +190,9 @@ pub struct Story {
     pub steps: Vec<StoryStep>,
     /// The steps wait for each other in a circle: a deadlock.
     pub is_cycle: bool,
+    /// Processes that gave no answer: what they know of it is not in this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
 }
 
 /// One step of a [`Story`].

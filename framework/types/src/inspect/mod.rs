@@ -31,7 +31,7 @@ pub(crate) use protocol::nearest;
 pub use protocol::{Answer, Asked, Refused, Reply, Request, Role, Versioned};
 pub use store::StoreRow;
 pub use tree::{Edit, Misfit, ProcessRow, Selection, THE_PROGRAM, TreeChanges, TreeRow, TreeRows};
-pub use wait::{Circle, Party, Wait, Who};
+pub use wait::{Circle, Edges, Party, Wait, Waits, Who};
 
 /// Version of these records and of the protocol that carries them; raised when a field changes its meaning.
 pub const INSPECT_VERSION: u32 = 2;

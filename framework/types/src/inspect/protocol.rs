@@ -14,7 +14,7 @@ use super::detail::{ActorDetail, EndHow, EndNote};
 use super::event::{EventQuery, Events, Story};
 use super::logs::{LogQuery, LogText};
 use super::tree::{Selection, TreeChanges, TreeRows};
-use super::wait::{Circle, Wait};
+use super::wait::{Circle, Edges, Waits};
 use crate::ids::RuntimeId;
 use crate::state::{BadQuery, Rows, StateQuery, Trace, TraceQuery};
 
@@ -172,9 +172,9 @@ pub enum Answer {
     /// To [`Request::Why`].
     Why(Story),
     /// To [`Request::Waits`].
-    Waits(Vec<Story>),
+    Waits(Waits),
     /// To [`Request::Edges`].
-    Edges(Vec<Wait>),
+    Edges(Edges),
     /// To [`Request::Checkup`].
     Checkup(Checkup),
     /// To [`Request::Logs`].

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ActorState;
 use super::StoreRow;
+use super::event::Missing;
 use super::protocol::Role;
 use crate::ids::{ActorId, JobId};
 use crate::limits;
@@ -42,6 +43,9 @@ pub struct TreeRows {
     pub rows: Vec<TreeRow>,
     /// Rows that were asked for and did not fit into the reply.
     pub more: u64,
+    /// Who owns whom is not known of these: they gave no answer. In the physical tree the row of such a process says so itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
 }
 
 /// What the host of an actor is called that a worker has from its program: which process it lives in is known to that.
@@ -178,6 +182,9 @@ pub struct TreeChanges {
     pub edits: Vec<Edit>,
     /// Rows that were asked for and are not among them.
     pub more: u64,
+    /// [`TreeRows::missing`], all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
 }
 
 /// One step of [`TreeChanges`].
@@ -233,7 +240,8 @@ impl TreeRows {
             new = rest;
         }
         edits.drop(old.len());
-        TreeChanges { from: self.seq, seq: next.seq, edits: edits.0, more: next.more }
+        let missing = next.missing.clone();
+        TreeChanges { from: self.seq, seq: next.seq, edits: edits.0, more: next.more, missing }
     }
 
     /// These rows after the changes.
@@ -252,7 +260,7 @@ impl TreeRows {
                 Edit::Put(rows) => self.rows.extend(rows),
             }
         }
-        (self.seq, self.more) = (changes.seq, changes.more);
+        (self.seq, self.more, self.missing) = (changes.seq, changes.more, changes.missing);
         Ok(())
     }
 }
@@ -335,7 +343,7 @@ mod tests {
     }
 
     fn rows(seq: u64, rows: Vec<TreeRow>) -> TreeRows {
-        TreeRows { seq, rows, more: 0 }
+        TreeRows { seq, rows, ..TreeRows::default() }
     }
 
     fn named(names: &[&str]) -> Vec<TreeRow> {

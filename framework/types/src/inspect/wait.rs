@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::{Missing, Story};
 use crate::ids::{ActorId, JobId, TaskId};
 
 /// Somebody waits for the answer of somebody else.
@@ -26,6 +27,27 @@ pub struct Wait {
     pub has_begun: bool,
     /// How often the waiter had been gone on with then: as long as that is the same, it waits for the same.
     pub poll: u64,
+}
+
+/// Waits of many processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edges {
+    /// The waits.
+    pub waits: Vec<Wait>,
+    /// Processes that gave no answer: who waits there is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
+}
+
+/// Who waits for whom, as stories: deadlocks first, then those who have waited longest. Each begins with whoever waits, and each
+/// step waits for the next one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// The stories.
+    pub stories: Vec<Story>,
+    /// Processes that gave no answer: who waits there is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
 }
 
 /// A circle of waits, and the one in it that is given up.

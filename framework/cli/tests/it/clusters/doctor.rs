@@ -74,3 +74,23 @@ fn a_process_that_is_frozen_is_found_within_bounds_and_without_a_head_it_is_code
     assert_eq!((&*out, code), ("", 2));
     assert!(err.starts_with("raytree: ") && err.contains(&address), "{err}");
 }
+
+#[test]
+fn who_is_frozen_is_missing_from_what_the_others_say() {
+    let plan = of(who_is_frozen_is_missing_from_what_the_others_say);
+    let plan = plan.set("liveness.dead_after_local=40s").set("liveness.dead_after_remote=50s");
+    let mut cluster = plan.nodes(1).start();
+    let owners = || cluster.raytree(&["tree", "--owners"]);
+    until("a whole answer", || owners().2 == 0);
+    let node = cluster.nodes[0].pid();
+    freeze(node);
+    let (out, err, code) = owners();
+    assert_eq!(code, 1, "{out}{err}");
+    assert!(err.contains("raytree: raytree/node_pool/node-1 is missing: "), "{err}");
+    let (out, err, code) = cluster.raytree(&["why", "task-1-7"]);
+    assert_eq!((&*out, code), ("", 1));
+    assert!(err.contains("`task-1-7` may be where nobody answers: "), "{err}");
+    thaw(node);
+    until("a whole answer", || cluster.raytree(&["tree", "--owners"]).2 == 0);
+    cluster.head.kill();
+}

@@ -208,3 +208,30 @@ fn what_a_worker_has_created_is_shown_below_the_actor_or_the_task_that_did() {
     assert_eq!(out.matches("  egg#").count(), 2, "{out}");
     drop(nest);
 }
+
+#[test]
+fn a_slip_in_the_name_of_an_actor_far_away_is_told() {
+    let plan = of(a_slip_in_the_name_of_an_actor_far_away_is_told);
+    let cluster = plan.no_own_node().nodes(1).start();
+    let driver = cluster.driver();
+    let _scores = driver.run(async {
+        let scores = Counter::with(free("scores")).remote(1);
+        scores.add(1).await?;
+        Ok(scores)
+    });
+    until("somebody who can be looked at", || cluster.raytree(&["why", "scores"]).2 == 0);
+    for word in ["why", "actor", "logs"] {
+        let (out, err, code) = cluster.raytree(&[word, "scroes"]);
+        assert_eq!((&*out, code), ("", 1), "{word}");
+        assert_eq!(
+            err, "raytree: there is no `scroes` in the tree; is `scores` meant?\n",
+            "{word}"
+        );
+    }
+    let (out, err, code) = cluster.raytree(&["events", "node_pool/node-1/uplnik"]);
+    assert_eq!((&*out, code), ("", 1));
+    let wrong = "there is no `raytree/node_pool/node-1/uplnik` in the tree; is `uplink` meant?";
+    assert_eq!(err, format!("raytree: {wrong}\n"));
+    let (out, err, code) = cluster.raytree(&["events", "node_pool/node-1/uplink"]);
+    assert_eq!((&*out, &*err, code), ("nothing has failed\n", "", 0));
+}

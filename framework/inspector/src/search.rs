@@ -175,8 +175,10 @@ fn moved(mut answer: Answer, mirror: &str) -> Answer {
         Answer::End(note) => moves(&mut note.path),
         Answer::Why(story) => {
             moves(&mut story.about);
-            // Others than places of the tree are called the same everywhere.
-            let places = story.steps.iter_mut().filter(|step| step.who.contains('/'));
+            // Others than places of the tree are called the same everywhere; so are those of a process that has ended.
+            let root = mirror.split('/').next().unwrap_or_default();
+            let is_place = |who: &str| who.split_once('/').is_some_and(|(first, _)| first == root);
+            let places = story.steps.iter_mut().filter(|step| is_place(&step.who));
             places.for_each(|step| moves(&mut step.who));
         }
         _ => {}

@@ -20,6 +20,7 @@ pub mod options;
 pub mod resources;
 pub mod state;
 pub mod supervision;
+mod way;
 
 pub use abandoned::AbandonedThreads;
 pub use array::Array;
@@ -33,3 +34,4 @@ pub use lost::Unrebuilt;
 pub use options::{ActorOptions, Isolation, TaskOptions};
 pub use resources::{Demand, Resources};
 pub use supervision::{Backoff, Restart, RestartLimit, Shutdown, Strategy};
+pub use way::{WayStep, shortened};

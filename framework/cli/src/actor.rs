@@ -80,8 +80,14 @@ fn print(detail: &ActorDetail, style: Style, out: &mut impl Write) -> io::Result
     for (number, end) in detail.ends.iter().rev().enumerate() {
         say(if number == 0 { "last end" } else { "before" }, end.to_string());
     }
+    if detail.ends_dropped > 0 {
+        lines.push(format!("  {} earlier ends dropped", grouped(detail.ends_dropped)));
+    }
     if !detail.recorder.is_empty() {
         lines.push("  flight recorder".to_owned());
+    }
+    if detail.recorder_dropped > 0 {
+        lines.push(format!("    {} earlier ones dropped", grouped(detail.recorder_dropped)));
     }
     for FlightEvent { at, what } in &detail.recorder {
         lines.push(format!("    {}  {}", moment(*at), plain(what)));

@@ -275,10 +275,15 @@ pub fn take_role() -> Result<Option<ExitCode>, StartError> {
             }
         };
         let node = Node::start(&config, summons.head, summons.process, None)?;
-        Ok::<_, StartError>(tokio::select! {
+        let root = node.root().clone();
+        let ending = tokio::select! {
             ending = live(node, asked, || line.up()) => ending,
             never = moves => never,
-        })
+        };
+        if let Some(cause) = root.failure() {
+            line.fails(cause);
+        }
+        Ok::<_, StartError>(ending)
     })?;
     Ok(Some(if ending == Ending::InOrder { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }

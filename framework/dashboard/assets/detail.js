@@ -98,7 +98,8 @@ function policy(detail) {
 
 function recorder(detail) {
   return [h('h3', { key: 'r' }, 'Flight recorder'), detail.recorder.length
-    ? h('ol', { class: 'log', key: 'rl' }, [...detail.recorder].reverse().map((event) => h('li', {}, h('time', {}, clock(secs(event.at), true)), h('span', {}, event.what))))
+    ? h('ol', { class: 'log', key: 'rl' }, [...detail.recorder].reverse().map((event) => h('li', {}, h('time', {}, clock(secs(event.at), true)), h('span', {}, event.what))),
+      detail.recorder_dropped ? h('li', { class: 'muted' }, `${num(detail.recorder_dropped)} earlier ones dropped`) : null)
     : h('p', { class: 'muted', key: 'rn' }, 'Nothing has happened to it.')];
 }
 

@@ -191,13 +191,15 @@ fn moved(mut answer: Answer, mirror: &str) -> Answer {
         Answer::Actor(detail) => moves(&mut detail.path),
         Answer::End(note) => moves(&mut note.path),
         Answer::Why(story) => {
-            // Others than places of the tree are called the same everywhere.
+            // Others than places of the tree are called the same everywhere; so are those of a process that has ended.
             if !story.about.ends_with(')') {
                 moves(&mut story.about);
             }
             let missing = std::mem::take(&mut story.missing).into_iter();
             story.missing = missing.map(|one| one.seen_from(mirror)).collect();
-            let places = story.steps.iter_mut().filter(|step| step.who.contains('/'));
+            let root = mirror.split('/').next().unwrap_or_default();
+            let is_place = |who: &str| who.split_once('/').is_some_and(|(first, _)| first == root);
+            let places = story.steps.iter_mut().filter(|step| is_place(&step.who));
             places.for_each(|step| moves(&mut step.who));
         }
         _ => {}

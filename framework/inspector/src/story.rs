@@ -1,10 +1,12 @@
 //! Why an actor is as it is: from the log of its tree to the root cause, and from there to what became of it. Pure.
 //!
 //! A supervisor that gives up fails because a child of its failed too often; so the way to the root goes down, from each failure to
-//! the last one below it that came before. What was decided afterwards follows in the order of time.
+//! the last one below it that came before. Where that is in a process that has ended, or is too old to be kept, the cause itself
+//! says where it came from. What was decided afterwards follows in the order of time.
 
 use std::time::Duration;
 
+use raytree_types::WayStep;
 use raytree_types::inspect::{ActorDetail, ActorState, Event, EventKind, Story, StoryStep};
 
 /// The story of one actor, from its details and the log of its process, at `now` since 1970.
@@ -20,7 +22,7 @@ pub(crate) fn of(detail: &ActorDetail, events: &[Event], now: Duration) -> Story
         |event: &&Event| is_at_or_below(&path, &event.path) || is_at_or_below(&about, &event.path);
     let first = begins(&path, events, root);
     let told = events[first..].iter().filter(concerns);
-    let steps = steps(told, now);
+    let steps = [came(&events[root], now), steps(told, now)].concat();
     Story { about, id: detail.row.id, now: said, steps, ..Story::default() }
 }
 
@@ -98,36 +100,62 @@ fn is_at_or_below(path: &str, place: &str) -> bool {
     path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The way that a failure has come whose origin is in no log that is left.
+fn came(event: &Event, now: Duration) -> Vec<StoryStep> {
+    let Some(cause) = &event.cause else { return Vec::new() };
+    let age = Some(now.saturating_sub(event.at));
+    let step = |(number, step): (usize, &WayStep)| {
+        let what = match step.left_out {
+            0 => step.what.clone(),
+            more => format!("{more} more gave up before it; {}", step.what),
+        };
+        let place = cause.place.clone().filter(|_| number == 0);
+        StoryStep { who: step.who.clone(), what, age, goes_on: false, place }
+    };
+    // What the one itself did is in the log.
+    let before = cause.way.iter().enumerate().filter(|(_, step)| step.who != event.path);
+    before.map(step).collect()
+}
+
+/// What is said of one entry: where a failure came from is told before it.
+fn what(event: &Event) -> String {
+    match event.cause.as_ref().filter(|cause| !cause.way.is_empty()) {
+        Some(cause) if event.kind == EventKind::Failed => {
+            format!("failed with it: {}", cause.message)
+        }
+        _ => event.what.clone(),
+    }
+}
+
 /// One step for each entry; failures and restarts of the same one that follow each other are one step.
 fn steps<'a>(events: impl Iterator<Item = &'a Event>, now: Duration) -> Vec<StoryStep> {
     let mut steps: Vec<(StoryStep, Run)> = Vec::new();
     for event in events {
-        let place = event.cause.as_ref().and_then(|cause| cause.place.clone());
+        let origin = event.cause.as_ref().filter(|cause| cause.way.is_empty());
+        let place = origin.and_then(|cause| cause.place.clone());
         let age = Some(now.saturating_sub(event.at));
-        let mut run = Run::default();
         match steps.last_mut().filter(|(step, _)| step.who == event.path) {
-            Some((step, before)) if before.goes_on(event.kind) => {
-                run = *before;
-                run.takes(event.kind);
-                *before = run;
+            Some((step, run)) if run.goes_on(event.kind) => {
+                run.takes(event);
                 // The last failure is what is shown of them all.
                 if event.kind == EventKind::Failed {
-                    step.what = event.what.clone();
+                    step.what = what(event);
                     step.place = place;
                 }
                 step.age = age;
             }
             _ => {
-                run.takes(event.kind);
-                let (who, what) = (event.path.clone(), event.what.clone());
+                let mut run = Run::default();
+                run.takes(event);
+                let (who, what) = (event.path.clone(), what(event));
                 steps.push((StoryStep { who, what, age, goes_on: false, place }, run));
             }
         }
     }
     let told = steps.into_iter().map(|(mut step, run)| {
-        let Run { failed, restarts, .. } = run;
+        let Run { failed, restarts, up, .. } = run;
         step.what = match (failed, restarts) {
-            (0, _) => step.what,
+            (0, _) => return step,
             (1, 0) => step.what,
             (1, _) => format!("{}; restarted", step.what),
             (failed, 0) => format!("{}; the last of {failed} failures", step.what),
@@ -136,30 +164,35 @@ fn steps<'a>(events: impl Iterator<Item = &'a Event>, now: Duration) -> Vec<Stor
                 format!("{}; the last of {failed} failures, restarted {restarts} times", step.what)
             }
         };
+        if let Some(life) = up {
+            step.what = format!("{}: {life}", step.what);
+        }
         step
     });
     told.collect()
 }
 
 /// Failures and restarts of one actor in a row.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Run {
     failed: u32,
     restarts: u32,
     is_other: bool,
+    /// Which life has followed the last failure.
+    up: Option<String>,
 }
 
 impl Run {
-    fn goes_on(self, kind: EventKind) -> bool {
+    fn goes_on(&self, kind: EventKind) -> bool {
         let fits = matches!(kind, EventKind::Failed | EventKind::Restart | EventKind::Up);
         !self.is_other && self.failed > 0 && fits
     }
 
-    fn takes(&mut self, kind: EventKind) {
-        match kind {
-            EventKind::Failed => self.failed += 1,
+    fn takes(&mut self, event: &Event) {
+        match event.kind {
+            EventKind::Failed => (self.failed, self.up) = (self.failed + 1, None),
             EventKind::Restart => self.restarts += 1,
-            EventKind::Up => {}
+            EventKind::Up => self.up = Some(event.what.clone()),
             EventKind::Ended | EventKind::GaveUp | EventKind::Warning => self.is_other = true,
         }
     }
@@ -168,8 +201,8 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use raytree_types::Cause;
     use raytree_types::inspect::TreeRow;
+    use raytree_types::{Cause, ExitKind};
 
     use super::*;
 
@@ -198,15 +231,21 @@ mod tests {
             next_life_in: None,
             children: 0,
             ends: Vec::new(),
+            ends_dropped: 0,
             recorder: Vec::new(),
+            recorder_dropped: 0,
         }
     }
 
     #[track_caller]
     fn check(about: &str, entries: &[(&str, EventKind, &str)], expected: Expect) {
-        let events = log(entries);
-        let now = Duration::from_secs(entries.len() as u64);
-        let story = of(&detail(about, ActorState::Running), &events, now);
+        tells(about, &log(entries), expected);
+    }
+
+    #[track_caller]
+    fn tells(about: &str, events: &[Event], expected: Expect) {
+        let now = Duration::from_secs(events.len() as u64);
+        let story = of(&detail(about, ActorState::Running), events, now);
         let age = |step: &StoryStep| step.age.unwrap_or_default().as_secs();
         let lines = story.steps.iter().map(|step| {
             format!("{} s  {}: {} ({:?})\n", age(step), step.who, step.what, step.place)
@@ -227,7 +266,7 @@ mod tests {
                 ("r/w/a", Up, "life 1 is up"),
             ],
             expect![[r#"
-                1 s  r/w/a: panicked: zero; restarted (Some("a.rs:1:2"))
+                1 s  r/w/a: panicked: zero; restarted: life 1 is up (Some("a.rs:1:2"))
             "#]],
         );
     }
@@ -258,9 +297,76 @@ mod tests {
                 7 s  r/w/h: failed: a failed more than 1 times within 30s: panicked: one (Some("a.rs:1:2"))
                 6 s  r/w/h: it is not restarted: its supervisor gives up (None)
                 5 s  r/w: h failed more than 0 times within 30s (None)
-                1 s  r/w: failed: h failed more than 0 times within 30s; restarted (Some("a.rs:1:2"))
+                1 s  r/w: failed: h failed more than 0 times within 30s; restarted: life 1 is up (Some("a.rs:1:2"))
             "#]],
         );
+    }
+
+    /// What supervisors note when one below all of them fails once, and none may fail at all.
+    fn all_give_up(mut path: &str) -> (Vec<Event>, Cause) {
+        let place = Some("a.rs:1:2".to_owned());
+        let mut end = ExitKind::Panicked(Cause { place, ..Cause::message("zero") });
+        let (mut events, mut cause) = (Vec::new(), Cause::begins(path, &end));
+        let mut note = |path: &str, kind, what: String, cause: Option<&Cause>| {
+            let number = events.len() as u64;
+            let (at, path) = (Duration::from_secs(number), path.to_owned());
+            events.push(Event { at, pid: 1, number, path, kind, what, cause: cause.cloned() });
+        };
+        loop {
+            note(path, Failed, end.to_string(), end.cause());
+            let Some((above, name)) = path.rsplit_once('/') else { return (events, cause) };
+            let what = format!("{name} failed more than 0 times within 30s");
+            cause.goes_on(above, &format!("it gives up: {what}"));
+            note(path, Ended, "it is not restarted: its supervisor gives up".to_owned(), None);
+            note(above, GaveUp, what, Some(&cause));
+            end = ExitKind::Failed(cause.clone());
+            path = above;
+        }
+    }
+
+    #[test]
+    fn a_failure_that_crossed_five_supervisors_begins_with_its_origin() {
+        let (events, cause) = all_give_up("r/1/2/3/4/a");
+        let all = expect![[r#"
+            16 s  r/1/2/3/4/a: panicked: zero at a.rs:1:2 (Some("a.rs:1:2"))
+            15 s  r/1/2/3/4/a: it is not restarted: its supervisor gives up (None)
+            14 s  r/1/2/3/4: a failed more than 0 times within 30s (None)
+            13 s  r/1/2/3/4: failed with it: zero (None)
+            12 s  r/1/2/3/4: it is not restarted: its supervisor gives up (None)
+            11 s  r/1/2/3: 4 failed more than 0 times within 30s (None)
+            10 s  r/1/2/3: failed with it: zero (None)
+            9 s  r/1/2/3: it is not restarted: its supervisor gives up (None)
+            8 s  r/1/2: 3 failed more than 0 times within 30s (None)
+            7 s  r/1/2: failed with it: zero (None)
+            6 s  r/1/2: it is not restarted: its supervisor gives up (None)
+            5 s  r/1: 2 failed more than 0 times within 30s (None)
+            4 s  r/1: failed with it: zero (None)
+            3 s  r/1: it is not restarted: its supervisor gives up (None)
+            2 s  r: 1 failed more than 0 times within 30s (None)
+            1 s  r: failed with it: zero (None)
+        "#]];
+        tells("r", &events, all);
+        // Of its process nothing is left but what it has said of itself, and its mirror has a supervisor as well.
+        let (mut gone, mirror) = (cause, "raytree/workers/w");
+        gone.leaves("w on node-1");
+        gone.goes_on("w on node-1", "its process ended with exit code 70");
+        let ended = Event {
+            path: mirror.to_owned(),
+            what: ExitKind::Failed(gone.clone()).to_string(),
+            cause: Some(gone),
+            ..events[0].clone()
+        };
+        let way = expect![[r#"
+            1 s  w on node-1/1/2/3/4/a: panicked: zero at a.rs:1:2 (Some("a.rs:1:2"))
+            1 s  w on node-1/1/2/3/4: it gives up: a failed more than 0 times within 30s (None)
+            1 s  w on node-1/1/2/3: it gives up: 4 failed more than 0 times within 30s (None)
+            1 s  w on node-1/1/2: it gives up: 3 failed more than 0 times within 30s (None)
+            1 s  w on node-1/1: it gives up: 2 failed more than 0 times within 30s (None)
+            1 s  w on node-1: it gives up: 1 failed more than 0 times within 30s (None)
+            1 s  w on node-1: its process ended with exit code 70 (None)
+            1 s  raytree/workers/w: failed with it: zero (None)
+        "#]];
+        tells(mirror, &[ended], way);
     }
 
     #[test]

@@ -1,25 +1,31 @@
-//! What goes over the line between a process and its child: one frame of 32 bytes a packet.
+//! What goes over the line between a process and its child: one frame of 32 bytes a packet, with text behind it where a child
+//! says what it fails of.
 //!
 //! | bytes | content |
 //! |---|---|
 //! | 0-1 | `rt` |
 //! | 2 | the version of this format, 1 |
-//! | 3 | what it is: [`FromChild`] 1 to 5, [`ToChild`] 129 to 134 |
+//! | 3 | what it is: [`FromChild`] 1 to 6, [`ToChild`] 129 to 134 |
 //! | 4-7, 8-11 | the child's incarnation: placement, restart |
 //! | 12-19, 20-27 | two numbers, whose meaning depends on what it is; 0 where there is none |
 //! | 28-31 | 0 |
+//! | 32- | of [`FromChild::Fails`] alone: the cause, as JSON, at most [`limits::CAUSE_BYTES_MAX`] |
 //!
 //! Numbers are unsigned and little-endian. Whoever gets anything else hears no more from that line.
 
 use std::time::Duration;
 
-use raytree_types::Incarnation;
+use raytree_types::{Cause, Incarnation, limits};
 
 /// The size of every frame.
 pub const FRAME_BYTES: usize = 32;
 
+/// The size of the largest packet.
+pub const PACKET_BYTES_MAX: usize = FRAME_BYTES + limits::CAUSE_BYTES_MAX;
+
 const MAGIC: [u8; 2] = *b"rt";
 const VERSION: u8 = 1;
+const FAILS: u8 = 6;
 
 /// The status with which a process ends in order.
 pub const ENDED: i32 = 0;
@@ -28,7 +34,7 @@ pub const ENDED: i32 = 0;
 pub const DRAINED: i32 = 72;
 
 /// What a child says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FromChild {
     /// It has come up and can be given work.
     Up {
@@ -48,6 +54,8 @@ pub enum FromChild {
     Drains,
     /// As the answer to [`ToChild::Short`]: of its own processes it would end this one first.
     Offers(Offer),
+    /// Its tree has given up, and it ends: the origin of that, and the way it has come.
+    Fails(Box<Cause>),
 }
 
 /// A process that a child would end first, if its machine needs memory.
@@ -138,6 +146,9 @@ pub enum BadFrame {
     /// Bytes that are 0 in every frame are not.
     #[error("a frame with something behind its end")]
     Tail,
+    /// What is behind a frame that has something there is no cause.
+    #[error("a failure without a cause that can be read")]
+    Cause,
 }
 
 /// A side's vocabulary.
@@ -147,6 +158,11 @@ pub trait Say: Sized {
 
     /// From kind and numbers; none for a kind that this side does not say.
     fn of(kind: u8, first: u64, second: u64) -> Option<Self>;
+
+    /// From kind and what is behind the frame; none for a kind that has nothing there.
+    fn with_text(_kind: u8, _text: &[u8]) -> Option<Result<Self, BadFrame>> {
+        None
+    }
 
     /// The frame of a child of this incarnation.
     fn frame(&self, incarnation: Incarnation) -> [u8; FRAME_BYTES] {
@@ -167,8 +183,8 @@ pub trait Say: Sized {
     /// # Errors
     /// [`BadFrame`] says what is wrong with it.
     fn read(packet: &[u8]) -> Result<(Incarnation, Self), BadFrame> {
-        let frame: &[u8; FRAME_BYTES] =
-            packet.try_into().map_err(|_| BadFrame::Size(packet.len()))?;
+        let wrong = || BadFrame::Size(packet.len());
+        let (frame, text) = packet.split_first_chunk::<FRAME_BYTES>().ok_or_else(wrong)?;
         if frame[..2] != MAGIC {
             return Err(BadFrame::Magic);
         }
@@ -178,8 +194,14 @@ pub trait Say: Sized {
         if frame[28..] != [0; 4] {
             return Err(BadFrame::Tail);
         }
-        let said = Self::of(frame[3], number(frame, 12), number(frame, 20));
-        let said = said.ok_or(BadFrame::Kind(frame[3]))?;
+        let said = match Self::with_text(frame[3], text) {
+            Some(said) => said?,
+            None if !text.is_empty() => return Err(wrong()),
+            None => {
+                let said = Self::of(frame[3], number(frame, 12), number(frame, 20));
+                said.ok_or(BadFrame::Kind(frame[3]))?
+            }
+        };
         let (placement, restart) = (half(frame, 4), half(frame, 8));
         Ok((Incarnation { placement, restart }, said))
     }
@@ -201,6 +223,7 @@ impl Say for FromChild {
             Self::Leaving => (3, 0, 0),
             Self::Drains => (4, 0, 0),
             Self::Offers(offer) => (5, offer.own, offer.packed()),
+            Self::Fails(_) => (FAILS, 0, 0),
         }
     }
 
@@ -213,6 +236,27 @@ impl Say for FromChild {
             5 => Some(Self::Offers(Offer::unpacked(first, second))),
             _ => None,
         }
+    }
+
+    fn with_text(kind: u8, text: &[u8]) -> Option<Result<Self, BadFrame>> {
+        let read = |text| serde_json::from_slice(text).ok().map(Self::Fails);
+        let fits = text.len() <= limits::CAUSE_BYTES_MAX;
+        (kind == FAILS).then(|| Some(text).filter(|_| fits).and_then(read).ok_or(BadFrame::Cause))
+    }
+}
+
+impl FromChild {
+    /// All that is sent: the frame, and what is behind it. A cause that is too long is cut, but for its origin; none where that
+    /// alone is.
+    #[must_use]
+    pub fn packet(&self, incarnation: Incarnation) -> Option<Vec<u8>> {
+        let frame = self.frame(incarnation).to_vec();
+        let Self::Fails(cause) = self else { return Some(frame) };
+        let written = |cause: &Cause| serde_json::to_vec(cause).ok();
+        let cause = cause.cut_to(|cause| {
+            written(cause).is_some_and(|text| text.len() <= limits::CAUSE_BYTES_MAX)
+        });
+        Some([frame, written(&cause?)?].concat())
     }
 }
 
@@ -246,6 +290,7 @@ impl Say for ToChild {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use raytree_types::ExitKind;
 
     use super::*;
 
@@ -280,6 +325,31 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_comes_with_its_origin_however_much_it_has_to_say() {
+        let place = Some("a.rs:1:2".to_owned());
+        let kind = ExitKind::Panicked(Cause { place, ..Cause::message("zero") });
+        let mut cause = Cause::begins("r/w/a", &kind);
+        cause.goes_on("r/w", "it gives up");
+        let sent = |cause: &Cause| {
+            let fails = FromChild::Fails(Box::new(cause.clone()));
+            let packet = fails.packet(Incarnation::default()).expect("a packet");
+            assert!(packet.len() <= PACKET_BYTES_MAX, "{}", packet.len());
+            match FromChild::read(&packet) {
+                Ok((_, FromChild::Fails(cause))) => *cause,
+                other => panic!("a cause: {other:?}"),
+            }
+        };
+        assert_eq!(sent(&cause), cause);
+        for number in 0..100 {
+            cause.goes_on(&number.to_string(), &"\u{1}".repeat(1 << 16));
+        }
+        cause.chain = vec!["y".repeat(1 << 16); 100];
+        let heard = sent(&cause);
+        assert_eq!((heard.way[0].clone(), heard.place), (cause.way[0].clone(), cause.place));
+        assert_eq!(heard.way.last().map(|last| &*last.who), Some("99"));
+    }
+
+    #[test]
     fn each_fault_is_named() {
         let good = FromChild::Up { port: 0 }.frame(Incarnation::default());
         let with = |at: usize, byte: u8| {
@@ -295,6 +365,11 @@ mod tests {
         assert_eq!(with(31, 1), BadFrame::Tail);
         let stop = ToChild::Stop { within: Duration::from_secs(3) }.frame(Incarnation::default());
         assert_eq!(FromChild::read(&stop).unwrap_err(), BadFrame::Kind(130));
+        assert_eq!(FromChild::read(&[&good[..], &[0]].concat()).unwrap_err(), BadFrame::Size(33));
+        assert_eq!(with(3, FAILS), BadFrame::Cause);
+        let long = " ".repeat(PACKET_BYTES_MAX);
+        let fails = [&good[..3], &[FAILS], &good[4..], long.as_bytes()].concat();
+        assert_eq!(FromChild::read(&fails).unwrap_err(), BadFrame::Cause);
     }
 
     proptest! {

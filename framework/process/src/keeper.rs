@@ -30,7 +30,7 @@ use rustix::process::{
 };
 
 use crate::assignment::{Assignment, ROLE_VARIABLE};
-use crate::frame::{BadFrame, FRAME_BYTES, FromChild, Say as _, ToChild};
+use crate::frame::{BadFrame, FromChild, PACKET_BYTES_MAX, Say as _, ToChild};
 use crate::logs::{Ends, Pump, Written};
 use crate::process::{Line, Process, ProcessEnd, Spec};
 
@@ -351,10 +351,10 @@ impl Round {
             match kept.read() {
                 Heard::Nothing => return false,
                 Heard::Said(said) => {
-                    if let FromChild::Beat { number, .. } = said
+                    if let FromChild::Beat { number, .. } = &said
                         && kept.line.is_answered.load(Ordering::Acquire)
                     {
-                        kept.line.tell(kept.incarnation, &ToChild::Answer { number });
+                        kept.line.tell(kept.incarnation, &ToChild::Answer { number: *number });
                     }
                     kept.tell(Event::Said(said));
                 }
@@ -413,7 +413,7 @@ impl Kept {
     }
 
     fn read(&self) -> Heard {
-        let mut packet = [0; FRAME_BYTES + 1];
+        let mut packet = [0; PACKET_BYTES_MAX + 1];
         let garbage = |why: String| Heard::Last(Event::Garbage(why));
         let receive = |packet: &mut [u8]| {
             recv(self.line.socket.as_fd(), packet, RecvFlags::DONTWAIT)

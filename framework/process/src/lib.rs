@@ -26,7 +26,9 @@ pub mod program;
 mod ward;
 
 pub use assignment::{Assignment, BadAssignment, ROLE_VARIABLE};
-pub use frame::{BadFrame, DRAINED, ENDED, FRAME_BYTES, FromChild, Offer, Say, ToChild};
+pub use frame::{
+    BadFrame, DRAINED, ENDED, FRAME_BYTES, FromChild, Offer, PACKET_BYTES_MAX, Say, ToChild,
+};
 pub use keeper::{Event, Keeper, Observer, SpawnError};
 pub use link::{BEAT_THREAD, Heard, Link, Progress};
 pub use memory::{EndsFirst, SHORT_FOR, memory_of};

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use raytree_supervise::clock;
-use raytree_types::Incarnation;
+use raytree_types::{Cause, Incarnation};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
@@ -138,6 +138,11 @@ impl Link {
         self.say(&FromChild::Drains);
     }
 
+    /// The tree of this process has given up, for this, and it ends: said right before.
+    pub fn fails(&self, cause: Cause) {
+        self.say(&FromChild::Fails(Box::new(cause)));
+    }
+
     /// Of its own processes it would end this one first, if the machine needs memory.
     pub fn offers(&self, offer: Offer) {
         self.say(&FromChild::Offers(offer));
@@ -155,8 +160,9 @@ impl Link {
     }
 
     fn send(&self, what: &FromChild) -> rustix::io::Result<()> {
-        let frame = what.frame(self.incarnation);
-        let sent = send(&*self.socket, &frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        // None is a cause that would not even be read: the status with which this process ends says the rest.
+        let Some(packet) = what.packet(self.incarnation) else { return Ok(()) };
+        let sent = send(&*self.socket, &packet, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         match sent {
             // The parent does not read at the moment: a beat is missed, and the next one counts.
             Err(Errno::AGAIN) | Ok(_) => Ok(()),

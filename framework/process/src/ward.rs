@@ -41,6 +41,8 @@ pub struct Ward {
     ended: Option<ExitStatus>,
     /// The status with which it has ended.
     code: Option<i32>,
+    /// What its tree has failed of, as it has said.
+    failed: Option<Cause>,
 }
 
 /// What whoever keeps a [`Ward`] is to do.
@@ -89,6 +91,7 @@ impl Ward {
             drained_by: None,
             ended: None,
             code: None,
+            failed: None,
         }
     }
 
@@ -185,6 +188,12 @@ impl Ward {
                 vec![Word::Pauses]
             }
             Event::Said(FromChild::Offers(offer)) => vec![Word::Offers(offer)],
+            Event::Said(FromChild::Fails(cause)) => {
+                self.failed = Some(*cause);
+                // It has said so as its last word.
+                self.drained_by.get_or_insert(clock::now() + limits::NODE_END_WITHIN);
+                vec![Word::Pauses]
+            }
             Event::Garbage(what) => {
                 self.condemn(Cause::message(format!("it does not speak as a child does: {what}")))
             }
@@ -307,6 +316,9 @@ impl Ward {
     }
 
     fn why(&mut self, cause: DeathCause) -> Cause {
+        if let Some(failed) = self.failed.take() {
+            return self.has_failed(failed, &cause);
+        }
         let why = match (self.verdict.take(), cause) {
             // A line that was cut is what its end looks like from elsewhere.
             (Some(verdict), DeathCause::Exited { status: ExitStatus::Signal(9) }) => {
@@ -322,11 +334,20 @@ impl Ward {
         };
         Cause::message(format!("{} died: {why}", self.called))
     }
+
+    /// What its tree has failed of is what it died of; the end of the process is the last of it.
+    fn has_failed(&self, mut failed: Cause, end: &DeathCause) -> Cause {
+        failed.leaves(&self.called);
+        failed.goes_on(&self.called, &end.to_string());
+        let message = format!("{} died: {}", self.called, failed.message);
+        Cause { message, ..failed }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use raytree_engine::membership::Settings;
+    use raytree_types::ExitKind;
 
     use super::*;
 
@@ -382,6 +403,34 @@ mod tests {
         let words = ward.heard(Event::Exited(ProcessEnd::Killed(9)));
         let message = "node-1 died: too large".to_owned();
         assert_eq!(words.last(), Some(&Word::Down(Cause { message, ..verdict })));
+    }
+
+    #[test]
+    fn what_its_tree_has_failed_of_is_what_it_died_of() {
+        let judge = Arc::new(Mutex::new(Judge::new(Settings::default(), clock::now())));
+        let mut ward = Ward::new(&"worker".into(), judge).called("job-1 on node-2");
+        ward.heard(Event::Said(FromChild::Up { port: 0 }));
+        let place = Some("a.rs:1:2".to_owned());
+        let panicked = ExitKind::Panicked(Cause { place, ..Cause::message("zero") });
+        let mut cause = Cause::begins("raytree/node/a", &panicked);
+        cause.goes_on("raytree", "it gives up");
+        let said = ward.heard(Event::Said(FromChild::Fails(Box::new(cause))));
+        assert_eq!(said, [Word::Pauses], "it gets nothing new");
+        // Whoever ends closes its line first.
+        ward.heard(Event::HungUp);
+        let words = ward.heard(Event::Exited(ProcessEnd::Exited(70)));
+        let Some(Word::Down(why)) = words.last() else { panic!("{words:?}") };
+        assert_eq!(why.place.as_deref(), Some("a.rs:1:2"));
+        assert_eq!(why.message, "job-1 on node-2 died: zero");
+        let way: Vec<_> = why.way.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            way,
+            [
+                "job-1 on node-2/node/a: panicked: zero at a.rs:1:2",
+                "job-1 on node-2: it gives up",
+                "job-1 on node-2: its process ended with exit code 70",
+            ]
+        );
     }
 
     #[test]

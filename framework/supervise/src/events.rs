@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 use raytree_types::inspect::{Event, EventKind, EventQuery, Events};
-use raytree_types::{Cause, limits};
+use raytree_types::{Cause, limits, shortened};
 
 use crate::clock;
 
-/// The last [`EVENTS_KEPT`](limits::EVENTS_KEPT) entries, and how many there were before them. It belongs to a tree and not to
-/// an actor: it survives them all.
+/// The last [`EVENTS_KEPT`](limits::EVENTS_KEPT) entries, or fewer if their texts are longer than
+/// [`EVENTS_BYTES_MAX`](limits::EVENTS_BYTES_MAX), and how many there were before them. It belongs to a tree and not to an
+/// actor: it survives them all.
 #[derive(Debug, Default)]
 pub struct EventLog {
     kept: Mutex<Kept>,
@@ -21,6 +22,18 @@ struct Kept {
     events: VecDeque<Event>,
     /// How many there have ever been.
     count: u64,
+    /// Bytes of the texts of those that are kept.
+    bytes: usize,
+}
+
+impl Kept {
+    /// Also the newest has to go where it alone is too long.
+    fn make_room(&mut self) {
+        while self.events.len() > limits::EVENTS_KEPT || self.bytes > limits::EVENTS_BYTES_MAX {
+            let Some(oldest) = self.events.pop_front() else { return };
+            self.bytes -= bytes_of(&oldest);
+        }
+    }
 }
 
 impl EventLog {
@@ -33,17 +46,17 @@ impl EventLog {
         cause: Option<&Cause>,
     ) {
         let what = short(what.into(), limits::EVENT_CHARS_MAX);
-        let cause = cause.map(short_cause);
+        let cause = cause.map(Cause::short);
         let mut kept = self.kept.lock();
         // In the order of their numbers, also when the clock is set back.
         let at = clock::unix_time().max(kept.events.back().map(|last| last.at).unwrap_or_default());
-        if kept.events.len() == limits::EVENTS_KEPT {
-            kept.events.pop_front();
-        }
         kept.count += 1;
         let number = kept.count;
         let pid = std::process::id();
-        kept.events.push_back(Event { at, pid, number, path, kind, what, cause });
+        let event = Event { at, pid, number, path, kind, what, cause };
+        kept.bytes += bytes_of(&event);
+        kept.events.push_back(event);
+        kept.make_room();
     }
 
     /// The entries that are asked for.
@@ -73,17 +86,19 @@ fn short(mut text: String, chars_max: usize) -> String {
     text
 }
 
-fn short_cause(cause: &Cause) -> Cause {
-    let short = |text: &String| short(text.clone(), limits::INSPECT_CAUSE_CHARS_MAX);
-    let below = cause.chain.iter().take(limits::EVENT_CHAIN_MAX);
-    Cause {
-        message: short(&cause.message),
-        type_name: cause.type_name.clone(),
-        chain: below.map(short).collect(),
-        place: cause.place.clone(),
-        during: cause.during.clone(),
-        value: None,
-    }
+/// Bytes of its texts.
+fn bytes_of(event: &Event) -> usize {
+    let of_cause = event.cause.as_ref().map_or(0, |cause| {
+        let own = [
+            Some(&cause.message),
+            Some(&cause.type_name),
+            cause.place.as_ref(),
+            cause.during.as_ref(),
+        ];
+        let way = cause.way.iter().flat_map(|step| [&step.who, &step.what]);
+        own.into_iter().flatten().chain(&cause.chain).chain(way).map(String::len).sum()
+    });
+    event.path.len() + event.what.len() + of_cause
 }
 
 #[cfg(test)]
@@ -108,6 +123,30 @@ mod tests {
         let events = log(limits::EVENTS_KEPT + 7).read(&EventQuery::default());
         assert_eq!((events.events.len(), events.dropped), (limits::EVENTS_KEPT, 7));
         assert_eq!(events.events[0].number, 8);
+    }
+
+    #[test]
+    fn those_with_long_texts_make_room_sooner_and_are_counted() {
+        let log = EventLog::default();
+        let long = Cause::message("x".repeat(1 << 12));
+        for _ in 0..limits::EVENTS_KEPT {
+            log.note("r".to_owned(), EventKind::Failed, "y".repeat(1 << 12), Some(&long));
+        }
+        let each = 1 + 2 * limits::INSPECT_CAUSE_CHARS_MAX;
+        let fit = limits::EVENTS_BYTES_MAX / each;
+        let events = log.read(&EventQuery::default());
+        assert!(fit < limits::EVENTS_KEPT);
+        assert_eq!(
+            (events.events.len(), events.dropped),
+            (fit, (limits::EVENTS_KEPT - fit) as u64)
+        );
+        // One that is too long alone is counted, and nothing else is kept for it.
+        let path = "p".repeat(limits::EVENTS_BYTES_MAX + 1);
+        log.note(path, EventKind::Failed, "", None);
+        let events = log.read(&EventQuery::default());
+        assert_eq!((events.events.len(), events.dropped), (0, limits::EVENTS_KEPT as u64 + 1));
+        log.note("r".to_owned(), EventKind::Failed, "short", None);
+        assert_eq!(log.read(&EventQuery::default()).events.len(), 1);
     }
 
     #[test]

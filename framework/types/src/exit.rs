@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec;
 use crate::ids::{ActorId, Incarnation};
 use crate::limits;
+use crate::way::{WayStep, shortened};
 
 /// The root of a failure, kept whole on its way up: what was said, by which type, where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,10 @@ pub struct Cause {
     pub during: Option<String>,
     /// The error itself, encoded, where its type is serialisable. Read it with [`Cause::value`].
     pub value: Option<Box<[u8]>>,
+    /// Who failed first, and then everybody who failed because of it, with what each decided. Empty for a failure that has
+    /// crossed nobody yet.
+    #[serde(default)]
+    pub way: Vec<WayStep>,
 }
 
 impl Cause {
@@ -38,6 +43,7 @@ impl Cause {
             place: None,
             during: None,
             value: None,
+            way: Vec::new(),
         }
     }
 
@@ -57,6 +63,7 @@ impl Cause {
             place: None,
             during: None,
             value: None,
+            way: Vec::new(),
         }
     }
 
@@ -81,6 +88,21 @@ impl Cause {
         self.during.get_or_insert_with(|| label.into());
         self
     }
+
+    /// As much of it as logs keep: without the error's own value, and no longer than a screen can show.
+    #[must_use]
+    pub fn short(&self) -> Self {
+        let own = |text: &String| shortened(text).to_owned();
+        Self {
+            message: own(&self.message),
+            type_name: own(&self.type_name),
+            chain: self.chain.iter().take(limits::EVENT_CHAIN_MAX).map(own).collect(),
+            place: self.place.as_ref().map(own),
+            during: self.during.as_ref().map(own),
+            value: None,
+            way: self.way.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Cause {
@@ -95,7 +117,10 @@ impl fmt::Display for Cause {
         if let Some(during) = &self.during {
             write!(f, " in {during}")?;
         }
-        Ok(())
+        let Some((first, rest)) = self.way.split_first() else { return Ok(()) };
+        // All that was said is the first one's.
+        write!(f, ", by {}", first.who)?;
+        rest.iter().try_for_each(|step| write!(f, "; then {step}"))
     }
 }
 
@@ -138,6 +163,19 @@ impl ExitKind {
             | Self::Constructor(cause)
             | Self::HostDied(cause) => Some(cause),
             Self::Stopped { .. } | Self::Killed { .. } => None,
+        }
+    }
+
+    /// As much of it as logs keep.
+    #[must_use]
+    pub fn short(&self) -> Self {
+        match self {
+            Self::Stopped { reason } => Self::Stopped { reason: shortened(reason).to_owned() },
+            Self::Killed { reason } => Self::Killed { reason: shortened(reason).to_owned() },
+            Self::Panicked(cause) => Self::Panicked(cause.short()),
+            Self::Failed(cause) => Self::Failed(cause.short()),
+            Self::Constructor(cause) => Self::Constructor(cause.short()),
+            Self::HostDied(cause) => Self::HostDied(cause.short()),
         }
     }
 }

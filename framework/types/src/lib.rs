@@ -21,6 +21,7 @@ pub mod options;
 pub mod resources;
 pub mod state;
 pub mod supervision;
+mod way;
 
 pub use abandoned::AbandonedThreads;
 pub use array::Array;
@@ -35,3 +36,4 @@ pub use nd_array::{NdArray, ShapeError};
 pub use options::{ActorOptions, Isolation, TaskOptions};
 pub use resources::{Demand, Resources};
 pub use supervision::{Backoff, Restart, RestartLimit, Shutdown, Strategy};
+pub use way::{WayStep, shortened};

@@ -34,13 +34,13 @@ pub const MAX_CONCURRENCY_MAX: usize = 10_000;
 /// Actors alive in one runtime. An idle one costs about 13 KiB, so this is about 13 GiB: a leak, not a program.
 pub const ACTORS_MAX: usize = 1_000_000;
 
-/// Entries of a system actor's flight recorder.
+/// Entries of a system actor's flight recorder; each is cut after [`INSPECT_CAUSE_CHARS_MAX`] characters.
 pub const FLIGHT_RECORDER_SYSTEM: usize = 64;
 
 /// Entries of a user actor's flight recorder: there may be a hundred thousand of them.
 pub const FLIGHT_RECORDER_USER: usize = 8;
 
-/// Causes a supervisor remembers of each child, newest last.
+/// Causes a supervisor remembers of each child, newest last; their texts are cut after [`INSPECT_CAUSE_CHARS_MAX`] characters.
 pub const LAST_CAUSES: usize = 8;
 
 /// How long after a kill a shutdown waits before it goes on without the child: synchronous code cannot be killed.

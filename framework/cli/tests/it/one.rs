@@ -106,7 +106,7 @@ fn a_failure_is_told_from_its_root_cause_on() {
     expect![[r#"
         raytree/node/worker/actor_host/scores#1
           now    it runs, and has nothing to do
-          cause  panicked: index out of bounds: the len is 3 at framework/cli/tests/it/support.rs:99:9 in Panic; restarted (N ms ago)
+          cause  panicked: index out of bounds: the len is 3 at framework/cli/tests/it/support.rs:99:9 in Panic; restarted: life 1 is up (N ms ago)
     "#]].assert_eq(&steady(&out));
     let (out, err, code) = place.raytree(&["why", "gcs"]);
     assert_eq!((&*err, code), ("", 0));

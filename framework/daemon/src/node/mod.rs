@@ -137,6 +137,11 @@ impl Node {
         }
     }
 
+    /// Its tree.
+    pub(crate) fn root(&self) -> &Root {
+        &self.root
+    }
+
     /// Asks it to end in order; [`Node::over`] says when it has.
     pub(crate) fn ask_to_end(&self) {
         // Refused when it has ended.

@@ -64,7 +64,7 @@ pub struct Probe {
     /// When its next life begins, or its last one began, in nanoseconds of the clock; 0 before its first restart.
     due: AtomicU64,
     state: AtomicU8,
-    causes: Mutex<VecDeque<ExitKind>>,
+    ends: Mutex<Ends>,
     extra: Mutex<Option<Box<Extra>>>,
     recorder: Recorder,
     /// What it handles is noted there, once it is part of a tree.
@@ -72,6 +72,15 @@ pub struct Probe {
     parent: Mutex<Weak<Probe>>,
     children: RwLock<BTreeMap<ChildKey, Arc<Probe>>>,
     pub(crate) body: Body,
+}
+
+/// The last ends of an actor.
+#[derive(Default)]
+struct Ends {
+    /// The newest last.
+    last: VecDeque<ExitKind>,
+    /// Those before.
+    dropped: u64,
 }
 
 /// What few actors have.
@@ -110,7 +119,7 @@ impl Probe {
             due: AtomicU64::new(0),
             restarts: AtomicU32::new(0),
             state: AtomicU8::new(ActorState::Starting as u8),
-            causes: Mutex::new(VecDeque::new()),
+            ends: Mutex::default(),
             extra: Mutex::new(None),
             recorder: Recorder::new(recorded),
             spans: OnceLock::new(),
@@ -193,12 +202,12 @@ impl Probe {
     /// Its last ends, newest last.
     #[must_use]
     pub fn last_causes(&self) -> Vec<ExitKind> {
-        self.causes.lock().iter().cloned().collect()
+        self.ends.lock().last.iter().cloned().collect()
     }
 
     /// Test hook: the actor panics before its next message, or at once when it is idle.
     pub fn panic_now(&self) {
-        self.recorder.note("told to panic now".to_owned());
+        self.recorder.note("told to panic now");
         self.body.panic_now();
     }
 
@@ -208,8 +217,8 @@ impl Probe {
     }
 
     /// Writes a line into the flight recorder.
-    pub fn note(&self, what: impl Into<String>) {
-        self.recorder.note(what.into());
+    pub fn note(&self, what: impl AsRef<str>) {
+        self.recorder.note(what.as_ref());
     }
 
     /// Writes a warning into the supervision log of its tree, and into the flight recorder.
@@ -218,7 +227,7 @@ impl Probe {
         if let Some(log) = self.events() {
             log.note(self.path(), EventKind::Warning, what.clone(), None);
         }
-        self.recorder.note(what);
+        self.recorder.note(&what);
     }
 
     /// Shows this beside it in the tree until something else is said.
@@ -427,15 +436,16 @@ impl Probe {
 
     pub(crate) fn exited(&self, kind: &ExitKind) {
         self.work.rests();
-        self.recorder.note(kind.to_string());
-        let mut causes = self.causes.lock();
-        if causes.len() == limits::LAST_CAUSES {
-            causes.pop_front();
+        self.recorder.note(&kind.to_string());
+        let mut ends = self.ends.lock();
+        if ends.last.len() == limits::LAST_CAUSES {
+            ends.last.pop_front();
+            ends.dropped += 1;
         }
-        causes.push_back(kind.clone());
+        ends.last.push_back(kind.short());
     }
 
-    pub(crate) fn restarting(&self, after: Duration, what: String) {
+    pub(crate) fn restarting(&self, after: Duration, what: &str) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
         self.set_state(ActorState::Restarting);
         self.due.store(nanoseconds(clock::now() + after), Ordering::Relaxed);

@@ -8,7 +8,7 @@ use raytree_types::inspect::{
     ActorDetail, ActorState, FlightEvent, INSPECT_VERSION, PolicyDetail, TreeNode, TreeRow,
     TreeSnapshot,
 };
-use raytree_types::limits;
+use raytree_types::shortened;
 
 use super::Probe;
 use crate::clock;
@@ -36,7 +36,7 @@ impl Probe {
             restarts: row.restarts,
             remark: row.remark,
             last_causes: self.last_causes(),
-            recorder: self.recorder.read(),
+            recorder: self.recorder.read().0,
             children: self.children().iter().map(|child| child.read()).collect(),
         }
     }
@@ -45,9 +45,12 @@ impl Probe {
     #[must_use]
     pub fn row(&self, depth: u32) -> TreeRow {
         let current = self.work.current();
-        let cause = self.causes.lock().back().map(|kind| short(&kind.to_string()));
+        let cause =
+            self.ends.lock().last.back().map(|kind| shortened(&kind.to_string()).to_owned());
         let (remark, host) = match &*self.extra.lock() {
-            Some(extra) => (extra.remark.as_deref().map(short), extra.host.clone()),
+            Some(extra) => {
+                (extra.remark.as_deref().map(|text| shortened(text).to_owned()), extra.host.clone())
+            }
             None => (None, None),
         };
         TreeRow {
@@ -91,6 +94,11 @@ impl Probe {
                 Budget::Own(total) => Some(total),
             },
         });
+        let (recorder, recorder_dropped) = self.recorder.read();
+        let (ends, ends_dropped) = {
+            let ends = self.ends.lock();
+            (ends.last.iter().cloned().collect(), ends.dropped)
+        };
         ActorDetail {
             path: self.path(),
             pid: std::process::id(),
@@ -99,14 +107,10 @@ impl Probe {
             intensity: self.group.get().map(|group| group.limit),
             next_life_in: waits.then(|| due.saturating_sub(clock::now())),
             children: self.children.read().len() as u64,
-            ends: self.last_causes(),
-            recorder: self.recorder.read().into_iter().map(at).collect(),
+            ends,
+            ends_dropped,
+            recorder: recorder.into_iter().map(at).collect(),
+            recorder_dropped,
         }
     }
-}
-
-/// As much of a text as one row has room for.
-fn short(text: &str) -> String {
-    let end = text.char_indices().nth(limits::INSPECT_CAUSE_CHARS_MAX);
-    end.map_or(text, |(end, _)| &text[..end]).to_owned()
 }

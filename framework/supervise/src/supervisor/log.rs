@@ -38,13 +38,13 @@ pub(super) fn restarting(child: &Probe, restarts: u32, after: Duration) {
     let when = if after.is_zero() { "at once".to_owned() } else { format!("after {after:?}") };
     let what = format!("restart {restarts}, {when}");
     event(child, EventKind::Restart, what.clone(), None);
-    child.restarting(after, what);
+    child.restarting(after, &what);
 }
 
 /// The end of a child that failed; an end in order is nobody's worry.
 pub(super) fn ended(child: &Probe, reason: EndReason, last: &ExitKind) {
     let what = match reason {
-        EndReason::Finished => "it is not restarted: its policy asks for no other life",
+        EndReason::Finished => "it is not restarted: its policy is to leave it at that",
         EndReason::Exhausted => "it is not restarted: it has used up its restarts",
         EndReason::GaveUp => "it is not restarted: its supervisor gives up",
         EndReason::Stopped => "it is not restarted: it was told to end",
@@ -55,7 +55,7 @@ pub(super) fn ended(child: &Probe, reason: EndReason, last: &ExitKind) {
     }
 }
 
-/// The child's failure is the root cause of that of its supervisor.
+/// What the child has failed of is what its supervisor fails of: the origin stays in front.
 pub(super) fn gave_up(
     supervisor: &Probe,
     child: &Probe,
@@ -63,8 +63,9 @@ pub(super) fn gave_up(
     last: &ExitKind,
 ) -> Cause {
     let RestartLimit { max, within } = limit;
-    let text = format!("{} failed more than {max} times within {within:?}", child.name());
-    let cause = Cause { chain: vec![last.to_string()], ..Cause::message(text) };
-    event(supervisor, EventKind::GaveUp, cause.message.clone(), Some(&cause));
+    let what = format!("{} failed more than {max} times within {within:?}", child.name());
+    let mut cause = Cause::begins(&child.path(), last);
+    cause.goes_on(&supervisor.path(), &format!("it gives up: {what}"));
+    event(supervisor, EventKind::GaveUp, what, Some(&cause));
     cause
 }

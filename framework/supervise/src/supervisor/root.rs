@@ -64,6 +64,13 @@ impl Root {
         kind
     }
 
+    /// What the tree has failed of, the origin first; none while it lives, and after an end in order.
+    #[must_use]
+    pub fn failure(&self) -> Option<Cause> {
+        let kind = self.probe().body.failure().filter(|kind| !kind.is_normal())?;
+        Some(Cause::begins(&self.probe().path(), &kind))
+    }
+
     /// Ends the tree in order; what has not ended after `deadline` is killed.
     pub async fn shutdown(&self, deadline: Duration) -> ExitKind {
         // Refused only when it has ended already.

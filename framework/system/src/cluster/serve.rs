@@ -10,7 +10,7 @@ use std::thread;
 use raytree_process::cluster::Posting;
 use raytree_process::{Assignment, ENDED, EndsFirst, Heard, Link as Line};
 use raytree_types::inspect::THE_PROGRAM;
-use raytree_types::{Resources, Result, limits};
+use raytree_types::{Cause, Resources, Result, limits};
 use raytree_wire::Listener;
 
 use super::peer::Peer;
@@ -91,6 +91,7 @@ pub(crate) fn serve(
             Service::Own | Service::Node(_) => None,
         };
         runtime.shared().memory.is_on(&line);
+        ends_with_its_tree(&line, runtime.shared());
         own.set((line.clone(), runtime)).map_err(|_| "it is served already".to_owned())?;
         line.up_at(listener.as_ref().map_or(0, |listener| listener.local_addr().port()));
         Ok(listener)
@@ -177,6 +178,21 @@ fn last_words(own: &Shared) {
     if let Some(neighbours) = own.neighbours.get() {
         neighbours.flush();
     }
+}
+
+/// Above the root there is the parent: it is told what the tree has failed of, and this process is over.
+#[expect(clippy::exit, reason = "the program as such never runs in this process")]
+fn ends_with_its_tree(line: &Line, shared: &Shared) {
+    let line = line.clone();
+    let tell = move |cause: Cause| {
+        tracing::error!("the tree of this process has failed: {cause}");
+        line.fails(cause);
+        exit(FAILED);
+    };
+    // Set once, here.
+    _ = shared.gives_up.set(Box::new(tell));
+    // It may have failed before.
+    shared.has_failed();
 }
 
 /// What the system runtime gets done shows in the beats.

@@ -169,9 +169,16 @@ impl Mirror {
     }
 
     fn said(&mut self, said: FromChild) {
-        if matches!(said, FromChild::Up { .. }) {
-            self.is_up = true;
-            self.open_door();
+        match said {
+            FromChild::Up { .. } => {
+                self.is_up = true;
+                self.open_door();
+            }
+            FromChild::Fails(mut cause) => {
+                cause.leaves(&self.order.spec.name);
+                self.verdict.get_or_insert(*cause);
+            }
+            _ => {}
         }
     }
 

@@ -134,6 +134,7 @@ impl Boot {
             user: user_handle,
             system: system_handle,
             root: OnceLock::new(),
+            gives_up: OnceLock::new(),
             tokio: Mutex::new(Some((system, user))),
             closing: AtomicBool::new(false),
             ordered_end: OnceCell::new(),
@@ -245,6 +246,7 @@ fn watch(shared: &Arc<Shared>, root: Root) {
     shared.system.spawn(async move {
         let kind = root.ended().await;
         if let Some(shared) = weak.upgrade() {
+            shared.has_failed();
             shared.ended(&kind.to_string());
         }
     });

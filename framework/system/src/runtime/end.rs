@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use raytree_supervise::clock;
+use raytree_supervise::{Root, clock};
 use raytree_types::{Cause, Error, ExitKind, limits};
 
 use super::Shared;
@@ -48,6 +48,14 @@ impl Shared {
                 self.ended("it was shut down");
             })
             .await;
+    }
+
+    /// If it is the tree that has failed, whoever is to know first is told.
+    pub(crate) fn has_failed(&self) {
+        let cause = self.root.get().and_then(Root::failure);
+        if let (Some(cause), Some(tell)) = (cause, self.gives_up.get()) {
+            tell(cause);
+        }
     }
 
     /// Tells everybody who still waits that it is over.

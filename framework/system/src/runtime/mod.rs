@@ -24,7 +24,8 @@ use raytree_supervise::{Addr, Probe, Root, SupervisorMsg};
 use raytree_types::inspect::{LogQuery, LogText, Refused, TreeSnapshot};
 use raytree_types::resources::CPU;
 use raytree_types::{
-    ActorId, ActorIds, ActorOptions, Demand, Error, ExitKind, Resources, Result, RuntimeId, limits,
+    ActorId, ActorIds, ActorOptions, Cause, Demand, Error, ExitKind, Resources, Result, RuntimeId,
+    limits,
 };
 use tokio::runtime::{Handle, Runtime as Tokio};
 use tokio::sync::{OnceCell, Semaphore};
@@ -128,6 +129,8 @@ pub(crate) struct Shared {
     pub(crate) user: Handle,
     pub(crate) system: Handle,
     pub(crate) root: OnceLock<Root>,
+    /// Who is to know first what its tree has failed of: its process ends with it.
+    pub(crate) gives_up: OnceLock<Box<dyn Fn(Cause) + Send + Sync>>,
     tokio: Mutex<Option<(Tokio, Tokio)>>,
     closing: AtomicBool,
     ordered_end: OnceCell<()>,

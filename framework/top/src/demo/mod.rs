@@ -121,7 +121,9 @@ impl Source for Demo {
             next_life_in: waits.then_some(Duration::from_millis(800)),
             children,
             ends,
+            ends_dropped: 0,
             recorder,
+            recorder_dropped: 0,
             row: TreeRow { depth: 0, ..row },
         })
     }

@@ -172,6 +172,14 @@ impl Page<'_> {
         }
     }
 
+    /// What has made room for what is shown.
+    fn dropped(&mut self, count: u64) {
+        if count > 0 {
+            let said = format!("{} earlier ones dropped", text::grouped(count));
+            self.lines.extend(paragraph("", &said, self.model.theme.dim(), self.width));
+        }
+    }
+
     /// How it ended, and what has happened to it, the newest first.
     fn past(&mut self, row: &TreeRow, detail: &ActorDetail) {
         if detail.ends.is_empty() {
@@ -183,6 +191,7 @@ impl Page<'_> {
             let before = "";
             self.lines.extend(paragraph(before, &end.to_string(), Style::new(), self.width));
         }
+        self.dropped(detail.ends_dropped);
         if !detail.recorder.is_empty() {
             self.section("flight recorder (UTC)");
         }
@@ -190,5 +199,6 @@ impl Page<'_> {
             let at = format!("{}  ", text::exact_time(event.at));
             self.lines.extend(paragraph(&at, &event.what, Style::new(), self.width));
         }
+        self.dropped(detail.recorder_dropped);
     }
 }

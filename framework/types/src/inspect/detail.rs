@@ -28,8 +28,14 @@ pub struct ActorDetail {
     pub children: u64,
     /// Its last ends, newest last.
     pub ends: Vec<ExitKind>,
+    /// Earlier ones, which have made room for those.
+    #[serde(default)]
+    pub ends_dropped: u64,
     /// Its flight recorder, oldest first. Times are since 1970.
     pub recorder: Vec<FlightEvent>,
+    /// Earlier ones, which have made room for those.
+    #[serde(default)]
+    pub recorder_dropped: u64,
 }
 
 /// How a supervisor treats a child.

@@ -32,6 +32,13 @@ pub const INSPECT_SWEEP_MAX: usize = 256;
 /// Characters of a cause in one row of a tree: a screen shows less, a panic may have said a megabyte.
 pub const INSPECT_CAUSE_CHARS_MAX: usize = 512;
 
+/// Those that a cause names on its way through the tree: supervisors and processes stand ten deep, and of a longer way the
+/// first and the last are what counts.
+pub const CAUSE_WAY_MAX: usize = 16;
+
+/// Bytes in which a process says what its tree has failed of, before it ends: its line takes them at once.
+pub const CAUSE_BYTES_MAX: usize = 16 << 10;
+
 /// How long a connection between machines over which nobody asks stays open: longer than the longest interval of a live view,
 /// since dialing again takes a handshake.
 pub const INSPECT_STREAM_IDLE: Duration = Duration::from_secs(30);
@@ -84,6 +91,10 @@ pub const EVENT_CHARS_MAX: usize = 2048;
 
 /// Bytes of the names that are listed of each kind of thing that is lost with a process: some forty names. How many more there are is said.
 pub const LOST_NAMES_BYTES_MAX: usize = 700;
+
+/// Bytes of the texts that they have together, a text being cut after [`INSPECT_CAUSE_CHARS_MAX`] characters: what
+/// fails with long messages drops older entries sooner, which are counted as well.
+pub const EVENTS_BYTES_MAX: usize = 4 << 20;
 
 /// Errors below the first that an entry of the supervision log keeps of a cause.
 pub const EVENT_CHAIN_MAX: usize = 8;

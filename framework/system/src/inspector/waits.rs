@@ -56,6 +56,24 @@ fn awaited_by(runtime: &Shared, task: &Task) -> Vec<By> {
     waiter.map(by).into_iter().chain(task.awaited_by()).collect()
 }
 
+/// What the code of a task waits for now, and who makes it, as far as that is known in this process.
+pub(super) fn awaited(runtime: &Shared, task: &Task) -> Vec<(&'static str, Option<Maker>)> {
+    let is_so = |by: &By| by.who == Body::Task(task.id()) && task.awaits().is_last(*by);
+    let mut all = Vec::new();
+    for one in runtime.tasks.living() {
+        if awaited_by(runtime, &one).iter().any(is_so) {
+            let label = one.result().map_or("its result", |seen| seen.source.label);
+            all.push((label, Some(Maker::Task(one.id()))));
+        }
+    }
+    for cell in forest::cells(&runtime.table) {
+        let calls = cell.open.awaited().into_iter();
+        let calls = calls.filter(|call| call.by.iter().any(is_so));
+        all.extend(calls.map(|call| (call.what, Some(Maker::Call(cell.known_as())))));
+    }
+    all
+}
+
 /// Somebody who is waited for, and for what.
 #[derive(Clone)]
 struct Awaited {

@@ -41,13 +41,23 @@ fn now(detail: &ActorDetail) -> String {
             format!("it has been handling {current} for {}", seconds(since))
         }
         (ActorState::Running, ..) => "it runs, and has nothing to do".to_owned(),
-        (ActorState::Restarting, ..) => match detail.next_life_in {
-            Some(after) => format!("it is restarting: its next life begins in {}", seconds(after)),
-            None => "it is restarting".to_owned(),
-        },
+        (ActorState::Restarting, ..) => restarting(detail),
         (state, ..) => format!("it is {state}"),
     };
     format!("{does}{queue}")
+}
+
+/// Which of its lives is to come when, and what the last one ended by.
+fn restarting(detail: &ActorDetail) -> String {
+    let own_restarts = detail.policy.as_ref().and_then(|policy| policy.own_restarts);
+    let tried = own_restarts
+        .map_or_else(String::new, |total| format!(", try {} of {total}", detail.row.restarts));
+    let cause = detail.row.last_cause.as_ref();
+    let cause = cause.map_or_else(String::new, |cause| format!(", after `{cause}`"));
+    let begins = detail
+        .next_life_in
+        .map_or_else(String::new, |due| format!(": its next life begins in {}", seconds(due)));
+    format!("it is restarting{tried}{cause}{begins}")
 }
 
 fn seconds(time: Duration) -> String {
@@ -201,8 +211,8 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use raytree_types::inspect::TreeRow;
-    use raytree_types::{Cause, ExitKind};
+    use raytree_types::inspect::{PolicyDetail, TreeRow};
+    use raytree_types::{Backoff, Cause, ExitKind, Restart, Shutdown};
 
     use super::*;
 
@@ -402,6 +412,17 @@ mod tests {
         waits.row.queued = 3;
         let said = "it is restarting: its next life begins in 800 ms, and 3 of 256 wait in its \
                     mailbox";
+        assert_eq!(of(&waits, &[], Duration::ZERO).now, said);
+        waits.policy = Some(PolicyDetail {
+            restart: Restart::Permanent,
+            shutdown: Shutdown::default(),
+            backoff: Backoff::default(),
+            own_restarts: Some(5),
+        });
+        (waits.row.restarts, waits.row.queued) = (3, 0);
+        waits.row.last_cause = Some("panicked: zero".to_owned());
+        let said = "it is restarting, try 3 of 5, after `panicked: zero`: its next life begins in \
+                    800 ms";
         assert_eq!(of(&waits, &[], Duration::ZERO).now, said);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 use raytree_types::inspect::{Event, EventKind, EventQuery, Events};
-use raytree_types::{Cause, limits, shortened};
+use raytree_types::{Cause, limits};
 
 use crate::clock;
 

@@ -1,5 +1,7 @@
 //! Actors that wait for each other in a circle: one of the waits fails, and everybody gets on.
 
+mod tasks;
+
 use futures_util::future::{Either, join_all, select};
 use raytree::Result;
 use raytree::prelude::*;

@@ -1,9 +1,10 @@
-//! Ends deadlocks of actors: whoever is at the top of a program looks for circles of waits, in all processes that work for it, as long
-//! as calls take long, and has one wait of each circle fail.
+//! Ends deadlocks of actors and tasks: whoever is at the top of a program looks for circles of waits, in all processes that work for
+//! it, as long as calls take long, and has one wait of each circle fail.
 //!
-//! Nothing is done while all calls are answered within a few seconds. A wait is ended when it has been the same for a tick at least,
-//! and its method awaited nothing besides that is known here: tasks, objects, streams and timed waits are, a timer or a channel
-//! of the user's own is not: `calls.fail_deadlocks` switches this off.
+//! Nothing is done while all calls are answered within a few seconds, and where tasks run in other processes, all tasks: what those
+//! call is not known here. A wait is ended when it has been the same for a tick at least, and its code awaited nothing besides that is
+//! known here: objects, streams and timed waits are, a timer or a channel of the user's own is not: `calls.fail_deadlocks` switches
+//! this off.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
@@ -18,8 +19,17 @@ use raytree_types::{ActorId, Result, limits};
 use crate::runtime::Shared;
 use crate::state::look::ask;
 
-/// When it was looked for deadlocks, and which calls had no answer then.
-pub(super) struct Deadlocks(Mutex<Looks<(ActorId, u64)>>);
+/// When it was looked for deadlocks, and what was not over then.
+pub(super) struct Deadlocks(Mutex<Looks<Open>>);
+
+/// What takes its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Open {
+    /// A call of this actor, by the number of its arrival.
+    Call(ActorId, u64),
+    /// The task with this number.
+    Task(u64),
+}
 
 impl Deadlocks {
     pub(super) fn new() -> Self {
@@ -36,8 +46,10 @@ impl Deadlocks {
     fn may_be(&self, runtime: &Shared) -> bool {
         let ids = runtime.table.ids();
         let cells = ids.chunks(1024).flat_map(|some| runtime.table.cells(some));
-        let open: HashSet<_> =
-            cells.filter_map(|cell| Some((cell.id, cell.open.oldest()?))).collect();
+        let calls = cells.filter_map(|cell| Some(Open::Call(cell.id, cell.open.oldest()?)));
+        let goes_elsewhere = runtime.peers.any();
+        let task = goes_elsewhere.then(|| runtime.tasks.oldest_running()).flatten();
+        let open: HashSet<Open> = calls.chain(task.map(Open::Task)).collect();
         self.0.lock().tick(clock::now(), open)
     }
 

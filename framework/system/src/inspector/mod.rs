@@ -2,6 +2,7 @@
 
 pub(crate) mod forest;
 pub(crate) mod objects;
+mod onward;
 mod pending;
 mod state;
 #[cfg(test)]

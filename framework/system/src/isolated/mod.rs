@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use crate::link::{Answer, Ask, Landing, Link, Terms};
 use crate::object::part::Part;
 use crate::runtime::life::Life;
+use crate::task::context;
 use crate::task::definition::Info;
 use crate::task::failure::Failure;
 use crate::trace;
@@ -141,6 +142,7 @@ impl Isolated {
             terms: Terms {
                 options: Some(Box::new(TaskOptions::new().cpus(0.0))),
                 trace: trace::current(),
+                task: context::task().and_then(|task| Some(task.known_as(self.life.runtime()?.id))),
             },
         };
         let (tells, asked) = oneshot::channel();

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use raytree_objects::{Location, Place};
 use raytree_process::cluster::Worker;
 use raytree_types::{
-    AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, LogLines, TaskOptions,
+    AbandonedThreads, ActorId, ActorOptions, Bytes, Error, Exit, Incarnation, LogLines, TaskId,
+    TaskOptions,
 };
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -158,6 +159,8 @@ pub struct Terms {
     pub(crate) options: Option<Box<TaskOptions>>,
     /// Within which it was started.
     pub(crate) trace: Option<TraceContext>,
+    /// As what the process knows it that asks for it.
+    pub(crate) task: Option<TaskId>,
 }
 
 /// A value on its way, with what it refers to in the words of the one who sends it.

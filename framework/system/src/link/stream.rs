@@ -141,7 +141,8 @@ mod tests {
             Packed { buffers: vec![Buffer::Here(vec![7u8; 100_000].into())], ..Packed::default() };
         let refs = vec![WireRef::Object { export: 300 }];
         let short = Packed { head: Head(vec![1, 5]), refs, ..Packed::default() };
-        let terms = Terms { options: Some(Box::new(TaskOptions::new().cpus(2.0))), trace: None };
+        let options = Some(Box::new(TaskOptions::new().cpus(2.0)));
+        let terms = Terms { options, trace: None, task: None };
         let (function, signature) = ("app::square".to_owned(), "u64 -> u64".to_owned());
         let what = Ask::Run { function, signature, terms };
         Frame::Ask { call: 7, what, arguments: vec![long, short] }

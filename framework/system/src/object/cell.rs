@@ -298,7 +298,7 @@ impl<T> ObjectCell<T> {
         has_failed.then(|| self.share().err()).flatten()
     }
 
-    /// The actors whose methods wait for it.
+    /// The actors and tasks whose code waits for it.
     pub(crate) fn awaited_by(&self) -> Vec<By> {
         self.slot.lock().waiters().iter().filter_map(Waiter::by).collect()
     }

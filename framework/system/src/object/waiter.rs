@@ -14,7 +14,7 @@ use crate::task::context::{By, Waiting};
 
 /// Who is told when an object is settled.
 pub(crate) enum Waiter {
-    /// A future. The second part counts as one wait of the task it belongs to; the third is the actor whose method it is.
+    /// A future. The second part counts as one wait of the task it belongs to; the third says whose code it is.
     Waker(Waker, Option<Waiting>, Option<By>),
     /// Something that waits for several objects.
     Countdown(Arc<Countdown>, Needs),
@@ -95,7 +95,7 @@ impl Waiter {
         }
     }
 
-    /// The actor whose method waits.
+    /// Whose code waits.
     pub(crate) fn by(&self) -> Option<By> {
         if let Self::Waker(_, _, by) = self { *by } else { None }
     }

@@ -39,7 +39,7 @@ pub(super) fn timeline(runtime: &Arc<Shared>, query: &TraceQuery) -> Result<Trac
     }
 }
 
-pub(super) fn why(runtime: &Arc<Shared>, which: String) -> Result<Story> {
+pub(crate) fn why(runtime: &Arc<Shared>, which: String) -> Result<Story> {
     let request = Request::Why { which: which.clone() };
     // Other programs of a cluster count their tasks and actors alike: what this one knows is its own.
     let inspected = Arc::downgrade(runtime) as Weak<dyn Inspected>;

@@ -91,6 +91,7 @@ impl Wake for Parker {
 }
 
 fn park<F: Future>(mode: Mode, needs_thread: bool, future: F) -> Result<F::Output> {
+    let _parks = context::Parks::begin();
     let mut future = pin!(future);
     let parker = Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) });
     let waker = Waker::from(Arc::clone(&parker));

@@ -3,6 +3,7 @@
 mod again;
 mod arguments;
 mod producer;
+mod starter;
 mod there;
 
 use std::cell::Cell;
@@ -18,7 +19,7 @@ use raytree_types::{Error, Result, TaskId};
 
 use super::args::Pinned;
 use super::away::Order;
-use super::context::{self, Mode};
+use super::context::{self, Awaits, By, Mode};
 use super::definition::BodyFuture;
 use super::driven::Driven;
 use super::failure::Failure;
@@ -38,10 +39,11 @@ use crate::object::waiter::Needs;
 use crate::runtime::Shared;
 use crate::runtime::life::Life;
 use crate::trace::{self, TraceContext, Traced};
+use starter::Starter;
 
 pub(crate) struct TaskCell<J: Job> {
     id: u64,
-    parent: Option<u64>,
+    starter: Starter,
     life: &'static Life,
     plan: PlanRef,
     /// Within which it was started, where anybody wants to know.
@@ -49,6 +51,7 @@ pub(crate) struct TaskCell<J: Job> {
     state: AtomicU64,
     times: Times,
     waits: AtomicU32,
+    awaits: Awaits,
     job: Mutex<Held<J>>,
     out: Mutex<Option<Arc<ObjectCell<J::Out>>>>,
     /// What ends with it: its async body, its timers, its run in another process.
@@ -61,7 +64,7 @@ impl<J: Job> TaskCell<J> {
     /// Enters a task into the table and, once its arguments are there, into the line.
     pub(crate) fn submit(
         runtime: &Arc<Shared>,
-        (plan, room): (PlanRef, Room),
+        (plan, room, served): (PlanRef, Room, Option<TaskId>),
         job: J,
         out: Arc<ObjectCell<J::Out>>,
     ) {
@@ -70,9 +73,10 @@ impl<J: Job> TaskCell<J> {
             return;
         }
         let parent = context::task();
-        let (id, number) = (runtime.tasks.next_id(), parent.as_ref().map(|parent| parent.id()));
+        let number = parent.as_ref().map(|parent| parent.id());
+        let (id, starter) = (runtime.tasks.next_id(), Starter::of(number, served));
         let trace = trace::outgoing().map(Box::new);
-        let Some(task) = Self::enters(runtime, (id, number, plan, trace), (job, Task::new), &out)
+        let Some(task) = Self::enters(runtime, (id, starter, plan, trace), (job, Task::new), &out)
         else {
             return;
         };
@@ -93,7 +97,7 @@ impl<J: Job> TaskCell<J> {
     /// Enters it into the table: who it is, and what it does. None where the runtime has ended.
     fn enters(
         runtime: &Arc<Shared>,
-        (id, parent, plan, trace): (u64, Option<u64>, PlanRef, Option<Box<TraceContext>>),
+        (id, starter, plan, trace): (u64, Starter, PlanRef, Option<Box<TraceContext>>),
         (job, task): (J, impl FnOnce(u32) -> Task),
         out: &Arc<ObjectCell<J::Out>>,
     ) -> Option<Arc<Self>> {
@@ -109,11 +113,12 @@ impl<J: Job> TaskCell<J> {
         };
         let task = Arc::new(Self {
             id,
-            parent,
+            starter,
             life: runtime.life,
             state: AtomicU64::new(task(missing).to_bits()),
             times: Times::begin(),
             waits: AtomicU32::new(0),
+            awaits: Awaits::default(),
             job: Mutex::new(job),
             out: Mutex::new(Some(Arc::clone(out))),
             ends: Mutex::new(Vec::new()),
@@ -207,7 +212,7 @@ impl<J: Job> TaskCell<J> {
     fn past(&self, attempt: u32, how: How, (host, ended): (Option<Arc<str>>, Duration)) -> Past {
         Past {
             id: self.id,
-            parent: self.parent,
+            parent: self.parent(),
             plan: self.plan.clone(),
             attempt,
             how,
@@ -289,7 +294,7 @@ impl<J: Job> TaskCell<J> {
             .trace()
             .map(|parent| Traced::task(parent, &self.plan.name, TaskId::new(runtime.id, self.id)));
         let begun = {
-            let _entered = context::enter(Some(task), Mode::Sync);
+            let _entered = context::enter(task, Mode::Sync);
             let _inside = traced.as_ref().map(Traced::enter);
             self.begin_body()
         };
@@ -379,7 +384,11 @@ impl<J: Job> Runnable for TaskCell<J> {
     }
 
     fn parent(&self) -> Option<u64> {
-        self.parent
+        self.starter.parent()
+    }
+
+    fn served_as(&self) -> Option<TaskId> {
+        self.starter.served_as()
     }
 
     fn life(&self) -> &'static Life {
@@ -433,6 +442,15 @@ impl<J: Job> Runnable for TaskCell<J> {
 
     fn waits(&self) -> &AtomicU32 {
         &self.waits
+    }
+
+    fn awaits(&self) -> &Awaits {
+        &self.awaits
+    }
+
+    fn awaited_by(&self) -> Vec<By> {
+        // The object's own lock is taken after that of the task is let go.
+        self.out().map(|out| out.awaited_by()).unwrap_or_default()
     }
 
     fn run_in_lane(self: Arc<Self>, runtime: &Arc<Shared>, stamp: &Cell<Option<Duration>>) -> bool {

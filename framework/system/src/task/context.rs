@@ -28,9 +28,11 @@ pub(crate) enum Mode {
 
 struct Scope {
     task: Option<Arc<dyn Runnable>>,
-    /// The actor whose method it is.
-    actor: Option<By>,
+    /// For whose sake something is awaited here.
+    by: Option<By>,
     mode: Mode,
+    /// Its thread waits, and does nothing else.
+    parks: bool,
     /// Bodies on this stack.
     depth: usize,
 }
@@ -42,39 +44,84 @@ thread_local! {
 /// Restores what was before.
 pub(crate) struct Entered<'a> {
     before: Option<Scope>,
-    /// Whose poll this is.
+    /// Whose poll this is, where that is an actor's.
     actor: Option<&'a Cell>,
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
+        let is_inside = self.before.is_some();
         let scope = CURRENT.replace(self.before.take());
-        if let (Some(cell), Some(by)) = (self.actor, scope.and_then(|scope| scope.actor)) {
-            cell.awaits.polled(by);
+        let Some(Scope { task, by: Some(by), mode, .. }) = scope else { return };
+        match (mode, self.actor, task) {
+            (Mode::Async, Some(cell), _) => cell.awaits.polled(by),
+            (Mode::Async, None, Some(task)) => task.awaits().polled(by),
+            (Mode::Sync, None, Some(task)) if is_inside => task.awaits().runs_inside(None),
+            // One that blocks awaits one thing at a time.
+            _ => {}
         }
     }
 }
 
-/// This thread now runs code of `task`, or of an actor.
-pub(crate) fn enter(task: Option<Arc<dyn Runnable>>, mode: Mode) -> Entered<'static> {
-    let depth = depth() + 1;
-    let before = CURRENT.replace(Some(Scope { task, actor: None, mode, depth }));
-    Entered { before, actor: None }
+/// This thread now runs code of `task`.
+pub(crate) fn enter(task: Arc<dyn Runnable>, mode: Mode) -> Entered<'static> {
+    let by = By { who: Body::Task(task.id()), poll: task.awaits().next_alone(), others: 0 };
+    CURRENT.with_borrow_mut(|scope| {
+        let depth = scope.as_ref().map_or(0, |scope| scope.depth) + 1;
+        // Whoever waits for it runs it meanwhile.
+        let waiter = scope.as_ref().filter(|_| mode == Mode::Sync).and_then(|scope| scope.by);
+        if waiter.is_some() {
+            task.awaits().runs_inside(waiter);
+        }
+        let before =
+            scope.replace(Scope { task: Some(task), by: Some(by), mode, parks: false, depth });
+        Entered { before, actor: None }
+    })
 }
 
 /// This thread now goes on with code of this actor: a method, a hook, its constructor.
 pub(crate) fn enter_actor(cell: &Cell, mode: Mode) -> Entered<'_> {
     let depth = depth() + 1;
-    let by = By { actor: cell.id, poll: cell.awaits.next(), others: 0 };
-    let before = CURRENT.replace(Some(Scope { task: None, actor: Some(by), mode, depth }));
-    // One that blocks awaits one thing at a time.
-    Entered { before, actor: (mode == Mode::Async).then_some(cell) }
+    let by = By { who: Body::Actor(cell.id), poll: cell.awaits.next(), others: 0 };
+    let scope = Scope { task: None, by: Some(by), mode, parks: false, depth };
+    let before = CURRENT.replace(Some(scope));
+    Entered { before, actor: Some(cell) }
 }
 
-/// The actor for whose sake something is awaited, and when in its work: what it awaited earlier than that it may have given up.
+/// As long as there is one, the code of this thread waits for what it awaits, and does nothing else.
+#[derive(Debug)]
+pub(crate) struct Parks(());
+
+impl Parks {
+    pub(crate) fn begin() -> Self {
+        Self::set(true);
+        Self(())
+    }
+
+    fn set(parks: bool) {
+        CURRENT.with_borrow_mut(|scope| scope.iter_mut().for_each(|scope| scope.parks = parks));
+    }
+}
+
+impl Drop for Parks {
+    fn drop(&mut self) {
+        Self::set(false);
+    }
+}
+
+/// Whose code it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Body {
+    /// A method, a hook or the constructor of this actor.
+    Actor(ActorId),
+    /// The task of this runtime with this number.
+    Task(u64),
+}
+
+/// Whoever something is awaited for, and when in its work: what it awaited earlier than that it may have given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct By {
-    pub(crate) actor: ActorId,
+    pub(crate) who: Body,
     /// Which of its polls it was.
     pub(crate) poll: u64,
     /// What else it had awaited in this poll before.
@@ -84,13 +131,14 @@ pub(crate) struct By {
 impl By {
     /// Whoever runs on this thread.
     fn now() -> Option<Self> {
-        CURRENT.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.actor))
+        CURRENT.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.by))
     }
 
-    /// Whoever awaits one more thing now.
+    /// Whoever awaits one more thing now. What synchronous code polls by itself it may give up at any time: that is not noted.
     pub(crate) fn awaits() -> Option<Self> {
         CURRENT.with_borrow_mut(|scope| {
-            let by = scope.as_mut()?.actor.as_mut()?;
+            let scope = scope.as_mut().filter(|scope| scope.mode == Mode::Async || scope.parks)?;
+            let by = scope.by.as_mut()?;
             let now = *by;
             by.others += 1;
             Some(now)
@@ -98,12 +146,14 @@ impl By {
     }
 }
 
-/// What the code of an actor awaits: the number of its last poll, and how many things it awaited in it.
+/// What the code of an actor or a task awaits: the number of its last poll, and how many things it awaited in it.
 #[derive(Debug, Default)]
 pub(crate) struct Awaits {
     polls: AtomicU64,
     /// The last poll of async code that is over, in the upper bits; in the lower ones how many things it awaited.
     last: AtomicU64,
+    /// The number of the task that runs it while it waits for it, counted from 1.
+    inside: AtomicU64,
 }
 
 /// More are as many: somebody who awaits so many things has another way to get on.
@@ -114,9 +164,35 @@ impl Awaits {
         self.polls.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// The same for one that is polled by nobody else meanwhile: there is no need to agree on the number.
+    fn next_alone(&self) -> u64 {
+        let next = self.polls() + 1;
+        self.polls.store(next, Ordering::Relaxed);
+        next
+    }
+
+    /// How often it was gone on with.
+    pub(crate) fn polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed)
+    }
+
     fn polled(&self, by: By) {
         let count = u64::from(by.others.min(AWAITS_MAX));
         self.last.store(by.poll << AWAITS_MAX.count_ones() | count, Ordering::Relaxed);
+    }
+
+    /// It runs on the stack of one that waits for it.
+    fn runs_inside(&self, waiter: Option<By>) {
+        let number = match waiter.map(|by| by.who) {
+            Some(Body::Task(number)) => number + 1,
+            Some(Body::Actor(_)) | None => 0,
+        };
+        self.inside.store(number, Ordering::Relaxed);
+    }
+
+    /// The task on whose stack it runs, which waits for it.
+    pub(crate) fn inside(&self) -> Option<u64> {
+        self.inside.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// Whether this was awaited in the last poll, and nothing beside these many things; one that blocks awaits one.
@@ -129,7 +205,7 @@ impl Awaits {
 
     /// Whether this was awaited when the code was gone on with last.
     pub(crate) fn is_last(&self, by: By) -> bool {
-        by.poll == self.polls.load(Ordering::Relaxed)
+        by.poll == self.polls()
     }
 }
 
@@ -152,7 +228,10 @@ pub fn synchronous<A: Actor, T>(ctx: &ActorContext<A>, body: impl FnOnce() -> T)
 
 /// The actor whose method runs on this thread.
 pub(crate) fn actor() -> Option<ActorId> {
-    By::now().map(|by| by.actor)
+    match By::now()?.who {
+        Body::Actor(id) => Some(id),
+        Body::Task(_) => None,
+    }
 }
 
 /// Bodies that run on this stack, one inside the other.

@@ -73,7 +73,7 @@ impl<J: Job> Driven<J> {
         let Some(body) = &mut self.body else { return Poll::Ready(()) };
         let polled = {
             let task = Arc::clone(&self.task) as Arc<dyn Runnable>;
-            let _entered = context::enter(Some(task), Mode::Async);
+            let _entered = context::enter(task, Mode::Async);
             panics::catch(|| body.as_mut().poll(cx))
         };
         let result = match polled {
@@ -90,7 +90,7 @@ impl<J: Job> Driven<J> {
     fn drop_body(&mut self) {
         let body = self.body.take();
         let task = Arc::clone(&self.task) as Arc<dyn Runnable>;
-        let _entered = context::enter(Some(task), Mode::Async);
+        let _entered = context::enter(task, Mode::Async);
         // Its result is known; a panic in a drop changes nothing.
         _ = panics::catch(|| drop(body));
     }

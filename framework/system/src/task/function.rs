@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use raytree_types::{Result, TaskOptions};
+use raytree_types::{Result, TaskId, TaskOptions};
 
 use super::args::{Anew, Arg, Args, IntoArg, Keeps, Settled, Strict};
 use super::away::{self, Order, Results};
@@ -70,19 +70,20 @@ impl<A: Args, R: Value> Task<A, R> {
     pub fn serve(self, parts: Vec<Part>, terms: Terms) -> Result<Served> {
         let codec = self.plan.codec;
         let args = A::read(parts, codec)?;
-        let task = Self { definition: self.definition, plan: served(self.definition, terms) };
+        let (plan, served) = served(self.definition, terms);
+        let task = Self { definition: self.definition, plan };
         // Its line is in the process that has asked for it.
-        Ok(Served::one(task.submit_of(task.name().into(), args), codec))
+        Ok(Served::one(task.submit_of(task.name().into(), args, served), codec))
     }
 
     #[track_caller]
     fn submit_stored(&self, stored: A::Stored) -> ObjectRef<R> {
-        self.submit_of(Source::here(self.name()), stored)
+        self.submit_of(Source::here(self.name()), stored, None)
     }
 
-    fn submit_of(&self, source: Source, stored: A::Stored) -> ObjectRef<R> {
+    fn submit_of(&self, source: Source, stored: A::Stored, served: Option<TaskId>) -> ObjectRef<R> {
         match ambient::current_or_start() {
-            Ok(runtime) => self.submit_to(runtime.shared(), source, stored, Room::Ask),
+            Ok(runtime) => self.submit_to(runtime.shared(), source, stored, (Room::Ask, served)),
             Err(error) => {
                 let life = crate::runtime::life::nowhere();
                 ObjectRef::first(ObjectCell::failed(source, life, error))
@@ -93,7 +94,7 @@ impl<A: Args, R: Value> Task<A, R> {
     async fn submit_with_room(&self, source: Source, stored: A::Stored) -> Result<ObjectRef<R>> {
         let runtime = ambient::current_or_start()?;
         lending(runtime.shared().tasks.reserve(&self.plan.name)).await;
-        Ok(self.submit_to(runtime.shared(), source, stored, Room::Reserved))
+        Ok(self.submit_to(runtime.shared(), source, stored, (Room::Reserved, None)))
     }
 
     fn submit_to(
@@ -101,7 +102,7 @@ impl<A: Args, R: Value> Task<A, R> {
         runtime: &Arc<Shared>,
         source: Source,
         stored: A::Stored,
-        room: Room,
+        (room, served): (Room, Option<TaskId>),
     ) -> ObjectRef<R> {
         let life = runtime.life;
         match A::travel(stored, Strict(life), self.plan.codec) {
@@ -116,7 +117,8 @@ impl<A: Args, R: Value> Task<A, R> {
                     life,
                 });
                 let job = Run { definition: self.definition, args, isolation };
-                TaskCell::submit(runtime, (self.plan.clone(), room), job, Arc::clone(&out));
+                let how = (self.plan.clone(), room, served);
+                TaskCell::submit(runtime, how, job, Arc::clone(&out));
                 ObjectRef::first(out)
             }
             Err(error) => {
@@ -154,20 +156,25 @@ impl<A: Args, T: Value> StreamTask<A, T> {
     #[doc(hidden)]
     pub fn serve(self, parts: Vec<Part>, terms: Terms) -> Result<Served> {
         let definition = self.task.definition;
-        let (codec, plan) = (self.task.plan.codec, served(definition, terms));
+        let (codec, (plan, served)) = (self.task.plan.codec, served(definition, terms));
         let args = A::read(parts, codec)?;
         let window = window(&plan);
         let task = Self { task: Task { definition, plan } };
-        let stream = task.submit_of(task.name().into(), args);
+        let stream = task.submit_of(task.name().into(), args, served);
         Ok(Served::many(stream, codec, window))
     }
 
     #[track_caller]
     fn submit_stored(&self, stored: A::Stored) -> ObjectStream<T> {
-        self.submit_of(Source::here(self.name()), stored)
+        self.submit_of(Source::here(self.name()), stored, None)
     }
 
-    fn submit_of(&self, source: Source, stored: A::Stored) -> ObjectStream<T> {
+    fn submit_of(
+        &self,
+        source: Source,
+        stored: A::Stored,
+        served: Option<TaskId>,
+    ) -> ObjectStream<T> {
         let (name, plan) = (self.name(), &self.task.plan);
         let runtime = match ambient::current_or_start() {
             Ok(runtime) => runtime,
@@ -192,7 +199,8 @@ impl<A: Args, T: Value> StreamTask<A, T> {
             Ok(args) => {
                 let window = window(plan);
                 let job = Pour { definition: self.task.definition, args, sink, window };
-                TaskCell::submit(runtime.shared(), (plan.clone(), Room::Ask), job, end);
+                let how = (plan.clone(), Room::Ask, served);
+                TaskCell::submit(runtime.shared(), how, job, end);
             }
             Err(error) => end.settle(Err(error)),
         }
@@ -200,12 +208,16 @@ impl<A: Args, T: Value> StreamTask<A, T> {
     }
 }
 
-/// How a task runs that another process has submitted.
-fn served<A: Args, R>(definition: &'static Definition<A, R>, terms: Terms) -> PlanRef {
-    match terms.options {
+/// How a task runs that another process has submitted, and as what that knows it.
+fn served<A: Args, R>(
+    definition: &'static Definition<A, R>,
+    terms: Terms,
+) -> (PlanRef, Option<TaskId>) {
+    let plan = match terms.options {
         None => PlanRef::Own(definition.served()),
         Some(options) => PlanRef::Given(Arc::new(Plan::served(definition.info, *options))),
-    }
+    };
+    (plan, terms.task)
 }
 
 fn window(plan: &Plan) -> u32 {

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use raytree_engine::task::{Event, Task};
-use raytree_types::Error;
+use raytree_types::{Error, RuntimeId, TaskId};
 
+use super::context::{Awaits, By};
 use super::history::Times;
 use super::plan::Plan;
 use crate::cluster::peer::Seat;
@@ -21,6 +22,8 @@ use crate::worker::lane::ONE_CPU;
 pub(crate) trait Runnable: Send + Sync {
     fn id(&self) -> u64;
     fn parent(&self) -> Option<u64>;
+    /// As what the process knows it that has submitted it, where that is another one.
+    fn served_as(&self) -> Option<TaskId>;
     fn life(&self) -> &'static Life;
     fn plan(&self) -> &Plan;
     fn state(&self) -> Task;
@@ -44,6 +47,10 @@ pub(crate) trait Runnable: Send + Sync {
     fn lost(&self) -> Option<String>;
     /// Waits of its async body that are under way.
     fn waits(&self) -> &AtomicU32;
+    /// Counts how often its body was gone on with, and what that awaits.
+    fn awaits(&self) -> &Awaits;
+    /// Whose code waits for its result now.
+    fn awaited_by(&self) -> Vec<By>;
 
     /// Runs it with one CPU that is the lane's; false when the CPU went with it. `stamp`: the time, if somebody has just looked at
     /// the clock on this thread.
@@ -57,6 +64,11 @@ pub(crate) trait Runnable: Send + Sync {
 
     /// Ends it from outside, with `error`; false when it has ended already.
     fn end(&self, event: Event, error: Error) -> bool;
+
+    /// As what it is known in all processes, from the one that is `own`.
+    fn known_as(&self, own: RuntimeId) -> TaskId {
+        self.served_as().unwrap_or_else(|| TaskId::new(own, self.id()))
+    }
 
     /// Its async body waits for objects.
     fn is_waiting(&self) -> bool {

@@ -16,7 +16,6 @@ use crate::cluster::peer::Seat;
 use crate::link::{Answer, Ask, Landing, Terms};
 use crate::object::part::Part;
 use crate::runtime::Shared;
-use crate::trace::TraceContext;
 
 /// Sends it over the link of its seat. It is begun then: what becomes of it comes back over the link.
 pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Shared>) {
@@ -35,7 +34,7 @@ pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Sha
     let what = Ask::Run {
         function: order.info.name.to_owned(),
         signature: order.info.signature.to_owned(),
-        terms: terms(task.plan_ref(), task.trace()),
+        terms: terms(&task, runtime),
     };
     match order.results {
         Results::One(read) => {
@@ -63,11 +62,12 @@ pub(super) fn ship<J: Job>(task: Arc<TaskCell<J>>, seat: Seat, runtime: &Arc<Sha
     }
 }
 
-fn terms(plan: &PlanRef, trace: Option<TraceContext>) -> Terms {
-    match plan {
-        PlanRef::Own(_) => Terms { options: None, trace },
-        PlanRef::Given(plan) => Terms { options: Some(Box::new(plan.options().clone())), trace },
-    }
+fn terms<J: Job>(task: &TaskCell<J>, runtime: &Shared) -> Terms {
+    let options = match task.plan_ref() {
+        PlanRef::Own(_) => None,
+        PlanRef::Given(plan) => Some(Box::new(plan.options().clone())),
+    };
+    Terms { options, trace: task.trace(), task: Some(task.known_as(runtime.id)) }
 }
 
 struct Landed<J: Job> {

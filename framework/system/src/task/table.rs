@@ -179,6 +179,17 @@ impl TaskTable {
         self.shard(id).lock().tasks.get(&id).cloned()
     }
 
+    /// The number of the oldest that runs. Walks the table.
+    pub(crate) fn oldest_running(&self) -> Option<u64> {
+        let of = |shard: &Mutex<Shard>| {
+            let shard = shard.lock();
+            let running =
+                shard.tasks.iter().filter(|(_, task)| task.state().phase() == Phase::Running);
+            running.map(|(number, _)| *number).min()
+        };
+        self.shards.iter().filter_map(of).min()
+    }
+
     fn shard(&self, id: u64) -> &Mutex<Shard> {
         &self.shards[id as usize % SHARDS]
     }

@@ -19,8 +19,8 @@ pub struct Wait {
     pub what: String,
     /// For how long the waiter has been at what it does now: it has waited no longer than that.
     pub age: Option<Duration>,
-    /// The waiter takes nothing else up meanwhile, and when it was gone on with last it awaited answers of actors, all of which are
-    /// told here, and no tasks, objects or streams besides.
+    /// The waiter takes nothing else up meanwhile, and when it was gone on with last it awaited answers of actors and results of tasks,
+    /// all of which are told here, and no other objects or streams besides. A task that has not begun awaits its arguments.
     pub is_alone: bool,
     /// What is waited for runs already, or may do so where it was sent.
     #[serde(default)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use raytree_engine::task::{Effect, Event, Task};
 
 use super::TaskCell;
+use super::starter::Starter;
 use crate::object::cell::ObjectCell;
 use crate::object::waiter::Needs;
 use crate::runtime::Shared;
@@ -26,7 +27,8 @@ impl<J: Job> TaskCell<J> {
         if let Err(error) = runtime.may_submit(&plan, Room::Reserved) {
             return out.settle(Err(error));
         }
-        let who = (lineage.id, lineage.parent, plan, lineage.trace.map(Box::new));
+        let who =
+            (lineage.id, Starter::of(lineage.parent, None), plan, lineage.trace.map(Box::new));
         let task = Self::enters(runtime, who, (job, |missing| ended.rebuilt(missing)), out);
         if let Some(task) = task {
             task.asks(runtime);
@@ -40,7 +42,7 @@ impl<J: Job> TaskCell<J> {
             Held::Often(job) => Some(&**job),
             Held::Once(_) | Held::Nothing => None,
         };
-        let task = (self.id, self.parent, &self.plan, self.trace());
+        let task = (self.id, self.parent(), &self.plan, self.trace());
         Lineage::keep(&runtime, task, (job, self.state()), out);
     }
 

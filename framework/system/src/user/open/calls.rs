@@ -34,7 +34,7 @@ pub(crate) struct Awaited {
     pub(crate) what: &'static str,
     /// Its body runs, or may run.
     pub(crate) has_begun: bool,
-    /// The actors whose methods wait for the answer now.
+    /// The actors and tasks whose code waits for the answer now.
     pub(crate) by: Vec<By>,
 }
 
@@ -121,7 +121,7 @@ impl OpenCalls {
         self.places.lock().calls.iter().flatten().map(|(number, _)| *number).min()
     }
 
-    /// The calls that methods of actors wait for.
+    /// The calls that code of actors or tasks waits for.
     pub(crate) fn awaited(&self) -> Vec<Awaited> {
         let calls: Vec<_> = self.places.lock().calls.iter().flatten().cloned().collect();
         let awaited = calls.iter().map(|(_, call)| call.awaited());

@@ -23,6 +23,7 @@ mod panics;
 mod seeded;
 mod stored;
 mod stores;
+mod stories;
 mod storms;
 mod support;
 mod trees;

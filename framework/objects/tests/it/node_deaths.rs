@@ -54,7 +54,11 @@ async fn is_one_to_be_killed() -> bool {
     let born = Born { door: node.depot.door().to_owned(), places };
     let depot = Arc::downgrade(&node.depot);
     // It does not see what comes first, or a mark is nothing that others have done.
-    until(|| node.depot.used().objects == 8).await;
+    let have_come = || {
+        let used = node.depot.used();
+        used.objects + used.on_disk == 8
+    };
+    until(have_come).await;
     let line = serde_json::to_string(&born).expect("it is written");
     _ = writeln!(std::io::stderr(), "{line}");
     // What it has of its own goes to disk all the while: it is not killed before it has said so.

@@ -352,17 +352,15 @@ impl<T: Number> Serialize for NdArray<T> {
 impl<'de, T: Number> Deserialize<'de> for NdArray<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let In { shape, numbers } = In::deserialize(deserializer)?;
-        // A few bytes that announce any number of parts without a number in them.
-        let parts = shape
-            .iter()
-            .filter(|dim| **dim > 0)
-            .fold(1, |parts: usize, dim| parts.saturating_mul(*dim));
-        if numbers.is_empty() && parts > CODEC_EMPTY_ELEMENTS_MAX {
-            return Err(de::Error::custom(format!(
-                "the shape {shape:?} is too large for one without numbers"
-            )));
+        let array = Self::from_array(shape, numbers).map_err(de::Error::custom)?;
+        let dims = array.shape().iter().filter(|dim| **dim > 0);
+        // A few bytes would announce any number of parts without a number in them.
+        if array.is_empty() && dims.product::<usize>() > CODEC_EMPTY_ELEMENTS_MAX {
+            let shape = array.shape();
+            let why = format!("the shape {shape:?} is too large for one without numbers");
+            return Err(de::Error::custom(why));
         }
-        Self::from_array(shape, numbers).map_err(de::Error::custom)
+        Ok(array)
     }
 }
 

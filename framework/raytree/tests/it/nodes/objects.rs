@@ -182,7 +182,7 @@ async fn arguments_of_a_process_that_has_died_are_errors_of_whoever_needs_them()
             assert!(matches!(told, Error::OwnerDied { .. }), "{told:?}");
         }
         let told = Sums::remote(next()).add(&own).await.unwrap_err();
-        assert!(told.to_string().contains("is gone"), "{told:?}");
+        assert!(told.to_string().contains("node-1 died"), "{told}");
         Ok(())
     })
     .await

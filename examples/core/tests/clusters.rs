@@ -116,8 +116,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn deadlocks(looker: &mut Client) -> Vec<Story> {
     loop {
         let reply = looker.ask(Request::Waits, PATIENCE).unwrap();
-        let Answer::Waits(stories) = reply.answer else { panic!("waits") };
-        let deadlocks: Vec<Story> = stories.into_iter().filter(|story| story.is_cycle).collect();
+        let Answer::Waits(waits) = reply.answer else { panic!("waits") };
+        let deadlocks: Vec<Story> =
+            waits.stories.into_iter().filter(|story| story.is_cycle).collect();
         if !deadlocks.is_empty() {
             return deadlocks;
         }

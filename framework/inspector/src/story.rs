@@ -212,7 +212,7 @@ impl Run {
 mod tests {
     use expect_test::{Expect, expect};
     use raytree_types::inspect::{PolicyDetail, TreeRow};
-    use raytree_types::{Backoff, Cause, ExitKind, Restart, Shutdown};
+    use raytree_types::{Backoff, Cause, ExitKind, Shutdown};
 
     use super::*;
 
@@ -414,7 +414,7 @@ mod tests {
                     mailbox";
         assert_eq!(of(&waits, &[], Duration::ZERO).now, said);
         waits.policy = Some(PolicyDetail {
-            restart: Restart::Permanent,
+            restart: raytree_types::Restart::Permanent,
             shutdown: Shutdown::default(),
             backoff: Backoff::default(),
             own_restarts: Some(5),

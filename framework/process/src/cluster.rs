@@ -175,7 +175,7 @@ pub enum FromNode {
         /// Which.
         worker: Worker,
         /// Why.
-        cause: Cause,
+        cause: Box<Cause>,
         /// The status with which its process has ended, if it has ended with one.
         code: Option<i32>,
     },

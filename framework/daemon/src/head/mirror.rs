@@ -155,7 +155,7 @@ impl NodeMirror {
             }
             FromNode::WorkerGone { worker, cause, code } => {
                 let worker = self.may_speak_of(&worker)?;
-                cluster.worker_gone(worker, cause, code);
+                cluster.worker_gone(worker, *cause, code);
             }
             FromNode::Declined { worker } => {
                 let worker = self.may_speak_of(&worker)?;

@@ -345,7 +345,8 @@ impl Station {
         if !self.forgets(worker, code) {
             return;
         }
-        let said = FromNode::WorkerGone { worker: worker.clone(), cause, code };
+        let (worker, cause) = (worker.clone(), Box::new(cause));
+        let said = FromNode::WorkerGone { worker, cause, code };
         _ = self.uplink.cast(UplinkMsg::Say(Box::new(said)));
     }
 

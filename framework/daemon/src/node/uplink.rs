@@ -205,7 +205,7 @@ impl Uplink {
             }
             SessionEvent::Said(ToNode::Stop { worker, at_once }) => {
                 if !self.station.stop(&worker, at_once) {
-                    let cause = Cause::message("it is not there");
+                    let cause = Box::new(Cause::message("it is not there"));
                     self.say(&FromNode::WorkerGone { worker, cause, code: None });
                 }
             }

@@ -9,9 +9,11 @@
 //!   that what is freed is left to it. Not for ever: whoever has what it waits for may wait for one of them.
 
 use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::time::Duration;
 
 use raytree_types::limits;
@@ -33,19 +35,25 @@ type Order = (Reverse<Need>, u64);
 
 /// See the [module documentation](self). `K`: what is fetched.
 pub(super) struct Admission<K> {
-    line: BTreeMap<Order, Waits<K>>,
-    orders: HashMap<K, Order>,
+    lanes: HashMap<SocketAddr, Lane<K>>,
+    orders: HashMap<K, (SocketAddr, Order)>,
     /// How many have come, ever.
     come: u64,
-    /// From where those come that are being fetched.
-    under_way: Vec<SocketAddr>,
     /// The first one for which there was no room when that was tried last.
     without_room: Option<(K, u64)>,
 }
 
+/// What comes from one place: however many wait for its turn, they are not looked at.
+struct Lane<K> {
+    waits: BTreeMap<Order, Waits<K>>,
+    /// How many there are of each size.
+    sizes: BTreeMap<u64, usize>,
+    /// How many of it are being fetched.
+    under_way: usize,
+}
+
 struct Waits<K> {
     what: K,
-    from: SocketAddr,
     bytes: u64,
     /// How many have passed it because there was no room for it.
     passed: u32,
@@ -55,33 +63,39 @@ struct Waits<K> {
 
 impl<K> Default for Admission<K> {
     fn default() -> Self {
-        let (line, orders, come, under_way, without_room) = Default::default();
-        Self { line, orders, come, under_way, without_room }
+        let (lanes, orders, come, without_room) = Default::default();
+        Self { lanes, orders, come, without_room }
+    }
+}
+
+impl<K> Default for Lane<K> {
+    fn default() -> Self {
+        Self { waits: BTreeMap::new(), sizes: BTreeMap::new(), under_way: 0 }
     }
 }
 
 impl<K: Clone + Eq + Hash> Admission<K> {
     /// This is to be fetched. What is in line already is needed so much at least.
     pub(super) fn wants(&mut self, what: &K, (from, bytes): (SocketAddr, u64), need: Need) {
-        let Some(order) = self.orders.get(what).copied() else {
+        let Some((own, order)) = self.orders.get(what).copied() else {
             self.come += 1;
-            let waits =
-                Waits { what: what.clone(), from, bytes, passed: 0, holds_until: Duration::ZERO };
+            let waits = Waits { what: what.clone(), bytes, passed: 0, holds_until: Duration::ZERO };
             let order = (Reverse(need), self.come);
-            self.orders.insert(what.clone(), order);
-            self.line.insert(order, waits);
+            self.orders.insert(what.clone(), (from, order));
+            self.lanes.entry(from).or_default().put(order, waits);
             return;
         };
         let more = (order.0.min(Reverse(need)), order.1);
-        if let Some(waits) = self.line.remove(&order) {
-            self.line.insert(more, waits);
-            self.orders.insert(what.clone(), more);
+        let lane = self.lanes.entry(own).or_default();
+        if let Some(waits) = lane.take(&order) {
+            lane.put(more, waits);
+            self.orders.insert(what.clone(), (own, more));
         }
     }
 
     /// How many are in line.
     pub(super) fn len(&self) -> usize {
-        self.line.len()
+        self.orders.len()
     }
 
     /// Whether it is in line.
@@ -94,8 +108,9 @@ impl<K: Clone + Eq + Hash> Admission<K> {
         if self.without_room.as_ref().is_some_and(|(own, _)| own == what) {
             self.without_room = None;
         }
-        let order = self.orders.remove(what);
-        order.is_some_and(|order| self.line.remove(&order).is_some())
+        let Some((from, order)) = self.orders.remove(what) else { return false };
+        self.change(from, |lane| _ = lane.take(&order));
+        true
     }
 
     /// What is fetched next, with the room that `room` gave for so many bytes, unless enough is being fetched.
@@ -105,19 +120,24 @@ impl<K: Clone + Eq + Hash> Admission<K> {
         mut room: impl FnMut(u64) -> Option<L>,
     ) -> Option<(K, L)> {
         self.without_room = None;
-        if self.under_way.len() >= limits::PULLS_AT_ONCE {
+        let under_way: usize = self.lanes.values().map(|lane| lane.under_way).sum();
+        if under_way >= limits::PULLS_AT_ONCE {
             return None;
         }
+        let open = |lane: &&Lane<K>| lane.under_way < limits::PULLS_OF_ONE;
+        let smallest = self.lanes.values().filter(open).filter_map(Lane::smallest).min()?;
         let (mut passes, mut least, mut found) = (Vec::new(), u64::MAX, None);
-        for (order, waits) in &self.line {
-            let of_one = self.under_way.iter().filter(|from| **from == waits.from).count();
-            if of_one >= limits::PULLS_OF_ONE {
-                continue;
-            }
-            // Where there is no room for one, there is none for a larger one.
+        let mut after = None;
+        // Where there is no room for one, there is none for a larger one: once that is true of all, the rest is not looked at.
+        while smallest < least {
+            let firsts = self.lanes.iter().filter(|(_, lane)| open(lane));
+            let firsts = firsts.filter_map(|(from, lane)| Some((lane.first_after(after)?, *from)));
+            let Some(((order, waits), from)) = firsts.min_by_key(|((order, _), _)| *order) else {
+                break;
+            };
             let lent = if waits.bytes < least { room(waits.bytes) } else { None };
             if let Some(lent) = lent {
-                found = Some((*order, lent));
+                found = Some((from, order, lent));
                 break;
             }
             least = least.min(waits.bytes);
@@ -125,27 +145,66 @@ impl<K: Clone + Eq + Hash> Admission<K> {
             if now < waits.holds_until {
                 break;
             }
-            passes.push(*order);
+            passes.push((from, order));
+            after = Some(order);
         }
-        let (order, lent) = found?;
-        for passed in passes {
-            self.line.get_mut(&passed).into_iter().for_each(|waits| waits.is_passed(now));
+        let (from, order, lent) = found?;
+        for (from, passed) in passes {
+            let waits = self.lanes.get_mut(&from).and_then(|lane| lane.waits.get_mut(&passed));
+            waits.into_iter().for_each(|waits| waits.is_passed(now));
         }
-        let waits = self.line.remove(&order)?;
+        let lane = self.lanes.get_mut(&from)?;
+        let waits = lane.take(&order)?;
+        lane.under_way += 1;
         self.orders.remove(&waits.what);
-        self.under_way.push(waits.from);
         Some((waits.what, lent))
     }
 
     /// One from there is fetched, or is not.
     pub(super) fn done(&mut self, from: SocketAddr) {
-        let at = self.under_way.iter().position(|own| *own == from);
-        at.into_iter().for_each(|at| _ = self.under_way.swap_remove(at));
+        self.change(from, |lane| lane.under_way = lane.under_way.saturating_sub(1));
     }
 
     /// The first one that could be fetched if there were room for so many bytes.
     pub(super) fn without_room(&self) -> Option<(&K, u64)> {
         self.without_room.as_ref().map(|(what, bytes)| (what, *bytes))
+    }
+
+    /// A place is known for as long as something of it waits or is fetched.
+    fn change(&mut self, from: SocketAddr, change: impl FnOnce(&mut Lane<K>)) {
+        let Some(lane) = self.lanes.get_mut(&from) else { return };
+        change(lane);
+        if lane.waits.is_empty() && lane.under_way == 0 {
+            self.lanes.remove(&from);
+        }
+    }
+}
+
+impl<K> Lane<K> {
+    fn put(&mut self, order: Order, waits: Waits<K>) {
+        *self.sizes.entry(waits.bytes).or_default() += 1;
+        self.waits.insert(order, waits);
+    }
+
+    fn take(&mut self, order: &Order) -> Option<Waits<K>> {
+        let waits = self.waits.remove(order)?;
+        if let Entry::Occupied(mut size) = self.sizes.entry(waits.bytes) {
+            *size.get_mut() -= 1;
+            if *size.get() == 0 {
+                size.remove();
+            }
+        }
+        Some(waits)
+    }
+
+    fn smallest(&self) -> Option<u64> {
+        self.sizes.first_key_value().map(|(bytes, _)| *bytes)
+    }
+
+    fn first_after(&self, after: Option<Order>) -> Option<(Order, &Waits<K>)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.waits.range((from, Bound::Unbounded));
+        rest.next().map(|(order, waits)| (*order, waits))
     }
 }
 
@@ -209,6 +268,36 @@ mod tests {
         line.done(node(1));
         assert!(line.drops(&1) && !line.drops(&1));
         assert_eq!(next(&mut line, 100), Some(2));
+    }
+
+    #[test]
+    fn pu_3_who_waits_behind_others_is_not_looked_at() {
+        let mut line = Admission::default();
+        (0..1000).for_each(|what| line.wants(&what, (node(1), 10), Need::Wait));
+        (1000..2000).for_each(|what| line.wants(&what, (node(2), 20), Need::Wait));
+        let mut asked = 0;
+        assert!(
+            line.next(NOW, |_| -> Option<()> {
+                asked += 1;
+                None
+            })
+            .is_none()
+        );
+        assert_eq!(
+            (asked, line.without_room()),
+            (1, Some((&0, 10))),
+            "what is larger has none either"
+        );
+        let of_one = limits::PULLS_OF_ONE as u32;
+        let (own, other): (Vec<_>, Vec<_>) =
+            (0..2 * of_one).filter_map(|_| next(&mut line, 20)).partition(|what| *what < 1000);
+        assert_eq!(
+            (own.len(), other),
+            (of_one as usize, (1000..1000 + of_one).collect::<Vec<_>>())
+        );
+        (0..2000).for_each(|what| _ = line.drops(&what));
+        (0..of_one).for_each(|_| [1, 2].into_iter().for_each(|from| line.done(node(from))));
+        assert!(line.lanes.is_empty() && line.len() == 0, "nothing is left of it");
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Starter {
 
     /// The task has no argument before this is over.
     pub(crate) async fn has_it_passed_on(&mut self, own: StarterHandle) -> Result<u32> {
-        passes_on::remote(&own.process()).await
+        passes_on::remote(own.process()).await
     }
 
     /// One task waits for another, which asks this one.

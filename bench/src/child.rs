@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use raytree_rllib::PpoConfig;
 
 use crate::core::pending;
-use crate::{recovery, transfer};
+use crate::{live, recovery, transfer};
 
 /// A role of a child process; it prints one number.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -40,6 +40,8 @@ pub(crate) enum Role {
     Sink,
     /// Looks at an object of the store of its node.
     Reader,
+    /// A program of many actors that is looked at, until its input ends.
+    Looked,
     /// PPO on CartPole until an evaluation reaches 475; prints the environment steps that took, or the budget + 1.
     Solve,
 }
@@ -62,6 +64,7 @@ impl Role {
             Self::Echo => echo()?,
             Self::Sink => sink()?,
             Self::Reader => transfer::reader()?,
+            Self::Looked => live::looked_at()?,
             Self::PendingInLine => println!("{}", pending::ours(false)?),
             Self::PendingArgument => println!("{}", pending::ours(true)?),
             Self::PendingBare => println!("{}", pending::bare()?),

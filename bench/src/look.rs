@@ -1,6 +1,6 @@
 //! Rows of the inspector: what it costs to look, and what it costs to be looked at.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -22,36 +22,30 @@ pub(crate) const ROWS: &[Row] = &[
 
 const ACTORS: usize = 10_000;
 
-/// Of them so many have done something since the last look.
-const BUSY: usize = ACTORS / 100;
-
 /// A runtime with so many actors, that can be looked at.
-struct Scene {
+pub(crate) struct Scene {
     runtime: Runtime,
     actors: Vec<ActorHandle<Echo>>,
     socket: PathBuf,
-    _folder: tempfile::TempDir,
 }
 
 impl Scene {
-    fn new(actors: usize) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let runtime =
-            raytree::init().threads(1).inspector(true).inspect_dir(folder.path().join("inspect"));
-        let runtime = runtime.start()?;
+    pub(crate) fn new(folder: &Path, actors: usize) -> Result<Self> {
+        let runtime = raytree::init().threads(1).inspector(true).inspect_dir(folder).start()?;
         let spawn = |_| runtime.spawn::<Echo>((), ActorOptions::new());
         let actors = (0..actors).map(spawn).collect::<raytree::Result<Vec<_>>>()?;
         for actor in &actors {
             runtime.block_on(actor.ready())?;
         }
-        let (_, socket) = find(&folder.path().join("inspect"))?.pop().context("a socket")?;
-        Ok(Self { runtime, actors, socket, _folder: folder })
+        let (_, socket) = find(folder)?.pop().context("a socket")?;
+        Ok(Self { runtime, actors, socket })
     }
 
-    /// Some of them do something.
-    fn works(&self, round: usize) -> Result<()> {
-        for at in 0..BUSY {
-            let actor = &self.actors[(round * BUSY + at) % self.actors.len()];
+    /// One in a hundred of them does something.
+    pub(crate) fn works(&self, round: usize) -> Result<()> {
+        let busy = self.actors.len().div_ceil(100);
+        for at in 0..busy {
+            let actor = &self.actors[(round * busy + at) % self.actors.len()];
             self.runtime.block_on(actor.call(Say(0)))?;
         }
         Ok(())
@@ -62,7 +56,8 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 /// From the question to the whole tree, over a socket. The floor is to write the same answer as JSON and to read it.
 fn inspect(report: &mut Report) -> Result<()> {
-    let scene = Scene::new(ACTORS)?;
+    let folder = tempfile::tempdir()?;
+    let scene = Scene::new(&folder.path().join("inspect"), ACTORS)?;
     let mut client = Client::new(Box::new(SocketLine::open(&scene.socket)?));
     let (mut ours, mut floor) = (Vec::new(), Vec::new());
     for _ in 0..report.repeats(15) {
@@ -86,7 +81,8 @@ fn inspect(report: &mut Report) -> Result<()> {
 /// What one more second of a live view costs, both sides together, when 1 % of the actors have done something. The floor is to
 /// compare as many rows.
 fn follow(report: &mut Report) -> Result<()> {
-    let scene = Scene::new(ACTORS)?;
+    let folder = tempfile::tempdir()?;
+    let scene = Scene::new(&folder.path().join("inspect"), ACTORS)?;
     let mut client = Client::new(Box::new(SocketLine::open(&scene.socket)?));
     let selection = Selection { whole: true, ..Selection::default() };
     let (_, rows) = client.follow(&selection, WITHIN)?;

@@ -14,6 +14,7 @@ mod cluster;
 mod core;
 mod direct;
 mod emptied;
+mod live;
 mod look;
 mod objects;
 mod recovery;
@@ -79,6 +80,7 @@ fn main() -> Result<()> {
         ("core", core::ROWS),
         ("actors", actors::ROWS),
         ("inspector", look::ROWS),
+        ("inspector", live::ROWS),
         ("objects", objects::ROWS),
         ("objects", stored::ROWS),
         ("objects", emptied::ROWS),

@@ -116,7 +116,10 @@ impl List {
         }
         let on_screen = self.at.saturating_sub(self.top);
         self.select_again(fold);
-        self.top = self.at.saturating_sub(on_screen);
+        // What comes before all others is seen by whoever looks at the first.
+        if self.order == Order::Tree || self.top > 0 {
+            self.top = self.at.saturating_sub(on_screen);
+        }
         self.scroll();
     }
 

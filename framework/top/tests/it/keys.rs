@@ -88,10 +88,11 @@ fn who_was_not_heard_is_named_beside_the_waits() {
 #[test]
 fn what_may_not_be_killed_is_not_asked_about() {
     let mut view = View::demo(3);
-    view.keys("/node-3<enter>GKy");
+    view.keys("/node-3<enter>GK");
     let screen = view.screen(100, 24);
     assert!(screen.contains("is not killed: `node_pool/node-3"), "{screen}");
     assert!(!screen.contains("Kill?"), "{screen}");
+    view.keys("y");
     assert_eq!(kills(&view), Vec::<&Effect>::new());
 }
 

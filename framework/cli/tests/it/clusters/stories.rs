@@ -3,6 +3,8 @@
 use raytree::Result;
 use raytree::inspect::{ActorState, Event, EventKind, Events, Story};
 use raytree::prelude::*;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::support::{Cluster, children, lives, of, until};
 use super::{Counter, CounterHandle};
@@ -37,12 +39,18 @@ async fn fails_up_to_the_root() -> Result<()> {
 fn why(cluster: &Cluster, which: &str) -> Option<(Story, String)> {
     let (json, _, code) = cluster.raytree(&["why", which, "--json"]);
     let (text, _, _) = cluster.raytree(&["why", which]);
-    (code == 0).then(|| (serde_json::from_str(&json).expect("a story"), text))
+    (code == 0).then(|| (part(&json, "story"), text))
 }
 
 fn events(cluster: &Cluster, more: &[&str]) -> Vec<Event> {
     let (out, _, _) = cluster.raytree(&[&["events", "--json"], more].concat());
-    serde_json::from_str::<Events>(&out).expect("events").events
+    part::<Events>(&out, "log").events
+}
+
+/// What stands under this name in an answer.
+fn part<T: DeserializeOwned>(json: &str, name: &str) -> T {
+    let mut said: Value = serde_json::from_str(json).expect("JSON");
+    serde_json::from_value(said[name].take()).expect(name)
 }
 
 /// The ends of the lines are those, in this order and maybe with others between them.

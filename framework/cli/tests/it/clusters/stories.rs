@@ -161,6 +161,6 @@ fn a_node_that_is_killed_is_read_in_events_and_why() {
     tells(&text, &["failed ", actor, &home, "restart ", actor, "up ", actor, "life 1 is up"]);
     let (story, text) = why(&cluster, "tally").expect("a story");
     assert!(story.steps[0].what.contains(&home), "{text}");
-    tells(&text, &["root", &home, "died", "life 1 is up"]);
+    tells(&text, &["cause ", &home, "died", "life 1 is up"]);
     drop(driver);
 }

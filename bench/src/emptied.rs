@@ -1,15 +1,14 @@
 //! What it takes until nothing is left of objects that nobody has any more, wherever they were.
 
-use std::path::Path;
-use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use raytree::inspect::{Answer, Request, Selection, StoreRow};
 use raytree::prelude::*;
 use raytree::{Bytes, put};
-use raytree_inspector::client::{Client, SocketLine, find};
+use raytree_inspector::client::{Client, SocketLine};
 
+use crate::look::socket_in;
 use crate::report::{Report, Row, now, p99, time};
 
 pub(crate) const ROWS: &[Row] = &[Row { name: "ref_drop_to_empty_p99", run: emptied }];
@@ -41,18 +40,6 @@ impl Holds {
     }
 }
 
-/// Whoever looks at the one program of this folder, once that can be looked at.
-fn looks(folder: &Path) -> Result<Client> {
-    let began = now();
-    loop {
-        if let Some((_, socket)) = find(folder)?.pop() {
-            return Ok(Client::new(Box::new(SocketLine::open(&socket)?)));
-        }
-        ensure!(began.elapsed() < WITHIN, "no socket in {}", folder.display());
-        sleep(Duration::from_millis(1));
-    }
-}
-
 /// The stores of all nodes are empty.
 fn is_empty(client: &mut Client) -> Result<bool> {
     let Answer::Tree(rows) = client.ask(Request::Tree(Selection::default()), WITHIN)?.answer else {
@@ -72,7 +59,8 @@ fn emptied(report: &mut Report) -> Result<()> {
     let init = raytree::init().nodes(NODES).cpus(2.0).threads(1).again(again);
     let init = init.inspector(true).inspect_dir(folder.path().join("inspect"));
     let runtime = init.setting("node.object_store_bytes", "64MiB").start()?;
-    let mut client = looks(&folder.path().join("inspect"))?;
+    let socket = socket_in(&folder.path().join("inspect"))?;
+    let mut client = Client::new(Box::new(SocketLine::open(&socket)?));
     let holds: Vec<_> = runtime.block_on(async {
         let all: Vec<_> = (0..2).map(|_| Holds::remote()).collect();
         for one in &all {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use raytree::Runtime;
 use raytree::inspect::{Reply, Request, Selection};
 use raytree::prelude::*;
@@ -29,6 +29,18 @@ pub(crate) struct Scene {
     socket: PathBuf,
 }
 
+/// The socket of the one program that is looked at in this folder, once it is open.
+pub(crate) fn socket_in(folder: &Path) -> Result<PathBuf> {
+    let began = now();
+    loop {
+        if let Some((_, socket)) = find(folder)?.pop() {
+            return Ok(socket);
+        }
+        ensure!(began.elapsed() < WITHIN, "no socket in {}", folder.display());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 impl Scene {
     pub(crate) fn new(folder: &Path, actors: usize) -> Result<Self> {
         let runtime = raytree::init().threads(1).inspector(true).inspect_dir(folder).start()?;
@@ -37,7 +49,7 @@ impl Scene {
         for actor in &actors {
             runtime.block_on(actor.ready())?;
         }
-        let (_, socket) = find(folder)?.pop().context("a socket")?;
+        let socket = socket_in(folder)?;
         Ok(Self { runtime, actors, socket })
     }
 

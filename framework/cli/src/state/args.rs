@@ -63,6 +63,7 @@ come from another process), and what other processes hold. What one process alon
   used_by     tasks that are not over, and calls still to begin, with it as an argument
   age         since it is listed: submitted, laid into a store, or first held by another process
   call_site   the line that made it; not of what was fetched, and not of map(f::remote): write map(|x| f::remote(x))
+  made_by     the task or the actor that is to make it, while it is not there: raytree why says why it is not
 
 --leaks shows those that nobody seems to use, by the line and the name of what made them, those that take most first. Suspected is
 what is ready, nobody waits for, no task or call has as an argument, nobody looks at, and is as old as --older-than says. It may

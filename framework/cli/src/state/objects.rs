@@ -22,6 +22,7 @@ impl Row for Seen<ObjectRecord> {
         Column::number("used_by"),
         Column::number("age"),
         Column::text("call_site"),
+        Column::text("made_by"),
     ];
     const NARROW: &'static [&'static str] =
         &["size", "place", "age", "name", "call_site", "state", "owner", "held_by", "references"];
@@ -44,6 +45,7 @@ impl Row for Seen<ObjectRecord> {
             Cell::Number(record.used_by),
             record.age(*now).map_or(Cell::None, Cell::Span),
             text(record.call_site.as_ref()),
+            text(record.made_by.as_ref()),
         ]
     }
 }

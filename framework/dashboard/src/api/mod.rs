@@ -165,7 +165,7 @@ async fn ask(desk: &Desk, request: Request) -> Result<Response, ApiError> {
         Answer::Actor(detail) => said(&detail),
         Answer::Why(story) => said(&story),
         Answer::Events(events) => said(&events),
-        Answer::Waits(waits) => said(&waits.stories),
+        Answer::Waits(waits) => said(&waits),
         _ => Err(ApiError::no_sense()),
     }
 }

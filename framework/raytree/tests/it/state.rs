@@ -305,6 +305,34 @@ async fn an_object_that_several_processes_hold_is_one_row() -> Result<()> {
     .await
 }
 
+#[raytree::test(cpus = 2)]
+async fn what_is_to_come_names_its_maker_and_that_one_says_why() -> Result<()> {
+    within(async {
+        let gate = Gate::new();
+        let first = holds::remote(gate);
+        gate.begun(1).await;
+        let second = takes::remote(&first);
+        let actor = Keeper::remote();
+        let answer = actor.waits();
+        let maker = async |name: &str| {
+            let all = state::objects().is("name", name).await?;
+            Ok::<_, Error>(all.rows[0].made_by.clone().expect("it is to come"))
+        };
+        let why = state::why(maker("takes").await?).await?;
+        assert!(why.now.starts_with("it waits for its arguments: holds (task-"), "{why:?}");
+        let calls = state::objects().is("made_by", actor.id().to_string()).await?;
+        assert_eq!((calls.total, &*calls.rows[0].name), (1, "Keeper::waits"), "{calls:?}");
+        let why = state::why(maker("Keeper::waits").await?).await?;
+        assert!(why.about.contains("Keeper"), "{why:?}");
+        gate.open();
+        second.await?;
+        assert!(state::objects().is("name", "takes").await?.rows.is_empty());
+        answer.cancel();
+        Ok(())
+    })
+    .await
+}
+
 async fn held_up() -> Result<state::Listing<state::TaskRecord>> {
     state::tasks().is("name", "waits_forever").await
 }

@@ -26,11 +26,13 @@ impl Of<'_> {
         all.are_used(&tasks, &cells);
         for task in tasks.iter().filter(|task| !task.plan().is_served) {
             let since = Some(task.times().submitted());
-            all.comes(task.result(), task.plan().name.clone(), since);
+            let maker = task.known_as(runtime.id).to_string();
+            all.comes(task.result(), (task.plan().name.clone(), maker), since);
         }
         for cell in cells.iter().filter(|cell| self.is_called(cell)) {
             for call in cell.open.all() {
-                all.comes(call.out, last(call.label, 2).to_owned(), None);
+                let maker = cell.known_as().to_string();
+                all.comes(call.out, (last(call.label, 2).to_owned(), maker), None);
             }
         }
         for seen in runtime.shelf.all() {
@@ -117,19 +119,26 @@ impl Objects {
     }
 
     /// One that is still to come.
-    fn comes(&mut self, seen: Option<Seen>, name: String, since: Option<Duration>) {
+    fn comes(
+        &mut self,
+        seen: Option<Seen>,
+        (name, made_by): (String, String),
+        since: Option<Duration>,
+    ) {
         let Some(seen) = seen else {
             // Nobody waits for it any more.
             let state = ObjectState::Pending;
             self.rows.push(ObjectRecord {
                 owner: self.owner.clone(),
                 since: since.map(|since| self.zero + since),
+                made_by: Some(made_by),
                 ..ObjectRecord::new(name, state, self.pid)
             });
             return;
         };
         let (zero, row) = (self.zero, self.row(&seen));
         row.name = name;
+        row.made_by = (row.state == ObjectState::Pending).then_some(made_by);
         row.since = since.map(|since| zero + since).or(row.since);
     }
 

@@ -66,6 +66,10 @@ pub struct ObjectRecord {
     pub name: String,
     /// How it stands.
     pub state: ObjectState,
+    /// The task that is to make it, or the actor, by its id: why it is not there is why that is as it is. Nothing once it is there, and where
+    /// another process knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
     /// How many other processes hold it.
     #[serde(default)]
     pub holders: u64,
@@ -120,6 +124,7 @@ impl ObjectRecord {
         Self {
             name: name.into(),
             state,
+            made_by: None,
             holders: 0,
             held_by: Vec::new(),
             waiters: 0,
@@ -160,6 +165,7 @@ impl Record for ObjectRecord {
         "pins",
         "used_by",
         "call_site",
+        "made_by",
     ];
     const NUMBERS: &'static [&'static str] =
         &["waiters", "pid", "holders", "size", "references", "pins", "used_by"];
@@ -180,6 +186,7 @@ impl Record for ObjectRecord {
             "pins" => self.pins.to_string(),
             "used_by" => self.used_by.to_string(),
             "call_site" => self.call_site.clone().unwrap_or_default(),
+            "made_by" => self.made_by.clone().unwrap_or_default(),
             _ => String::new(),
         }
     }

@@ -34,6 +34,7 @@ fn objects() -> Vec<ObjectRecord> {
         references: 3,
         since: Some(NOW - Duration::from_secs(3)),
         call_site: Some("src/main.rs:40".to_owned()),
+        made_by: Some("task-1-2a".to_owned()),
         ..ObjectRecord::new("load", ObjectState::Pending, 7)
     };
     let held = ObjectRecord {

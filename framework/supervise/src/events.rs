@@ -132,7 +132,7 @@ mod tests {
         for _ in 0..limits::EVENTS_KEPT {
             log.note("r".to_owned(), EventKind::Failed, "y".repeat(1 << 12), Some(&long));
         }
-        let each = 1 + 2 * limits::INSPECT_CAUSE_CHARS_MAX;
+        let each = 1 + limits::EVENT_CHARS_MAX + limits::INSPECT_CAUSE_CHARS_MAX;
         let fit = limits::EVENTS_BYTES_MAX / each;
         let events = log.read(&EventQuery::default());
         assert!(fit < limits::EVENTS_KEPT);

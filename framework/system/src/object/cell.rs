@@ -317,12 +317,17 @@ impl<T> ObjectCell<T> {
     }
 
     fn poll_as(&self, cx: &Context<'_>, waiter: fn(Waker) -> Waiter) -> Poll<()> {
-        let add = |waiters: &mut Vec<Waiter>| match waiters
-            .iter_mut()
-            .find(|waiter| waiter.will_wake(cx.waker()))
-        {
-            Some(again) => again.is_polled(),
-            None => waiters.push(waiter(cx.waker().clone())),
+        let mut before = None;
+        let mut add = |waiters: &mut Vec<Waiter>| {
+            let place = |own: &Waker| waiters.iter().position(|waiter| waiter.will_wake(own));
+            // An async body is polled first before there is anything to wake.
+            match (place(cx.waker()), place(Waker::noop())) {
+                (Some(again), _) => waiters[again].is_polled(),
+                (None, Some(nobody)) => {
+                    before = Some(mem::replace(&mut waiters[nobody], waiter(cx.waker().clone())));
+                }
+                (None, None) => waiters.push(waiter(cx.waker().clone())),
+            }
         };
         let lazy = match &mut *self.slot.lock() {
             Slot::Pending { waiters, producer } => {
@@ -336,6 +341,7 @@ impl<T> ObjectCell<T> {
             }
             _ => return Poll::Ready(()),
         };
+        drop(before);
         lazy.want();
         Poll::Pending
     }

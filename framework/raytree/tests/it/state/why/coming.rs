@@ -1,6 +1,7 @@
 //! Why something is not there yet that comes from a disk, or whose process comes.
 
 use raytree::{Bytes, Runtime};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
 
@@ -58,19 +59,38 @@ fn why_a_task_waits_for_an_object_that_comes_back_from_disk() {
     runtime.shutdown();
 }
 
+pub(crate) struct Home;
+
+#[remote]
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        std::process::id()
+    }
+}
+
 #[test]
 fn why_an_actor_has_not_begun_is_that_it_waits_for_a_process() {
-    // A process may be quicker than whoever asks.
+    let runtime = with_a_node(&[]);
     let mut is_seen = false;
     while !is_seen {
-        let runtime = with_a_node(&[]);
-        let now = runtime.block_on(within(async {
-            let keeper = Keeper::with(ActorOptions::new().name("keeper")).remote();
-            let story = state::why("keeper").await?;
-            keeper.ready().await?;
-            Ok::<_, Error>(story.now)
-        }));
-        is_seen = now.expect("a story") == "it waits for a process in which it can begin";
-        runtime.shutdown();
+        is_seen = runtime.block_on(within(waits_for_a_process())).expect("a story");
     }
+    runtime.shutdown();
+}
+
+/// The only node is killed. It is started again, seldom before anybody asks.
+async fn waits_for_a_process() -> Result<bool> {
+    let first = Home::remote();
+    let node = Pid::from_raw(first.process().await? as i32).expect("a process");
+    kill_process(node, Signal::KILL).expect("it lives");
+    first.exited().await?;
+    let next = Home::remote();
+    let story = state::why(next.id()).await?;
+    // Where it was not known yet that the node is gone, it has gone with it.
+    _ = next.ready().await;
+    Ok(story.now == "it waits for a process in which it can begin")
 }

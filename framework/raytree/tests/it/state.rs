@@ -320,7 +320,8 @@ async fn what_is_to_come_names_its_maker_and_that_one_says_why() -> Result<()> {
         };
         let why = state::why(maker("takes").await?).await?;
         assert!(why.now.starts_with("it waits for its arguments: holds (task-"), "{why:?}");
-        let calls = state::objects().is("made_by", actor.id().to_string()).await?;
+        let id = actor.id().expect("it has one");
+        let calls = state::objects().is("made_by", id.to_string()).await?;
         assert_eq!((calls.total, &*calls.rows[0].name), (1, "Keeper::waits"), "{calls:?}");
         let why = state::why(maker("Keeper::waits").await?).await?;
         assert!(why.about.contains("Keeper"), "{why:?}");

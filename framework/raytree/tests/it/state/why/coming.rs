@@ -89,7 +89,7 @@ async fn waits_for_a_process() -> Result<bool> {
     kill_process(node, Signal::KILL).expect("it lives");
     first.exited().await?;
     let next = Home::remote();
-    let story = state::why(next.id()).await?;
+    let story = state::why(next.id().expect("it has one")).await?;
     // Where it was not known yet that the node is gone, it has gone with it.
     _ = next.ready().await;
     Ok(story.now == "it waits for a process in which it can begin")

@@ -61,4 +61,4 @@ pub use start::{log_format, start, stop};
 pub use state::{LeakArgs, ObjectsArgs, StateArgs, TimelineArgs, leaks, state, timeline};
 pub use status::status;
 pub use top::{SortBy, TopArgs, source, top};
-pub use why::why;
+pub use why::{WhyArgs, why};

@@ -13,6 +13,7 @@ use crate::reach::Where;
 use crate::state::{ObjectsArgs, StateArgs, TimelineArgs};
 use crate::table::View;
 use crate::top::TopArgs;
+use crate::why::WhyArgs;
 
 /// Start clusters, and look at everything that runs in them as one supervision tree.
 #[derive(Clone, Debug, PartialEq, Parser)]
@@ -46,8 +47,8 @@ pub enum Command {
     Top(TopArgs),
     /// Print all that is known of one actor: mailbox, policy, last ends, flight recorder.
     Actor(OneArgs),
-    /// Explain why an actor is as it is: the root cause first, then what followed from it.
-    Why(OneArgs),
+    /// Explain why an actor or a task is as it is: the root cause first, then what followed from it.
+    Why(WhyArgs),
     /// Print the supervision log: what failed, and what each supervisor decided.
     Events(EventsArgs),
     /// Examine every system actor and what else may be wrong, and say what to do about it.

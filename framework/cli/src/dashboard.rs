@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use raytree_daemon::{entrance, resolve};
+use raytree_daemon::{Entrance, entrance, resolve};
 use raytree_types::Cause;
+use serde::Serialize;
 
 use crate::Code;
 use crate::args::DashboardArgs;
 use crate::context::config_of;
+use crate::json;
 use crate::start::address_of;
 
 /// Prints a link that opens the dashboard once, or the token for scripts.
@@ -39,16 +41,63 @@ pub fn dashboard(
             return Ok(Code::Nothing);
         }
     };
-    if args.token {
-        writeln!(out, "{}", entrance.token)?;
-    } else if args.json {
-        let own = [("url", entrance.url), ("link", entrance.link), ("token", entrance.token)];
-        let own: serde_json::Map<_, _> =
-            own.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
-        serde_json::to_writer_pretty(&mut *out, &own)?;
-        writeln!(out)?;
-    } else {
-        writeln!(out, "{}", entrance.link)?;
-    }
+    let Entrance { url, link, token, .. } = &entrance;
+    print(&Entered { url, link, token }, args, out)?;
     Ok(Code::Good)
+}
+
+/// How it is entered, as JSON has it.
+#[derive(Serialize)]
+struct Entered<'a> {
+    /// Where it is.
+    url: &'a str,
+    /// What opens it once.
+    link: &'a str,
+    /// What scripts show.
+    token: &'a str,
+}
+
+fn print(entered: &Entered<'_>, args: &DashboardArgs, out: &mut impl Write) -> io::Result<()> {
+    if args.token {
+        writeln!(out, "{}", entered.token)
+    } else if args.json {
+        json::fields(entered, out)
+    } else {
+        writeln!(out, "{}", entered.link)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn told(args: &DashboardArgs) -> String {
+        let entered = Entered {
+            url: "http://127.0.0.1:8265",
+            link: "http://127.0.0.1:8265/enter?code=5f2a",
+            token: "c0ffee",
+        };
+        let mut out = Vec::new();
+        print(&entered, args, &mut out).expect("memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_link_is_printed_or_the_token_or_all_of_it_as_json() {
+        let link = told(&DashboardArgs::default());
+        assert_eq!(link, "http://127.0.0.1:8265/enter?code=5f2a\n");
+        let token = told(&DashboardArgs { token: true, ..DashboardArgs::default() });
+        assert_eq!(token, "c0ffee\n");
+        expect![[r#"
+            {
+              "version": 1,
+              "url": "http://127.0.0.1:8265",
+              "link": "http://127.0.0.1:8265/enter?code=5f2a",
+              "token": "c0ffee"
+            }
+        "#]]
+        .assert_eq(&told(&DashboardArgs { json: true, ..DashboardArgs::default() }));
+    }
 }

@@ -140,10 +140,82 @@ fn print(events: &Events, json: bool, style: Style, out: &mut impl Write) -> io:
 /// One line: when, what kind, whom, what.
 fn one(event: &Event, json: bool, style: Style, out: &mut impl Write) -> io::Result<()> {
     if json {
-        serde_json::to_writer(&mut *out, event)?;
-        return writeln!(out);
+        return json::line(event, out);
     }
     let Event { at, kind, path, what, .. } = event;
     let line = format!("{}  {kind:<7}  {}  {}", moment(*at), plain(path), plain(what));
     writeln!(out, "{}", cut(&line, style.columns))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use raytree_types::Cause;
+
+    use super::*;
+
+    const PIPE: Style = Style { columns: 1 << 20, lines: false, colour: false };
+
+    fn event(number: u64, kind: EventKind, what: &str) -> Event {
+        Event {
+            at: Duration::from_millis(1_700_000_000_000 + number * 1500),
+            pid: 7,
+            number,
+            path: "raytree/node/worker/actor_host/scores#1".to_owned(),
+            kind,
+            what: what.to_owned(),
+            cause: (kind == EventKind::Failed).then(|| Cause::message(what)),
+        }
+    }
+
+    fn log() -> Events {
+        let events = [
+            event(1, EventKind::Failed, "panicked: index out of bounds"),
+            event(2, EventKind::Restart, "restart 1, at once"),
+            event(3, EventKind::Up, "life 1 is up"),
+        ];
+        Events { events: events.into(), more: 2, dropped: 4000, ..Events::default() }
+    }
+
+    fn told(events: &Events, style: Style) -> String {
+        let mut out = Vec::new();
+        print(events, false, style, &mut out).expect("memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_log_says_how_many_entries_it_has_not() {
+        expect![[r#"
+            2023-11-14T22:13:21.500Z  failed   raytree/node/worker/actor_host/scores#1  panicked: index out of bounds
+            2023-11-14T22:13:23.000Z  restart  raytree/node/worker/actor_host/scores#1  restart 1, at once
+            2023-11-14T22:13:24.500Z  up       raytree/node/worker/actor_host/scores#1  life 1 is up
+            … and 2 older ones: --limit shows more
+            … and 4000 that were too old to be kept
+        "#]]
+        .assert_eq(&told(&log(), PIPE));
+        let narrow = Style { columns: 60, lines: true, colour: false };
+        expect![[r#"
+            2023-11-14T22:13:21.500Z  failed   raytree/node/worker/acto…
+            2023-11-14T22:13:23.000Z  restart  raytree/node/worker/acto…
+            2023-11-14T22:13:24.500Z  up       raytree/node/worker/acto…
+            … and 2 older ones: --limit shows more
+            … and 4000 that were too old to be kept
+        "#]]
+        .assert_eq(&told(&log(), narrow));
+        expect![[r#"
+            nothing has failed
+            … and 4000 that were too old to be kept
+        "#]]
+        .assert_eq(&told(&Events { dropped: 4000, ..Events::default() }, PIPE));
+    }
+
+    #[test]
+    fn each_line_of_a_log_that_is_followed_has_a_version() {
+        let mut out = Vec::new();
+        one(&log().events[1], true, PIPE, &mut out).expect("memory");
+        expect![[r#"
+            {"version":1,"at":{"secs":1700000003,"nanos":0},"pid":7,"number":2,"path":"raytree/node/worker/actor_host/scores#1","kind":"restart","what":"restart 1, at once"}
+        "#]]
+        .assert_eq(&String::from_utf8(out).expect("text"));
+    }
 }

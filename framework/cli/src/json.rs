@@ -1,4 +1,4 @@
-//! What a command says as JSON: the version of its fields, and the one thing that was asked for.
+//! What a command says as JSON: the version of its fields, and what was asked for.
 
 use std::io::{self, Write};
 
@@ -23,11 +23,37 @@ impl<T: Serialize> Serialize for Versioned<'_, T> {
     }
 }
 
+/// `{"version": .., ..}`: what is written has its fields beside the version.
+#[derive(Serialize)]
+struct Beside<'a, T> {
+    version: u32,
+    #[serde(flatten)]
+    what: &'a T,
+}
+
 /// Writes it, under its name, with the version of its fields.
 ///
 /// # Errors
 /// `out` cannot be written.
 pub(crate) fn write(name: &str, what: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &Versioned { name, what })?;
+    writeln!(out)
+}
+
+/// Writes its fields, with the version of them.
+///
+/// # Errors
+/// `out` cannot be written.
+pub(crate) fn fields(what: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &Beside { version: VERSION, what })?;
+    writeln!(out)
+}
+
+/// The same in one line: more of them follow.
+///
+/// # Errors
+/// `out` cannot be written.
+pub(crate) fn line(what: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Beside { version: VERSION, what })?;
     writeln!(out)
 }

@@ -1,4 +1,5 @@
-//! The command line `raytree`: looks at the supervision trees that run on this machine, as their user.
+//! The command line `raytree`: starts clusters, and looks at their supervision trees and at those that run on this machine, as
+//! their user.
 //!
 //! `raytree tree` prints them once, as text or as JSON. It needs nothing but the records of `raytree_types::inspect`: a
 //! runtime of the same version answers whatever program it is part of. `raytree explain` tells what an error code means,
@@ -61,4 +62,4 @@ pub use start::{log_format, start, stop};
 pub use state::{LeakArgs, ObjectsArgs, StateArgs, TimelineArgs, leaks, state, timeline};
 pub use status::status;
 pub use top::{SortBy, TopArgs, source, top};
-pub use why::why;
+pub use why::{WhyArgs, why};

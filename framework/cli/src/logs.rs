@@ -140,8 +140,7 @@ fn print(
 /// One line: of which output, unless one alone was asked for, and what it says.
 fn one(line: &LogLine, args: &LogsArgs, style: Style, out: &mut impl Write) -> io::Result<()> {
     if args.json {
-        serde_json::to_writer(&mut *out, line)?;
-        return writeln!(out);
+        return json::line(line, out);
     }
     // A pipe gets what was written.
     let text = if style.lines { plain(&line.text) } else { line.text.clone() };
@@ -149,5 +148,38 @@ fn one(line: &LogLine, args: &LogsArgs, style: Style, out: &mut impl Write) -> i
         writeln!(out, "{text}")
     } else {
         writeln!(out, "{}  {text}", line.output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    const PIPE: Style = Style { columns: 1 << 20, lines: false, colour: false };
+
+    fn told(args: &LogsArgs) -> String {
+        let mut out = Vec::new();
+        for (output, text) in [(Output::Out, "the first line"), (Output::Err, "a\tsecond  one")] {
+            one(&LogLine { output, text: text.to_owned() }, args, PIPE, &mut out).expect("memory");
+        }
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_line_says_of_which_output_it_is_unless_one_alone_was_asked_for() {
+        assert_eq!(told(&LogsArgs::default()), "out  the first line\nerr  a\tsecond  one\n");
+        let one = LogsArgs { err: true, ..LogsArgs::default() };
+        assert_eq!(told(&one), "the first line\na\tsecond  one\n");
+    }
+
+    #[test]
+    fn each_line_of_an_output_that_is_followed_has_a_version() {
+        expect![[r#"
+            {"version":1,"output":"out","text":"the first line"}
+            {"version":1,"output":"err","text":"a\tsecond  one"}
+        "#]]
+        .assert_eq(&told(&LogsArgs { json: true, ..LogsArgs::default() }));
     }
 }

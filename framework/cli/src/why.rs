@@ -3,23 +3,45 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use clap::Args;
 use raytree_types::inspect::{Answer, Request, Story, StoryStep};
 
 use crate::Code;
-use crate::args::OneArgs;
 use crate::json;
 use crate::one::ask_one;
+use crate::reach::Where;
 use crate::run::tell_missing;
 use crate::text::{cut, plain};
 use crate::time::ago;
 use crate::tree::Style;
 
-/// Prints the story of an actor.
+/// Which actor, or which task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Exit codes:
+  0  it was found
+  1  there is no such actor or task, there are several, or somebody who may have it did not answer
+  2  nothing runs, or the head cannot be reached
+
+Without --address it is looked for in everything of this user that runs on this machine, and in the processes below. A task is
+known by its id alone, while it is under way and for as long as it is remembered: raytree tasks lists the ids.")]
+pub struct WhyArgs {
+    /// The actor: its path in the tree, its name, or its id; or the id of a task, e.g. scores, actor-1-2a or task-1-7
+    pub which: String,
+    /// Where to look
+    #[command(flatten)]
+    pub place: Where,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints the story of an actor or of a task.
 ///
 /// # Errors
 /// `out` or `err` cannot be written.
 pub fn why(
-    args: &OneArgs,
+    args: &WhyArgs,
     folder: &Path,
     style: Style,
     out: &mut impl Write,

@@ -92,7 +92,8 @@ Exit codes:
   1  it was written, and somebody did not answer, so that a part is missing
   2  nothing runs, the head cannot be reached, or the file cannot be written
 
-It has the bodies of tasks, and the messages of actors that took 10 us or more, their constructors (`new`) among them, by one clock.
+It has, by one clock, the bodies of tasks, and what took 10 us or more of this: messages of actors, their constructors (`new`) among
+them, and what the object store of a node wrote to disk (`spill`), read back (`restore`) and fetched from another node (`pull`).
 The file is that of Chrome's trace events: open it in Perfetto, or in the tracing page of Chrome.")]
 pub struct TimelineArgs {
     /// The file that gets it

@@ -353,23 +353,34 @@ pub fn timeline(
     }
     trace.keep(&query);
     tell_missing(&trace.missing, err)?;
-    let written = File::create(&args.out).and_then(|file| {
+    let code = save(&trace, &args.out, out, err)?;
+    Ok(if code == Code::Good && is_partial { Code::Partly } else { code })
+}
+
+/// Writes it into a file, and says what is in it.
+fn save(
+    trace: &Trace,
+    path: &Path,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<Code> {
+    let file = path.display();
+    let written = File::create(path).and_then(|file| {
         let mut file = BufWriter::new(file);
-        chrome::write(&trace, &mut file)?;
+        chrome::write(trace, &mut file)?;
         file.into_inner()?.sync_all()
     });
     if let Err(error) = written {
-        writeln!(err, "raytree: {} cannot be written: {error}", args.out.display())?;
+        writeln!(err, "raytree: {file} cannot be written: {error}")?;
         return Ok(Code::Nothing);
     }
     let spans: u64 = trace.processes.iter().map(|process| process.spans.len() as u64).sum();
     let dropped: u64 = trace.processes.iter().map(|process| process.dropped).sum();
-    let (processes, file) = (trace.processes.len(), args.out.display());
+    let processes = trace.processes.len();
     writeln!(out, "{} spans of {processes} processes are in {file}", grouped(spans))?;
     if dropped > 0 {
         writeln!(out, "{} older ones are not", grouped(dropped))?;
     }
     out.flush()?;
-    let is_whole = !is_partial && trace.missing.is_empty();
-    Ok(if is_whole { Code::Good } else { Code::Partly })
+    Ok(if trace.missing.is_empty() { Code::Good } else { Code::Partly })
 }

@@ -6,7 +6,9 @@ use raytree_types::{Resources, RuntimeId, TaskId};
 
 use super::*;
 
+mod actors;
 mod objects;
+mod timeline;
 
 const PIPE: Style = Style { columns: 40, lines: false, colour: false };
 

@@ -20,8 +20,9 @@ fn shape(value: &Value) -> Value {
     }
 }
 
+/// It has a version, and these fields.
 #[track_caller]
-fn check((out, err, _): (String, String, i32), expected: Expect) {
+pub(crate) fn check((out, err, _): (String, String, i32), expected: Expect) {
     let said: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
     let of_one = said.as_array().map_or(&said, |all| &all[0]);
     assert!(of_one["version"].is_u64(), "{out}");
@@ -300,6 +301,53 @@ fn every_answer_has_a_version_and_fields_that_stay() {
     let said: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((&said["version"], &said["end"]["is_done"]), (&1.into(), &true.into()));
     runtime.shutdown();
+}
+
+#[test]
+fn counts_and_contexts_have_a_version_and_fields_that_stay() {
+    let place = Place::new();
+    let runtime = place.start();
+    let _top = family(&runtime, "scores");
+    check(
+        place.raytree(&["actors", "--summary", "--json"]),
+        expect![[r#"
+        {
+          "more": "number",
+          "rows": [
+            {
+              "count": "number",
+              "name": "string",
+              "state": "string"
+            }
+          ],
+          "version": "number"
+        }
+    "#]],
+    );
+    runtime.shutdown();
+    let file = place.path().join("contexts.toml");
+    let contexts = "current = \"lab\"\n\n[contexts.lab]\naddress = \"127.0.0.1:6380\"\n";
+    std::fs::write(&file, format!("{contexts}token_file = \"lab.token\"\n")).expect("a file");
+    let mut command = place.command(&["context", "list", "--json"]);
+    let output = command.env("RAYTREE_CONFIG", &file).output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    check(
+        (text(output.stdout), text(output.stderr), 0),
+        expect![[r#"
+        {
+          "more": "number",
+          "rows": [
+            {
+              "address": "string",
+              "is_current": "bool",
+              "name": "string",
+              "token_file": "string"
+            }
+          ],
+          "version": "number"
+        }
+    "#]],
+    );
 }
 
 #[test]

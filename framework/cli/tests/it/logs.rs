@@ -14,6 +14,7 @@ use raytree_cli::args::{Cli, Command};
 use raytree_cli::source;
 use serde::Deserialize as _;
 
+use crate::json::check;
 use crate::support::*;
 
 /// Writes what it is told.
@@ -82,6 +83,38 @@ fn what_a_process_wrote_is_found_by_whoever_lives_there() {
     let text = LogText::deserialize(&said["log"]).expect("a text");
     assert_eq!((text.source.to_string(), &*err), (format!("node-1 pid={pid}"), ""));
     assert_eq!(text.lines.last().map(|line| &*line.text), Some("the first line again"));
+    check(
+        place.raytree(&["logs", "scribe", "--json"]),
+        expect![[r#"
+        {
+          "log": {
+            "folder": "string",
+            "is_cut": "bool",
+            "lines": [
+              {
+                "output": "string",
+                "text": "string"
+              }
+            ],
+            "next": {
+              "err": [
+                "number"
+              ],
+              "files": "string",
+              "out": [
+                "number"
+              ]
+            },
+            "source": {
+              "name": "string",
+              "node": null,
+              "pid": "number"
+            }
+          },
+          "version": "number"
+        }
+    "#]],
+    );
     // One that is gone is found by its number.
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(pid.cast_signed()).expect("a process"),

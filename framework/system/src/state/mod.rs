@@ -113,8 +113,9 @@ async fn status() -> Result<ClusterStatus> {
     look::apart(runtime.shared(), look::status).await
 }
 
-/// What has run when, over all processes, by one clock: the bodies of tasks, and the messages of actors that took
-/// [`SPAN_MIN`](raytree_types::limits::SPAN_MIN) or more, their constructors (`new`) among them.
+/// What has run when, over all processes, by one clock: the bodies of tasks; the messages of actors, their constructors (`new`) among
+/// them; and what the object store of a node has written to disk (`spill`), read back (`restore`) and fetched from another node (`pull`).
+/// All but tasks are there if they took [`SPAN_MIN`](raytree_types::limits::SPAN_MIN) or more.
 ///
 /// # Errors
 /// As for [`nodes`].

@@ -3,12 +3,14 @@
 use std::net::TcpListener;
 use std::process::Output;
 
+use expect_test::expect;
 use raytree::get_all;
 use raytree::inspect::ClusterStatus;
 use rustix::process::Signal;
 
 use super::support::{Cluster, children, freeze, lives, of, send, thaw, told, until};
 use super::{square, waits};
+use crate::json::check;
 
 /// No head listens there any more.
 fn nowhere() -> String {
@@ -28,9 +30,51 @@ fn status_is_0_when_all_is_well_1_when_a_node_is_silent_2_without_a_head() {
     assert!(out.contains("\nhead    up     1 of 1 CPU"), "{out}");
     assert!(out.contains("\nnode-1  up     1 of 1 CPU"), "{out}");
     let address = cluster.address.to_string();
-    let (json, _, code) = cluster.raytree(&["status", "--json", "--address", &address]);
-    let status: ClusterStatus = serde_json::from_str(&json).expect("a status");
-    assert_eq!((status.pid, code), (cluster.head.pid(), 0));
+    let said = cluster.raytree(&["status", "--json", "--address", &address]);
+    let status: ClusterStatus = serde_json::from_str(&said.0).expect("a status");
+    assert_eq!((status.pid, said.2), (cluster.head.pid(), 0));
+    check(
+        said,
+        expect![[r#"
+        {
+          "address": "string",
+          "dashboard": {
+            "epoch": "string",
+            "url": "string"
+          },
+          "detached": [],
+          "detached_count": "number",
+          "jobs": [],
+          "metrics": "string",
+          "nodes": [
+            {
+              "address": "string",
+              "free": {
+                "amounts": {
+                  "CPU": "number"
+                }
+              },
+              "life": "number",
+              "metrics": "string",
+              "name": "string",
+              "phase": "string",
+              "total": {
+                "amounts": {
+                  "CPU": "number"
+                }
+              },
+              "version": "string"
+            }
+          ],
+          "pid": "number",
+          "uptime": {
+            "nanos": "number",
+            "secs": "number"
+          },
+          "version": "number"
+        }
+    "#]],
+    );
 
     let node = cluster.node("node-1").pid();
     freeze(node);

@@ -3,7 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use expect_test::expect;
+
 use super::support::{Cluster, of, until};
+use crate::json::check;
 
 /// What is answered there: status and body.
 pub(crate) fn get(at: SocketAddr, path: &str, line: &str) -> (String, String) {
@@ -55,10 +58,21 @@ fn a_link_that_the_command_prints_opens_the_dashboard_once() {
         link.trim_end().strip_prefix(&format!("http://{at}")).expect("a link that leads there");
     assert_eq!(get(at, path, "Accept: */*").0, "200");
     assert_eq!(get(at, path, "Accept: */*").0, "401", "a second time");
-    let (json, _, _) = cluster.raytree(&["dashboard", "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let said = cluster.raytree(&["dashboard", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.0).expect("JSON");
     assert_eq!(json["url"], format!("http://{at}"));
     assert_ne!(json["link"], link.trim_end(), "each is its own");
+    check(
+        said,
+        expect![[r#"
+        {
+          "link": "string",
+          "token": "string",
+          "url": "string",
+          "version": "number"
+        }
+    "#]],
+    );
 }
 
 #[test]

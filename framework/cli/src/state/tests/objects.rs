@@ -69,11 +69,11 @@ fn told(view: View, style: Style) -> String {
 #[test]
 fn tb_1_objects_have_stable_columns() {
     expect![[r#"
-        NAME                          STATE    HELD_BY          WAITERS  PID  HOLDERS   SIZE  PLACE  STORE   OWNER            REFERENCES  PINS  USED_BY    AGE  CALL_SITE
-        load                          pending  -                      2    7        0      -  -      -       train                     3     0        0  3.0 s  src/main.rs:40
-        put                           ready    job-1 on node-2        0    7        1      -  heap   -       train                     1     0        0  2 min  src/main.rs:42
-        an object of another process  ready    -                      0    7        0   5MiB  disk   node-1  job-1 on node-1           2     0        1    2 h  -
-        put                           ready    -                      0    7        0  64MiB  store  -       train                     1     1        0  5.0 s  src/main.rs:42
+        NAME                          STATE    HELD_BY          WAITERS  PID  HOLDERS   SIZE  PLACE  STORE   OWNER            REFERENCES  PINS  USED_BY    AGE  CALL_SITE       MADE_BY
+        load                          pending  -                      2    7        0      -  -      -       train                     3     0        0  3.0 s  src/main.rs:40  task-1-2a
+        put                           ready    job-1 on node-2        0    7        1      -  heap   -       train                     1     0        0  2 min  src/main.rs:42  -
+        an object of another process  ready    -                      0    7        0   5MiB  disk   node-1  job-1 on node-1           2     0        1    2 h  -               -
+        put                           ready    -                      0    7        0  64MiB  store  -       train                     1     1        0  5.0 s  src/main.rs:42  -
     "#]].assert_eq(&told(View::default(), PIPE));
     let sorted = View { sort: Some("-size".to_owned()), limit: 1, ..View::default() };
     expect![[r#"

@@ -326,7 +326,7 @@ fn counts_and_contexts_have_a_version_and_fields_that_stay() {
     );
     runtime.shutdown();
     let file = place.path().join("contexts.toml");
-    let contexts = "current = \"lab\"\n\n[contexts.lab]\naddress = \"127.0.0.1:6380\"\n";
+    let contexts = "current = \"lab\"\n\n[contexts.lab]\naddress = \"head:6380\"\n";
     std::fs::write(&file, format!("{contexts}token_file = \"lab.token\"\n")).expect("a file");
     let mut command = place.command(&["context", "list", "--json"]);
     let output = command.env("RAYTREE_CONFIG", &file).output().expect("it runs");

@@ -228,7 +228,8 @@ mod tests {
         let column =
             of(vec![Filter::is("colour", "red")], 1).check().map_err(|bad| bad.to_string());
         let said = "objects have no column `colour`; there are name, state, held_by, waiters, pid, \
-                    holders, size, place, store, owner, references, pins, used_by, call_site";
+                    holders, size, place, store, owner, references, pins, used_by, \
+                    call_site, made_by";
         assert_eq!(column, Err(said.to_owned()));
         for limit in [0, limits::STATE_ROWS_MAX + 1] {
             assert!(matches!(of(Vec::new(), limit).check(), Err(BadQuery::Limit { .. })));

@@ -1,5 +1,7 @@
 //! Why actors are as they are.
 
+use std::time::Duration;
+
 use raytree::Backoff;
 
 use super::*;

@@ -82,13 +82,18 @@ fn why_an_actor_has_not_begun_is_that_it_waits_for_a_process() {
     runtime.shutdown();
 }
 
+/// One that needs nothing, and so waits for no resources.
+fn home() -> HomeHandle {
+    Home::with(ActorOptions::new().cpus(0.0)).remote()
+}
+
 /// The only node is killed. It is started again, seldom before anybody asks.
 async fn waits_for_a_process() -> Result<bool> {
-    let first = Home::remote();
+    let first = home();
     let node = Pid::from_raw(first.process().await? as i32).expect("a process");
     kill_process(node, Signal::KILL).expect("it lives");
     first.exited().await?;
-    let next = Home::remote();
+    let next = home();
     let story = state::why(next.id().expect("it has one")).await?;
     // Where it was not known yet that the node is gone, it has gone with it.
     _ = next.ready().await;

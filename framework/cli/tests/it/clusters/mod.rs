@@ -26,6 +26,7 @@ mod stores;
 mod stories;
 mod storms;
 mod support;
+mod traces;
 mod trees;
 mod work;
 

@@ -5,6 +5,7 @@ mod commands;
 mod contexts;
 mod cramped;
 mod dashboards;
+mod deadlocks;
 mod detached;
 mod direct;
 mod doctor;

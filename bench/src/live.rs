@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::thread::{sleep, spawn};
+use std::thread::spawn;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -18,7 +18,7 @@ use raytree_top::{Input, Keyboard, Model, Options, Screen};
 
 use crate::child::Role;
 use crate::look::Scene;
-use crate::report::{Report, Row, now};
+use crate::report::{Report, Row, idle, now};
 
 pub(crate) const ROWS: &[Row] = &[Row { name: "top_10k_actors_cpu", run: looked }];
 
@@ -32,7 +32,10 @@ const SIZE: Rect = Rect::new(0, 0, 200, 60);
 fn looked(report: &mut Report) -> Result<()> {
     let long = Duration::from_secs(report.size(60) as u64);
     let looked_at = Looked::start(ACTORS)?;
-    let alone = looked_at.share_while(|| Ok(sleep(long)))?.1;
+    let (_, alone) = looked_at.share_while(|| {
+        idle(long);
+        Ok(())
+    })?;
     let (looker, both) = looked_at.share_while(|| looked_at.is_viewed(long))?;
     looked_at.end()?;
     let single = Looked::start(1)?;
@@ -156,7 +159,7 @@ impl Keyboard for Hand {
             let key = KeyEvent::new(KeyCode::Char('E'), KeyModifiers::NONE);
             return Ok(Some(Input::Key(key)));
         }
-        sleep(within);
+        idle(within);
         Ok(None)
     }
 }

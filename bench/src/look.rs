@@ -11,7 +11,7 @@ use raytree_inspector::client::{Client, SocketLine, find};
 use raytree_supervise::Probe;
 
 use crate::actors::{Echo, Say, WINDOW};
-use crate::report::{Report, Row, median, now, time};
+use crate::report::{Report, Row, idle, median, now, time};
 
 /// All rows, in the order in which they are printed.
 pub(crate) const ROWS: &[Row] = &[
@@ -37,7 +37,7 @@ pub(crate) fn socket_in(folder: &Path) -> Result<PathBuf> {
             return Ok(socket);
         }
         ensure!(began.elapsed() < WITHIN, "no socket in {}", folder.display());
-        std::thread::sleep(Duration::from_millis(1));
+        idle(Duration::from_millis(1));
     }
 }
 

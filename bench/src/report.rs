@@ -49,6 +49,12 @@ impl Report {
     }
 }
 
+/// Does nothing for a while: what is measured is what others do meanwhile.
+#[expect(clippy::disallowed_methods, reason = "a benchmark lets time pass")]
+pub(crate) fn idle(long: Duration) {
+    std::thread::sleep(long);
+}
+
 /// The monotonic clock.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 pub(crate) fn now() -> Instant {

@@ -145,12 +145,15 @@ fn a_deadlock_over_three_nodes_is_named() {
     for (step, next) in circle.steps.iter().zip(names) {
         assert!(step.what.contains(&format!("dine_with of {next} (")), "{step:?}");
     }
-    // Whoever asks about one of them is told of the circle.
-    let which = "fork-3".to_owned();
-    let reply = looker.ask(Request::Why { which }, PATIENCE).unwrap();
-    let Answer::Why(story) = reply.answer else { panic!("a story") };
-    assert!(story.is_cycle && story.steps.len() == 5, "{story:?}");
-    assert!(story.now.starts_with("it is in a deadlock"), "{story:?}");
+    // Whoever asks about one of them is told of the circle, by its name as by its id.
+    let asked = circle.steps.iter().find(|step| step.who.starts_with("fork-3 (")).unwrap();
+    let id = asked.who.trim_start_matches("fork-3 (").trim_end_matches(')').to_owned();
+    for which in ["fork-3".to_owned(), id] {
+        let reply = looker.ask(Request::Why { which }, PATIENCE).unwrap();
+        let Answer::Why(story) = reply.answer else { panic!("a story") };
+        assert!(story.is_cycle && story.steps.len() == 5, "{story:?}");
+        assert!(story.now.starts_with("it is in a deadlock"), "{story:?}");
+    }
     philosophers.kill().unwrap();
     philosophers.wait().unwrap();
     cluster.end();

@@ -1,7 +1,8 @@
 //! A timeline as Chrome's trace events, the JSON that Perfetto and Chrome's own viewer open.
 //!
 //! Source: *Trace Event Format*, Google, 2016. Each process has a number of its own, since processes of different machines may
-//! share one; each actor has a line, and the tasks of a process have as many as ran at once.
+//! share one; each actor has a line, and the tasks of a process have as many as ran at once. Tasks, calls, transfers, spills and restores
+//! have each a category (`cat`) of their own, by which viewers filter.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -50,10 +51,6 @@ fn named(what: &str, pid: usize, tid: usize, name: &str) -> Value {
 
 fn complete(span: &Span, (pid, tid): (usize, usize), zero: Duration) -> Value {
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    let kind = match span.kind {
-        SpanKind::Task => "task",
-        SpanKind::Call => "call",
-    };
     let mut args = serde_json::Map::new();
     if let Some(task) = span.task {
         args.insert("task".to_owned(), task.to_string().into());
@@ -64,8 +61,14 @@ fn complete(span: &Span, (pid, tid): (usize, usize), zero: Duration) -> Value {
     if let Some(actor) = span.actor {
         args.insert("actor".to_owned(), actor.to_string().into());
     }
+    if let Some(bytes) = span.bytes {
+        args.insert("bytes".to_owned(), bytes.into());
+    }
+    if let Some(from) = span.from {
+        args.insert("from".to_owned(), from.to_string().into());
+    }
     json!({
-        "name": span.name, "cat": kind, "ph": "X", "pid": pid, "tid": tid,
+        "name": span.name, "cat": span.kind.name(), "ph": "X", "pid": pid, "tid": tid,
         "ts": micros(span.began.saturating_sub(zero)), "dur": micros(span.took), "args": args,
     })
 }
@@ -73,19 +76,21 @@ fn complete(span: &Span, (pid, tid): (usize, usize), zero: Duration) -> Value {
 /// The spans of one process, line by line: on each line one after the other. Lines of actors are called after them; those of tasks
 /// are numbered, and no more than are needed.
 fn lines(spans: &[Span]) -> Vec<(String, Vec<&Span>)> {
-    let mut of_name: BTreeMap<(SpanKind, &str, Option<_>), Vec<&Span>> = BTreeMap::new();
+    let mut of_name: BTreeMap<(bool, &str, Option<_>), Vec<&Span>> = BTreeMap::new();
     for span in spans {
-        of_name.entry((span.kind, &span.line, span.actor)).or_default().push(span);
+        // Whatever an actor did or had done stands on its own lines.
+        let is_of_actor = span.kind != SpanKind::Task;
+        of_name.entry((is_of_actor, &span.line, span.actor)).or_default().push(span);
     }
     let mut lines = Vec::new();
-    for ((kind, name, _), mut spans) in of_name {
+    for ((is_of_actor, name, _), mut spans) in of_name {
         spans.sort_by_key(|span| (span.began, span.took));
         let apart = apart(&spans);
         for (number, spans) in apart.into_iter().enumerate() {
-            let name = match (kind, number) {
-                (SpanKind::Task, number) => format!("tasks {}", number + 1),
-                (SpanKind::Call, 0) => name.to_owned(),
-                (SpanKind::Call, number) => format!("{name} ({})", number + 1),
+            let name = match (is_of_actor, number) {
+                (false, number) => format!("tasks {}", number + 1),
+                (true, 0) => name.to_owned(),
+                (true, number) => format!("{name} ({})", number + 1),
             };
             lines.push((name, spans));
         }
@@ -119,7 +124,9 @@ fn apart<'a>(spans: &[&'a Span]) -> Vec<Vec<&'a Span>> {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
+    use std::net::SocketAddr;
 
+    use expect_test::expect;
     use proptest::prelude::*;
     use raytree_types::inspect::Missing;
     use raytree_types::state::{ProcessTrace, TaskState};
@@ -138,7 +145,15 @@ mod tests {
             attempt: 0,
             actor: None,
             outcome: Some(TaskState::Finished),
+            bytes: None,
+            from: None,
         }
+    }
+
+    /// What an actor did, or had done.
+    fn of_actor(kind: SpanKind, name: &str, line: &str, began: u64) -> Span {
+        let (name, line) = (name.to_owned(), line.to_owned());
+        Span { kind, name, line, task: None, outcome: None, ..task(0, began, 20) }
     }
 
     fn written(trace: &Trace) -> Result<Value, Box<dyn Error>> {
@@ -149,14 +164,7 @@ mod tests {
 
     #[test]
     fn a_timeline_is_what_a_viewer_reads() -> Result<(), Box<dyn Error>> {
-        let call = Span {
-            kind: SpanKind::Call,
-            name: "add".to_owned(),
-            line: "counter".to_owned(),
-            task: None,
-            outcome: None,
-            ..task(0, 1_005, 20)
-        };
+        let call = of_actor(SpanKind::Call, "add", "counter", 1_005);
         let process = ProcessTrace {
             path: String::new(),
             name: "train".to_owned(),
@@ -192,6 +200,53 @@ mod tests {
         assert_eq!(events[2]["args"]["task"], "task-1-1");
         assert_eq!(said["otherData"], json!({ "dropped": 4, "missing": ["a/b"] }));
         assert_eq!(written(&Trace::default())?["traceEvents"], json!([]));
+        Ok(())
+    }
+
+    #[test]
+    fn each_kind_has_a_category_and_says_what_is_known_of_it() -> Result<(), Box<dyn Error>> {
+        let stored = |kind, name, began| Span {
+            bytes: Some(3 << 20),
+            ..of_actor(kind, name, "object_store", began)
+        };
+        let from: SocketAddr = "127.0.0.1:7007".parse()?;
+        let fetched = Span {
+            bytes: Some(1 << 20),
+            from: Some(from),
+            ..of_actor(SpanKind::Transfer, "pull", "puller", 0)
+        };
+        let in_vain =
+            Span { from: Some(from), ..of_actor(SpanKind::Transfer, "pull", "puller", 100) };
+        let spans = vec![
+            task(1, 0, 10),
+            Span { outcome: None, ..task(2, 20, 10) },
+            of_actor(SpanKind::Call, "Changed", "object_store", 0),
+            stored(SpanKind::Spill, "spill", 30),
+            stored(SpanKind::Restore, "restore", 60),
+            fetched,
+            in_vain,
+        ];
+        let (path, name) = (String::new(), "node a".to_owned());
+        let process = ProcessTrace { path, name, pid: 7, spans, dropped: 0 };
+        let (now, missing) = (Duration::ZERO, Vec::new());
+        let said = written(&Trace { now, processes: vec![process], missing })?;
+        let events = said["traceEvents"].as_array().ok_or("no events")?;
+        let spans = events.iter().filter(|event| event["ph"] == "X");
+        let lines: Vec<String> = spans
+            .map(|event| {
+                let [cat, name, tid, args] = ["cat", "name", "tid", "args"].map(|key| &event[key]);
+                format!("{cat} {name} on line {tid}: {args}")
+            })
+            .collect();
+        expect![[r#"
+            "task" "load" on line 1: {"attempt":0,"outcome":"finished","task":"task-1-1"}
+            "task" "load" on line 1: {"attempt":0,"outcome":"running","task":"task-1-2"}
+            "call" "Changed" on line 2: {}
+            "spill" "spill" on line 2: {"bytes":3145728}
+            "restore" "restore" on line 2: {"bytes":3145728}
+            "transfer" "pull" on line 3: {"bytes":1048576,"from":"127.0.0.1:7007"}
+            "transfer" "pull" on line 3: {"from":"127.0.0.1:7007"}"#]]
+        .assert_eq(&lines.join("\n"));
         Ok(())
     }
 

@@ -85,7 +85,7 @@ fn own(held: &dyn Inspected) -> Trace {
         let (handled, forgotten) = log.read();
         dropped += forgotten;
         spans.extend(handled.into_iter().map(|one| Span {
-            kind: SpanKind::Call,
+            kind: one.moved.as_ref().map_or(SpanKind::Call, |moved| moved.kind),
             name: one.label.to_owned(),
             line: one.name.to_string(),
             began: began + one.began,
@@ -94,6 +94,8 @@ fn own(held: &dyn Inspected) -> Trace {
             attempt: 0,
             actor: one.actor,
             outcome: None,
+            bytes: one.moved.as_ref().and_then(|moved| moved.bytes),
+            from: one.moved.as_ref().and_then(|moved| moved.from),
         }));
     }
     let name = match held.door().role() {

@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use raytree_supervise::{Actor, Context, Failure, clock};
+use raytree_supervise::{Actor, Context, Failure, Moved, clock};
+use raytree_types::state::SpanKind;
 
 use crate::transfer::Exchange;
 
@@ -56,8 +57,10 @@ impl Puller {
             // It is fetched, or is not, whatever becomes of this actor.
             let fetched = tokio::task::spawn_blocking(move || {
                 let began = clock::now();
-                exchange.fetches(&place, room);
-                probe.has_done("pull", began);
+                let given = exchange.fetches(&place, room);
+                let bytes = given.map(|_| place.object.len);
+                let from = Some(given.unwrap_or(place.origin.at));
+                probe.has_moved("pull", Moved { kind: SpanKind::Transfer, bytes, from }, began);
             });
             ctx.pipe(async move {
                 _ = fetched.await;

@@ -35,7 +35,7 @@ pub use instrumented::Instrumented;
 pub use life::Part;
 pub use ping::ping_all;
 pub use probe::{Kind, NoWay, Passage, Probe, Sight};
-pub use spans::{Handled, SpanLog};
+pub use spans::{Handled, Moved, SpanLog};
 pub use supervisor::observer::{BeforeRestart, Observer};
 pub use supervisor::root::Root;
 pub use supervisor::spec::{ChildSpec, SupervisorSpec};

@@ -1,18 +1,31 @@
-//! What the actors of a tree have handled, and when: the part of a timeline that is theirs.
+//! What the actors of a tree have handled, and what was moved for them, and when: the part of a timeline that is theirs.
 //!
 //! Whoever is done with a message notes it, if it took long enough to be seen; the notes of different threads lie apart, so
 //! that those who write do not meet.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use raytree_types::state::SpanKind;
 use raytree_types::{ActorId, limits};
 
-/// A message that was handled.
+/// Bytes that others than the actor itself have moved for it.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    /// How.
+    pub kind: SpanKind,
+    /// How many; none when they did not come.
+    pub bytes: Option<u64>,
+    /// From which other node, if from one.
+    pub from: Option<SocketAddr>,
+}
+
+/// A message that was handled, or what was moved.
 #[derive(Clone, Debug)]
 pub struct Handled {
     /// Who has handled it: its name among its siblings.
@@ -25,6 +38,8 @@ pub struct Handled {
     pub began: Duration,
     /// When it ended.
     pub ended: Duration,
+    /// What was moved, where no message was handled: seldom, so it lies elsewhere.
+    pub moved: Option<Box<Moved>>,
 }
 
 /// Threads write to so many places.
@@ -95,7 +110,8 @@ mod tests {
         let most = limits::SPANS_KEPT / SHARDS;
         for number in 0..most as u64 + 3 {
             let (began, ended) = (Duration::from_nanos(number), Duration::from_nanos(number + 1));
-            log.note(Handled { name: "a".into(), actor: None, label: "go", began, ended });
+            let (actor, moved) = (None, None);
+            log.note(Handled { name: "a".into(), actor, label: "go", began, ended, moved });
         }
         let (kept, dropped) = log.read();
         assert_eq!((kept.len(), dropped), (most, 3));

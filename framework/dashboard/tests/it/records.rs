@@ -76,5 +76,7 @@ pub(crate) fn span() -> Span {
         attempt: 1,
         actor: None,
         outcome: Some(TaskState::Failed),
+        bytes: None,
+        from: None,
     }
 }

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use raytree_store::spill::{Device, Key, Opened, Rules, Spill, SpillError};
 use raytree_store::{Lease, Location, Spilled, View};
-use raytree_supervise::{Addr, clock};
+use raytree_supervise::{Addr, Moved, clock};
 use raytree_types::limits;
+use raytree_types::state::SpanKind;
 
 use super::copies::Copies;
 use super::desk::Desk;
@@ -200,7 +202,8 @@ impl Office {
             }
             Job::Bring { object, lease, spilled } => {
                 let read = self.brings(lease, &spilled);
-                self.works_for.probe().has_done("restore", began);
+                let (kind, bytes) = (SpanKind::Restore, read.as_ref().ok().copied());
+                self.has_moved("restore", Moved { kind, bytes, from: None }, began);
                 self.desk.lock().is_brought(&object, read, clock::now(), &mut words);
             }
             Job::Point { object, spilled: (key, extent) } => {
@@ -212,11 +215,17 @@ impl Office {
             }
             Job::Write(objects) => {
                 let (places, written) = self.writes(objects);
-                self.works_for.probe().has_done("spill", began);
+                let sum = |all: &Vec<Spilled>| all.iter().map(|(_, own)| own.len).sum::<u64>();
+                let (kind, bytes) = (SpanKind::Spill, written.as_ref().ok().map(sum));
+                self.has_moved("spill", Moved { kind, bytes, from: None }, began);
                 self.desk.lock().are_written(&places, written, clock::now(), &mut words);
             }
         }
         words
+    }
+
+    fn has_moved(&self, label: &'static str, moved: Moved, began: Duration) {
+        self.works_for.probe().has_moved(label, moved, began);
     }
 
     fn writes(

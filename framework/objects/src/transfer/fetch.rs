@@ -1,6 +1,7 @@
 //! How one object is fetched into its room: on a thread that waits for the other node, and for its bytes.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
@@ -56,14 +57,15 @@ pub(super) enum Opened {
 }
 
 impl Exchange {
-    /// Fetches an object into this room, and tells all who want it.
-    pub(crate) fn fetches(self: &Arc<Self>, place: &Place, room: Lease) {
+    /// Fetches an object into this room, and tells all who want it. Says which node gave it, or
+    /// the last part of it; none when it did not come.
+    pub(crate) fn fetches(self: &Arc<Self>, place: &Place, room: Lease) -> Option<SocketAddr> {
         let mut way = Way { place, but: But::default(), from: Vec::new() };
         // Whatever happens, those who wait are told (PU-2).
         let pulled = panics::catch(|| self.fetch(&mut way, room));
         let lost = |why: String| Pulled::Failed(Found::Lost(why));
         let pulled = pulled.unwrap_or_else(|cause| lost(cause.to_string()));
-        let Some(depot) = self.depot.upgrade() else { return };
+        let depot = self.depot.upgrade()?;
         let copy = match &pulled {
             Pulled::Copied(copy) => Some(*copy),
             Pulled::Failed(why) => {
@@ -73,11 +75,13 @@ impl Exchange {
             Pulled::LetBe => None,
         };
         depot.is_pulled(place, pulled);
+        let given = copy.map(|_| way.from.last().unwrap_or(place).origin.at);
         if let Some(copy) = copy {
             self.tells_of(copy, place, way.from);
         }
         let but = std::mem::take(&mut *way.but.lock());
         self.tells_of_none(place, but);
+        given
     }
 
     fn fetch(self: &Arc<Self>, way: &mut Way<'_>, room: Lease) -> Pulled {

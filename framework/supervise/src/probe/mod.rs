@@ -24,7 +24,7 @@ use crate::clock;
 use crate::events::EventLog;
 use crate::life::LifeEnd;
 use crate::recorder::Recorder;
-use crate::spans::{Handled, SpanLog};
+use crate::spans::{Handled, Moved, SpanLog};
 use crate::ticks::Ticks;
 pub(crate) use body::Body;
 pub use passage::{NoWay, Passage, Sight};
@@ -416,13 +416,13 @@ impl Probe {
         self.ends(Begun { label, ..begun });
     }
 
-    /// What others than the actor itself have done for it, from then until now: a part of the timeline, if it took long enough to be seen.
-    pub fn has_done(&self, label: &'static str, began: Duration) {
+    /// What others than the actor itself have moved for it, from then until now: a part of the timeline, if it took long enough to be seen.
+    pub fn has_moved(&self, label: &'static str, moved: Moved, began: Duration) {
         let ended = clock::now();
         let is_long = ended.saturating_sub(began) >= limits::SPAN_MIN;
         let Some(spans) = self.spans.get().filter(|_| is_long) else { return };
-        let (name, actor) = (Arc::clone(&self.name), self.actor());
-        spans.note(Handled { name, actor, label, began, ended });
+        let (name, actor, moved) = (Arc::clone(&self.name), self.actor(), Some(Box::new(moved)));
+        spans.note(Handled { name, actor, label, began, ended, moved });
     }
 
     #[cold]
@@ -431,7 +431,7 @@ impl Probe {
         let Some(spans) = self.spans.get().filter(|_| took >= limits::SPAN_MIN) else { return };
         let (name, actor, ended) = (Arc::clone(&self.name), self.actor(), ended.to_clock());
         let began = ended.saturating_sub(took);
-        spans.note(Handled { name, actor, label: begun.label, began, ended });
+        spans.note(Handled { name, actor, label: begun.label, began, ended, moved: None });
     }
 
     pub(crate) fn exited(&self, kind: &ExitKind) {

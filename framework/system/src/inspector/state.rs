@@ -201,6 +201,8 @@ pub(super) fn ran(runtime: &Shared) -> (Vec<Span>, u64) {
         attempt,
         actor: None,
         outcome: None,
+        bytes: None,
+        from: None,
     };
     let over = past.iter().filter(|past| past.host.is_none()).filter_map(|past| {
         let times = (past.began?, past.ended);

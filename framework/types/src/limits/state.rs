@@ -12,7 +12,7 @@ pub const STATE_ROWS_MAX: usize = 10_000;
 /// texts of errors. Older ones make room, and are counted. Ray keeps as many for a whole cluster.
 pub const TASK_HISTORY: usize = 100_000;
 
-/// Messages of actors that each process remembers for the timeline, about 1.5 MiB: a sixteenth of them for each of its threads, or for
+/// Messages of actors and moves of objects that each process remembers for the timeline, about 1.5 MiB: a sixteenth of them for each of its threads, or for
 /// each sixteenth of its threads. Older ones make room, and are counted.
 pub const SPANS_KEPT: usize = 16_384;
 

@@ -1,5 +1,6 @@
 //! The timeline: what has run when, over all processes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,26 @@ pub enum SpanKind {
     Task,
     /// A message that an actor handled.
     Call,
+    /// An object that a node fetched from the store of another.
+    Transfer,
+    /// Objects that a store wrote to disk.
+    Spill,
+    /// An object that a store read back from disk.
+    Restore,
+}
+
+impl SpanKind {
+    /// What it is called, here and in files for viewers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Call => "call",
+            Self::Transfer => "transfer",
+            Self::Spill => "spill",
+            Self::Restore => "restore",
+        }
+    }
 }
 
 /// Which part of the timeline is wanted.
@@ -60,6 +81,12 @@ pub struct Span {
     /// How a task has ended; nothing for one that runs still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<TaskState>,
+    /// Of what was moved: how many bytes; nothing when they did not come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Of what was fetched from another node: where that gives its objects, or where it was asked for when it did not come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<SocketAddr>,
 }
 
 /// The spans of one process.
@@ -159,6 +186,8 @@ mod tests {
             attempt: 0,
             actor: None,
             outcome: Some(TaskState::Finished),
+            bytes: None,
+            from: None,
         };
         let (path, name) = (String::new(), "node-1".to_owned());
         let process = ProcessTrace { path, name, pid: 7, spans: vec![span], dropped: 0 };

@@ -24,6 +24,8 @@ fn span(kind: SpanKind, name: &str, began: u64) -> Span {
         attempt: 0,
         actor: None,
         outcome: of_task.then_some(TaskState::Finished),
+        bytes: None,
+        from: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod commands;
 mod contexts;
 mod cramped;
 mod dashboards;
+mod deadlocks;
 mod detached;
 mod direct;
 mod doctor;
@@ -26,6 +27,7 @@ mod stores;
 mod stories;
 mod storms;
 mod support;
+mod traces;
 mod trees;
 mod work;
 

@@ -17,7 +17,7 @@ pub(super) fn made_left(byte: u8) -> Bytes {
 }
 
 #[remote(resources(right = 1))]
-fn made_right(byte: u8) -> Bytes {
+pub(super) fn made_right(byte: u8) -> Bytes {
     vec![byte; LONG].into()
 }
 
@@ -26,12 +26,12 @@ pub(super) fn is_all(bytes: &[u8], byte: u8) -> bool {
 }
 
 #[remote(resources(left = 1))]
-fn read_left(bytes: Bytes, byte: u8) -> bool {
+pub(super) fn read_left(bytes: Bytes, byte: u8) -> bool {
     is_all(&bytes, byte)
 }
 
 #[remote(resources(right = 1))]
-fn read_right(bytes: Bytes, byte: u8) -> bool {
+pub(super) fn read_right(bytes: Bytes, byte: u8) -> bool {
     is_all(&bytes, byte)
 }
 

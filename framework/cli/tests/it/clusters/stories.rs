@@ -65,9 +65,68 @@ fn tells(text: &str, expected: &[&str]) {
     }
 }
 
+/// What is printed, without what differs from run to run: how long ago it was, and the place of the panic.
+fn lines(text: &str, place: &str) -> Vec<String> {
+    let one = |line: &str| {
+        let aged = line.rsplit_once(" (").filter(|(_, age)| age.ends_with(" ago)"));
+        aged.map_or(line, |(line, _)| line).replace(place, "PLACE")
+    };
+    text.lines().map(one).collect()
+}
+
+/// What supervisors decide in a process that fails with all that it is made of.
+fn gives_up(below: &str) -> String {
+    format!("it gives up: {below} failed more than 5 times within 30s")
+}
+
+/// The host of actors that panicked, the three supervisors above it in its process, and the one of its mirror in another process: the
+/// origin comes first, and each says what it decided.
+#[track_caller]
+fn tells_every_step(text: &str, place: &str, worker: &str, mirror: &str) {
+    let lines = lines(text, place);
+    let [about, now, root, panic, rest @ ..] = &lines[..] else { panic!("{text}") };
+    assert_eq!((about.as_str(), now.starts_with("  now    ")), (mirror, true), "{text}");
+    assert_eq!(*root, format!("  root   {worker}/node/worker/actor_host"), "{text}");
+    assert!(panic.starts_with("         panicked: told to panic now at PLACE in "), "{text}");
+    let decides = |who: &str, what: &str| [format!("  then   {who}"), format!("         {what}")];
+    let expected = [
+        decides(&format!("{worker}/node/worker"), &gives_up("actor_host")),
+        decides(&format!("{worker}/node"), &gives_up("worker")),
+        decides(worker, &gives_up("node")),
+        decides(worker, "its process ended with exit code 70"),
+        [
+            format!("  then   failed with it: {worker} died: told to panic now"),
+            "  then   it is not restarted: its policy is to leave it at that".to_owned(),
+        ],
+    ];
+    assert_eq!(rest, expected.concat(), "{text}");
+}
+
+/// The log of that process went with it: what its node has noted has all of it in one line, and then what became of the mirror.
+fn tells_in_one_line(cluster: &Cluster, place: &str, worker: &str, mirror: &str) {
+    let mut noted = Vec::new();
+    until("two entries about the mirror", || {
+        let (text, _, _) = cluster.raytree(&["events"]);
+        let all = lines(&text, place).into_iter();
+        noted = all.filter(|line| line.contains(&format!("  {mirror}  "))).collect();
+        noted.len() >= 2
+    });
+    let [failed, ended] = &noted[..] else { panic!("two: {noted:#?}") };
+    let decisions = [("/node/worker", "actor_host"), ("/node", "worker"), ("", "node")];
+    let decided =
+        decisions.map(|(who, below)| format!("; then {worker}{who}: {}", gives_up(below)));
+    let origin =
+        format!("  failed   {mirror}  failed: {worker} died: told to panic now at PLACE in ");
+    let way = format!(", by {worker}/node/worker/actor_host{}", decided.concat());
+    let end = format!("; then {worker}: its process ended with exit code 70");
+    tells(failed, &[&origin, &way, &end]);
+    let policy = "it is not restarted: its policy is to leave it at that";
+    assert!(ended.ends_with(&format!("  ended    {mirror}  {policy}")), "{noted:#?}");
+}
+
 #[test]
-fn a_worker_whose_tree_gave_up_is_told_from_its_panic_on() {
-    let plan = of(a_worker_whose_tree_gave_up_is_told_from_its_panic_on);
+fn a_failure_that_crossed_five_supervisors_and_two_processes_is_told_line_by_line() {
+    let plan = of(a_failure_that_crossed_five_supervisors_and_two_processes_is_told_line_by_line);
     let cluster = plan.no_own_node().nodes(1).start();
     let driver = cluster.driver();
     let job = format!("job-{}", cluster.status().jobs[0].job.0);
@@ -77,7 +136,8 @@ fn a_worker_whose_tree_gave_up_is_told_from_its_panic_on() {
     // Its place is that of its next life, too.
     let row = format!("node_pool/node-1/workers/{job}");
     until("its next life", || {
-        why(&cluster, &row).is_some_and(|(story, _)| !story.steps.is_empty())
+        let last = why(&cluster, &row).and_then(|(story, _)| story.steps.last().cloned());
+        last.is_some_and(|last| last.what.starts_with("it is not restarted"))
     });
     let (story, text) = why(&cluster, &row).expect("a story");
     let first = &story.steps[0];
@@ -95,23 +155,14 @@ fn a_worker_whose_tree_gave_up_is_told_from_its_panic_on() {
             format!("{worker}/node/worker"),
             format!("{worker}/node"),
             worker.clone(),
-            worker,
+            worker.clone(),
             mirror.clone(),
-            mirror,
+            mirror.clone(),
         ],
         "{text}"
     );
-    tells(
-        &text,
-        &[
-            "it gives up: actor_host failed more than 5 times within 30s",
-            "it gives up: worker failed more than 5 times within 30s",
-            "it gives up: node failed more than 5 times within 30s",
-            "its process ended with exit code 70",
-            "failed with it: ",
-            "it is not restarted",
-        ],
-    );
+    tells_every_step(&text, place, &worker, &mirror);
+    tells_in_one_line(&cluster, place, &worker, &mirror);
     drop(driver);
     cluster.until_free();
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use raytree::Bytes;
-use raytree::state::{self, ObjectPlace};
+use raytree::state::{self, ObjectPlace, SpanKind};
 
 use super::*;
 
@@ -41,9 +41,11 @@ fn on_a_node_that_is_short_of_memory_the_store_goes_to_disk_first() -> Result<()
         loop {
             let trace = state::timeline().await?;
             let spans = trace.processes.iter().flat_map(|process| &process.spans);
-            let of_store = spans.filter(|span| span.line == "object_store");
-            let names: BTreeSet<_> = of_store.map(|span| &*span.name).collect();
-            if names.is_superset(&["spill", "restore"].into()) {
+            let moved = spans.filter(|span| span.bytes.is_some_and(|bytes| bytes >= MIB as u64));
+            let of_store = moved.filter(|span| span.line == "object_store");
+            let kinds: BTreeSet<_> = of_store.map(|span| (span.kind, &*span.name)).collect();
+            let wanted = [(SpanKind::Spill, "spill"), (SpanKind::Restore, "restore")];
+            if kinds.is_superset(&wanted.into()) {
                 return Ok(());
             }
             tokio::task::yield_now().await;

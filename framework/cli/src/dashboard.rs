@@ -75,8 +75,8 @@ mod tests {
 
     fn told(args: &DashboardArgs) -> String {
         let entered = Entered {
-            url: "http://head:8265",
-            link: "http://head:8265/enter?code=5f2a",
+            url: "http://head.example:8265",
+            link: "http://head.example:8265/enter?code=5f2a",
             token: "c0ffee",
         };
         let mut out = Vec::new();
@@ -87,14 +87,14 @@ mod tests {
     #[test]
     fn a_link_is_printed_or_the_token_or_all_of_it_as_json() {
         let link = told(&DashboardArgs::default());
-        assert_eq!(link, "http://head:8265/enter?code=5f2a\n");
+        assert_eq!(link, "http://head.example:8265/enter?code=5f2a\n");
         let token = told(&DashboardArgs { token: true, ..DashboardArgs::default() });
         assert_eq!(token, "c0ffee\n");
         expect![[r#"
             {
               "version": 1,
-              "url": "http://head:8265",
-              "link": "http://head:8265/enter?code=5f2a",
+              "url": "http://head.example:8265",
+              "link": "http://head.example:8265/enter?code=5f2a",
               "token": "c0ffee"
             }
         "#]]

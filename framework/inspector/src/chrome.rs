@@ -209,7 +209,7 @@ mod tests {
             bytes: Some(3 << 20),
             ..of_actor(kind, name, "object_store", began)
         };
-        let from: SocketAddr = "127.0.0.1:7007".parse()?;
+        let from: SocketAddr = "192.0.2.7:7007".parse()?;
         let fetched = Span {
             bytes: Some(1 << 20),
             from: Some(from),
@@ -244,8 +244,8 @@ mod tests {
             "call" "Changed" on line 2: {}
             "spill" "spill" on line 2: {"bytes":3145728}
             "restore" "restore" on line 2: {"bytes":3145728}
-            "transfer" "pull" on line 3: {"bytes":1048576,"from":"127.0.0.1:7007"}
-            "transfer" "pull" on line 3: {"from":"127.0.0.1:7007"}"#]]
+            "transfer" "pull" on line 3: {"bytes":1048576,"from":"192.0.2.7:7007"}
+            "transfer" "pull" on line 3: {"from":"192.0.2.7:7007"}"#]]
         .assert_eq(&lines.join("\n"));
         Ok(())
     }

@@ -29,11 +29,12 @@ pub(crate) struct Scene {
     socket: PathBuf,
 }
 
-/// The socket of the one program that is looked at in this folder, once it is open.
+/// The socket of this process in the folder, once it is open. Nodes that it has started have theirs beside it.
 pub(crate) fn socket_in(folder: &Path) -> Result<PathBuf> {
     let began = now();
     loop {
-        if let Some((_, socket)) = find(folder)?.pop() {
+        let ours = find(folder)?.into_iter().find(|(name, _)| name.pid == std::process::id());
+        if let Some((_, socket)) = ours {
             return Ok(socket);
         }
         ensure!(began.elapsed() < WITHIN, "no socket in {}", folder.display());
